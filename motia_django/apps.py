@@ -1,0 +1,54 @@
+"""Wiring: when Django is ready, discover the Steps and join Celery, beat and the checks."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from celery.signals import beat_init, worker_init
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+_ENTRY_POINTS = {"django.core.wsgi", "django.core.asgi"}
+
+
+class MotiaConfig(AppConfig):
+    """The Django app of motia_django."""
+
+    name = "motia_django"
+    label = "motia"
+    verbose_name = _("Motia Steps")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Find the Steps, and make them tasks, schedules and checks of the project."""
+        from motia_django import celery_app, checks, discovery, registry, schedule, tasks, upkeep
+
+        app = celery_app.adopt()
+        steps = discovery.discover()
+        registry.install(steps)
+        tasks.register(steps)
+        schedule.join_beat(app, steps)
+        upkeep.join_workers(app)
+        checks.register()
+        worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init")
+        beat_init.connect(_refuse_to_work, dispatch_uid="motia.beat_init")
+        if _is_being_served():
+            discovery.refuse_to_start(steps)
+
+
+def _refuse_to_work(**kwargs: Any) -> None:
+    """Keep a Celery worker or beat from starting while Step files have problems."""
+    from motia_django import discovery, registry
+    from motia_django.exceptions import StepFilesError
+
+    try:
+        discovery.refuse_to_start(registry.registry())
+    except StepFilesError as error:
+        raise SystemExit(str(error)) from None
+
+
+def _is_being_served() -> bool:
+    """Return whether a WSGI or ASGI server sets Django up; commands run the checks themselves."""
+    frames = traceback.walk_stack(None)
+    return any(frame.f_globals.get("__name__") in _ENTRY_POINTS for frame, _ in frames)

@@ -1,0 +1,53 @@
+"""Calling what users write: sync or async, with as many arguments as it cares to take."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import async_to_sync, iscoroutinefunction
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def arity(function: Callable[..., Any], most: int) -> int:
+    """Return with how many positional arguments, up to `most`, `function` is to be called.
+
+    Raise `TypeError` if it demands more than `most`, or a keyword.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    positional = [each for each in parameters if each.kind in _POSITIONAL]
+    required = [each for each in positional if each.default is each.empty]
+    keywords = [
+        each.name
+        for each in parameters
+        if each.kind is each.KEYWORD_ONLY and each.default is each.empty
+    ]
+    if len(required) > most or keywords:
+        names = ", ".join([each.name for each in required] + keywords)
+        raise TypeError(f"expected a function of at most {most} arguments, got one of ({names})")
+    if any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        return most
+    return min(len(positional), most)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Return whether calling `function` gives a coroutine."""
+    return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def call(function: Callable[..., Any], *args: Any) -> Any:
+    """Call `function` from sync code and return its result, awaited if it is awaitable.
+
+    A coroutine runs through asgiref's `async_to_sync`, so that Django's async ORM inside it works in
+    this very thread and sees this thread's open transaction.
+    """
+    if is_async(function):
+        return async_to_sync(function)(*args)
+    result = function(*args)
+    return async_to_sync(_awaited)(result) if inspect.isawaitable(result) else result
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    return await result

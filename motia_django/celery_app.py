@@ -1,0 +1,52 @@
+"""The project's own Celery app: found once, when Django is ready, and kept."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from typing import Any
+
+from celery import Celery, current_app
+
+_app: Celery | None = None
+
+
+def adopt() -> Celery:
+    """Find the project's app and keep it; import `<project>.celery` if nobody has yet.
+
+    A project whose package does not import its Celery app leaves web processes with Celery's
+    default app, which publishes to a RabbitMQ on localhost whatever the settings say.
+    """
+    global _app
+    if not is_the_projects(_current()):
+        _import_project_module()
+    _app = _current()
+    return _app
+
+
+def project_app() -> Celery:
+    """Return the project's Celery app, or Celery's default one if the project has none."""
+    return _app or adopt()
+
+
+def is_the_projects(app: Celery) -> bool:
+    """Return whether `app` was made by the project, not by Celery for want of one."""
+    return bool(app.main != "default")
+
+
+def task_name(step: str) -> str:
+    """Return the name of the Celery task that runs a Step."""
+    return f"motia.{step}"
+
+
+def _current() -> Celery:
+    app: Any = current_app
+    return app._get_current_object()  # type: ignore[no-any-return]
+
+
+def _import_project_module() -> None:
+    package = os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
+    name = f"{package}.celery"
+    if package and importlib.util.find_spec(package) and importlib.util.find_spec(name):
+        importlib.import_module(name)

@@ -1,0 +1,139 @@
+"""The system checks: every problem of Step files and of the project's settings, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
+
+from motia_django.celery_app import is_the_projects, project_app
+from motia_django.conf import settings
+from motia_django.declarations import Problem
+from motia_django.exceptions import SettingsError, did_you_mean
+from motia_django.registry import Registry, registry
+from motia_django.steps import Step
+from motia_django.stores import state_store
+
+Messages = Iterator[checks.CheckMessage]
+
+BAD_SETTING = "motia.E020"
+NOBODY_HEARS = "motia.W001"
+NO_STREAMS = "motia.W002"
+NO_CELERY_APP = "motia.W003"
+NOT_ROUTED = "motia.W004"
+NO_STEPS = "motia.W005"
+
+
+def step_files(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Report what is wrong with Step files."""
+    return [_error(problem) for problem in registry().problems]
+
+
+def project_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Report a `MOTIA` setting that cannot be read."""
+    try:
+        settings()
+        state_store()
+    except SettingsError as error:
+        return [checks.Error(str(error), id=BAD_SETTING)]
+    return []
+
+
+def step_warnings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Warn of Steps that are right in themselves and will not do what was meant."""
+    steps = registry()
+    return [*_unheard_topics(steps), *_streams(steps), *_unrouted(steps), *_no_steps(steps)]
+
+
+def celery_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Warn if there is no Celery app but Celery's default one."""
+    background = any(each.kind != "http" for step in registry() for each in step.triggers)
+    if not background or is_the_projects(project_app()):
+        return []
+    return [
+        checks.Warning(
+            "There is no Celery app of this project, so background Steps go to Celery's default"
+            " app, which expects RabbitMQ on localhost.",
+            hint="Make one in <project>/celery.py and import it in <project>/__init__.py, as"
+            " Celery's guide for Django shows.",
+            id=NO_CELERY_APP,
+        )
+    ]
+
+
+ALL: tuple[Callable[..., list[checks.CheckMessage]], ...] = (
+    step_files,
+    project_settings,
+    step_warnings,
+    celery_app,
+)
+
+
+def register() -> None:
+    """Add these checks to Django's, under the tag `motia`."""
+    for check in ALL:
+        checks.register(check, "motia")
+
+
+def _error(problem: Problem) -> checks.CheckMessage:
+    return checks.Error(problem.message, hint=problem.hint or None, obj=problem.where, id=problem.id)
+
+
+def _unheard_topics(steps: Registry) -> Messages:
+    heard = steps.topics()
+    for step in steps:
+        for topic in sorted(step.topics - heard):
+            yield checks.Warning(
+                f"Step {step.name!r} enqueues to {topic!r}, and no Step listens on that topic.",
+                hint=did_you_mean(topic, heard).strip() or None,
+                obj=_where(step),
+                id=NOBODY_HEARS,
+            )
+
+
+def _streams(steps: Registry) -> Messages:
+    for step in steps:
+        if step.triggers_of("stream"):
+            yield checks.Warning(
+                f"Step {step.name!r} has a stream trigger, and this version has no streams: it will"
+                " not fire.",
+                obj=_where(step),
+                id=NO_STREAMS,
+            )
+
+
+def _unrouted(steps: Registry) -> Messages:
+    served = [step for step in steps if step.triggers_of("http")]
+    if served and not _reachable(served[0]):
+        yield checks.Warning(
+            f"There are {len(served)} http Steps, and the project's URLs do not include theirs.",
+            hint='Add path("", include("motia_django.urls")) to the urlpatterns.',
+            id=NOT_ROUTED,
+        )
+
+
+def _reachable(step: Step) -> bool:
+    try:
+        reverse(f"motia:{step.name}")
+    except NoReverseMatch as error:
+        return "is not a registered namespace" not in str(error)
+    except (ImproperlyConfigured, ImportError):
+        return True
+    return True
+
+
+def _no_steps(steps: Registry) -> Messages:
+    if not len(steps) and not steps.problems:
+        yield checks.Warning(
+            "There is no Step in any installed app.",
+            hint="`manage.py motia_steps new` writes the first one; Steps live in files named"
+            " steps/*_step.py of an installed app.",
+            id=NO_STEPS,
+        )
+
+
+def _where(step: Step) -> str:
+    return f"{step.file}:{step.line}" if step.line else str(step.file)

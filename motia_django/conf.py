@@ -1,0 +1,137 @@
+"""The `MOTIA` setting: one dict in the project's settings, every default in sight here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from motia_django.exceptions import SettingsError, did_you_mean
+
+ORM_STATE = "motia_django.stores.orm.OrmState"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of motia_django. Each attribute is a key of `MOTIA`, in upper case."""
+
+    state: Mapping[str, Any] = field(default_factory=lambda: {"BACKEND": ORM_STATE})
+    """Where state lives: `BACKEND` is the dotted path of a `StateStore`, other keys are its options."""
+
+    undeclared_topics: str = "warn"
+    """What `enqueue` does with a topic that its Step's `enqueues` does not list: allow, warn, error."""
+
+    invalid_responses: str = "debug"
+    """What a response that breaks its schema becomes: error (a 500), log (it is sent, and an error
+    logged), or debug (error while DEBUG is on, log otherwise)."""
+
+    max_depth: int = 64
+    """How many runs may cause one another in a row before the next is refused as a loop."""
+
+    lease: float = 60.0
+    """Seconds after which a running run whose process has gone silent is given to another."""
+
+    publish_timeout: float = 0.5
+    """Seconds a web request waits for the broker's socket before it leaves the message to upkeep."""
+
+    publish_patience: float = 30.0
+    """Seconds after which a published run that nobody has claimed is published again; doubles each
+    time, up to an hour."""
+
+    upkeep_interval: float = 1.0
+    """Seconds between two rounds of upkeep in each worker."""
+
+    timeline_entries: int = 200
+    """Most entries that a run's timeline keeps."""
+
+    max_payload: int = 64 * 1024
+    """Bytes of JSON up to which inputs and outputs are kept whole in the history; what still has to
+    be delivered is always kept whole."""
+
+    redact: tuple[str, ...] = (
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "api_key",
+        "apikey",
+        "authorization",
+        "cookie",
+        "credit_card",
+        "cvv",
+    )
+    """A value whose key contains one of these words (case and `-`/`_` apart) is masked before it is
+    kept in the history or logged."""
+
+    def __post_init__(self) -> None:
+        for name, expected in _CHOICES.items():
+            if getattr(self, name) not in expected:
+                raise _wrong(name, f"one of {', '.join(expected)}", getattr(self, name))
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise _wrong(name, "a number greater than 0", value)
+        if not isinstance(self.state, Mapping) or "BACKEND" not in self.state:
+            raise _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', self.state)
+        if isinstance(self.redact, str) or not all(isinstance(word, str) for word in self.redact):
+            raise _wrong("redact", "a list of words", self.redact)
+
+
+_CHOICES = {
+    "undeclared_topics": ("allow", "warn", "error"),
+    "invalid_responses": ("error", "log", "debug"),
+}
+_POSITIVE = (
+    "max_depth",
+    "lease",
+    "publish_timeout",
+    "publish_patience",
+    "upkeep_interval",
+    "timeline_entries",
+    "max_payload",
+)
+
+
+def settings() -> Settings:
+    """Return the settings in force now, `override_settings` included; raise `SettingsError`."""
+    declared = getattr(django_settings, "MOTIA", None)
+    return _defaults() if not declared else _read(declared)
+
+
+@cache
+def _defaults() -> Settings:
+    return Settings()
+
+
+_last: tuple[Any, Settings] | None = None
+
+
+def _read(declared: Any) -> Settings:
+    """Read `declared`, once for each dict object that Django's settings hold."""
+    global _last
+    if _last is None or _last[0] is not declared:
+        _last = (declared, _parse(declared))
+    return _last[1]
+
+
+def _parse(declared: Any) -> Settings:
+    if not isinstance(declared, Mapping):
+        raise SettingsError(f"MOTIA: expected a dict, got {type(declared).__name__}")
+    known = {each.name.upper(): each.name for each in fields(Settings)}
+    for key in declared:
+        if key not in known:
+            raise SettingsError(
+                f"MOTIA: unknown key {key!r}.{did_you_mean(str(key), known)}"
+                f" Known are {', '.join(sorted(known))}."
+            )
+    values = {known[key]: value for key, value in declared.items()}
+    if isinstance(values.get("redact"), list):
+        values["redact"] = tuple(values["redact"])
+    return Settings(**values)
+
+
+def _wrong(name: str, expected: str, got: object) -> SettingsError:
+    return SettingsError(f"MOTIA[{name.upper()!r}]: expected {expected}, got {got!r}")

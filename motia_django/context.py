@@ -1,0 +1,97 @@
+"""What a handler is given besides its input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from motia_django import calls, dispatch
+from motia_django.exceptions import NoMatch
+from motia_django.loggers import Logger
+from motia_django.stores.face import AsyncState, state
+from motia_django.tracing import Scope
+from motia_django.triggers.base import Spelled, TriggerInfo
+
+Invoke = Callable[..., Any]
+
+
+class BaseContext(Spelled):
+    """What the contexts of sync and async handlers have in common; nothing of it is awaited."""
+
+    def __init__(self, scope: Scope, trigger: TriggerInfo, input: Any, invoke: Invoke) -> None:
+        self.logger = Logger(scope)
+        """Structured logging, bound to this Step, run and trace."""
+        self.trigger = trigger
+        """What started this run."""
+        self.trace_id = scope.trace_id
+        """32 hex digits, the same for all runs that one outside cause led to."""
+        self.run_id = str(scope.run_id)
+        """This run, in the ledger, in Celery and in the admin."""
+        self.attempt = scope.attempt
+        """Which try of this run it is, from 1."""
+        self.step = scope.step
+        """The name of this Step."""
+        self._input = input
+        self._invoke = invoke
+
+    def is_http(self) -> bool:
+        """Return whether an HTTP request started this run."""
+        return self.trigger.type == "http"
+
+    def is_queue(self) -> bool:
+        """Return whether a message started this run."""
+        return self.trigger.type == "queue"
+
+    def is_cron(self) -> bool:
+        """Return whether a schedule started this run."""
+        return self.trigger.type == "cron"
+
+    def is_state(self) -> bool:
+        """Return whether a change of state started this run."""
+        return self.trigger.type == "state"
+
+    def is_stream(self) -> bool:
+        """Return whether an event of a stream started this run."""
+        return self.trigger.type == "stream"
+
+    def get_data(self) -> Any:
+        """Return the data whatever the trigger: a request's body, else the input itself."""
+        return self._input.body if self.is_http() else self._input
+
+    def match(self, branches: Mapping[str, Callable[..., Any]]) -> Any:
+        """Call the branch for this run's trigger, or `default`, with (input) or nothing.
+
+        `ctx.match({"http": answer, "queue": work, "default": ignore})`; an async branch gives what
+        is to be awaited. Raise `NoMatch` if there is none.
+        """
+        branch = branches.get(self.trigger.type) or branches.get("default")
+        if branch is None:
+            raise NoMatch(
+                f"ctx.match of Step {self.step!r} has no branch for {self.trigger.type!r} and no"
+                f" 'default', only {', '.join(branches) or 'nothing'}"
+            )
+        return branch(*(self._input, self)[: calls.arity(branch, 2)])
+
+
+class Context(BaseContext):
+    """The context of a plain `def` handler: its calls return values."""
+
+    state = state
+    enqueue = staticmethod(dispatch.enqueue)
+
+    def invoke(self, step: str, data: Any = None) -> Any:
+        """Run another Step here and now; return what its handler returns, raise what it raises."""
+        return self._invoke(step, data)
+
+
+class AsyncContext(BaseContext):
+    """The context of an `async def` handler: the same names, awaited."""
+
+    state = AsyncState(state)
+    enqueue = staticmethod(sync_to_async(dispatch.enqueue))
+
+    async def invoke(self, step: str, data: Any = None) -> Any:
+        """Run another Step here and now; return what its handler returns, raise what it raises."""
+        return await sync_to_async(self._invoke)(step, data)

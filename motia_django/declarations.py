@@ -1,0 +1,282 @@
+"""Reading what a Step file declares: every key in either spelling, every problem collected."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from motia_django.exceptions import did_you_mean
+
+T = TypeVar("T")
+Place = tuple[str | int, ...]
+"""Where inside `config`: ("triggers", 0, "path")."""
+
+UNKNOWN_KEY = "motia.E004"
+INVALID_VALUE = "motia.E005"
+MISSING_KEY = "motia.E006"
+
+
+class Mismatch(ValueError):
+    """A value is not what its key takes; the text completes "expected ..."."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with a Step file, as a person needs it to mend it."""
+
+    id: str
+    message: str
+    hint: str = ""
+    file: Path | None = None
+    line: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The file and the line, as editors and terminals link them: `path/to/x_step.py:12`."""
+        if self.file is None:
+            return ""
+        return f"{self.file}:{self.line}" if self.line else str(self.file)
+
+    def __str__(self) -> str:
+        hint = f"\n        HINT: {self.hint}" if self.hint else ""
+        return f"{self.where}: ({self.id}) {self.message}{hint}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Default(Generic[T]):
+    """What a key is worth when it is not given."""
+
+    value: T
+
+
+class Source:
+    """A Step file's text, asked for the line on which something is declared."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.tree = _parsed(file)
+
+    def line(self, place: Place, name: str = "config") -> int | None:
+        """Return the line of `place` inside the top-level `name`, as near as the text tells."""
+        node, line = _assigned(self.tree, name)
+        for part in place:
+            if node is None:
+                break
+            node, found = _inside(node, part)
+            line = found or line
+        return line
+
+
+class Reader:
+    """Takes the keys out of one dict of a declaration and collects what is wrong with them."""
+
+    def __init__(self, raw: Mapping[str, Any], source: Source, place: Place = ()) -> None:
+        self.source = source
+        self.place = place
+        self.problems: list[Problem] = []
+        self._raw = raw
+        self._spellings: dict[str, list[str]] = {}
+        self._known: list[str] = []
+        for key in raw:
+            self._spellings.setdefault(snake(str(key)), []).append(key)
+
+    def take(
+        self,
+        name: str,
+        parse: Callable[[Any], T],
+        *,
+        default: Default[T] | None = None,
+        also: Sequence[str] = (),
+    ) -> T:
+        """Return the parsed value of the key `name` (snake_case) or of one of its other names.
+
+        Without a `default` the key is required. A problem is noted, not raised; what is returned
+        then is None, so check `problems` before the value is used.
+        """
+        self._known += [name, *also]
+        found = [key for each in (name, *also) for key in self._spellings.get(each, ())]
+        if not found:
+            if default is None:
+                self.problem(MISSING_KEY, f"{self._path()}: the key {camel(name)!r} is missing")
+                return None  # type: ignore[return-value]
+            return default.value
+        if len(found) > 1:
+            both = " and ".join(map(repr, found))
+            self.problem(
+                INVALID_VALUE, f"{self._path()}: {both} are two spellings of one key", key=found[1]
+            )
+        return self._parsed(found[0], parse, default)
+
+    def nested(self, key: str | int, raw: Mapping[str, Any], *deeper: str | int) -> Reader:
+        """Return a reader of a dict that stands inside this one, with the same list of problems."""
+        inner = Reader(raw, self.source, (*self.place, key, *deeper))
+        inner.problems = self.problems
+        return inner
+
+    def has(self, *names: str) -> bool:
+        """Return whether one of these keys is given, in any spelling."""
+        return any(name in self._spellings for name in names)
+
+    def spelling(self, name: str) -> str:
+        """Return the key as the file spells it."""
+        return self._spellings[name][0]
+
+    def finish(self, subject: str) -> None:
+        """Note every key that nobody took."""
+        for name, keys in self._spellings.items():
+            if name not in self._known:
+                known = [camel(each) if each == snake(each) else each for each in self._known]
+                self.problem(
+                    UNKNOWN_KEY,
+                    f"{self._path()}: unknown key {keys[0]!r} of {subject}",
+                    did_you_mean(keys[0], [*known, *self._known]).strip()
+                    or f"Known are {', '.join(sorted(set(known)))}.",
+                    key=keys[0],
+                )
+
+    def problem(self, id: str, message: str, hint: str = "", *, key: str | int | None = None) -> None:
+        """Note a problem of this dict, or of one `key` in it."""
+        place = self.place if key is None else (*self.place, key)
+        self.problems.append(
+            Problem(
+                id=id,
+                message=message,
+                hint=hint,
+                file=self.source.file,
+                line=self.source.line(place),
+            )
+        )
+
+    def _parsed(self, key: str, parse: Callable[[Any], T], default: Default[T] | None) -> T:
+        value = self._raw[key]
+        if value is None and default is not None and default.value is None:
+            return default.value
+        try:
+            return parse(value)
+        except Mismatch as mismatch:
+            message = f"{self._path(key)}: expected {mismatch}, got {value!r:.200}"
+            self.problem(INVALID_VALUE, message, key=key)
+            return None  # type: ignore[return-value]
+
+    def _path(self, *more: str | int) -> str:
+        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*self.place, *more))
+        return "config" + "".join(parts)
+
+
+def snake(name: str) -> str:
+    """Return the snake_case spelling of a camelCase name."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def camel(name: str) -> str:
+    """Return the camelCase spelling of a snake_case name."""
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def text(value: Any) -> str:
+    """Parse a string that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise Mismatch("a string that is not empty")
+    return value
+
+
+def any_text(value: Any) -> str:
+    """Parse a string."""
+    if not isinstance(value, str):
+        raise Mismatch("a string")
+    return value
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Parse a list of strings."""
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise Mismatch("a list of strings")
+    return tuple(value)
+
+
+def boolean(value: Any) -> bool:
+    """Parse True or False."""
+    if not isinstance(value, bool):
+        raise Mismatch("True or False")
+    return value
+
+
+def whole_number(value: Any) -> int:
+    """Parse an integer from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Mismatch("a whole number, 0 or greater")
+    return value
+
+
+def number(value: Any) -> float:
+    """Parse a number from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e10:
+        raise Mismatch("a number, 0 or greater")
+    return value
+
+
+def positive_number(value: Any) -> float:
+    """Parse a number greater than 0."""
+    if number(value) == 0:
+        raise Mismatch("a number greater than 0")
+    return number(value)
+
+
+def one_of(*known: str) -> Callable[[Any], str]:
+    """Return a parser of one of these words, whatever their case."""
+
+    def parse(value: Any) -> str:
+        for word in known:
+            if isinstance(value, str) and value.lower() == word.lower():
+                return word
+        hint = did_you_mean(value, known).strip() if isinstance(value, str) else ""
+        raise Mismatch(f"one of {', '.join(known)}" + (f" ({hint[:-1].lower()})" if hint else ""))
+
+    return parse
+
+
+def _parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes(), str(file))
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _assigned(tree: ast.Module, name: str) -> tuple[ast.expr | None, int | None]:
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == name:
+            return None, statement.lineno
+        targets: Iterable[ast.expr] = ()
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign):
+            targets = (statement.target,)
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return statement.value, statement.lineno  # type: ignore[attr-defined]
+    return None, None
+
+
+def _inside(node: ast.expr, part: str | int) -> tuple[ast.expr | None, int | None]:
+    """Return the value that stands at `part` of a literal or of a helper's call, and its line."""
+    for key, value, line in _members(node):
+        if key == part or (isinstance(part, str) and isinstance(key, str) and snake(key) == part):
+            return value, line
+    return None, None
+
+
+def _members(node: ast.expr) -> Iterator[tuple[str | int | None, ast.expr, int]]:
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant):
+                yield key.value, value, key.lineno  # type: ignore[misc]
+    elif isinstance(node, ast.List | ast.Tuple):
+        for index, value in enumerate(node.elts):
+            yield index, value, value.lineno
+    elif isinstance(node, ast.Call):
+        for keyword in node.keywords:
+            yield keyword.arg, keyword.value, keyword.value.lineno

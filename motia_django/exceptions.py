@@ -1,0 +1,94 @@
+"""Every error this package raises, under one root: `MotiaError`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+
+class MotiaError(Exception):
+    """The root of all errors of this package."""
+
+
+class SettingsError(MotiaError):
+    """The `MOTIA` setting cannot be read as it stands."""
+
+
+class StepFilesError(MotiaError):
+    """Step files have problems, so nothing may start; the text lists every one of them."""
+
+
+class PayloadError(MotiaError, TypeError):
+    """A value cannot be written as JSON."""
+
+
+class InvalidInput(MotiaError, ValueError):
+    """What was given to a Step breaks its schema; trying again cannot help.
+
+    `errors` maps a field path ("items.0.price") to its messages; the empty path is the whole value.
+    """
+
+    def __init__(self, subject: str, errors: Mapping[str, Sequence[str]]) -> None:
+        self.subject = subject
+        self.errors = {path: list(messages) for path, messages in errors.items()}
+        super().__init__(f"{subject} is invalid: {_sentence(self.errors)}")
+
+    def __reduce__(self) -> tuple[type[InvalidInput], tuple[str, dict[str, list[str]]]]:
+        return type(self), (self.subject, self.errors)
+
+
+class InvalidResponse(InvalidInput):
+    """An http Step answered with something its own declaration does not allow."""
+
+
+class UnknownStep(MotiaError, LookupError):
+    """No Step has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no Step named {name!r}.{did_you_mean(name, known)}")
+
+
+class TriggerGone(MotiaError, LookupError):
+    """A run was born of a trigger that its Step no longer has."""
+
+
+class InvalidMessage(MotiaError, ValueError):
+    """What `enqueue` was given is not a message."""
+
+
+class UndeclaredTopic(MotiaError):
+    """A Step enqueued to a topic that its config does not list, and the settings forbid that."""
+
+
+class TooDeep(MotiaError):
+    """Runs keep causing runs: a loop of Steps, most likely."""
+
+
+class WorkerLost(MotiaError):
+    """The process that ran a Step is gone: its lease ran out."""
+
+
+class NoMatch(MotiaError):
+    """`ctx.match` was given no branch for the trigger that started this run."""
+
+
+class InvalidKey(MotiaError, ValueError):
+    """A group or key of state is not a string of 1 to 255 characters."""
+
+
+class InvalidUpdate(MotiaError, ValueError):
+    """An update operation of state cannot be applied; none of its call was."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the nearest known word, or an empty string."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    nearest = get_close_matches(str(word).lower(), by_lower, n=1, cutoff=0.6)
+    return f" Did you mean {by_lower[nearest[0]]!r}?" if nearest else ""
+
+
+def _sentence(errors: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(
+        f"{path}: {' '.join(messages)}" if path else " ".join(messages)
+        for path, messages in errors.items()
+    )

@@ -1,0 +1,124 @@
+"""The logger handed to handlers: structured, bound to its Step, carried by stdlib logging."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from motia_django import payloads, tracing
+from motia_django.conf import settings
+from motia_django.exceptions import PayloadError
+
+LOGGER = logging.getLogger("motia.steps")
+
+
+class Logger:
+    """Writes lines such as `[ProcessTodo] Todo processed todoId=17` to the logger `motia.steps`.
+
+    Every record also carries, for structured handlers, the attributes `step`, `run_id`, `trace_id`
+    and `fields`; the line goes into the run's timeline too. Values under secret-looking keys are
+    masked. Outside of a Step the same object logs without a prefix.
+    """
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: tracing.Scope | None = None) -> None:
+        self._scope = scope
+
+    def debug(self, message: object, *args: Any, **fields: Any) -> None:
+        """Log for developers. `args` is one mapping of fields, or stdlib's %-arguments."""
+        self._log(logging.DEBUG, message, args, fields)
+
+    def info(self, message: object, *args: Any, **fields: Any) -> None:
+        """Log what normally happens."""
+        self._log(logging.INFO, message, args, fields)
+
+    def warning(self, message: object, *args: Any, **fields: Any) -> None:
+        """Log what someone should look at some time."""
+        self._log(logging.WARNING, message, args, fields)
+
+    def error(self, message: object, *args: Any, **fields: Any) -> None:
+        """Log what went wrong."""
+        self._log(logging.ERROR, message, args, fields)
+
+    def exception(self, message: object, *args: Any, **fields: Any) -> None:
+        """Log what went wrong, with the traceback of the exception being handled."""
+        self._log(logging.ERROR, message, args, fields, exc_info=True)
+
+    warn = warning
+
+    def _log(
+        self,
+        level: int,
+        message: object,
+        args: tuple[Any, ...],
+        fields: Mapping[str, Any],
+        exc_info: bool = False,
+    ) -> None:
+        scope = self._scope or tracing.current()
+        text, fields = _parted(message, args, fields)
+        if scope is not None:
+            name = logging.getLevelName(level).lower()
+            scope.timeline.add("log", level=name, message=text, **({"fields": fields} if fields else {}))
+        if LOGGER.isEnabledFor(level):
+            line = Line(scope.step if scope else None, text, fields)
+            LOGGER.log(level, line, extra=_extra(scope, fields), exc_info=exc_info, stacklevel=3)
+
+
+class Line:
+    """A log message that is put into words only when a handler asks for them."""
+
+    __slots__ = ("fields", "step", "text")
+
+    def __init__(self, step: str | None, text: str, fields: Mapping[str, Any]) -> None:
+        self.step, self.text, self.fields = step, text, fields
+
+    def __str__(self) -> str:
+        prefix = f"[{self.step}] " if self.step else ""
+        pairs = "".join(f" {key}={_shown(value)}" for key, value in self.fields.items())
+        return f"{prefix}{self.text}{pairs}"
+
+
+def _parted(
+    message: object, args: tuple[Any, ...], fields: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Tell Motia's `info("text", {"id": 1})` from stdlib's `info("text %s", 1)`; mask the fields."""
+    text = str(message)
+    if len(args) == 1 and isinstance(args[0], Mapping) and "%(" not in text:
+        fields = {**args[0], **fields}
+    elif args:
+        text = _filled(text, args)
+    return text, {str(key): _presentable(str(key), value) for key, value in fields.items()}
+
+
+def _filled(text: str, args: tuple[Any, ...]) -> str:
+    """Fill in %-arguments; a call that does not fit must not fail the Step it logs for."""
+    try:
+        return text % (args[0] if len(args) == 1 and isinstance(args[0], Mapping) else args)
+    except (TypeError, ValueError, KeyError):
+        return " ".join([text, *map(str, args)])
+
+
+def _presentable(key: str, value: Any) -> Any:
+    try:
+        return payloads.masked({key: payloads.plain(value)}, settings().redact)[key]
+    except PayloadError:
+        return str(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value if value and not any(c.isspace() or c == '"' for c in value) else f'"{value}"'
+    return payloads.dumps(value)
+
+
+def _extra(scope: tracing.Scope | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    if scope is None:
+        return {"step": None, "run_id": None, "trace_id": None, "fields": fields}
+    return {
+        "step": scope.step,
+        "run_id": str(scope.run_id),
+        "trace_id": scope.trace_id,
+        "fields": fields,
+    }

@@ -1,0 +1,115 @@
+"""The tables: runs, and the items of state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from motia_django import payloads
+from motia_django.exceptions import PayloadError
+from motia_django.runs import Status
+
+
+class JSONTextField(models.TextField):  # type: ignore[type-arg]
+    """JSON kept as text: every value comes back as it was, on every database, in its own order.
+
+    (PostgreSQL's jsonb refuses NUL characters and reorders keys; nothing here is searched by SQL.)
+    """
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
+        return None if value is None else payloads.loads(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None and self.null else payloads.dumps(value)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return payloads.dumps(self.value_from_object(obj))
+
+    def to_python(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return payloads.loads(value)
+        except ValueError as error:
+            raise ValidationError(_("This is not JSON: %(error)s"), params={"error": error}) from error
+
+    def formfield(self, **kwargs: Any) -> Any:
+        from django.forms import JSONField
+
+        return JSONField(**{"required": False, "label": self.verbose_name, **kwargs})
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        try:
+            payloads.dumps(value)
+        except PayloadError as error:
+            raise ValidationError(str(error)) from error
+
+
+class Run(models.Model):
+    """One execution of one Step: queue entry, outbox, history and dead letter in one."""
+
+    class Meta:
+        db_table = "motia_run"
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=["wake_at"], name="motia_run_wake"),
+            models.Index(fields=["trace_id"], name="motia_run_trace"),
+            models.Index(fields=["parent_id"], name="motia_run_parent"),
+            models.Index(fields=["step", "-id"], name="motia_run_step"),
+            models.Index(fields=["status", "-id"], name="motia_run_status"),
+        )
+
+    id = models.UUIDField(_("id"), primary_key=True, editable=False)
+    step = models.CharField(_("Step"), max_length=200)
+    trigger = models.CharField(_("trigger"), max_length=8)
+    index = models.PositiveSmallIntegerField(_("index of the trigger"), default=0)
+    source = models.CharField(_("source"), max_length=600, blank=True)
+    status = models.CharField(
+        _("status"), max_length=10, choices=[(each.value, each.value) for each in Status]
+    )
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    fence = models.PositiveIntegerField(_("fence"), default=0)
+    publishes = models.PositiveIntegerField(_("times published"), default=0)
+    trace_id = models.CharField(_("trace"), max_length=32)
+    parent_id = models.UUIDField(_("caused by"), null=True, blank=True)
+    depth = models.PositiveIntegerField(_("depth"), default=0)
+    unique_key = models.CharField(max_length=64, null=True, blank=True, unique=True)  # noqa: DJ001
+    input = JSONTextField(_("input"), null=True, blank=True)
+    output = JSONTextField(_("output"), null=True, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    timeline = JSONTextField(_("timeline"), default=list, blank=True)
+    worker = models.CharField(_("worker"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    wake_at = models.DateTimeField(_("looked at by upkeep"), null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.id}"
+
+
+class StateItem(models.Model):
+    """One item of state."""
+
+    class Meta:
+        db_table = "motia_state"
+        verbose_name = _("state item")
+        verbose_name_plural = _("state")
+        ordering = ("group", "key")
+        constraints = (models.UniqueConstraint(fields=["group", "key"], name="motia_state_item"),)
+
+    group = models.CharField(_("group"), max_length=255)
+    key = models.CharField(_("key"), max_length=255)
+    value = JSONTextField(_("value"))
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.key}"

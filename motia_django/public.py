@@ -1,0 +1,27 @@
+"""The public functions, for use inside handlers and anywhere else in a project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from motia_django.dispatch import enqueue
+from motia_django.loggers import Logger
+from motia_django.runner import invoke
+from motia_django.stores.face import state
+
+__all__ = ["aenqueue", "ainvoke", "enqueue", "invoke", "logger", "state"]
+
+logger = Logger()
+"""Logs as the Step that is running here, or without a Step's name outside of one."""
+
+
+async def aenqueue(message: Any = None, data: Any = None, /, **keys: Any) -> list[str]:
+    """Send messages as `enqueue` does, from async code."""
+    return await sync_to_async(enqueue)(message, data, **keys)
+
+
+async def ainvoke(name: str, data: Any = None) -> Any:
+    """Run a Step here and now as `invoke` does, from async code."""
+    return await sync_to_async(invoke)(name, data)

@@ -1,0 +1,175 @@
+"""Which Steps exist: by name, route, topic, schedule and watched change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motia_django.declarations import Problem
+from motia_django.exceptions import UnknownStep
+from motia_django.steps import Step
+from motia_django.triggers import CronTrigger, HttpTrigger, StateTrigger, Trigger
+from motia_django.triggers.state import StateChange
+
+DUPLICATE_NAME = "motia.E008"
+DUPLICATE_ROUTE = "motia.E009"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A trigger together with the Step that it starts."""
+
+    step: Step
+    index: int
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A path of the API and what answers each method on it."""
+
+    path: str
+    """As the first Step with this path declares it."""
+    endpoints: Mapping[str, Listener]
+
+
+class Registry:
+    """All Steps of a project, indexed once. It does not change: discovery makes a new one."""
+
+    def __init__(self, steps: Iterable[Step] = (), problems: Iterable[Problem] = ()) -> None:
+        self._steps: dict[str, Step] = {}
+        self._by_topic: dict[str, list[Listener]] = {}
+        self._watchers: list[Listener] = []
+        self._endpoints: dict[tuple[str, ...], dict[str, Listener]] = {}
+        self.schedules: list[Listener] = []
+        found = list(problems)
+        for step in steps:
+            found += self._add(step)
+        self.problems: tuple[Problem, ...] = tuple(found)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self._steps.values())
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._steps
+
+    def step(self, name: str) -> Step:
+        """Return the Step of that name; raise `UnknownStep` with the nearest one."""
+        try:
+            return self._steps[name]
+        except KeyError:
+            raise UnknownStep(name, self._steps) from None
+
+    def subscribers(self, topic: str) -> list[Listener]:
+        """Return what listens on a topic."""
+        return self._by_topic.get(topic, [])
+
+    def watchers(self, change: StateChange) -> list[Listener]:
+        """Return what listens for a change of state; conditions are not asked here."""
+        return [
+            each
+            for each in self._watchers
+            if isinstance(each.trigger, StateTrigger) and each.trigger.hears(change)
+        ]
+
+    def routes(self) -> list[Route]:
+        """Return the API's paths, each literal segment before a parameter in its place."""
+        shapes = sorted(self._endpoints, key=lambda shape: [part == ":" for part in shape])
+        return [
+            Route(path=_path(self._endpoints[shape]), endpoints=self._endpoints[shape])
+            for shape in shapes
+        ]
+
+    def flows(self) -> dict[str, list[Step]]:
+        """Return the Steps of each flow, by the flow's name."""
+        flows: dict[str, list[Step]] = {}
+        for step in self:
+            for flow in step.flows:
+                flows.setdefault(flow, []).append(step)
+        return dict(sorted(flows.items()))
+
+    def topics(self) -> set[str]:
+        """Return the topics that somebody listens on."""
+        return set(self._by_topic)
+
+    def _add(self, step: Step) -> list[Problem]:
+        first = self._steps.setdefault(step.name, step)
+        if first is not step:
+            message = f"the name {step.name!r} is taken by {_shown(first.file)}"
+            return [_problem(DUPLICATE_NAME, message, "Step names must be unique.", step)]
+        problems = []
+        for index, trigger in enumerate(step.triggers):
+            listener = Listener(step=step, index=index, trigger=trigger)
+            problems += self._index(listener)
+        return problems
+
+    def _index(self, listener: Listener) -> list[Problem]:
+        trigger: Any = listener.trigger
+        if isinstance(trigger, HttpTrigger):
+            return self._index_route(listener, trigger)
+        if isinstance(trigger, CronTrigger):
+            self.schedules.append(listener)
+        elif isinstance(trigger, StateTrigger):
+            self._watchers.append(listener)
+        elif trigger.kind == "queue":
+            self._by_topic.setdefault(trigger.topic, []).append(listener)
+        return []
+
+    def _index_route(self, listener: Listener, trigger: HttpTrigger) -> list[Problem]:
+        shape = tuple(
+            ":" if part.startswith(":") else part for part in trigger.path[1:].split("/")
+        )
+        first = self._endpoints.setdefault(shape, {}).setdefault(trigger.method, listener)
+        if first is listener:
+            return []
+        message = (
+            f"{trigger.source} is already served by Step {first.step.name!r}"
+            f" in {_shown(first.step.file)}"
+        )
+        return [_problem(DUPLICATE_ROUTE, message, "Change the method or the path.", listener.step)]
+
+
+_registry = Registry()
+
+
+def registry() -> Registry:
+    """Return the Steps of this process."""
+    return _registry
+
+
+def install(new: Registry) -> None:
+    """Make `new` the Steps of this process."""
+    global _registry
+    _registry = new
+
+
+@contextmanager
+def installed(new: Registry) -> Iterator[Registry]:
+    """Make `new` the Steps of this process for the block: for tests."""
+    before = registry()
+    install(new)
+    try:
+        yield new
+    finally:
+        install(before)
+
+
+def _path(endpoints: Mapping[str, Listener]) -> str:
+    trigger = next(iter(endpoints.values())).trigger
+    assert isinstance(trigger, HttpTrigger)
+    return trigger.path
+
+
+def _shown(file: Path) -> str:
+    """Return the file as seen from the working directory, where it lies below it."""
+    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
+
+
+def _problem(id: str, message: str, hint: str, step: Step) -> Problem:
+    return Problem(id=id, message=message, hint=hint, file=step.file, line=step.line)

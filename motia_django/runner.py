@@ -1,0 +1,207 @@
+"""One Run in, one Outcome out: the only way any Step runs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError
+from django.utils import timezone
+
+from motia_django import calls, ledger, payloads, signals, tracing
+from motia_django.conf import settings
+from motia_django.context import AsyncContext, BaseContext, Context
+from motia_django.delivery import ONCE, Delivery
+from motia_django.exceptions import MotiaError, TooDeep
+from motia_django.registry import registry
+from motia_django.runs import INVOKE, Outcome, Run, Settlement, Status, new_run_id
+from motia_django.steps import Step
+from motia_django.timeline import Timeline
+from motia_django.triggers import Trigger
+from motia_django.triggers.base import Condition, TriggerInfo
+
+logger = logging.getLogger("motia.runs")
+
+_FROM_STORED_INPUT: Any = object()
+_INVOKED_AS = ("queue", "http", "cron", "state", "stream")
+
+
+def perform(run: Run, raw: Any = _FROM_STORED_INPUT) -> Outcome:
+    """Run one attempt: clean the input, ask the condition, call the handler, check its result.
+
+    `raw` is the input where it is not the stored one: an HTTP request is more than its JSON. What
+    goes wrong is in the outcome; nothing is raised.
+    """
+    timeline, started_at = Timeline(), timezone.now()
+    signals.run_started.send_robust(run.step, run=run)
+    result: dict[str, Any]
+    try:
+        step = registry().step(run.step)
+        trigger = _trigger(run, step)
+        given = trigger.clean_input(run.input if raw is _FROM_STORED_INPUT else raw, _subject(run))
+    except Exception as error:
+        result = {"status": Status.DEAD, "error": error, "rejected": True}
+    else:
+        result = _handled(run, step, trigger, given, timeline)
+    outcome = Outcome(
+        **result,
+        started_at=started_at,
+        finished_at=timezone.now(),
+        timeline=tuple(timeline.entries()),
+    )
+    signals.run_finished.send_robust(run.step, run=run, outcome=outcome)
+    return outcome
+
+
+def conclude(run: Run, outcome: Outcome) -> Settlement | None:
+    """Write an attempt's outcome to the ledger and tell the log; None if its lease was lost."""
+    settlement = ledger.finish(run, outcome, _delivery(run))
+    if settlement is None:
+        logger.error("Run %s of %s lost its lease: attempt %d", run.id, run.step, run.attempt)
+    elif settlement.status is Status.DEAD:
+        _tell(logging.ERROR, run, outcome, "it is dead")
+        signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
+    elif outcome.failed and settlement.wake_at:
+        wait = (settlement.wake_at - timezone.now()).total_seconds()
+        _tell(logging.WARNING, run, outcome, f"next try in {max(wait, 0):.1f} s")
+    return settlement
+
+
+def record(run: Run, outcome: Outcome) -> None:
+    """Write a run that is over to the history; the history must not fail what it tells of."""
+    try:
+        ledger.record(run, outcome)
+    except DatabaseError:
+        logger.exception("Run %s of %s could not be recorded", run.id, run.step)
+    if outcome.failed:
+        signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
+
+
+def invoke(name: str, data: Any = None) -> Any:
+    """Run the Step `name` here and now as a child run; return what its handler returns.
+
+    The input is checked as that of the Step's queue trigger, or as the body of its http trigger.
+    Raise `UnknownStep`, `InvalidInput`, `TooDeep`, or what the handler raises.
+    """
+    step = registry().step(name)
+    index, trigger = _invoked_as(step)
+    plain = payloads.plain(data)
+    run = _child(step, index, plain)
+    outcome = perform(run, trigger.input_for(plain))
+    _note_invocation(run, outcome)
+    record(run, outcome)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value
+
+
+def _handled(
+    run: Run, step: Step, trigger: Trigger, given: Any, timeline: Timeline
+) -> dict[str, Any]:
+    """Ask the condition and call the handler, as the current run of this thread."""
+    scope = tracing.Scope(
+        trace_id=run.trace_id,
+        run_id=run.id,
+        step=step.name,
+        depth=run.depth,
+        attempt=max(run.attempt, 1),
+        topics=step.topics,
+        timeline=timeline,
+    )
+    info = TriggerInfo(
+        type=trigger.kind,
+        source=run.source if run.trigger != INVOKE else trigger.source,
+        index=run.index,
+        scheduled_time=trigger.scheduled_time(run.input),
+    )
+
+    def context(is_async: bool) -> BaseContext:
+        return (AsyncContext if is_async else Context)(scope, info, given, invoke)
+
+    with tracing.entered(scope):
+        try:
+            if run.trigger != INVOKE and not _met(trigger.condition, given, context):
+                return {"status": Status.SKIPPED}
+            arguments = (given, context(step.is_async))[: step.arity]
+            value = calls.call(step.handler, *arguments)
+            return {"status": Status.SUCCEEDED, "value": trigger.clean_output(value, _subject(run))}
+        except Exception as error:
+            if trigger.is_answer(error):
+                status = getattr(error, "status_code", None)
+                return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
+            return {"status": Status.DEAD, "error": error}
+
+
+def _met(condition: Condition | None, given: Any, context: Any) -> bool:
+    if condition is None:
+        return True
+    arguments = (given, context(calls.is_async(condition)))[: calls.arity(condition, 2)]
+    return bool(calls.call(condition, *arguments))
+
+
+def _trigger(run: Run, step: Step) -> Trigger:
+    if run.trigger == INVOKE:
+        return step.triggers[run.index]
+    return step.trigger(run.trigger, run.index)
+
+
+def _delivery(run: Run) -> Delivery:
+    """Return how the run is retried; a Step or trigger that is gone leaves the defaults."""
+    if run.trigger == INVOKE:
+        return ONCE
+    try:
+        return _trigger(run, registry().step(run.step)).delivery
+    except MotiaError:
+        return Delivery()
+
+
+def _invoked_as(step: Step) -> tuple[int, Trigger]:
+    """Return the trigger in whose place an invocation stands."""
+    for kind in _INVOKED_AS:
+        for index, trigger in step.triggers_of(kind):
+            return index, trigger
+    raise AssertionError(f"Step {step.name!r} has no trigger")
+
+
+def _child(step: Step, index: int, data: Any) -> Run:
+    scope = tracing.current()
+    depth = scope.depth + 1 if scope else 0
+    if depth > settings().max_depth:
+        raise TooDeep(f"invoke({step.name!r}): {depth} runs have caused one another: a loop")
+    return Run(
+        id=new_run_id(),
+        step=step.name,
+        trigger=INVOKE,
+        index=index,
+        source=scope.step if scope else "",
+        input=data,
+        trace_id=scope.trace_id if scope else tracing.new_trace_id(),
+        parent_id=scope.run_id if scope else None,
+        depth=depth,
+        status=Status.RUNNING,
+        attempt=1,
+        created_at=timezone.now(),
+    )
+
+
+def _note_invocation(run: Run, outcome: Outcome) -> None:
+    scope = tracing.current()
+    if scope is not None:
+        scope.timeline.add("invoke", step=run.step, run_id=run.id, status=outcome.status)
+
+
+def _subject(run: Run) -> str:
+    return f"Step {run.step!r}"
+
+
+def _tell(level: int, run: Run, outcome: Outcome, what_next: str) -> None:
+    logger.log(
+        level,
+        "[%s] attempt %d failed, %s: %s",
+        run.step,
+        run.attempt,
+        what_next,
+        outcome.summary,
+        exc_info=outcome.error,
+        extra={"step": run.step, "run_id": str(run.id), "trace_id": run.trace_id},
+    )

@@ -1,0 +1,146 @@
+"""Run and Outcome: one execution of one Step, its statuses and the legal moves between them."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from motia_django.delivery import Delivery
+from motia_django.timeline import Entry
+
+
+class Status(StrEnum):
+    """Where a run is in its life."""
+
+    SCHEDULED = "scheduled"
+    """It is to be queued when it is due."""
+    QUEUED = "queued"
+    """It waits for a worker."""
+    RUNNING = "running"
+    """A worker holds its lease."""
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    """Its trigger's condition was false."""
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+    """Its attempts are spent, or its input can never be right."""
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self not in (Status.SCHEDULED, Status.QUEUED, Status.RUNNING)
+
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.SCHEDULED: frozenset({Status.QUEUED, Status.CANCELLED}),
+    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
+    Status.RUNNING: frozenset(
+        {Status.SUCCEEDED, Status.SKIPPED, Status.SCHEDULED, Status.QUEUED, Status.DEAD}
+    ),
+    Status.SUCCEEDED: frozenset(),
+    Status.SKIPPED: frozenset(),
+    Status.CANCELLED: frozenset(),
+    Status.DEAD: frozenset({Status.SCHEDULED, Status.QUEUED}),
+}
+"""From each status, where a run may go next. A dead run comes back by redrive only."""
+
+INVOKE = "invoke"
+"""The kind of a run that somebody called by the Step's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of one Step for one cause."""
+
+    id: UUID
+    step: str
+    trigger: str
+    """The kind of trigger: http, queue, cron, state, stream, or invoke."""
+    index: int = 0
+    """Which of the Step's triggers it was."""
+    source: str = ""
+    """The topic, `METHOD /path`, cron expression or `group/key` that caused it."""
+    input: Any = None
+    trace_id: str
+    parent_id: UUID | None = None
+    depth: int = 0
+    status: Status = Status.QUEUED
+    attempt: int = 0
+    """The number of tries so far, this one included."""
+    fence: int = 0
+    """Grows with every claim; only the holder of the last one may finish the run."""
+    created_at: datetime
+    wake_at: datetime | None = None
+    """When upkeep has to look at it: a scheduled run is due, a queued one is published again, a
+    running one has lost its worker. None once it is finished."""
+    timeline: tuple[Entry, ...] = ()
+    """What earlier attempts noted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one attempt."""
+
+    status: Status
+    """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say."""
+    value: Any = None
+    """What the handler returned, checked."""
+    error: Exception | None = None
+    rejected: bool = False
+    """Whether it was over before the handler was called: trying again cannot help."""
+    started_at: datetime
+    finished_at: datetime
+    timeline: tuple[Entry, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the attempt did not do its work."""
+        return self.status is Status.DEAD
+
+    @property
+    def summary(self) -> str:
+        """The error in one line, such as `KeyError: 'orderId'`."""
+        return summary_of(self.error) if self.error and self.failed else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What the ledger writes when an attempt is over."""
+
+    status: Status
+    wake_at: datetime | None = None
+
+
+def settle(run: Run, outcome: Outcome, delivery: Delivery, now: datetime) -> Settlement:
+    """Decide what follows an attempt: the end, or another try after the backoff."""
+    if not outcome.failed:
+        return Settlement(status=outcome.status)
+    if outcome.rejected or not delivery.allows(run.attempt):
+        return Settlement(status=Status.DEAD)
+    return Settlement(status=Status.SCHEDULED, wake_at=now + delivery.backoff(run.attempt))
+
+
+def new_run_id() -> UUID:
+    """Return a new UUID of version 7 (RFC 9562): ids made later sort later, which indexes like."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & (2**48 - 1)) << 80 | random
+    value = value & ~(0xF << 76) | 7 << 76
+    return UUID(int=value & ~(0b11 << 62) | 0b10 << 62)
+
+
+def summary_of(error: BaseException) -> str:
+    """Return an exception in one line."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}"[:1000] if text else type(error).__name__
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return an exception with its traceback, as Python prints it."""
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,191 @@
+"""One face for every way to write a schema: pydantic, JSON Schema, DRF serializers."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jsonschema_rs
+from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from rest_framework import serializers
+
+from motia_django import payloads
+from motia_django.declarations import Mismatch
+from motia_django.exceptions import InvalidInput, PayloadError
+
+Errors = dict[str, list[str]]
+
+
+class Schema(ABC):
+    """What a value has to look like."""
+
+    @abstractmethod
+    def clean(self, value: Any, subject: str) -> Any:
+        """Return the value as the handler gets it; raise `InvalidInput` keyed by field path."""
+
+    @abstractmethod
+    def dump(self, value: Any, subject: str) -> Any:
+        """Return a value that a handler gave as plain JSON; raise `InvalidInput` if it does not fit."""
+
+    @abstractmethod
+    def json_schema(self) -> dict[str, Any]:
+        """Return the schema as JSON Schema."""
+
+
+def schema_for(declared: Any) -> Schema:
+    """Return the schema that a Step file declares; raise `Mismatch` if it is none."""
+    if isinstance(declared, Schema):
+        return declared
+    if isinstance(declared, Mapping):
+        return JsonSchema(declared)
+    if inspect.isclass(declared) and issubclass(declared, serializers.BaseSerializer):
+        return SerializerSchema(declared)
+    return TypeSchema(declared)
+
+
+class TypeSchema(Schema):
+    """A pydantic model, or any type that pydantic can adapt: dataclass, TypedDict, `list[Item]`."""
+
+    def __init__(self, declared: Any) -> None:
+        if declared is None or isinstance(declared, str | int | float | list | tuple):
+            raise Mismatch(_EXPECTED)
+        try:
+            self._adapter: TypeAdapter[Any] = TypeAdapter(declared)
+        except (PydanticSchemaGenerationError, PydanticUserError, TypeError) as error:
+            raise Mismatch(f"{_EXPECTED} ({str(error).splitlines()[0]})") from error
+
+    def clean(self, value: Any, subject: str) -> Any:
+        try:
+            return self._adapter.validate_python(value)
+        except ValidationError as error:
+            return self._clean_as_json(value, subject, error)
+
+    def dump(self, value: Any, subject: str) -> Any:
+        cleaned = self.clean(value, subject)
+        given_whole = isinstance(value, BaseModel)
+        return self._adapter.dump_python(
+            cleaned, mode="json", by_alias=True, exclude_unset=not given_whole
+        )
+
+    def json_schema(self) -> dict[str, Any]:
+        return self._adapter.json_schema()
+
+    def _clean_as_json(self, value: Any, subject: str, error: ValidationError) -> Any:
+        """Try again by JSON's rules: a strict model takes a date's text from JSON, not from Python."""
+        try:
+            return self._adapter.validate_json(payloads.dumps(value))
+        except ValidationError as json_error:
+            error = json_error
+        except PayloadError:
+            pass
+        raise InvalidInput(subject, _pydantic_errors(error)) from None
+
+
+class JsonSchema(Schema):
+    """A JSON Schema document; values pass through it unchanged."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = dict(document)
+        try:
+            self._validator = jsonschema_rs.validator_for(self._document)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            raise Mismatch(f"a valid JSON Schema ({str(error).splitlines()[0]})") from error
+
+    def clean(self, value: Any, subject: str) -> Any:
+        errors: Errors = {}
+        for error in self._validator.iter_errors(value):
+            path = list(error.instance_path)
+            errors.setdefault(_dotted(_blamed(path, error)), []).append(error.message)
+        if errors:
+            raise InvalidInput(subject, errors)
+        return value
+
+    def dump(self, value: Any, subject: str) -> Any:
+        return self.clean(payloads.plain(value), subject)
+
+    def json_schema(self) -> dict[str, Any]:
+        return self._document
+
+
+class SerializerSchema(Schema):
+    """A Django REST framework serializer class; the handler gets its `validated_data`."""
+
+    def __init__(self, declared: type[serializers.BaseSerializer[Any]]) -> None:
+        self._serializer = declared
+
+    def clean(self, value: Any, subject: str) -> Any:
+        serializer = self._serializer(data=value)
+        if not serializer.is_valid():
+            raise InvalidInput(subject, _serializer_errors(serializer.errors))
+        return serializer.validated_data
+
+    def dump(self, value: Any, subject: str) -> Any:
+        try:
+            return payloads.plain(self._serializer(value).data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            message = str(error).splitlines()[0]
+            raise InvalidInput(subject, {"": [message]}) from error
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"title": self._serializer.__name__, **_serializer_schema(self._serializer())}
+
+
+_EXPECTED = (
+    "a pydantic model, a type that pydantic can adapt, a JSON Schema dict or a DRF serializer class"
+)
+_FIELD_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], str], ...] = (
+    (serializers.BooleanField, "boolean"),
+    (serializers.IntegerField, "integer"),
+    (serializers.FloatField, "number"),
+    (serializers.DictField, "object"),
+    (serializers.ListField, "array"),
+)
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    return ".".join(map(str, path))
+
+
+def _pydantic_errors(error: ValidationError) -> Errors:
+    errors: Errors = {}
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        errors.setdefault(_dotted(each["loc"]), []).append(each["msg"])
+    return errors
+
+
+def _blamed(path: list[str | int], error: jsonschema_rs.ValidationError) -> list[str | int]:
+    """Blame a missing field itself, where JSON Schema blames the object it is missing from."""
+    missing = getattr(error.kind, "property", None) if error.kind.name == "required" else None
+    return [*path, missing] if isinstance(missing, str) else path
+
+
+def _serializer_errors(errors: Any, path: tuple[str | int, ...] = ()) -> Errors:
+    """Flatten DRF's nested errors to field paths."""
+    if isinstance(errors, Mapping):
+        pairs = errors.items()
+    elif isinstance(errors, list) and any(isinstance(item, Mapping) for item in errors):
+        pairs = enumerate(errors)  # type: ignore[assignment]
+    else:
+        return {_dotted(path): [str(item) for item in errors]}
+    flat: Errors = {}
+    for key, inner in pairs:
+        deeper = path if key == "non_field_errors" else (*path, key)
+        if inner:
+            flat.update(_serializer_errors(inner, deeper))
+    return flat
+
+
+def _serializer_schema(field: Any) -> dict[str, Any]:
+    if isinstance(field, serializers.ListSerializer):
+        return {"type": "array", "items": _serializer_schema(field.child)}
+    if not isinstance(field, serializers.Serializer):
+        kind = next((name for base, name in _FIELD_TYPES if isinstance(field, base)), "string")
+        return {"type": kind}
+    return {
+        "type": "object",
+        "properties": {name: _serializer_schema(child) for name, child in field.fields.items()},
+        "required": [name for name, child in field.fields.items() if child.required],
+    }

@@ -1,0 +1,192 @@
+"""A Step: the config and the handler of one `*_step.py` file, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from motia_django import calls, declarations, triggers
+from motia_django.declarations import Default, Mismatch, Problem, Reader, Source
+from motia_django.exceptions import TriggerGone
+from motia_django.triggers import Trigger
+
+NO_CONFIG = "motia.E002"
+BAD_CONFIG = "motia.E003"
+BAD_HANDLER = "motia.E007"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A topic that a Step says it enqueues to; `label` and `conditional` are for people."""
+
+    name: str
+    label: str = ""
+    conditional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """One Step, checked and ready to run."""
+
+    name: str
+    description: str = ""
+    triggers: tuple[Trigger, ...]
+    enqueues: tuple[Topic, ...] = ()
+    flows: tuple[str, ...] = ()
+    handler: Callable[..., Any]
+    arity: int
+    """With how many arguments the handler is called: 0, 1 or 2."""
+    is_async: bool
+    file: Path
+    line: int | None = None
+    app: str = ""
+    """The label of the Django app it lives in."""
+    topics: frozenset[str] = field(default=frozenset(), compare=False)
+    """The names of `enqueues`."""
+
+    def trigger(self, kind: str, index: int) -> Trigger:
+        """Return the trigger of `kind` at `index`, or the first of its kind if the file has changed.
+
+        Raise `TriggerGone` if there is none any more.
+        """
+        if 0 <= index < len(self.triggers) and self.triggers[index].kind == kind:
+            return self.triggers[index]
+        for each in self.triggers:
+            if each.kind == kind:
+                return each
+        raise TriggerGone(f"Step {self.name!r} no longer has a trigger of type {kind}")
+
+    def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
+        """Return the triggers of `kind`, each with its index among all."""
+        return [(index, each) for index, each in enumerate(self.triggers) if each.kind == kind]
+
+
+def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Problem]]:
+    """Read a Step file's module; return the Step, or every problem that keeps it from being one."""
+    source = Source(file)
+    config = getattr(module, "config", None)
+    problems = _handler_problems(getattr(module, "handler", None), source)
+    if config is None:
+        problems.append(_no_config(file))
+        return None, problems
+    if not isinstance(config, Mapping):
+        message = f"config: expected a dict, got {config!r:.100}"
+        problems.append(Problem(id=BAD_CONFIG, message=message, file=file, line=source.line(())))
+        return None, problems
+    reader = Reader(config, source)
+    values = _read_config(reader)
+    problems += reader.problems
+    if problems:
+        return None, problems
+    handler = module.handler
+    step = Step(
+        **values,
+        topics=frozenset(topic.name for topic in values["enqueues"]),
+        handler=handler,
+        arity=calls.arity(handler, 2),
+        is_async=calls.is_async(handler),
+        file=file,
+        line=source.line(("name",)),
+        app=app,
+    )
+    return step, []
+
+
+def step(
+    name: str,
+    *,
+    triggers: Sequence[Mapping[str, Any]],
+    description: str | None = None,
+    enqueues: Sequence[str | Mapping[str, Any]] | None = None,
+    flows: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Declare a Step's config: `config = step("CreateTodo", triggers=[http("POST", "/todos")])`."""
+    given = {"description": description, "enqueues": enqueues, "flows": flows}
+    return {"name": name, "triggers": list(triggers)} | {
+        key: value for key, value in given.items() if value is not None
+    }
+
+
+def _read_config(reader: Reader) -> dict[str, Any]:
+    values = {
+        "name": reader.take("name", _name),
+        "description": reader.take(
+            "description", declarations.any_text, default=Default(value="")
+        ),
+        "enqueues": reader.take("enqueues", _topics, default=Default(value=())),
+        "flows": reader.take("flows", declarations.texts, default=Default(value=())),
+        "triggers": _read_triggers(reader),
+    }
+    reader.finish("a Step")
+    return values
+
+
+def _read_triggers(reader: Reader) -> tuple[Trigger, ...]:
+    declared = reader.take("triggers", _list_of_dicts)
+    if declared is None:
+        return ()
+    key = reader.spelling("triggers")
+    read = [triggers.read(reader.nested(key, raw, index)) for index, raw in enumerate(declared)]
+    return tuple(each for each in read if each is not None)
+
+
+def _name(value: Any) -> str:
+    if len(declarations.text(value)) > 200:
+        raise Mismatch("a name of at most 200 characters")
+    return str(value)
+
+
+def _list_of_dicts(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list | tuple) or not value:
+        raise Mismatch("a list of at least one trigger")
+    for each in value:
+        if not isinstance(each, dict):
+            raise Mismatch(f"a list of triggers, each a dict ({each!r:.50} is none)")
+    return list(value)
+
+
+def _topics(value: Any) -> tuple[Topic, ...]:
+    if not isinstance(value, list | tuple):
+        raise Mismatch("a list of topics")
+    return tuple(_topic(each) for each in value)
+
+
+def _topic(value: Any) -> Topic:
+    if isinstance(value, str) and value.strip():
+        return Topic(name=value)
+    if isinstance(value, dict) and isinstance(value.get("topic"), str):
+        unknown = set(value) - {"topic", "label", "conditional"}
+        if not unknown:
+            return Topic(
+                name=value["topic"],
+                label=str(value.get("label", "")),
+                conditional=bool(value.get("conditional", False)),
+            )
+    raise Mismatch('a list of topics, each a string or {"topic", "label", "conditional"}')
+
+
+def _no_config(file: Path) -> Problem:
+    return Problem(
+        id=NO_CONFIG,
+        message="a Step file needs a top-level `config`",
+        hint='Write config = {"name": "...", "triggers": [...]}.',
+        file=file,
+        line=1,
+    )
+
+
+def _handler_problems(handler: Any, source: Source) -> list[Problem]:
+    if handler is None:
+        message, hint = "a Step file needs a top-level `handler`", "Write def handler(input, ctx): ..."
+    elif not callable(handler):
+        message, hint = f"handler: expected a function, got {handler!r:.100}", ""
+    else:
+        try:
+            calls.arity(handler, 2)
+            return []
+        except (TypeError, ValueError) as error:
+            message, hint = f"handler: {error}", "It is called with (input, ctx), (input) or nothing."
+    line = source.line((), "handler") or 1
+    return [Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)]

@@ -1,0 +1,71 @@
+"""The Celery tasks: one for each Step, and one for the ticks of schedules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from celery import Task, shared_task
+
+from motia_django import dispatch, leases, ledger, publish, runner
+from motia_django.celery_app import project_app, task_name
+from motia_django.conf import settings
+from motia_django.registry import registry
+from motia_django.runs import Run, Status
+from motia_django.steps import Step
+from motia_django.triggers import CronTrigger
+
+TICK = "motia.tick"
+_OPTIONS: dict[str, Any] = {
+    "bind": True,
+    "ignore_result": True,
+    "acks_late": False,
+    "max_retries": 0,
+}
+
+
+def register(steps: Iterable[Step]) -> None:
+    """Give each Step its task, `motia.<Step>`, in the project's own Celery app."""
+    for step in steps:
+        shared_task(name=task_name(step.name), **_OPTIONS)(execute)
+    shared_task(name=TICK, **_OPTIONS)(tick)
+
+
+def execute(task: Task[Any, Any], run_id: str) -> None:
+    """Run the run of that id, if it is there to be claimed.
+
+    The message is acknowledged before: what must not be lost is in the ledger, and a second
+    delivery finds nothing to claim.
+    """
+    lease = timedelta(seconds=settings().lease)
+    run = ledger.claim(UUID(run_id), worker=_worker(task), lease=lease)
+    if run is None:
+        return
+    with leases.kept(run, lease):
+        outcome = runner.perform(run)
+    settlement = runner.conclude(run, outcome)
+    if settlement and settlement.status is Status.SCHEDULED and publish.is_eager():
+        _try_again_now(run)
+
+
+def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) -> None:
+    """Start the run of a schedule's tick; without `due`, of the last time that has been due."""
+    trigger = registry().step(step).triggers[index]
+    assert isinstance(trigger, CronTrigger)
+    zone = trigger.timezone or project_app().timezone
+    moment = datetime.fromisoformat(due) if due else trigger.schedule.latest(datetime.now(UTC), zone)
+    if moment is not None:
+        dispatch.tick(step, index, moment)
+
+
+def _worker(task: Task[Any, Any]) -> str:
+    return f"{task.request.hostname or 'here'}/{os.getpid()}"
+
+
+def _try_again_now(run: Run) -> None:
+    """Retry without the backoff: an eager Celery has no worker that could wait."""
+    ledger.wake(run.id)
+    publish.publish([run])

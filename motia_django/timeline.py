@@ -1,0 +1,58 @@
+"""What happened inside one run, in order: bounded in length, masked, relative to the run's start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from motia_django import payloads
+from motia_django.conf import settings
+from motia_django.exceptions import PayloadError
+
+Entry = dict[str, Any]
+
+
+class Timeline:
+    """A run's list of events. Each is `{"at": seconds since the start, "kind": ..., ...}`."""
+
+    __slots__ = ("_entries", "_left_out", "_limit", "_redact", "_started")
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._entries: list[Entry] = []
+        self._left_out = 0
+        self._limit = settings().timeline_entries
+        self._redact = settings().redact
+
+    def add(self, kind: str, **facts: Any) -> None:
+        """Note that `kind` happened just now; past the bound only its number is kept."""
+        if len(self._entries) >= self._limit:
+            self._left_out += 1
+            return
+        at = round(time.monotonic() - self._started, 4)
+        self._entries.append({"at": at, "kind": kind, **self._presentable(facts)})
+
+    def entries(self) -> list[Entry]:
+        """Return what was noted, with a last entry that counts what did not fit."""
+        if not self._left_out:
+            return list(self._entries)
+        at = round(time.monotonic() - self._started, 4)
+        return [*self._entries, {"at": at, "kind": "left_out", "count": self._left_out}]
+
+    def _presentable(self, facts: Mapping[str, Any]) -> Any:
+        try:
+            plain = payloads.plain(facts)
+        except PayloadError:
+            plain = {key: repr(value)[:200] for key, value in facts.items()}
+        return payloads.masked(plain, self._redact)
+
+
+def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> list[Entry]:
+    """Append an attempt's entries to those of the attempts before it, within the bound.
+
+    The bound drops the oldest entries: at three in the morning the last attempt is the one to read.
+    """
+    whole = [*earlier, *({"attempt": attempt, **entry} for entry in later)]
+    limit = settings().timeline_entries * 2
+    return whole if len(whole) <= limit else whole[-limit:]

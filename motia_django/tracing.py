@@ -1,0 +1,62 @@
+"""The trace: all runs that one outside cause led to, and the run that is going on here and now."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from uuid import UUID
+
+from motia_django.timeline import Timeline
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_NO_TRACE = "0" * 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The run going on in this task of execution, as what happens inside it needs to know it."""
+
+    trace_id: str
+    run_id: UUID
+    step: str
+    depth: int
+    attempt: int
+    topics: frozenset[str]
+    """The topics that the Step's config says it enqueues to."""
+    timeline: Timeline
+
+
+_scope: ContextVar[Scope | None] = ContextVar("motia_scope", default=None)
+
+
+def current() -> Scope | None:
+    """Return the run going on here, or None outside of any Step."""
+    return _scope.get()
+
+
+@contextmanager
+def entered(scope: Scope) -> Iterator[Scope]:
+    """Make `scope` the current one for the block, in this thread or asyncio task and what it calls."""
+    token = _scope.set(scope)
+    try:
+        yield scope
+    finally:
+        _scope.reset(token)
+
+
+def new_trace_id() -> str:
+    """Return a new trace id: 32 lower-case hex digits, as W3C Trace Context has them."""
+    return secrets.token_hex(16)
+
+
+def trace_id_from(headers: Mapping[str, str]) -> str | None:
+    """Return the trace id of a W3C `traceparent` header, or None if there is no valid one.
+
+    https://www.w3.org/TR/trace-context/#traceparent-header
+    """
+    match = _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip().lower())
+    return match[1] if match and match[1] != _NO_TRACE else None

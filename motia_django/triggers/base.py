@@ -1,0 +1,139 @@
+"""What all triggers share: a kind, a condition, and how input and output are checked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from motia_django import calls
+from motia_django.declarations import Default, Mismatch, Reader, snake
+from motia_django.delivery import Delivery
+from motia_django.schemas import Schema, schema_for
+
+Condition = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerInfo:
+    """What started a run, as `ctx.trigger` tells its handler."""
+
+    type: str
+    """http, queue, cron, state, stream, or invoke."""
+    source: str
+    """The topic, `METHOD /path`, cron expression or `group/key` that it was."""
+    index: int
+    """Which of the Step's triggers it was, counted from 0."""
+    scheduled_time: datetime | None = None
+    """When a cron tick was due, in UTC."""
+
+    @property
+    def topic(self) -> str | None:
+        """The topic of a queue trigger."""
+        return self.source if self.type == "queue" else None
+
+    @property
+    def method(self) -> str | None:
+        """The HTTP method of an http trigger."""
+        return self.source.partition(" ")[0] if self.type == "http" else None
+
+    @property
+    def path(self) -> str | None:
+        """The declared path of an http trigger."""
+        return self.source.partition(" ")[2] if self.type == "http" else None
+
+    @property
+    def expression(self) -> str | None:
+        """The expression of a cron trigger."""
+        return self.source if self.type == "cron" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger(ABC):
+    """One entry of a Step's `triggers`."""
+
+    kind: ClassVar[str]
+
+    condition: Condition | None = None
+    delivery: Delivery
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """What this trigger listens for, in a few words."""
+
+    @property
+    def schema(self) -> Schema | None:
+        """What the data that starts the Step must look like."""
+        return None
+
+    def clean_input(self, raw: Any, subject: str) -> Any:
+        """Return what the handler is given; raise `InvalidInput`."""
+        return raw if self.schema is None else self.schema.clean(raw, subject)
+
+    def clean_output(self, value: Any, subject: str) -> Any:
+        """Return what becomes of the handler's result; raise `InvalidResponse`."""
+        return value
+
+    def input_for(self, data: Any) -> Any:
+        """Return the raw input that makes the Step run on `data` when it is invoked by name."""
+        return data
+
+    def is_answer(self, error: Exception) -> bool:
+        """Return whether an exception is a way to answer, not a failure."""
+        return False
+
+    def scheduled_time(self, raw: Any) -> datetime | None:
+        """Return when the tick was due that has `raw` as its input."""
+        return None
+
+
+class Spelled:
+    """A value whose fields answer to every spelling on record, as attributes and as items.
+
+    `change.old_value`, `change.oldValue` and `change["oldValue"]` are one and the same.
+    """
+
+    __slots__ = ()
+    aliases: ClassVar[Mapping[str, str]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        canonical = self.aliases.get(name) or snake(name)
+        if canonical == name or name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self, canonical)
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return getattr(self, key)
+        except (AttributeError, TypeError):
+            raise KeyError(key) from None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the field `key`, or `default` if there is no such field."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+
+def take_condition(reader: Reader) -> Condition | None:
+    """Take the key `condition` of a trigger."""
+    return reader.take("condition", _condition, default=Default(value=None))
+
+
+def schema(value: Any) -> Schema:
+    """Parse a schema in any of its forms."""
+    return schema_for(value)
+
+
+def _condition(value: Any) -> Condition:
+    if not callable(value):
+        raise Mismatch("a function of (input) or (input, ctx)")
+    try:
+        calls.arity(value, 2)
+    except (TypeError, ValueError) as error:
+        raise Mismatch(f"a function of (input) or (input, ctx): {error}") from error
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,174 @@
+"""The cron trigger: run on a schedule of 5, 6 or 7 fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from motia_django import declarations
+from motia_django.declarations import Default, Mismatch, Reader
+from motia_django.delivery import Delivery
+from motia_django.exceptions import did_you_mean
+from motia_django.triggers.base import Trigger, take_condition
+
+NAMED = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_FIRST_YEAR, _LAST_YEAR = 1970, 2099
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CronExpression:
+    """A cron expression: 5 fields as everywhere, 6 with seconds first, 7 with the year last.
+
+    Day of week is 0-7, Sunday both 0 and 7, or a name; `@hourly` and its kin are known. Across
+    changes of the clocks it keeps Debian cron's rules: a fixed time in the skipped hour runs right
+    after it, one in the repeated hour runs once, a wildcard hour runs each real hour.
+    """
+
+    text: str
+    fields: str
+    """The expression for cronsim: 5 or 6 fields."""
+    years: frozenset[int] | None
+
+    @classmethod
+    def parse(cls, text: str) -> CronExpression:
+        """Return the expression; raise `ValueError` that says what is wrong with it."""
+        if text.startswith("@") and text not in NAMED:
+            raise ValueError(f"unknown name {text!r}.{did_you_mean(text, NAMED)}")
+        fields = NAMED.get(text, text).split()
+        if not 5 <= len(fields) <= 7:
+            raise ValueError(f"it has {len(fields)} fields")
+        years = _years(fields.pop()) if len(fields) == 7 else None
+        try:
+            CronSim(" ".join(fields), datetime(2024, 1, 1))
+        except CronSimError as error:
+            raise ValueError(str(error)) from error
+        return cls(text, " ".join(fields), years)
+
+    def after(self, moment: datetime, zone: tzinfo) -> datetime | None:
+        """Return the first time after `moment` (aware) that is due in `zone`, in UTC, if ever."""
+        start = moment.astimezone(zone)
+        while True:
+            due = next(self._from(start, reverse=False), None)
+            if due is None or self.years is None or due.year in self.years:
+                return due and due.astimezone(UTC)
+            later = [year for year in self.years if year > due.year]
+            if not later:
+                return None
+            start = datetime(min(later), 1, 1, tzinfo=zone) - _SECOND
+
+    def latest(self, moment: datetime, zone: tzinfo) -> datetime | None:
+        """Return the last time up to `moment` (aware) that was due in `zone`, in UTC, if ever."""
+        start = (moment.replace(microsecond=0) + _SECOND).astimezone(zone)
+        while True:
+            due = next(self._from(start, reverse=True), None)
+            if due is None or self.years is None or due.year in self.years:
+                return due and due.astimezone(UTC)
+            earlier = [year for year in self.years if year < due.year]
+            if not earlier:
+                return None
+            start = datetime(max(earlier) + 1, 1, 1, tzinfo=zone)
+
+    def _from(self, start: datetime, *, reverse: bool) -> Iterator[datetime]:
+        return CronSim(self.fields, start, reverse=reverse)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronTrigger(Trigger):
+    """`{"type": "cron", "schedule": "0 * * * *", "timezone": "Europe/Berlin"}`."""
+
+    kind: ClassVar[str] = "cron"
+
+    schedule: CronExpression
+    timezone: ZoneInfo | None = None
+    """None means the Celery app's own."""
+
+    @classmethod
+    def read(cls, reader: Reader) -> CronTrigger:
+        """Read one entry of `triggers`; problems are noted in the reader."""
+        return cls(
+            schedule=reader.take("schedule", _expression, also=("expression", "cron")),
+            timezone=reader.take("timezone", _zone, default=Default(value=None)),
+            condition=take_condition(reader),
+            delivery=Delivery.read(reader),
+        )
+
+    @property
+    def source(self) -> str:
+        return self.schedule.text
+
+    def clean_input(self, raw: Any, subject: str) -> None:
+        return None
+
+    def scheduled_time(self, raw: Any) -> datetime | None:
+        return datetime.fromisoformat(raw["scheduledTime"]) if isinstance(raw, dict) else None
+
+    @staticmethod
+    def input_at(due: datetime) -> dict[str, str]:
+        """Return what a run of the tick that was due then is stored with."""
+        return {"scheduledTime": due.isoformat()}
+
+
+def cron(
+    schedule: str,
+    *,
+    timezone: str | None = None,
+    condition: Any = None,
+    config: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Declare a cron trigger: `cron("0 * * * *", timezone="Europe/Berlin")`."""
+    given = {"timezone": timezone, "condition": condition, "config": config}
+    return {"type": "cron", "schedule": schedule} | {
+        key: value for key, value in given.items() if value is not None
+    }
+
+
+def _expression(value: Any) -> CronExpression:
+    expected = "a cron expression of 5, 6 (seconds first) or 7 (year last) fields"
+    if not isinstance(value, str):
+        raise Mismatch(expected)
+    try:
+        return CronExpression.parse(value)
+    except ValueError as error:
+        raise Mismatch(f"{expected} ({error})") from error
+
+
+def _zone(value: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise Mismatch('a time zone such as "Europe/Berlin"') from error
+
+
+def _years(field: str) -> frozenset[int] | None:
+    if field == "*":
+        return None
+    return frozenset(year for part in field.split(",") for year in _year_range(part))
+
+
+def _year_range(part: str) -> range:
+    span, _, step = part.partition("/")
+    first, _, last = span.partition("-")
+    if span == "*":
+        first, last = str(_FIRST_YEAR), str(_LAST_YEAR)
+    try:
+        low = int(first)
+        years = range(low, int(last or (_LAST_YEAR if step else low)) + 1, int(step or 1))
+    except ValueError:
+        years = range(0)
+    if not years or years[0] < _FIRST_YEAR or years[-1] > _LAST_YEAR:
+        raise ValueError(f"bad year {part!r}: expected {_FIRST_YEAR} to {_LAST_YEAR}")
+    return years

@@ -1,0 +1,55 @@
+"""The queue trigger: run for each message of a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from motia_django import declarations
+from motia_django.declarations import Default, Reader
+from motia_django.delivery import Delivery
+from motia_django.schemas import Schema
+from motia_django.triggers.base import Trigger, schema, take_condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueTrigger(Trigger):
+    """`{"type": "queue", "topic": "todo.created", "input": TodoCreated, "config": {...}}`."""
+
+    kind: ClassVar[str] = "queue"
+
+    topic: str
+    input: Schema | None = None
+
+    @classmethod
+    def read(cls, reader: Reader) -> QueueTrigger:
+        """Read one entry of `triggers`; problems are noted in the reader."""
+        return cls(
+            topic=reader.take("topic", declarations.text),
+            input=reader.take("input", schema, default=Default(value=None)),
+            condition=take_condition(reader),
+            delivery=Delivery.read(reader),
+        )
+
+    @property
+    def source(self) -> str:
+        return self.topic
+
+    @property
+    def schema(self) -> Schema | None:
+        return self.input
+
+
+def queue(
+    topic: str,
+    *,
+    input: Any = None,
+    condition: Any = None,
+    config: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Declare a queue trigger: `queue("todo.created", input=TodoCreated)`."""
+    given = {"input": input, "condition": condition, "config": config}
+    return {"type": "queue", "topic": topic} | {
+        key: value for key, value in given.items() if value is not None
+    }

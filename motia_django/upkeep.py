@@ -1,0 +1,70 @@
+"""What every worker does each second: publish what is due, rescue what lost its worker."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from typing import Any
+
+from celery import Celery, bootsteps
+from django.db import close_old_connections, connections
+
+from motia_django import ledger, publish, runner
+from motia_django.conf import settings
+
+logger = logging.getLogger("motia.upkeep")
+
+BATCH = 200
+_JITTER = 0.2
+
+
+def upkeep() -> int:
+    """Do one round; return how many runs were looked after."""
+    lost = ledger.take_lost(BATCH)
+    for run in lost:
+        runner.conclude(run, ledger.lost_outcome(run))
+    due = ledger.take_due(BATCH)
+    if due:
+        publish.publish(due, insist=True)
+    return len(lost) + len(due)
+
+
+class Upkeep(bootsteps.StartStopStep):
+    """The part of a Celery worker that does upkeep, in a thread of its main process, in any pool."""
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, worker: Any) -> None:
+        """Begin when the worker does."""
+        self._thread = threading.Thread(target=self._work, name="motia-upkeep", daemon=True)
+        self._thread.start()
+
+    def stop(self, worker: Any) -> None:
+        """End when the worker does."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2)
+
+    terminate = stop
+
+    def _work(self) -> None:
+        while not self._stopping.wait(self._pause()):
+            try:
+                while upkeep() >= BATCH and not self._stopping.is_set():
+                    pass
+            except Exception:
+                logger.exception("A round of upkeep failed; the next one tries again")
+            close_old_connections()
+        connections.close_all()
+
+    def _pause(self) -> float:
+        return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)
+
+
+def join_workers(app: Celery) -> None:
+    """Make upkeep a part of every worker of `app`."""
+    app.steps["worker"].add(Upkeep)

@@ -1,0 +1,12 @@
+"""What `include("motia_django.urls")` adds to a project: the API of its http Steps.
+
+Each Step can be reversed by its name: `reverse("motia:CreateTodo")`.
+"""
+
+from __future__ import annotations
+
+from motia_django.registry import registry
+from motia_django.web.routing import urlpatterns_for
+
+app_name = "motia"
+urlpatterns = urlpatterns_for(registry().routes())

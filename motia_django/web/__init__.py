@@ -1,0 +1,1 @@
+"""The HTTP door: http Steps as views of Django REST framework."""

@@ -1,0 +1,60 @@
+"""From REST framework's request to what an http Step is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework.request import Request as RestRequest
+
+from motia_django.triggers import HttpTrigger
+from motia_django.triggers.http import Request
+
+
+def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str, str]) -> Request:
+    """Parse the request; raise REST framework's `ParseError` or `UnsupportedMediaType`."""
+    return Request(
+        method=request.method or trigger.method,
+        path=request.path,
+        params=dict(zip(trigger.parameters, params.values(), strict=True)),
+        query=_flat(request.query_params),
+        headers=request.headers,
+        body=_body(request, trigger),
+        raw=request,
+    )
+
+
+def recorded(request: Request) -> dict[str, Any]:
+    """Return the request as the history keeps it."""
+    return {
+        "method": request.method,
+        "path": request.path,
+        "params": request.params,
+        "query": request.query,
+        "headers": dict(request.headers),
+        "body": request.body,
+    }
+
+
+def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
+    """Return the parsed body; where there is none, an empty object if the Step expects one."""
+    data = request.data
+    if isinstance(data, QueryDict):
+        data = _flat(data)
+    if data or _has_content(request):
+        return data
+    return {} if trigger.body_schema is not None else None
+
+
+def _has_content(request: RestRequest) -> bool:
+    length = request.META.get("CONTENT_LENGTH") or 0
+    return str(length) != "0" or bool(request.META.get("HTTP_TRANSFER_ENCODING"))
+
+
+def _flat(values: QueryDict) -> dict[str, str | list[str]]:
+    """Return a string for each key, a list where the key repeats."""
+    return {
+        key: many[0] if len(many) == 1 else [str(each) for each in many]  # type: ignore[misc]
+        for key, many in values.lists()
+    }

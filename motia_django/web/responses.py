@@ -1,0 +1,46 @@
+"""From what an http Step answers to Django's responses, and from errors to REST framework's."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import HttpResponse, HttpResponseBase
+from rest_framework import exceptions
+from rest_framework.response import Response as RestResponse
+from rest_framework.settings import api_settings
+
+from motia_django.exceptions import InvalidInput
+from motia_django.triggers.http import Response
+
+_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
+
+
+class ConditionNotMet(exceptions.APIException):
+    """The trigger's condition refused the request."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+    default_code = "condition_not_met"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detail = {"error": "Request condition not met", "skipped": True}  # type: ignore[dict-item]
+
+
+def written(response: Response | HttpResponseBase) -> HttpResponseBase:
+    """Return the response that goes out, for the renderer of the client's choice unless it is raw."""
+    if isinstance(response, HttpResponseBase):
+        return response
+    headers = dict(response.headers)
+    if response.status in _WITHOUT_BODY:
+        return HttpResponse(status=response.status, headers=headers)
+    if response.is_raw:
+        if isinstance(response.body, bytes) and "content-type" not in map(str.lower, headers):
+            headers["Content-Type"] = "application/octet-stream"
+        return HttpResponse(response.body, status=response.status, headers=headers)
+    return RestResponse(response.body, status=response.status, headers=headers)
+
+
+def bad_request(error: InvalidInput) -> exceptions.ValidationError:
+    """Return the 400 that names each field's errors by its path."""
+    whole = api_settings.NON_FIELD_ERRORS_KEY
+    return exceptions.ValidationError({path or whole: text for path, text in error.errors.items()})

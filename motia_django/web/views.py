@@ -1,0 +1,125 @@
+"""One REST framework view for each path: the host's policies, then the runner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.db import connections, transaction
+from django.http import HttpResponseBase
+from django.utils import timezone
+from rest_framework.request import Request as RestRequest
+from rest_framework.views import APIView
+
+from motia_django import runner, tracing
+from motia_django.exceptions import InvalidInput
+from motia_django.registry import Listener, Route
+from motia_django.runs import Outcome, Run, Status, new_run_id
+from motia_django.triggers.http import HttpTrigger, Request
+from motia_django.web.requests import read_request, recorded
+from motia_django.web.responses import ConditionNotMet, bad_request, written
+
+TRACE_HEADER = "Motia-Trace-Id"
+
+
+class StepView(APIView):
+    """What answers a path; its subclass for each route has a method for each Step on it."""
+
+    route: ClassVar[Route]
+
+    def answer(self, request: RestRequest, **params: str) -> HttpResponseBase:
+        """Run the Step that this method and path belong to, and answer what it answers."""
+        listener = self._listener(request)
+        assert isinstance(listener.trigger, HttpTrigger)
+        raw = read_request(request, listener.trigger, params)
+        run = _run(listener, raw)
+        outcome = _performed(run, raw)
+        if outcome.rejected:
+            raise _rejection(outcome)
+        runner.record(run, outcome)
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.status is Status.SKIPPED:
+            raise ConditionNotMet
+        response = written(outcome.value)
+        response.headers.setdefault(TRACE_HEADER, run.trace_id)
+        return response
+
+    def _listener(self, request: RestRequest) -> Listener:
+        endpoints = self.route.endpoints
+        method = str(request.method)
+        return endpoints[method] if method in endpoints else endpoints["GET"]
+
+
+def view_for(route: Route) -> Any:
+    """Return the view function of a route. It has only the methods that a Step asks for."""
+    first = next(iter(route.endpoints.values())).step
+    methods = [method.lower() for method in route.endpoints]
+    view_class = type(
+        "StepView",
+        (StepView,),
+        {
+            "route": route,
+            "name": first.name,
+            "description": first.description or None,
+            "http_method_names": [*methods, "head", "options"],
+            **dict.fromkeys(methods, StepView.answer),
+        },
+    )
+    view = view_class.as_view()  # type: ignore[attr-defined]
+    for alias in connections:
+        transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
+def _run(listener: Listener, request: Request) -> Run:
+    return Run(
+        id=new_run_id(),
+        step=listener.step.name,
+        trigger=listener.trigger.kind,
+        index=listener.index,
+        source=listener.trigger.source,
+        input=recorded(request),
+        trace_id=tracing.trace_id_from(request.headers) or tracing.new_trace_id(),
+        status=Status.RUNNING,
+        attempt=1,
+        created_at=timezone.now(),
+    )
+
+
+def _performed(run: Run, raw: Request) -> Outcome:
+    """Run the Step inside the request's transactions, which an error rolls back."""
+    outcome: Outcome | None = None
+    try:
+        with _atomic_requests():
+            outcome = runner.perform(run, raw)
+            if outcome.error is not None:
+                raise outcome.error
+    except Exception as error:
+        if outcome is None:
+            raise
+        if error is not outcome.error:
+            return replace(outcome, status=Status.DEAD, error=error)
+    return outcome
+
+
+@contextmanager
+def _atomic_requests() -> Iterator[None]:
+    """Open the transactions that `ATOMIC_REQUESTS` asks for.
+
+    Here and not around the view, as Django does it, so that the history of a request that was
+    rolled back is not rolled back with it.
+    """
+    with ExitStack() as stack:
+        for alias in connections:
+            if connections.settings[alias]["ATOMIC_REQUESTS"]:
+                stack.enter_context(transaction.atomic(using=alias))
+        yield
+
+
+def _rejection(outcome: Outcome) -> Exception:
+    error = outcome.error
+    assert error is not None
+    return bad_request(error) if isinstance(error, InvalidInput) else error

@@ -1,0 +1,21 @@
+"""PUT /orders/:id/ship: a path parameter, and a change of state that others listen to."""
+
+from typing import Any
+
+from motia_django import Context, Request, http, step
+
+config = step(
+    "ShipOrder",
+    description="Marks an order as shipped",
+    triggers=[http("PUT", "/orders/:id/ship")],
+    flows=["orders"],
+)
+
+
+def handler(request: Request, ctx: Context) -> dict[str, Any]:
+    order_id = request.params["id"]
+    if ctx.state.get("orders", order_id) is None:
+        return {"status": 404, "body": {"error": "No such order"}}
+    shipped = [{"type": "set", "path": "status", "value": "shipped"}]
+    changed = ctx.state.update("orders", order_id, shipped)
+    return {"status": 200, "body": changed["new_value"]}

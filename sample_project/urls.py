@@ -1,0 +1,11 @@
+"""The admin at /admin/, and at the root what the http Steps serve."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("motia_django.urls")),
+]

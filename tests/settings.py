@@ -1,0 +1,25 @@
+"""Settings of the tests: those of the sample project, on SQLite or, if asked, on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+
+from sample_project.settings import *  # noqa: F403
+from sample_project.settings import INSTALLED_APPS
+
+DEBUG = False
+CELERY_BROKER_URL = "memory://"
+CELERY_TASK_ALWAYS_EAGER = False
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": ":memory:",
+        "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+    }
+}
+if os.environ.get("MOTIA_TEST_DATABASE") == "postgresql":
+    from tests.servers import postgresql_settings
+
+    DATABASES = {"default": postgresql_settings("motia_tests")}
+INSTALLED_APPS = [*INSTALLED_APPS]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
