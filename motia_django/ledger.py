@@ -175,6 +175,11 @@ def rows(**filters: Any) -> QuerySet[models.Run]:
     return models.Run.objects.filter(**filters).order_by("-id")
 
 
+def trace(trace_id: str) -> QuerySet[models.Run]:
+    """Return the rows of a trace, in the order of their birth."""
+    return models.Run.objects.filter(trace_id=trace_id).order_by("created_at", "id")
+
+
 def _overdue(now: datetime, statuses: Sequence[Status]) -> QuerySet[models.Run]:
     return (
         models.Run.objects.using(database())

@@ -38,7 +38,8 @@ def perform(run: Run, raw: Any = _FROM_STORED_INPUT) -> Outcome:
     try:
         step = registry().step(run.step)
         trigger = _trigger(run, step)
-        given = trigger.clean_input(run.input if raw is _FROM_STORED_INPUT else raw, _subject(run))
+        stored = run.input if raw is _FROM_STORED_INPUT else raw
+        given = trigger.clean_input(stored, f"The input of Step {run.step!r}")
     except Exception as error:
         result = {"status": Status.DEAD, "error": error, "rejected": True}
     else:
@@ -124,7 +125,8 @@ def _handled(
                 return {"status": Status.SKIPPED}
             arguments = (given, context(step.is_async))[: step.arity]
             value = calls.call(step.handler, *arguments)
-            return {"status": Status.SUCCEEDED, "value": trigger.clean_output(value, _subject(run))}
+            checked = trigger.clean_output(value, f"Step {run.step!r}")
+            return {"status": Status.SUCCEEDED, "value": checked}
         except Exception as error:
             if trigger.is_answer(error):
                 status = getattr(error, "status_code", None)
@@ -188,10 +190,6 @@ def _note_invocation(run: Run, outcome: Outcome) -> None:
     scope = tracing.current()
     if scope is not None:
         scope.timeline.add("invoke", step=run.step, run_id=run.id, status=outcome.status)
-
-
-def _subject(run: Run) -> str:
-    return f"Step {run.step!r}"
 
 
 def _tell(level: int, run: Run, outcome: Outcome, what_next: str) -> None:

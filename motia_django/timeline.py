@@ -56,3 +56,21 @@ def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> li
     whole = [*earlier, *({"attempt": attempt, **entry} for entry in later)]
     limit = settings().timeline_entries * 2
     return whole if len(whole) <= limit else whole[-limit:]
+
+
+def in_words(entry: Entry) -> str:
+    """Return one entry as a line of text: `+0.012 s  log info: Todo processed {"todoId": "17"}`."""
+    facts = {key: value for key, value in entry.items() if key not in ("at", "kind", "attempt")}
+    at = "" if entry.get("at") is None else f"+{entry['at']:.3f} s  "
+    kind = entry.get("kind", "?")
+    if kind == "log":
+        fields = f" {payloads.dumps(facts['fields'])}" if facts.get("fields") else ""
+        return f"{at}{facts.get('level')}: {facts.get('message')}{fields}"
+    if kind == "state":
+        return f"{at}state {facts.get('operation')} {facts.get('group')}/{facts.get('key', '')}"
+    if kind == "enqueue":
+        steps = ", ".join(facts.get("steps") or []) or "nobody"
+        return f"{at}enqueue {facts.get('topic')} -> {steps}"
+    if kind == "invoke":
+        return f"{at}invoke {facts.get('step')}: {facts.get('status')}"
+    return f"{at}{kind} {payloads.dumps(facts)}"

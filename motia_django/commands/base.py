@@ -1,0 +1,66 @@
+"""What every subcommand is, and how it speaks to people and to machines."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.core.management.base import CommandError, OutputWrapper
+
+from motia_django import payloads
+
+
+class Subcommand(ABC):
+    """One word after `manage.py motia_steps`.
+
+    It ends with exit code 0 when it did what was asked, 1 when that failed or problems were found,
+    2 when the command line was wrong.
+    """
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+    needs_checks: ClassVar[bool] = True
+    """Whether problems of Step files and settings stop it, as they stop Django's own commands."""
+
+    def __init__(self, out: OutputWrapper) -> None:
+        self.out = out
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the subcommand's arguments."""
+
+    @abstractmethod
+    def run(self, options: Mapping[str, Any]) -> None:
+        """Do it; raise `CommandError` with what went wrong and the exit code."""
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print rows in aligned columns."""
+        texts = [[str(cell) for cell in row] for row in (head, *rows)]
+        widths = [max(len(row[column]) for row in texts) for column in range(len(head))]
+        for row in texts:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.out.write("  ".join(cells).rstrip())
+
+    def json(self, value: Any) -> None:
+        """Print JSON."""
+        self.out.write(json.dumps(payloads.plain(value), indent=2, ensure_ascii=False))
+
+
+def add_format(parser: ArgumentParser) -> None:
+    """Add `--format table|json`."""
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="for people, or for machines"
+    )
+
+
+def parsed_json(text: str, option: str) -> Any:
+    """Return the JSON given as an option; raise `CommandError` that shows where it is wrong."""
+    try:
+        return payloads.loads(text)
+    except ValueError as error:
+        raise CommandError(
+            f"{option}: expected JSON such as '{{\"title\": \"x\"}}', got {text!r:.200}: {error}",
+            returncode=2,
+        ) from error

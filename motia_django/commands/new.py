@@ -1,0 +1,98 @@
+"""`new`: a Step file to begin with, and its test."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.management.base import CommandError
+
+from motia_django.commands.base import Subcommand
+from motia_django.registry import registry
+
+KINDS = ("http", "queue", "cron", "state")
+
+
+class New(Subcommand):
+    """`motia_steps new <name> --trigger ...`."""
+
+    name = "new"
+    help = "Write a Step file and its test."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("step", help="the Step's name, such as CreateInvoice")
+        parser.add_argument("--trigger", choices=KINDS, default="http")
+        parser.add_argument("--app", help="the label of the Django app it goes into")
+        parser.add_argument("--path", help="of an http Step; default: /<step-name>")
+        parser.add_argument("--method", default="POST", help="of an http Step")
+        parser.add_argument("--topic", help="of a queue Step; default: <step.name>")
+        parser.add_argument("--schedule", default="0 * * * *", help="of a cron Step")
+        parser.add_argument("--group", default="orders", help="of state, of a state Step")
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        words = _words(options["step"])
+        config = _app(options.get("app"))
+        name = "_".join(words)
+        step_file = Path(config.path) / "steps" / f"{name}_step.py"
+        test_file = _tests_folder(Path(config.path)) / f"test_{name}_step.py"
+        if options["step"] in registry():
+            raise CommandError(f"There is a Step named {options['step']!r} already.")
+        for file in (step_file, test_file):
+            if file.exists():
+                raise CommandError(f"{file} exists already; nothing was written.")
+        values = {
+            "name": options["step"],
+            "class_name": "".join(word.capitalize() for word in words),
+            "path": options.get("path") or f"/{'-'.join(words)}",
+            "method": options["method"].upper(),
+            "method_name": options["method"].lower(),
+            "topic": options.get("topic") or ".".join(words),
+            "schedule": options["schedule"],
+            "group": options["group"],
+        }
+        self._write(step_file, f"{options['trigger']}_step.py.tpl", values)
+        self._write(test_file, f"test_{options['trigger']}_step.py.tpl", values)
+
+    def _write(self, file: Path, template: str, values: Mapping[str, str]) -> None:
+        source = files("motia_django.commands").joinpath("templates", template).read_text("utf-8")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(Template(source).substitute(values), "utf-8")
+        self.out.write(f"wrote {file}")
+
+
+def _words(name: str) -> list[str]:
+    """Split `CreateInvoice` or `create invoice` into lower-case words."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name)
+    if not words:
+        raise CommandError(f"{name!r}: expected a name such as CreateInvoice", returncode=2)
+    return [word.lower() for word in words]
+
+
+def _app(label: str | None) -> AppConfig:
+    """Return the app the Step goes into: the one asked for, or the only one of the project's own."""
+    if label:
+        try:
+            return apps.get_app_config(label)
+        except LookupError as error:
+            raise CommandError(str(error)) from error
+    own = [config for config in apps.get_app_configs() if _is_the_projects(config)]
+    if len(own) != 1:
+        labels = ", ".join(config.label for config in own) or "none of the project's own"
+        raise CommandError(f"Say which app it goes into with --app: {labels}.", returncode=2)
+    return own[0]
+
+
+def _is_the_projects(config: AppConfig) -> bool:
+    return "site-packages" not in Path(config.path).parts and config.label != "motia"
+
+
+def _tests_folder(app: Path) -> Path:
+    """Return the app's package of tests, or the app itself: a new package would hide a tests.py."""
+    tests = app / "tests"
+    return tests if tests.is_dir() else app

@@ -1,0 +1,84 @@
+"""Several processes as one: started together, their lines in one stream, ended together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+_COLOURS = {"web": 36, "worker": 32, "beat": 35, "redis": 33}
+_QUIET = {"PYTHONUNBUFFERED": "1", "DJANGO_RUNSERVER_HIDE_WARNING": "true"}
+_PATIENCE = 8.0
+"""Seconds that processes get to end by themselves."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One process of the whole, in a session of its own so that only we send it signals."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    def start(self, write: Callable[[str, str], None]) -> None:
+        """Start it, and pass on each of its lines as `write(name, line)`."""
+        self.process = subprocess.Popen(
+            self.command,
+            env={**os.environ, **_QUIET, **self.environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        reader = threading.Thread(target=self._read, args=(self.process, write), daemon=True)
+        reader.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, or None while it runs or before it was started."""
+        return None if self.process is None else self.process.poll()
+
+    def send(self, number: int) -> None:
+        """Send a signal to the process and all its children."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    def _read(self, process: subprocess.Popen[str], write: Callable[[str, str], None]) -> None:
+        for line in process.stdout or ():
+            write(self.name, line.rstrip("\n"))
+
+
+def stop(parts: Sequence[Part], patience: float = _PATIENCE) -> None:
+    """End the parts, kindly first; when this returns, no process of theirs is left."""
+    for part in parts:
+        if part.exit_code is None:
+            part.send(signal.SIGTERM)
+    deadline = time.monotonic() + patience
+    for part in parts:
+        if part.process is not None:
+            try:
+                part.process.wait(max(deadline - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                pass
+    for part in parts:
+        part.send(signal.SIGKILL)
+        if part.process is not None:
+            part.process.wait()
+
+
+def prefixed(name: str, line: str, coloured: bool) -> str:
+    """Return a line with its part's name before it."""
+    colour = _COLOURS.get(name, 37)
+    label = f"\x1b[{colour}m{name:6}\x1b[0m" if coloured else f"{name:6}"
+    return f"{label} | {line}"

@@ -1,0 +1,204 @@
+"""`run`, `enqueue`, `runs` and `trace`: start Steps, and see what became of them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError
+from django.utils.timezone import localtime
+
+from motia_django import ledger, payloads
+from motia_django.commands.base import Subcommand, add_format, parsed_json
+from motia_django.commands.steps import found
+from motia_django.conf import settings
+from motia_django.dispatch import enqueue
+from motia_django.exceptions import InvalidInput, MotiaError
+from motia_django.models import Run
+from motia_django.runner import invoke
+from motia_django.runs import Status, summary_of
+from motia_django.timeline import in_words
+
+
+class RunStep(Subcommand):
+    """`motia_steps run <step> --input JSON`."""
+
+    name = "run"
+    help = "Run a Step here and now, and print what its handler returns."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("step", help="the Step's name")
+        parser.add_argument(
+            "--input", default="null", help="the message, or the body of an http Step, as JSON"
+        )
+        parser.add_argument("--traceback", dest="show_traceback", action="store_true")
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        step = found(options["step"])
+        data = parsed_json(options["input"], "--input")
+        try:
+            result = invoke(step.name, data)
+        except InvalidInput as error:
+            raise CommandError(str(error)) from error
+        except Exception as error:
+            if options.get("show_traceback"):
+                raise
+            raise CommandError(f"Step {step.name!r} failed: {summary_of(error)}") from error
+        self.json(result)
+
+
+class Enqueue(Subcommand):
+    """`motia_steps enqueue <topic> --data JSON`."""
+
+    name = "enqueue"
+    help = "Send a message, and print the ids of the runs that it starts."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("topic")
+        parser.add_argument("--data", default="null", help="the message, as JSON")
+        parser.add_argument("--delay", type=float, default=0, help="seconds before the first try")
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        data = parsed_json(options["data"], "--data")
+        try:
+            ids = enqueue(
+                {"topic": options["topic"], "data": data, "delaySeconds": options["delay"]}
+            )
+        except MotiaError as error:
+            raise CommandError(str(error)) from error
+        for run_id in ids:
+            self.out.write(run_id)
+        if not ids:
+            raise CommandError(f"Nobody listens on the topic {options['topic']!r}: nothing was sent")
+
+
+class Runs(Subcommand):
+    """`motia_steps runs`."""
+
+    name = "runs"
+    help = "List the newest runs."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--step", help="only this Step's")
+        parser.add_argument("--status", choices=[each.value for each in Status])
+        parser.add_argument("--limit", type=int, default=20, help="how many, 20 by default")
+        add_format(parser)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        filters = {key: options[key] for key in ("step", "status") if options.get(key)}
+        rows = list(ledger.rows(**filters)[: max(options["limit"], 0)])
+        if options.get("format") == "json":
+            self.json([described(row) for row in rows])
+            return
+        self.table(
+            ("RUN", "CREATED", "STEP", "STATUS", "TRIGGER", "TRY", "TOOK", "ERROR"),
+            [
+                (
+                    row.id,
+                    f"{localtime(row.created_at):%Y-%m-%d %H:%M:%S}",
+                    row.step,
+                    row.status,
+                    f"{row.trigger} {row.source}".strip(),
+                    row.attempt,
+                    _took(row),
+                    last_line(row.error)[:80],
+                )
+                for row in rows
+            ],
+        )
+
+
+class Trace(Subcommand):
+    """`motia_steps trace <id>`."""
+
+    name = "trace"
+    help = "Show all runs that one cause led to, with their timelines. Takes a trace's or a run's id."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("id", help="a trace id (32 hex digits) or a run id")
+        add_format(parser)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        rows = list(ledger.trace(_trace_id(options["id"])))
+        if not rows:
+            raise CommandError(f"There is no trace and no run {options['id']!r}")
+        if options.get("format") == "json":
+            self.json([described(row) for row in rows])
+            return
+        self.out.write(f"trace {rows[0].trace_id}  {len(rows)} runs\n")
+        for depth, row in _as_tree(rows):
+            self._print(row, "  " * depth, rows[0].created_at)
+
+    def _print(self, row: Run, margin: str, began: datetime) -> None:
+        after = (row.created_at - began).total_seconds()
+        tries = f", attempt {row.attempt}" if row.attempt > 1 else ""
+        self.out.write(
+            f"{margin}{row.step}  {row.status}{tries}  {row.trigger} {row.source}"
+            f"  +{after:.3f} s  took {_took(row)}  {row.id}"
+        )
+        for entry in row.timeline:
+            self.out.write(f"{margin}    {in_words(entry)}")
+        if row.error:
+            self.out.write(f"{margin}    {last_line(row.error)}")
+
+
+def described(row: Run) -> dict[str, Any]:
+    """Return the facts of a run for machines, masked."""
+    redact = settings().redact
+    return {
+        "id": row.id,
+        "step": row.step,
+        "status": row.status,
+        "trigger": row.trigger,
+        "source": row.source,
+        "attempt": row.attempt,
+        "traceId": row.trace_id,
+        "parentId": row.parent_id,
+        "createdAt": row.created_at,
+        "startedAt": row.started_at,
+        "finishedAt": row.finished_at,
+        "wakeAt": row.wake_at,
+        "input": payloads.masked(row.input, redact),
+        "output": row.output,
+        "error": row.error,
+        "timeline": row.timeline,
+    }
+
+
+def last_line(error: str) -> str:
+    """Return the line of a traceback that names the error."""
+    lines = error.strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _took(row: Run) -> str:
+    if row.started_at is None or row.finished_at is None:
+        return ""
+    return f"{(row.finished_at - row.started_at).total_seconds():.3f} s"
+
+
+def _trace_id(text: str) -> str:
+    """Return the trace that a run belongs to; what is no run's id is a trace id itself."""
+    try:
+        run = ledger.find(UUID(text))
+    except ValueError:
+        return text
+    return run.trace_id if run else text
+
+
+def _as_tree(rows: Sequence[Run]) -> Iterator[tuple[int, Run]]:
+    """Yield the runs with their depth, each below the one that caused it."""
+    known = {row.id for row in rows}
+    children: dict[UUID | None, list[Run]] = {}
+    for row in rows:
+        parent = row.parent_id if row.parent_id in known else None
+        children.setdefault(parent, []).append(row)
+
+    pending = [(0, row) for row in reversed(children.get(None, []))]
+    while pending:
+        depth, row = pending.pop()
+        yield depth, row
+        pending += [(depth + 1, child) for child in reversed(children.get(row.id, []))]

@@ -1,0 +1,153 @@
+"""`list`, `show` and `check`: what Steps there are, and what is wrong with them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core import checks
+from django.core.management.base import CommandError
+
+from motia_django.celery_app import project_app, task_name
+from motia_django.checks import ALL as CHECKS
+from motia_django.commands.base import Subcommand, add_format
+from motia_django.exceptions import UnknownStep
+from motia_django.registry import registry
+from motia_django.steps import Step
+from motia_django.triggers import CronTrigger, HttpTrigger, Trigger
+
+
+class ListSteps(Subcommand):
+    """`motia_steps list`."""
+
+    name = "list"
+    help = "List all Steps with their triggers."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--flow", help="only the Steps of this flow")
+        add_format(parser)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        flow = options.get("flow")
+        steps = [step for step in registry() if flow is None or flow in step.flows]
+        if options.get("format") == "json":
+            self.json([described(step) for step in steps])
+            return
+        rows = [
+            (step.name, _words(trigger), ", ".join(step.flows), _near(step.file))
+            for step in steps
+            for trigger in step.triggers
+        ]
+        self.table(("STEP", "TRIGGER", "FLOWS", "FILE"), rows)
+        self.out.write(f"\n{len(steps)} Steps")
+
+
+class Show(Subcommand):
+    """`motia_steps show <step>`."""
+
+    name = "show"
+    help = "Show one Step: triggers, schemas, topics, file."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("step", help="the Step's name")
+        add_format(parser)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        facts = described(found(options["step"]))
+        if options.get("format") == "json":
+            self.json(facts)
+            return
+        for key in ("name", "description", "file", "task", "flows", "enqueues"):
+            value = facts[key]
+            text = ", ".join(value) if isinstance(value, list) else value
+            self.out.write(f"{key:12} {text}".rstrip())
+        for trigger in facts["triggers"]:
+            self.out.write(f"{'trigger':12} {trigger.pop('type')} {trigger.pop('source')}")
+            for key, value in trigger.items():
+                self.out.write(f"{'':12}   {key}: {value}")
+
+
+class Check(Subcommand):
+    """`motia_steps check`."""
+
+    name = "check"
+    help = "Report every problem of Step files and settings; exit code 1 if there is an error."
+    needs_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_format(parser)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        messages = [message for check in CHECKS for message in check(None)]
+        if options.get("format") == "json":
+            self.json([_message(each) for each in messages])
+        else:
+            for each in messages:
+                kind = "ERROR" if each.level >= checks.ERROR else "WARNING"
+                self.out.write(f"{kind}  {each}\n")
+        errors = sum(each.level >= checks.ERROR for each in messages)
+        if errors:
+            raise CommandError(f"{errors} error{'s' * (errors > 1)} in {len(registry())} Steps")
+        if options.get("format") != "json":
+            self.out.write(f"{len(registry())} Steps, no errors")
+
+
+def found(name: str) -> Step:
+    """Return the Step of that name; raise `CommandError` with the nearest one."""
+    try:
+        return registry().step(name)
+    except UnknownStep as error:
+        raise CommandError(str(error)) from error
+
+
+def described(step: Step) -> dict[str, Any]:
+    """Return the facts of a Step for machines."""
+    return {
+        "name": step.name,
+        "description": step.description,
+        "file": f"{_near(step.file)}:{step.line or 1}",
+        "app": step.app,
+        "task": task_name(step.name),
+        "flows": list(step.flows),
+        "enqueues": [topic.name for topic in step.enqueues],
+        "triggers": [_described_trigger(trigger) for trigger in step.triggers],
+    }
+
+
+def _described_trigger(trigger: Trigger) -> dict[str, Any]:
+    facts: dict[str, Any] = {"type": trigger.kind, "source": trigger.source}
+    if trigger.condition is not None:
+        facts["conditional"] = True
+    if trigger.schema is not None:
+        facts["input"] = trigger.schema.json_schema()
+    if isinstance(trigger, HttpTrigger) and trigger.response_schemas:
+        schemas = trigger.response_schemas.items()
+        facts["responses"] = {str(status): schema.json_schema() for status, schema in schemas}
+    if isinstance(trigger, CronTrigger):
+        zone = trigger.timezone or project_app().timezone
+        facts["timezone"] = str(zone)
+        facts["next"] = trigger.schedule.after(datetime.now(UTC), zone)
+    if trigger.kind not in ("http",):
+        facts["retries"] = trigger.delivery.max_retries
+    return facts
+
+
+def _words(trigger: Trigger) -> str:
+    return f"{trigger.kind} {trigger.source}" + (" (conditional)" if trigger.condition else "")
+
+
+def _near(file: Path) -> Path:
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+
+
+def _message(message: checks.CheckMessage) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "level": "error" if message.level >= checks.ERROR else "warning",
+        "where": message.obj,
+        "message": message.msg,
+        "hint": message.hint,
+    }

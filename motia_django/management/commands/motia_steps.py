@@ -1,0 +1,49 @@
+"""`manage.py motia_steps`: see Steps, run them, follow them, develop with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from motia_django.commands.base import Subcommand
+from motia_django.commands.dev import Dev
+from motia_django.commands.new import New
+from motia_django.commands.runs import Enqueue, RunStep, Runs, Trace
+from motia_django.commands.steps import Check, ListSteps, Show
+
+ALL: tuple[type[Subcommand], ...] = (
+    ListSteps,
+    Show,
+    Check,
+    RunStep,
+    Enqueue,
+    Runs,
+    Trace,
+    Dev,
+    New,
+)
+
+
+class Command(BaseCommand):
+    """Gives each subcommand its own arguments and help."""
+
+    help = "See the project's Steps, run them, follow their runs, and develop with them."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add a subparser for each subcommand; without one, the Steps are listed."""
+        words = parser.add_subparsers(dest="subcommand", metavar="subcommand")
+        for each in ALL:
+            inner = words.add_parser(each.name, help=each.help, description=each.help)
+            each(self.stdout).add_arguments(inner)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the subcommand."""
+        subcommand = self._subcommand(options.get("subcommand") or "list")
+        if subcommand.needs_checks:
+            self.check(display_num_errors=False)
+        subcommand.run(options)
+
+    def _subcommand(self, name: str) -> Subcommand:
+        return next(each(self.stdout) for each in ALL if each.name == name)
