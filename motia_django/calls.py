@@ -40,8 +40,8 @@ def is_async(function: Callable[..., Any]) -> bool:
 def call(function: Callable[..., Any], *args: Any) -> Any:
     """Call `function` from sync code and return its result, awaited if it is awaitable.
 
-    A coroutine runs through asgiref's `async_to_sync`, so that Django's async ORM inside it works in
-    this very thread and sees this thread's open transaction.
+    A coroutine runs through asgiref's `async_to_sync`, so that Django's async ORM inside it works
+    in this very thread and sees this thread's open transaction.
     """
     if is_async(function):
         return async_to_sync(function)(*args)

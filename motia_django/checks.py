@@ -1,4 +1,4 @@
-"""The system checks: every problem of Step files and of the project's settings, before anything runs."""
+"""The system checks: what is wrong with Step files and settings, before anything runs."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def register() -> None:
 
 
 def _error(problem: Problem) -> checks.CheckMessage:
-    return checks.Error(problem.message, hint=problem.hint or None, obj=problem.where, id=problem.id)
+    return checks.Error(
+        problem.message, hint=problem.hint or None, obj=problem.where, id=problem.id
+    )
 
 
 def _unheard_topics(steps: Registry) -> Messages:

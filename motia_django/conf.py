@@ -19,10 +19,10 @@ class Settings:
     """The settings of motia_django. Each attribute is a key of `MOTIA`, in upper case."""
 
     state: Mapping[str, Any] = field(default_factory=lambda: {"BACKEND": ORM_STATE})
-    """Where state lives: `BACKEND` is the dotted path of a `StateStore`, other keys are its options."""
+    """Where state lives: `BACKEND` is the path of a `StateStore`, other keys are its options."""
 
     undeclared_topics: str = "warn"
-    """What `enqueue` does with a topic that its Step's `enqueues` does not list: allow, warn, error."""
+    """What `enqueue` does with a topic that the Step does not list: allow, warn, error."""
 
     invalid_responses: str = "debug"
     """What a response that breaks its schema becomes: error (a 500), log (it is sent, and an error
@@ -35,7 +35,7 @@ class Settings:
     """Seconds after which a running run whose process has gone silent is given to another."""
 
     publish_timeout: float = 0.5
-    """Seconds a web request waits for the broker's socket before it leaves the message to upkeep."""
+    """Seconds a request waits for the broker's socket before it leaves the message to upkeep."""
 
     publish_patience: float = 30.0
     """Seconds after which a published run that nobody has claimed is published again; doubles each
@@ -76,7 +76,7 @@ class Settings:
                 raise _wrong(name, "a number greater than 0", value)
         if not isinstance(self.state, Mapping) or "BACKEND" not in self.state:
             raise _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', self.state)
-        if isinstance(self.redact, str) or not all(isinstance(word, str) for word in self.redact):
+        if not all(isinstance(word, str) for word in self.redact):
             raise _wrong("redact", "a list of words", self.redact)
 
 
@@ -128,8 +128,11 @@ def _parse(declared: Any) -> Settings:
                 f" Known are {', '.join(sorted(known))}."
             )
     values = {known[key]: value for key, value in declared.items()}
-    if isinstance(values.get("redact"), list):
-        values["redact"] = tuple(values["redact"])
+    redact = values.get("redact", ())
+    if not isinstance(redact, list | tuple | set | frozenset):
+        raise _wrong("redact", "a list of words", redact)
+    if redact:
+        values["redact"] = tuple(redact)
     return Settings(**values)
 
 

@@ -6,12 +6,14 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from motia_django.exceptions import did_you_mean
 
 T = TypeVar("T")
+D = TypeVar("D")
 Place = tuple[str | int, ...]
 """Where inside `config`: ("triggers", 0, "path")."""
 
@@ -46,11 +48,13 @@ class Problem:
         return f"{self.where}: ({self.id}) {self.message}{hint}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Default(Generic[T]):
-    """What a key is worth when it is not given."""
+class Required(Enum):
+    """Stands for "there is no default" where None is a default like any other."""
 
-    value: T
+    REQUIRED = "required"
+
+
+REQUIRED: Final = Required.REQUIRED
 
 
 class Source:
@@ -84,14 +88,22 @@ class Reader:
         for key in raw:
             self._spellings.setdefault(snake(str(key)), []).append(key)
 
+    @overload
+    def take(self, name: str, parse: Callable[[Any], T], *, also: Sequence[str] = ()) -> T: ...
+
+    @overload
+    def take(
+        self, name: str, parse: Callable[[Any], T], *, default: D, also: Sequence[str] = ()
+    ) -> T | D: ...
+
     def take(
         self,
         name: str,
-        parse: Callable[[Any], T],
+        parse: Callable[[Any], Any],
         *,
-        default: Default[T] | None = None,
+        default: Any = REQUIRED,
         also: Sequence[str] = (),
-    ) -> T:
+    ) -> Any:
         """Return the parsed value of the key `name` (snake_case) or of one of its other names.
 
         Without a `default` the key is required. A problem is noted, not raised; what is returned
@@ -100,16 +112,17 @@ class Reader:
         self._known += [name, *also]
         found = [key for each in (name, *also) for key in self._spellings.get(each, ())]
         if not found:
-            if default is None:
-                self.problem(MISSING_KEY, f"{self._path()}: the key {camel(name)!r} is missing")
-                return None  # type: ignore[return-value]
-            return default.value
+            if default is not REQUIRED:
+                return default
+            self.problem(MISSING_KEY, f"{self._path()}: the key {camel(name)!r} is missing")
+            return None
         if len(found) > 1:
             both = " and ".join(map(repr, found))
             self.problem(
                 INVALID_VALUE, f"{self._path()}: {both} are two spellings of one key", key=found[1]
             )
-        return self._parsed(found[0], parse, default)
+        value = self._raw[found[0]]
+        return None if value is None and default is None else self._parsed(found[0], value, parse)
 
     def nested(self, key: str | int, raw: Mapping[str, Any], *deeper: str | int) -> Reader:
         """Return a reader of a dict that stands inside this one, with the same list of problems."""
@@ -138,7 +151,9 @@ class Reader:
                     key=keys[0],
                 )
 
-    def problem(self, id: str, message: str, hint: str = "", *, key: str | int | None = None) -> None:
+    def problem(
+        self, id: str, message: str, hint: str = "", *, key: str | int | None = None
+    ) -> None:
         """Note a problem of this dict, or of one `key` in it."""
         place = self.place if key is None else (*self.place, key)
         self.problems.append(
@@ -151,19 +166,18 @@ class Reader:
             )
         )
 
-    def _parsed(self, key: str, parse: Callable[[Any], T], default: Default[T] | None) -> T:
-        value = self._raw[key]
-        if value is None and default is not None and default.value is None:
-            return default.value
+    def _parsed(self, key: str, value: Any, parse: Callable[[Any], Any]) -> Any:
         try:
             return parse(value)
         except Mismatch as mismatch:
             message = f"{self._path(key)}: expected {mismatch}, got {value!r:.200}"
             self.problem(INVALID_VALUE, message, key=key)
-            return None  # type: ignore[return-value]
+            return None
 
     def _path(self, *more: str | int) -> str:
-        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*self.place, *more))
+        parts = (
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*self.place, *more)
+        )
         return "config" + "".join(parts)
 
 
@@ -235,7 +249,7 @@ def one_of(*known: str) -> Callable[[Any], str]:
             if isinstance(value, str) and value.lower() == word.lower():
                 return word
         hint = did_you_mean(value, known).strip() if isinstance(value, str) else ""
-        raise Mismatch(f"one of {', '.join(known)}" + (f" ({hint[:-1].lower()})" if hint else ""))
+        raise Mismatch(f"one of {', '.join(known)}" + (f" (d{hint[1:-1]}?)" if hint else ""))
 
     return parse
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from motia_django import declarations
-from motia_django.declarations import Default, Reader
+from motia_django.declarations import Reader
 
 LONGEST_BACKOFF = timedelta(hours=1)
 JITTER = 0.2
@@ -35,27 +35,25 @@ class Delivery:
     @classmethod
     def read(cls, reader: Reader) -> Delivery:
         """Read the key `config` of a trigger; problems are noted in the reader."""
-        raw = reader.take("config", _mapping, default=Default(value={}))
+        raw = reader.take("config", _mapping, default={})
         if not raw:
             return cls()
         inner = reader.nested(reader.spelling("config"), raw)
         values: dict[str, Any] = {
-            "max_retries": inner.take("max_retries", declarations.whole_number, default=_of(3)),
+            "max_retries": inner.take("max_retries", declarations.whole_number, default=3),
             "backoff_type": inner.take(
                 "backoff_type",
                 declarations.one_of("exponential", "fixed"),
-                default=_of("exponential"),
+                default="exponential",
             ),
-            "backoff_delay_ms": inner.take(
-                "backoff_delay_ms", declarations.number, default=_of(1000.0)
-            ),
-            "delay_seconds": inner.take("delay_seconds", declarations.number, default=_of(0.0)),
+            "backoff_delay_ms": inner.take("backoff_delay_ms", declarations.number, default=1000.0),
+            "delay_seconds": inner.take("delay_seconds", declarations.number, default=0.0),
             "visibility_timeout": inner.take(
-                "visibility_timeout", declarations.positive_number, default=_of(None)
+                "visibility_timeout", declarations.positive_number, default=None
             ),
-            "queue": inner.take("queue", declarations.text, default=_of(None)),
+            "queue": inner.take("queue", declarations.text, default=None),
         }
-        inner.take("type", declarations.one_of("standard"), default=_of("standard"))
+        inner.take("type", declarations.one_of("standard"), default="standard")
         inner.finish("a trigger's config")
         return cls(**values)
 
@@ -74,10 +72,6 @@ class Delivery:
 
 ONCE = Delivery(max_retries=0)
 """For runs whose cause waits for their answer: http requests and invocations."""
-
-
-def _of(value: Any) -> Default[Any]:
-    return Default(value=value)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

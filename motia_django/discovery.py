@@ -44,7 +44,7 @@ def discover() -> Registry:
 
 
 def step_files() -> Iterator[StepFile]:
-    """Yield the `*_step.py` files below `steps/` of each app, in the order of apps, then of paths."""
+    """Yield the `*_step.py` files below `steps/` of each app, by app, then by path."""
     for config in apps.get_app_configs():
         folder = Path(config.path) / "steps"
         for file in sorted(folder.rglob("*_step.py")):

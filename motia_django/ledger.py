@@ -1,4 +1,4 @@
-"""The runs table as a queue: keep, claim, renew, finish, due, rescue; and as history: record, find."""
+"""The runs table as a queue (keep, claim, renew, finish, due, rescue) and as history."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def renew(run: Run, *, lease: timedelta) -> bool:
 
 
 def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
-    """Write what became of an attempt; return None, having written nothing, if the lease was lost."""
+    """Write what became of an attempt; return None and write nothing if the lease was lost."""
     settlement = settle(run, outcome, delivery, timezone.now())
     changes: dict[str, Any] = {
         "status": settlement.status,
@@ -123,9 +123,9 @@ def take_due(limit: int) -> list[Run]:
 
 def publish_soon(run_ids: Iterable[UUID]) -> None:
     """Let upkeep publish these queued runs at its next round: the broker did not take them."""
-    models.Run.objects.filter(
-        id__in=list(run_ids), status=Status.QUEUED, publishes__gt=0
-    ).update(publishes=F("publishes") - 1, wake_at=timezone.now())
+    models.Run.objects.filter(id__in=list(run_ids), status=Status.QUEUED, publishes__gt=0).update(
+        publishes=F("publishes") - 1, wake_at=timezone.now()
+    )
 
 
 def take_lost(limit: int) -> list[Run]:
@@ -144,7 +144,7 @@ def take_lost(limit: int) -> list[Run]:
 def patience(publishes: int) -> timedelta:
     """Return how long a run published that many times before is left alone after the next time."""
     first = timedelta(seconds=settings().publish_patience)
-    return min(first * 2 ** min(publishes, 16), LONGEST_PATIENCE)
+    return min(first * (1 << min(publishes, 16)), LONGEST_PATIENCE)
 
 
 def wake(run_id: UUID) -> None:
@@ -167,7 +167,7 @@ def lost_outcome(run: Run) -> Outcome:
 def find(run_id: UUID) -> Run | None:
     """Return a run by its id."""
     row = models.Run.objects.using(database()).filter(id=run_id).first()
-    return row and _run(row)
+    return _run(row) if row is not None else None
 
 
 def rows(**filters: Any) -> QuerySet[models.Run]:

@@ -60,7 +60,9 @@ class Logger:
         text, fields = _parted(message, args, fields)
         if scope is not None:
             name = logging.getLevelName(level).lower()
-            scope.timeline.add("log", level=name, message=text, **({"fields": fields} if fields else {}))
+            scope.timeline.add(
+                "log", level=name, message=text, **({"fields": fields} if fields else {})
+            )
         if LOGGER.isEnabledFor(level):
             line = Line(scope.step if scope else None, text, fields)
             LOGGER.log(level, line, extra=_extra(scope, fields), exc_info=exc_info, stacklevel=3)
@@ -83,7 +85,7 @@ class Line:
 def _parted(
     message: object, args: tuple[Any, ...], fields: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """Tell Motia's `info("text", {"id": 1})` from stdlib's `info("text %s", 1)`; mask the fields."""
+    """Tell Motia's `info("text", {"id": 1})` from stdlib's `info("text %s", 1)`."""
     text = str(message)
     if len(args) == 1 and isinstance(args[0], Mapping) and "%(" not in text:
         fields = {**args[0], **fields}

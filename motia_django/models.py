@@ -1,4 +1,4 @@
-"""The tables: runs, and the items of state."""
+"""The tables: runs, and the items of state; and, for the admin, what has no table."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class JSONTextField(models.TextField):  # type: ignore[type-arg]
         try:
             return payloads.loads(value)
         except ValueError as error:
-            raise ValidationError(_("This is not JSON: %(error)s"), params={"error": error}) from error
+            raise ValidationError(
+                _("This is not JSON: %(error)s"), params={"error": error}
+            ) from error
 
     def formfield(self, **kwargs: Any) -> Any:
         from django.forms import JSONField
@@ -52,19 +54,6 @@ class JSONTextField(models.TextField):  # type: ignore[type-arg]
 class Run(models.Model):
     """One execution of one Step: queue entry, outbox, history and dead letter in one."""
 
-    class Meta:
-        db_table = "motia_run"
-        verbose_name = _("run")
-        verbose_name_plural = _("runs")
-        ordering = ("-id",)
-        indexes = (
-            models.Index(fields=["wake_at"], name="motia_run_wake"),
-            models.Index(fields=["trace_id"], name="motia_run_trace"),
-            models.Index(fields=["parent_id"], name="motia_run_parent"),
-            models.Index(fields=["step", "-id"], name="motia_run_step"),
-            models.Index(fields=["status", "-id"], name="motia_run_status"),
-        )
-
     id = models.UUIDField(_("id"), primary_key=True, editable=False)
     step = models.CharField(_("Step"), max_length=200)
     trigger = models.CharField(_("trigger"), max_length=8)
@@ -79,7 +68,7 @@ class Run(models.Model):
     trace_id = models.CharField(_("trace"), max_length=32)
     parent_id = models.UUIDField(_("caused by"), null=True, blank=True)
     depth = models.PositiveIntegerField(_("depth"), default=0)
-    unique_key = models.CharField(max_length=64, null=True, blank=True, unique=True)  # noqa: DJ001
+    unique_key = models.CharField(max_length=64, null=True, blank=True, unique=True)
     input = JSONTextField(_("input"), null=True, blank=True)
     output = JSONTextField(_("output"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True)
@@ -90,19 +79,25 @@ class Run(models.Model):
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
+    class Meta:
+        db_table = "motia_run"
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=["wake_at"], name="motia_run_wake"),
+            models.Index(fields=["trace_id"], name="motia_run_trace"),
+            models.Index(fields=["parent_id"], name="motia_run_parent"),
+            models.Index(fields=["step", "-id"], name="motia_run_step"),
+            models.Index(fields=["status", "-id"], name="motia_run_status"),
+        )
+
     def __str__(self) -> str:
         return f"{self.step} {self.id}"
 
 
 class StateItem(models.Model):
     """One item of state."""
-
-    class Meta:
-        db_table = "motia_state"
-        verbose_name = _("state item")
-        verbose_name_plural = _("state")
-        ordering = ("group", "key")
-        constraints = (models.UniqueConstraint(fields=["group", "key"], name="motia_state_item"),)
 
     group = models.CharField(_("group"), max_length=255)
     key = models.CharField(_("key"), max_length=255)
@@ -111,5 +106,55 @@ class StateItem(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
+    class Meta:
+        db_table = "motia_state"
+        verbose_name = _("state item")
+        verbose_name_plural = _("state")
+        ordering = ("group", "key")
+        constraints = (models.UniqueConstraint(fields=["group", "key"], name="motia_state_item"),)
+
     def __str__(self) -> str:
         return f"{self.group}/{self.key}"
+
+
+class Unstored(models.Manager):  # type: ignore[type-arg]
+    """Finds no rows, for models without a table, so that `dumpdata` does not look for one."""
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        return super().get_queryset().none()
+
+
+class Step(models.Model):
+    """A place in the admin and a permission to look there; the Steps themselves are files."""
+
+    name = models.CharField(_("name"), max_length=200, primary_key=True)
+
+    objects = Unstored()
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        base_manager_name = "objects"
+        verbose_name = _("Step")
+        verbose_name_plural = _("Steps")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Flow(models.Model):
+    """A place in the admin and a permission to look there; flows are named by Steps."""
+
+    name = models.CharField(_("name"), max_length=200, primary_key=True)
+
+    objects = Unstored()
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        base_manager_name = "objects"
+        verbose_name = _("flow")
+        verbose_name_plural = _("flows")
+
+    def __str__(self) -> str:
+        return self.name

@@ -6,8 +6,10 @@ import dataclasses
 import json
 import math
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from enum import Enum
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
@@ -21,13 +23,15 @@ from motia_django.exceptions import PayloadError
 MASK = "********"
 _LONG_DIGITS = re.compile(r"\d{19}")
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 200
 
 
 def dumps(value: Any) -> str:
     """Write `value` as JSON text; raise `PayloadError` for what JSON cannot hold.
 
-    Besides JSON's own types it takes pydantic models, dataclasses, enums, dates, UUIDs, decimals (as
-    strings), sets and tuples (as lists). NaN and infinities, which JSON does not have, are refused.
+    Besides JSON's own types it takes pydantic models, dataclasses, enums, dates, UUIDs, decimals
+    (as strings), sets and tuples (as lists). NaN and infinities, which JSON lacks, are refused.
     """
     try:
         text = orjson.dumps(value, default=_plain, option=_OPTIONS).decode()
@@ -39,13 +43,45 @@ def dumps(value: Any) -> str:
 
 
 def loads(text: str) -> Any:
-    """Read JSON text. Integers of any size keep their value, where orjson would give a float."""
-    return json.loads(text) if _LONG_DIGITS.search(text) else orjson.loads(text)
+    """Read JSON text; raise `ValueError` if it is none.
+
+    Integers of any size keep their value, where orjson, which is the stricter judge, gives a float.
+    """
+    value = orjson.loads(text)
+    return json.loads(text) if _LONG_DIGITS.search(text) else value
 
 
 def plain(value: Any) -> Any:
     """Return `value` as it comes back from JSON: dicts, lists, strings, numbers, booleans, None."""
     return loads(dumps(value))
+
+
+def presentable(value: Any, levels: int = 6) -> Any:
+    """Return `value` in plain JSON for people to read: what JSON cannot hold becomes its `repr`."""
+    try:
+        return plain(value)
+    except PayloadError:
+        opened = dict(value) if isinstance(value, BaseModel) else _opened(value)
+    if isinstance(opened, str):
+        return plain_text(opened)
+    if isinstance(opened, dict) and levels:
+        return {_key(key): presentable(item, levels - 1) for key, item in opened.items()}
+    if isinstance(opened, list) and levels:
+        return [presentable(item, levels - 1) for item in opened]
+    return shown(value)
+
+
+def plain_text(text: str) -> str:
+    """Return text that every database can hold: lone surrogates and NUL are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+def shown(value: Any) -> str:
+    """Return the `repr` of a value, cut short; never raise, whatever the value."""
+    try:
+        return plain_text(_REPR.repr(value))
+    except Exception:
+        return f"a value of type {type(value).__name__}"
 
 
 def masked(value: Any, words: Iterable[str]) -> Any:
@@ -54,7 +90,7 @@ def masked(value: Any, words: Iterable[str]) -> Any:
 
 
 def cut(value: Any, limit: int) -> Any:
-    """Return plain `value`, or a note of its size and its beginning if its JSON is over `limit` bytes."""
+    """Return plain `value`, or its size and beginning if its JSON is over `limit` bytes."""
     text = dumps(value)
     size = len(text.encode())
     if size <= limit:
@@ -83,53 +119,77 @@ def _folded(word: str) -> str:
     return word.lower().replace("-", "").replace("_", "")
 
 
+def _key(key: Any) -> str:
+    return plain_text(key) if isinstance(key, str) else shown(key)
+
+
 def _plain(value: Any) -> Any:
     """Turn what orjson does not know into something it does."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True)
     if isinstance(value, Decimal | Promise | PurePath):
         return str(value)
-    if isinstance(value, set | frozenset):
+    opened = _opened(value)
+    if opened is value:
+        raise PayloadError(f"{_described(value)} cannot be written as JSON")
+    return opened
+
+
+def _opened(value: Any) -> Any:
+    """Return the dict or list that a container of another kind is written as, else the value."""
+    if isinstance(value, Enum):
+        return _opened(value.value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = (each.name for each in dataclasses.fields(value))
+        return {name: getattr(value, name) for name in names if not name.startswith("_")}
+    if isinstance(value, tuple | set | frozenset):
         return list(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise PayloadError(f"{_described(value)} cannot be written as JSON")
+    return dict(value) if isinstance(value, Mapping) and not isinstance(value, dict) else value
 
 
 def _described(value: Any) -> str:
     if hasattr(value, "_meta") and hasattr(value, "pk"):
-        return f"the model instance {value!r} (send its primary key instead)"
-    return f"{value!r:.100} of type {type(value).__name__}"
+        return f"the model instance {shown(value)} (send its primary key instead)"
+    return f"{shown(value)} of type {type(value).__name__}"
 
 
-def _dumps_slowly(value: Any, error: orjson.JSONEncodeError) -> str:
-    """Write what orjson refused: integers over 64 bits are fine, all else is an error that says why."""
+def _dumps_slowly(value: Any, error: Exception) -> str:
+    """Write integers over 64 bits, which orjson refuses; all else is an error that says why."""
+    if "64-bit" in str(error):
+        try:
+            wide = _with_wide_integers(value)
+            return orjson.dumps(wide, default=_plain, option=_OPTIONS).decode()
+        except (ValueError, RecursionError, orjson.JSONEncodeError) as reason:
+            error = reason
     if isinstance(error.__cause__, PayloadError):
         raise error.__cause__
-    if "64-bit" not in str(error):
-        raise PayloadError(f"{value!r:.200} cannot be written as JSON: {error}") from error
-    try:
-        return json.dumps(value, default=_plain_slowly, allow_nan=False, ensure_ascii=False)
-    except (ValueError, TypeError, RecursionError) as reason:
-        raise PayloadError(f"{value!r:.200} cannot be written as JSON: {reason}") from reason
+    raise PayloadError(f"{shown(value)} cannot be written as JSON: {error}") from error
 
 
-def _plain_slowly(value: Any) -> Any:
-    try:
-        return json.loads(orjson.dumps(value, option=_OPTIONS))
-    except orjson.JSONEncodeError:
-        return _plain(value)
+def _with_wide_integers(value: Any) -> Any:
+    """Spell out the integers that orjson has no room for."""
+    value = _opened(value)
+    if isinstance(value, dict):
+        return {
+            str(key) if _is_wide(key) else key: _with_wide_integers(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_with_wide_integers(item) for item in value]
+    return orjson.Fragment(str(value)) if _is_wide(value) else value
+
+
+def _is_wide(value: Any) -> bool:
+    return isinstance(value, int) and not -(2**63) <= value < 2**64
 
 
 def _refuse_nan(value: Any) -> None:
     """orjson writes NaN as null; a value that silently changes is worse than an error."""
+    value = _opened(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise PayloadError(f"{value!r} cannot be written as JSON")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, list | tuple | set | frozenset):
-        return
-    for item in value:
-        _refuse_nan(item)
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            _refuse_nan(item)

@@ -1,4 +1,4 @@
-"""After commit, hand run ids to Celery; whatever the broker does, the runs are safe in the ledger."""
+"""After commit, hand run ids to Celery; whatever the broker does, the ledger has the runs."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def publish(runs: Sequence[Run], *, insist: bool = False) -> bool:
 
 
 def is_eager() -> bool:
-    """Return whether Celery runs tasks in the calling process: then nothing can be left for later."""
+    """Return whether Celery runs tasks in the calling process: then nothing can wait."""
     return bool(project_app().conf.task_always_eager)
 
 
 def _send(run: Run, producer: Producer | None) -> None:
-    task = project_app().tasks.get(task_name(run.step))
+    task: Any = project_app().tasks.get(task_name(run.step))
     if task is None:
         logger.error("No Step %r here for run %s: it stays queued", run.step, run.id)
         return

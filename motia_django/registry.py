@@ -122,9 +122,7 @@ class Registry:
         return []
 
     def _index_route(self, listener: Listener, trigger: HttpTrigger) -> list[Problem]:
-        shape = tuple(
-            ":" if part.startswith(":") else part for part in trigger.path[1:].split("/")
-        )
+        shape = tuple(":" if part.startswith(":") else part for part in trigger.path[1:].split("/"))
         first = self._endpoints.setdefault(shape, {}).setdefault(trigger.method, listener)
         if first is listener:
             return []

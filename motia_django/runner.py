@@ -56,7 +56,7 @@ def perform(run: Run, raw: Any = _FROM_STORED_INPUT) -> Outcome:
 
 def conclude(run: Run, outcome: Outcome) -> Settlement | None:
     """Write an attempt's outcome to the ledger and tell the log; None if its lease was lost."""
-    settlement = ledger.finish(run, outcome, _delivery(run))
+    settlement = ledger.finish(run, outcome, delivery_of(run))
     if settlement is None:
         logger.error("Run %s of %s lost its lease: attempt %d", run.id, run.step, run.attempt)
     elif settlement.status is Status.DEAD:
@@ -147,7 +147,7 @@ def _trigger(run: Run, step: Step) -> Trigger:
     return step.trigger(run.trigger, run.index)
 
 
-def _delivery(run: Run) -> Delivery:
+def delivery_of(run: Run) -> Delivery:
     """Return how the run is retried; a Step or trigger that is gone leaves the defaults."""
     if run.trigger == INVOKE:
         return ONCE

@@ -81,7 +81,7 @@ def due_now(text: str, zone: str | None) -> str | None:
     """Return when the schedule was due last: what beat puts into the message it sends."""
     schedule = CronSchedule(text, zone)
     latest = schedule.expression.latest(datetime.now(UTC), schedule._zone())
-    return latest and latest.isoformat()
+    return latest.isoformat() if latest else None
 
 
 def _name(listener: Listener) -> str:

@@ -28,7 +28,7 @@ class Schema(ABC):
 
     @abstractmethod
     def dump(self, value: Any, subject: str) -> Any:
-        """Return a value that a handler gave as plain JSON; raise `InvalidInput` if it does not fit."""
+        """Return what a handler gave as plain JSON; raise `InvalidInput` if it does not fit."""
 
     @abstractmethod
     def json_schema(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class TypeSchema(Schema):
         return self._adapter.json_schema()
 
     def _clean_as_json(self, value: Any, subject: str, error: ValidationError) -> Any:
-        """Try again by JSON's rules: a strict model takes a date's text from JSON, not from Python."""
+        """Try again by JSON's rules: a strict model takes a date's text from JSON only."""
         try:
             return self._adapter.validate_json(payloads.dumps(value))
         except ValidationError as json_error:

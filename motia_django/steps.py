@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from motia_django import calls, declarations, triggers
-from motia_django.declarations import Default, Mismatch, Problem, Reader, Source
+from motia_django.declarations import Mismatch, Problem, Reader, Source
 from motia_django.exceptions import TriggerGone
 from motia_django.triggers import Trigger
 
@@ -47,7 +47,7 @@ class Step:
     """The names of `enqueues`."""
 
     def trigger(self, kind: str, index: int) -> Trigger:
-        """Return the trigger of `kind` at `index`, or the first of its kind if the file has changed.
+        """Return the trigger of `kind` at `index`, or the first of its kind if the file changed.
 
         Raise `TriggerGone` if there is none any more.
         """
@@ -79,7 +79,7 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
     values = _read_config(reader)
     problems += reader.problems
     if problems:
-        return None, problems
+        return None, sorted(problems, key=lambda problem: problem.line or 0)
     handler = module.handler
     step = Step(
         **values,
@@ -112,11 +112,9 @@ def step(
 def _read_config(reader: Reader) -> dict[str, Any]:
     values = {
         "name": reader.take("name", _name),
-        "description": reader.take(
-            "description", declarations.any_text, default=Default(value="")
-        ),
-        "enqueues": reader.take("enqueues", _topics, default=Default(value=())),
-        "flows": reader.take("flows", declarations.texts, default=Default(value=())),
+        "description": reader.take("description", declarations.any_text, default=""),
+        "enqueues": reader.take("enqueues", _topics, default=()),
+        "flows": reader.take("flows", declarations.texts, default=()),
         "triggers": _read_triggers(reader),
     }
     reader.finish("a Step")
@@ -124,8 +122,9 @@ def _read_config(reader: Reader) -> dict[str, Any]:
 
 
 def _read_triggers(reader: Reader) -> tuple[Trigger, ...]:
+    before = len(reader.problems)
     declared = reader.take("triggers", _list_of_dicts)
-    if declared is None:
+    if len(reader.problems) > before:
         return ()
     key = reader.spelling("triggers")
     read = [triggers.read(reader.nested(key, raw, index)) for index, raw in enumerate(declared)]
@@ -179,7 +178,10 @@ def _no_config(file: Path) -> Problem:
 
 def _handler_problems(handler: Any, source: Source) -> list[Problem]:
     if handler is None:
-        message, hint = "a Step file needs a top-level `handler`", "Write def handler(input, ctx): ..."
+        message, hint = (
+            "a Step file needs a top-level `handler`",
+            "Write def handler(input, ctx): ...",
+        )
     elif not callable(handler):
         message, hint = f"handler: expected a function, got {handler!r:.100}", ""
     else:
@@ -187,6 +189,9 @@ def _handler_problems(handler: Any, source: Source) -> list[Problem]:
             calls.arity(handler, 2)
             return []
         except (TypeError, ValueError) as error:
-            message, hint = f"handler: {error}", "It is called with (input, ctx), (input) or nothing."
+            message, hint = (
+                f"handler: {error}",
+                "It is called with (input, ctx), (input) or nothing.",
+            )
     line = source.line((), "handler") or 1
     return [Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)]

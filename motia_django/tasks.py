@@ -29,9 +29,10 @@ _OPTIONS: dict[str, Any] = {
 
 def register(steps: Iterable[Step]) -> None:
     """Give each Step its task, `motia.<Step>`, in the project's own Celery app."""
+    make_task: Any = shared_task
     for step in steps:
-        shared_task(name=task_name(step.name), **_OPTIONS)(execute)
-    shared_task(name=TICK, **_OPTIONS)(tick)
+        make_task(name=task_name(step.name), **_OPTIONS)(execute)
+    make_task(name=TICK, **_OPTIONS)(tick)
 
 
 def execute(task: Task[Any, Any], run_id: str) -> None:
@@ -44,6 +45,10 @@ def execute(task: Task[Any, Any], run_id: str) -> None:
     run = ledger.claim(UUID(run_id), worker=_worker(task), lease=lease)
     if run is None:
         return
+    own = runner.delivery_of(run).visibility_timeout
+    if own is not None:
+        lease = timedelta(seconds=own)
+        ledger.renew(run, lease=lease)
     with leases.kept(run, lease):
         outcome = runner.perform(run)
     settlement = runner.conclude(run, outcome)
@@ -56,7 +61,9 @@ def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) ->
     trigger = registry().step(step).triggers[index]
     assert isinstance(trigger, CronTrigger)
     zone = trigger.timezone or project_app().timezone
-    moment = datetime.fromisoformat(due) if due else trigger.schedule.latest(datetime.now(UTC), zone)
+    moment = (
+        datetime.fromisoformat(due) if due else trigger.schedule.latest(datetime.now(UTC), zone)
+    )
     if moment is not None:
         dispatch.tick(step, index, moment)
 

@@ -1,4 +1,4 @@
-"""What happened inside one run, in order: bounded in length, masked, relative to the run's start."""
+"""What happened inside one run, in order: bounded, masked, timed from the run's start."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def current() -> Scope | None:
 
 @contextmanager
 def entered(scope: Scope) -> Iterator[Scope]:
-    """Make `scope` the current one for the block, in this thread or asyncio task and what it calls."""
+    """Make `scope` the current one for the block, in this thread or asyncio task."""
     token = _scope.set(scope)
     try:
         yield scope

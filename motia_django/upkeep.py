@@ -31,7 +31,7 @@ def upkeep() -> int:
 
 
 class Upkeep(bootsteps.StartStopStep):
-    """The part of a Celery worker that does upkeep, in a thread of its main process, in any pool."""
+    """The part of a Celery worker that does upkeep, in a thread of its main process."""
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
@@ -49,7 +49,9 @@ class Upkeep(bootsteps.StartStopStep):
         if self._thread is not None:
             self._thread.join(timeout=2)
 
-    terminate = stop
+    def terminate(self, worker: Any) -> None:
+        """End when the worker is told to end at once."""
+        self.stop(worker)
 
     def _work(self) -> None:
         while not self._stopping.wait(self._pause()):

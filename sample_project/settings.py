@@ -60,7 +60,7 @@ TEMPLATES = [
 
 
 def database(url: str | None) -> dict[str, Any]:
-    """Return the DATABASES entry for `url`; without one, a SQLite file that many processes share."""
+    """Return the DATABASES entry for `url`; without one, a SQLite file for many processes."""
     if not url:
         return {
             "ENGINE": "django.db.backends.sqlite3",

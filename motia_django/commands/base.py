@@ -28,8 +28,8 @@ class Subcommand(ABC):
     def __init__(self, out: OutputWrapper) -> None:
         self.out = out
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the subcommand's arguments."""
+    def add_arguments(self, parser: ArgumentParser) -> None:  # noqa: B027
+        """Declare the subcommand's arguments, if it takes any."""
 
     @abstractmethod
     def run(self, options: Mapping[str, Any]) -> None:
@@ -61,6 +61,6 @@ def parsed_json(text: str, option: str) -> Any:
         return payloads.loads(text)
     except ValueError as error:
         raise CommandError(
-            f"{option}: expected JSON such as '{{\"title\": \"x\"}}', got {text!r:.200}: {error}",
+            f'{option}: expected JSON such as \'{{"title": "x"}}\', got {text!r:.200}: {error}',
             returncode=2,
         ) from error

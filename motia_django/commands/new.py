@@ -75,7 +75,7 @@ def _words(name: str) -> list[str]:
 
 
 def _app(label: str | None) -> AppConfig:
-    """Return the app the Step goes into: the one asked for, or the only one of the project's own."""
+    """Return the app the Step goes into: the one asked for, or the project's only one."""
     if label:
         try:
             return apps.get_app_config(label)

@@ -72,7 +72,9 @@ class Enqueue(Subcommand):
         for run_id in ids:
             self.out.write(run_id)
         if not ids:
-            raise CommandError(f"Nobody listens on the topic {options['topic']!r}: nothing was sent")
+            raise CommandError(
+                f"Nobody listens on the topic {options['topic']!r}: nothing was sent"
+            )
 
 
 class Runs(Subcommand):
@@ -115,7 +117,9 @@ class Trace(Subcommand):
     """`motia_steps trace <id>`."""
 
     name = "trace"
-    help = "Show all runs that one cause led to, with their timelines. Takes a trace's or a run's id."
+    help = (
+        "Show all runs that one cause led to, with their timelines. Takes a trace's or a run's id."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("id", help="a trace id (32 hex digits) or a run id")

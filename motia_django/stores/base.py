@@ -77,6 +77,8 @@ def none_if_missing(value: Any) -> Any:
 def checked_key(name: str, value: Any) -> str:
     """Return a group or key that every store can hold; raise `InvalidKey`."""
     if not isinstance(value, str) or not 1 <= len(value) <= 255 or "\x00" in value:
-        raise InvalidKey(f"state: {name}: expected a string of 1 to 255 characters, got {value!r:.300}")
+        raise InvalidKey(
+            f"state: {name}: expected a string of 1 to 255 characters, got {value!r:.300}"
+        )
     payloads.dumps(value)
     return value

@@ -24,7 +24,7 @@ class State:
     """Grouped key-value data: `state.set("todos", "17", {...})`.
 
     Groups and keys are strings of 1 to 255 characters, values any JSON. A write and the runs of the
-    Steps that watch it join the caller's transaction. Each method has an async twin: `aget`, `aset`.
+    Steps that watch it join the caller's transaction. Each method has an async twin (`aget`).
     Called itself, it declares a state trigger: `state("orders", events=["updated"])`.
 
     Raises `InvalidKey`, `InvalidUpdate` and `PayloadError`, having changed nothing.
@@ -76,7 +76,8 @@ class State:
         """Delete every item of a group, one by one; return how many there were."""
         checked_key("group", group)
         changes = [
-            _write("delete", group, key, lambda old: MISSING) for key, _ in state_store().items(group)
+            _write("delete", group, key, lambda old: MISSING)
+            for key, _ in state_store().items(group)
         ]
         return len(changes)
 

@@ -36,9 +36,9 @@ class _Op:
         self.where = f"state.update: operation {index}"
         if not isinstance(raw, Mapping):
             raise InvalidUpdate(f"{self.where}: expected a dict, got {raw!r:.200}")
-        self.type = raw.get("type")
+        self.type = str(raw.get("type"))
         if self.type not in _OPERATIONS:
-            hint = did_you_mean(str(self.type), _OPERATIONS)
+            hint = did_you_mean(self.type, _OPERATIONS)
             raise InvalidUpdate(f"{self.where}: unknown type {self.type!r}.{hint}")
         unknown = [key for key in raw if key not in ("type", "path", "value", "by")]
         if unknown:
@@ -58,7 +58,9 @@ class _Op:
             return tuple(path.split("."))
         if isinstance(path, list | tuple) and all(isinstance(part, str) for part in path):
             return tuple(path)
-        raise InvalidUpdate(f"{self.where}: path: expected a string or a list of strings, got {path!r}")
+        raise InvalidUpdate(
+            f"{self.where}: path: expected a string or a list of strings, got {path!r}"
+        )
 
     def _value(self, raw: Mapping[str, Any]) -> Any:
         if self.type in ("increment", "decrement"):

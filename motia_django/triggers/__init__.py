@@ -12,10 +12,22 @@ from motia_django.triggers.queue import QueueTrigger
 from motia_django.triggers.state import StateTrigger
 from motia_django.triggers.stream import StreamTrigger
 
+__all__ = [
+    "KINDS",
+    "CronTrigger",
+    "HttpTrigger",
+    "QueueTrigger",
+    "StateTrigger",
+    "StreamTrigger",
+    "Trigger",
+    "read",
+]
+
 AnyTrigger: TypeAlias = HttpTrigger | QueueTrigger | CronTrigger | StateTrigger | StreamTrigger
 
 KINDS: dict[str, type[AnyTrigger]] = {
-    each.kind: each for each in (HttpTrigger, QueueTrigger, CronTrigger, StateTrigger, StreamTrigger)
+    each.kind: each
+    for each in (HttpTrigger, QueueTrigger, CronTrigger, StateTrigger, StreamTrigger)
 }
 
 
@@ -23,7 +35,7 @@ def read(reader: Reader) -> Trigger | None:
     """Read one entry of a Step's `triggers`; None if it has problems, noted in the reader."""
     before = len(reader.problems)
     kind = reader.take("type", one_of(*KINDS))
-    if kind is None:
+    if len(reader.problems) > before:
         return None
     trigger = KINDS[kind].read(reader)
     reader.finish(f"a trigger of type {kind}")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from motia_django import calls
-from motia_django.declarations import Default, Mismatch, Reader, snake
+from motia_django.declarations import Mismatch, Reader, snake
 from motia_django.delivery import Delivery
 from motia_django.schemas import Schema, schema_for
 
@@ -121,7 +121,7 @@ class Spelled:
 
 def take_condition(reader: Reader) -> Condition | None:
     """Take the key `condition` of a trigger."""
-    return reader.take("condition", _condition, default=Default(value=None))
+    return reader.take("condition", _condition, default=None)
 
 
 def schema(value: Any) -> Schema:
@@ -132,8 +132,9 @@ def schema(value: Any) -> Schema:
 def _condition(value: Any) -> Condition:
     if not callable(value):
         raise Mismatch("a function of (input) or (input, ctx)")
+    condition: Condition = value
     try:
-        calls.arity(value, 2)
+        calls.arity(condition, 2)
     except (TypeError, ValueError) as error:
         raise Mismatch(f"a function of (input) or (input, ctx): {error}") from error
-    return value  # type: ignore[no-any-return]
+    return condition

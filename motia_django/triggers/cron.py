@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from motia_django import declarations
-from motia_django.declarations import Default, Mismatch, Reader
+from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import did_you_mean
 from motia_django.triggers.base import Trigger, take_condition
@@ -101,7 +100,7 @@ class CronTrigger(Trigger):
         """Read one entry of `triggers`; problems are noted in the reader."""
         return cls(
             schedule=reader.take("schedule", _expression, also=("expression", "cron")),
-            timezone=reader.take("timezone", _zone, default=Default(value=None)),
+            timezone=reader.take("timezone", _zone, default=None),
             condition=take_condition(reader),
             delivery=Delivery.read(reader),
         )

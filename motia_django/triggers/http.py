@@ -17,7 +17,7 @@ from rest_framework.response import Response as RestResponse
 
 from motia_django import declarations, payloads
 from motia_django.conf import settings
-from motia_django.declarations import Default, Mismatch, Reader
+from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import ONCE
 from motia_django.exceptions import InvalidInput, InvalidResponse
 from motia_django.schemas import Schema
@@ -72,7 +72,7 @@ class Request(Spelled):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What an http Step answers: the object for `{"status": 201, "body": ..., "headers": {...}}`."""
+    """What an http Step answers: `{"status": 201, "body": ..., "headers": {...}}` as an object."""
 
     body: Any = None
     _: KW_ONLY
@@ -101,10 +101,10 @@ class HttpTrigger(Trigger):
     def read(cls, reader: Reader) -> HttpTrigger:
         """Read one entry of `triggers`; problems are noted in the reader."""
         return cls(
-            method=reader.take("method", declarations.one_of(*METHODS), default=Default(value="GET")),
+            method=reader.take("method", declarations.one_of(*METHODS), default="GET"),
             path=reader.take("path", _path),
-            body_schema=reader.take("body_schema", schema, default=Default(value=None)),
-            response_schemas=reader.take("response_schema", _by_status, default=Default(value={})),
+            body_schema=reader.take("body_schema", schema, default=None),
+            response_schemas=reader.take("response_schema", _by_status, default={}),
             condition=take_condition(reader),
             delivery=ONCE,
         )
@@ -203,7 +203,7 @@ def _status(value: Any) -> int:
 
 
 def _fitting(declared: Schema, response: Response, subject: str) -> Any:
-    """Return the body by its schema; one that breaks it is an error or goes out, as settings say."""
+    """Return the body by its schema; what one that breaks it becomes, the settings say."""
     try:
         return declared.dump(response.body, subject)
     except InvalidInput as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from motia_django import declarations
-from motia_django.declarations import Default, Reader
+from motia_django.declarations import Reader
 from motia_django.delivery import Delivery
 from motia_django.schemas import Schema
 from motia_django.triggers.base import Trigger, schema, take_condition
@@ -27,7 +27,7 @@ class QueueTrigger(Trigger):
         """Read one entry of `triggers`; problems are noted in the reader."""
         return cls(
             topic=reader.take("topic", declarations.text),
-            input=reader.take("input", schema, default=Default(value=None)),
+            input=reader.take("input", schema, default=None),
             condition=take_condition(reader),
             delivery=Delivery.read(reader),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from motia_django import declarations
-from motia_django.declarations import Default, Mismatch, Reader
+from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput
 from motia_django.triggers.base import Spelled, Trigger, take_condition
@@ -70,12 +70,11 @@ class StateTrigger(Trigger):
     @classmethod
     def read(cls, reader: Reader) -> StateTrigger:
         """Read one entry of `triggers`; problems are noted in the reader."""
-        none: Default[Any] = Default(value=None)
         return cls(
-            group_id=reader.take("group_id", declarations.text, default=none, also=("scope",)),
-            item_id=reader.take("item_id", declarations.text, default=none, also=("key",)),
-            events=reader.take("events", _events, default=Default(value=EVENTS)),
-            on_noop=reader.take("on_noop", declarations.boolean, default=Default(value=False)),
+            group_id=reader.take("group_id", declarations.text, default=None, also=("scope",)),
+            item_id=reader.take("item_id", declarations.text, default=None, also=("key",)),
+            events=reader.take("events", _events, default=EVENTS),
+            on_noop=reader.take("on_noop", declarations.boolean, default=False),
             condition=take_condition(reader),
             delivery=Delivery.read(reader),
         )
@@ -126,5 +125,7 @@ def _events(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise Mismatch(f"a list of {', '.join(EVENTS)}")
     parse = declarations.one_of(*EVENTS, "create", "update", "delete")
-    words = [parse(word.removeprefix("state:") if isinstance(word, str) else word) for word in value]
+    words = [
+        parse(word.removeprefix("state:") if isinstance(word, str) else word) for word in value
+    ]
     return tuple(word if word.endswith("d") else f"{word}d" for word in words)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from motia_django import declarations
-from motia_django.declarations import Default, Reader
+from motia_django.declarations import Reader
 from motia_django.delivery import Delivery
 from motia_django.triggers.base import Trigger, take_condition
 
@@ -25,11 +25,10 @@ class StreamTrigger(Trigger):
     @classmethod
     def read(cls, reader: Reader) -> StreamTrigger:
         """Read one entry of `triggers`; problems are noted in the reader."""
-        none: Default[Any] = Default(value=None)
         return cls(
             stream_name=reader.take("stream_name", declarations.text),
-            group_id=reader.take("group_id", declarations.text, default=none),
-            item_id=reader.take("item_id", declarations.text, default=none),
+            group_id=reader.take("group_id", declarations.text, default=None),
+            item_id=reader.take("item_id", declarations.text, default=None),
             condition=take_condition(reader),
             delivery=Delivery.read(reader),
         )

@@ -55,6 +55,6 @@ def _has_content(request: RestRequest) -> bool:
 def _flat(values: QueryDict) -> dict[str, str | list[str]]:
     """Return a string for each key, a list where the key repeats."""
     return {
-        key: many[0] if len(many) == 1 else [str(each) for each in many]  # type: ignore[misc]
+        key: many[0] if len(many) == 1 else [str(each) for each in many]
         for key, many in values.lists()
     }

@@ -27,7 +27,7 @@ class ConditionNotMet(exceptions.APIException):
 
 
 def written(response: Response | HttpResponseBase) -> HttpResponseBase:
-    """Return the response that goes out, for the renderer of the client's choice unless it is raw."""
+    """Return the response that goes out, in the format of the client's choice unless raw."""
     if isinstance(response, HttpResponseBase):
         return response
     headers = dict(response.headers)

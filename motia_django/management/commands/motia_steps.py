@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from motia_django.commands.base import Subcommand
 from motia_django.commands.dev import Dev
 from motia_django.commands.new import New
-from motia_django.commands.runs import Enqueue, RunStep, Runs, Trace
+from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
 from motia_django.commands.steps import Check, ListSteps, Show
 
 ALL: tuple[type[Subcommand], ...] = (
