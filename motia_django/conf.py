@@ -67,16 +67,16 @@ class Settings:
     kept in the history or logged."""
 
     def __post_init__(self) -> None:
-        for name, expected in _CHOICES.items():
-            if getattr(self, name) not in expected:
-                raise _wrong(name, f"one of {', '.join(expected)}", getattr(self, name))
-        for name in _POSITIVE:
+        for name, words in _CHOICES.items():
+            if getattr(self, name) not in words:
+                raise _wrong(name, f"one of {', '.join(words)}", getattr(self, name))
+        for name, (types, expected) in _NUMBERS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise _wrong(name, "a number greater than 0", value)
-        if not isinstance(self.state, Mapping) or "BACKEND" not in self.state:
+            if isinstance(value, bool) or not isinstance(value, types) or not 0 < value < 1e9:
+                raise _wrong(name, f"{expected} greater than 0", value)
+        if not isinstance(self.state, Mapping) or not isinstance(self.state.get("BACKEND"), str):
             raise _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', self.state)
-        if not all(isinstance(word, str) for word in self.redact):
+        if not all(isinstance(word, str) and word.strip("-_ ") for word in self.redact):
             raise _wrong("redact", "a list of words", self.redact)
 
 
@@ -84,21 +84,23 @@ _CHOICES = {
     "undeclared_topics": ("allow", "warn", "error"),
     "invalid_responses": ("error", "log", "debug"),
 }
-_POSITIVE = (
-    "max_depth",
-    "lease",
-    "publish_timeout",
-    "publish_patience",
-    "upkeep_interval",
-    "timeline_entries",
-    "max_payload",
-)
+_COUNT: tuple[Any, str] = (int, "a whole number")
+_SECONDS: tuple[Any, str] = (int | float, "a number")
+_NUMBERS = {
+    "max_depth": _COUNT,
+    "lease": _SECONDS,
+    "publish_timeout": _SECONDS,
+    "publish_patience": _SECONDS,
+    "upkeep_interval": _SECONDS,
+    "timeline_entries": _COUNT,
+    "max_payload": _COUNT,
+}
 
 
 def settings() -> Settings:
     """Return the settings in force now, `override_settings` included; raise `SettingsError`."""
     declared = getattr(django_settings, "MOTIA", None)
-    return _defaults() if not declared else _read(declared)
+    return _defaults() if declared is None else _read(declared)
 
 
 @cache

@@ -48,7 +48,8 @@ def step_files() -> Iterator[StepFile]:
     for config in apps.get_app_configs():
         folder = Path(config.path) / "steps"
         for file in sorted(folder.rglob("*_step.py")):
-            if not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts):
+            parts = file.relative_to(folder).parts
+            if file.is_file() and not any(part.startswith((".", "__")) for part in parts):
                 yield StepFile(file=file, module=_module_name(config, file), app=config.label)
 
 

@@ -45,7 +45,12 @@ class UnknownStep(MotiaError, LookupError):
     """No Step has this name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"There is no Step named {name!r}.{did_you_mean(name, known)}")
+        self.name = name
+        self.known = sorted(known)
+        super().__init__(f"There is no Step named {name!r}.{did_you_mean(name, self.known)}")
+
+    def __reduce__(self) -> tuple[type[UnknownStep], tuple[str, list[str]]]:
+        return type(self), (self.name, self.known)
 
 
 class TriggerGone(MotiaError, LookupError):

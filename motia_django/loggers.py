@@ -8,7 +8,6 @@ from typing import Any
 
 from motia_django import payloads, tracing
 from motia_django.conf import settings
-from motia_django.exceptions import PayloadError
 
 LOGGER = logging.getLogger("motia.steps")
 
@@ -26,23 +25,23 @@ class Logger:
     def __init__(self, scope: tracing.Scope | None = None) -> None:
         self._scope = scope
 
-    def debug(self, message: object, *args: Any, **fields: Any) -> None:
+    def debug(self, message: object, /, *args: Any, **fields: Any) -> None:
         """Log for developers. `args` is one mapping of fields, or stdlib's %-arguments."""
         self._log(logging.DEBUG, message, args, fields)
 
-    def info(self, message: object, *args: Any, **fields: Any) -> None:
+    def info(self, message: object, /, *args: Any, **fields: Any) -> None:
         """Log what normally happens."""
         self._log(logging.INFO, message, args, fields)
 
-    def warning(self, message: object, *args: Any, **fields: Any) -> None:
+    def warning(self, message: object, /, *args: Any, **fields: Any) -> None:
         """Log what someone should look at some time."""
         self._log(logging.WARNING, message, args, fields)
 
-    def error(self, message: object, *args: Any, **fields: Any) -> None:
+    def error(self, message: object, /, *args: Any, **fields: Any) -> None:
         """Log what went wrong."""
         self._log(logging.ERROR, message, args, fields)
 
-    def exception(self, message: object, *args: Any, **fields: Any) -> None:
+    def exception(self, message: object, /, *args: Any, **fields: Any) -> None:
         """Log what went wrong, with the traceback of the exception being handled."""
         self._log(logging.ERROR, message, args, fields, exc_info=True)
 
@@ -86,33 +85,38 @@ def _parted(
     message: object, args: tuple[Any, ...], fields: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """Tell Motia's `info("text", {"id": 1})` from stdlib's `info("text %s", 1)`."""
-    text = str(message)
+    text = _text(message)
     if len(args) == 1 and isinstance(args[0], Mapping) and "%(" not in text:
         fields = {**args[0], **fields}
     elif args:
         text = _filled(text, args)
-    return text, {str(key): _presentable(str(key), value) for key, value in fields.items()}
+    named = {_text(key): value for key, value in fields.items()}
+    return payloads.plain_text(text), payloads.masked(
+        payloads.presentable(named), settings().redact
+    )
 
 
 def _filled(text: str, args: tuple[Any, ...]) -> str:
     """Fill in %-arguments; a call that does not fit must not fail the Step it logs for."""
     try:
         return text % (args[0] if len(args) == 1 and isinstance(args[0], Mapping) else args)
-    except (TypeError, ValueError, KeyError):
-        return " ".join([text, *map(str, args)])
+    except Exception:
+        return " ".join([text, *map(_text, args)])
 
 
-def _presentable(key: str, value: Any) -> Any:
+def _text(value: object) -> str:
     try:
-        return payloads.masked({key: payloads.plain(value)}, settings().redact)[key]
-    except PayloadError:
         return str(value)
+    except Exception:
+        return payloads.shown(value)
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return value if value and not any(c.isspace() or c == '"' for c in value) else f'"{value}"'
-    return payloads.dumps(value)
+    """Return a field's value as JSON; a word needs no quotes."""
+    is_word = (
+        isinstance(value, str) and value.isprintable() and value and not set(' "') & set(value)
+    )
+    return str(value) if is_word else payloads.dumps(value)
 
 
 def _extra(scope: tracing.Scope | None, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class StateItem(models.Model):
     class Meta:
         db_table = "motia_state"
         verbose_name = _("state item")
-        verbose_name_plural = _("state")
+        verbose_name_plural = _("state items")
         ordering = ("group", "key")
         constraints = (models.UniqueConstraint(fields=["group", "key"], name="motia_state_item"),)
 

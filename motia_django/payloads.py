@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from motia_django.exceptions import PayloadError
 
 MASK = "********"
-_LONG_DIGITS = re.compile(r"\d{19}")
+_LONG_INTEGER = re.compile(r"-\d{19}|\d{20}")
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 200
@@ -45,10 +45,9 @@ def dumps(value: Any) -> str:
 def loads(text: str) -> Any:
     """Read JSON text; raise `ValueError` if it is none.
 
-    Integers of any size keep their value, where orjson, which is the stricter judge, gives a float.
+    Integers of any size keep their value, where orjson would give a float.
     """
-    value = orjson.loads(text)
-    return json.loads(text) if _LONG_DIGITS.search(text) else value
+    return _loads_slowly(text) if _LONG_INTEGER.search(text) else orjson.loads(text)
 
 
 def plain(value: Any) -> Any:
@@ -164,6 +163,16 @@ def _dumps_slowly(value: Any, error: Exception) -> str:
     if isinstance(error.__cause__, PayloadError):
         raise error.__cause__
     raise PayloadError(f"{shown(value)} cannot be written as JSON: {error}") from error
+
+
+def _loads_slowly(text: str) -> Any:
+    """Read JSON with integers over 64 bits; what the json module lets pass besides is refused."""
+    try:
+        value = json.loads(text)
+        dumps(value)
+    except (PayloadError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    return value
 
 
 def _with_wide_integers(value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from motia_django.delivery import Delivery
+from motia_django.payloads import plain_text
 from motia_django.timeline import Entry
 
 
@@ -137,10 +138,13 @@ def new_run_id() -> UUID:
 
 def summary_of(error: BaseException) -> str:
     """Return an exception in one line."""
-    text = str(error).strip().splitlines()
+    try:
+        text = plain_text(str(error)).strip().splitlines()
+    except Exception:
+        text = ["(its text cannot be had)"]
     return f"{type(error).__name__}: {text[0]}"[:1000] if text else type(error).__name__
 
 
 def traceback_of(error: BaseException) -> str:
     """Return an exception with its traceback, as Python prints it."""
-    return "".join(traceback.format_exception(error))
+    return plain_text("".join(traceback.format_exception(error)))

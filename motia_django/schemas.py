@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jsonschema_rs
-from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
+from pydantic_core import PydanticSerializationError, SchemaError
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 from motia_django import payloads
 from motia_django.declarations import Mismatch
@@ -50,11 +52,13 @@ class TypeSchema(Schema):
     """A pydantic model, or any type that pydantic can adapt: dataclass, TypedDict, `list[Item]`."""
 
     def __init__(self, declared: Any) -> None:
-        if declared is None or isinstance(declared, str | int | float | list | tuple):
+        is_none = declared is None or isinstance(declared, str | int | float | list | tuple)
+        if is_none or inspect.isroutine(declared):
             raise Mismatch(_EXPECTED)
         try:
             self._adapter: TypeAdapter[Any] = TypeAdapter(declared)
-        except (PydanticSchemaGenerationError, PydanticUserError, TypeError) as error:
+            self._adapter.rebuild()
+        except (PydanticUserError, SchemaError, NameError, TypeError) as error:
             raise Mismatch(f"{_EXPECTED} ({str(error).splitlines()[0]})") from error
 
     def clean(self, value: Any, subject: str) -> Any:
@@ -64,11 +68,15 @@ class TypeSchema(Schema):
             return self._clean_as_json(value, subject, error)
 
     def dump(self, value: Any, subject: str) -> Any:
-        cleaned = self.clean(value, subject)
-        given_whole = isinstance(value, BaseModel)
-        return self._adapter.dump_python(
-            cleaned, mode="json", by_alias=True, exclude_unset=not given_whole
-        )
+        cleaned, only_given = self.clean(value, subject), not _holds_model(value)
+        try:
+            return payloads.plain(
+                self._adapter.dump_python(
+                    cleaned, mode="json", by_alias=True, exclude_unset=only_given
+                )
+            )
+        except (PydanticSerializationError, PayloadError) as error:
+            raise InvalidInput(subject, {"": [str(error)]}) from error
 
     def json_schema(self) -> dict[str, Any]:
         return self._adapter.json_schema()
@@ -90,15 +98,19 @@ class JsonSchema(Schema):
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = dict(document)
         try:
-            self._validator = jsonschema_rs.validator_for(self._document)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
+            jsonschema_rs.meta.validate(self._document)
+            self._validator = jsonschema_rs.validator_for(self._document, mask="the value")
+        except _BAD_DOCUMENT as error:
             raise Mismatch(f"a valid JSON Schema ({str(error).splitlines()[0]})") from error
 
     def clean(self, value: Any, subject: str) -> Any:
         errors: Errors = {}
-        for error in self._validator.iter_errors(value):
-            path = list(error.instance_path)
-            errors.setdefault(_dotted(_blamed(path, error)), []).append(error.message)
+        try:
+            for error in self._validator.iter_errors(value):
+                path = list(error.instance_path)
+                errors.setdefault(_dotted(_blamed(path, error)), []).append(error.message)
+        except ValueError as not_json:
+            errors = {"": [str(not_json)]}
         if errors:
             raise InvalidInput(subject, errors)
         return value
@@ -125,14 +137,15 @@ class SerializerSchema(Schema):
     def dump(self, value: Any, subject: str) -> Any:
         try:
             return payloads.plain(self._serializer(value).data)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            message = str(error).splitlines()[0]
-            raise InvalidInput(subject, {"": [message]}) from error
+        except Exception as error:  # a field raises what its Python type does: ArithmeticError, ...
+            message = str(error) or type(error).__name__
+            raise InvalidInput(subject, {"": [message.splitlines()[0]]}) from error
 
     def json_schema(self) -> dict[str, Any]:
         return {"title": self._serializer.__name__, **_serializer_schema(self._serializer())}
 
 
+_BAD_DOCUMENT = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
 _EXPECTED = (
     "a pydantic model, a type that pydantic can adapt, a JSON Schema dict or a DRF serializer class"
 )
@@ -147,6 +160,15 @@ _FIELD_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], str], ...
 
 def _dotted(path: Iterable[str | int]) -> str:
     return ".".join(map(str, path))
+
+
+def _holds_model(value: Any) -> bool:
+    """Return whether a model is given whole somewhere, so that its defaults are meant too."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_model, value.values()))
+    return isinstance(value, BaseModel) or (
+        isinstance(value, list | tuple) and any(map(_holds_model, value))
+    )
 
 
 def _pydantic_errors(error: ValidationError) -> Errors:
@@ -172,7 +194,7 @@ def _serializer_errors(errors: Any, path: tuple[str | int, ...] = ()) -> Errors:
         return {_dotted(path): [str(item) for item in errors]}
     flat: Errors = {}
     for key, inner in pairs:
-        deeper = path if key == "non_field_errors" else (*path, key)
+        deeper = path if key == api_settings.NON_FIELD_ERRORS_KEY else (*path, key)
         if inner:
             flat.update(_serializer_errors(inner, deeper))
     return flat

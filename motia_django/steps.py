@@ -155,7 +155,7 @@ def _topics(value: Any) -> tuple[Topic, ...]:
 def _topic(value: Any) -> Topic:
     if isinstance(value, str) and value.strip():
         return Topic(name=value)
-    if isinstance(value, dict) and isinstance(value.get("topic"), str):
+    if isinstance(value, dict) and isinstance(value.get("topic"), str) and value["topic"].strip():
         unknown = set(value) - {"topic", "label", "conditional"}
         if not unknown:
             return Topic(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from motia_django import payloads
 from motia_django.conf import settings
-from motia_django.exceptions import PayloadError
 
 Entry = dict[str, Any]
 
@@ -31,7 +30,8 @@ class Timeline:
             self._left_out += 1
             return
         at = round(time.monotonic() - self._started, 4)
-        self._entries.append({"at": at, "kind": kind, **self._presentable(facts)})
+        presentable = payloads.masked(payloads.presentable(facts), self._redact)
+        self._entries.append({"at": at, "kind": kind, **presentable})
 
     def entries(self) -> list[Entry]:
         """Return what was noted, with a last entry that counts what did not fit."""
@@ -39,13 +39,6 @@ class Timeline:
             return list(self._entries)
         at = round(time.monotonic() - self._started, 4)
         return [*self._entries, {"at": at, "kind": "left_out", "count": self._left_out}]
-
-    def _presentable(self, facts: Mapping[str, Any]) -> Any:
-        try:
-            plain = payloads.plain(facts)
-        except PayloadError:
-            plain = {key: repr(value)[:200] for key, value in facts.items()}
-        return payloads.masked(plain, self._redact)
 
 
 def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> list[Entry]:

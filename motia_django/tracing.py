@@ -12,8 +12,9 @@ from uuid import UUID
 
 from motia_django.timeline import Timeline
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
-_NO_TRACE = "0" * 32
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?<!^00.{53})-.*)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +60,4 @@ def trace_id_from(headers: Mapping[str, str]) -> str | None:
     https://www.w3.org/TR/trace-context/#traceparent-header
     """
     match = _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip().lower())
-    return match[1] if match and match[1] != _NO_TRACE else None
+    return match[1] if match else None

@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'state item',
-                'verbose_name_plural': 'state',
+                'verbose_name_plural': 'state items',
                 'db_table': 'motia_state',
                 'ordering': ('group', 'key'),
                 'constraints': [models.UniqueConstraint(fields=('group', 'key'), name='motia_state_item')],

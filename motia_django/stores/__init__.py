@@ -15,8 +15,11 @@ from motia_django.stores.base import StateStore
 def state_store() -> StateStore:
     """Return the store that the settings name; raise `SettingsError` if they name none."""
     declared = settings().state
-    options = tuple((key, value) for key, value in declared.items() if key != "BACKEND")
-    return _store(declared["BACKEND"], options)
+    options = tuple((str(key), value) for key, value in declared.items() if key != "BACKEND")
+    try:
+        return _store(declared["BACKEND"], options)
+    except TypeError as error:
+        raise SettingsError(f'MOTIA["STATE"]: {error}') from error
 
 
 @lru_cache(maxsize=8)
@@ -28,7 +31,4 @@ def _store(path: str, options: tuple[tuple[str, Any], ...]) -> StateStore:
         raise SettingsError(f'{where}["BACKEND"]: {error}') from error
     if not (isinstance(store_class, type) and issubclass(store_class, StateStore)):
         raise SettingsError(f'{where}["BACKEND"]: {path} is not a StateStore')
-    try:
-        return store_class(**{key.lower(): value for key, value in options})
-    except TypeError as error:
-        raise SettingsError(f"{where}: {error}") from error
+    return store_class(**{key.lower(): value for key, value in options})

@@ -80,5 +80,6 @@ def checked_key(name: str, value: Any) -> str:
         raise InvalidKey(
             f"state: {name}: expected a string of 1 to 255 characters, got {value!r:.300}"
         )
-    payloads.dumps(value)
+    if payloads.plain_text(value) != value:
+        raise InvalidKey(f"state: {name}: expected text that UTF-8 can hold, got {value!r:.300}")
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ class _Op:
     def _value(self, raw: Mapping[str, Any]) -> Any:
         if self.type in ("increment", "decrement"):
             by = raw.get("by", raw.get("value", 1))
-            if isinstance(by, bool) or not isinstance(by, int | float):
+            if isinstance(by, bool) or not isinstance(by, int | float) or not _finite(by):
                 raise InvalidUpdate(f"{self.where}: by: expected a number, got {by!r:.100}")
             return by
         if self.type != "remove" and "value" not in raw:
@@ -114,7 +115,16 @@ def _increment(parent: dict[str, Any], key: str, op: _Op) -> None:
     present = parent.get(key, 0)
     if isinstance(present, bool) or not isinstance(present, int | float):
         raise op.wrong("a number", present)
-    parent[key] = present + (op.value if op.type == "increment" else -op.value)
+    try:
+        parent[key] = present + (op.value if op.type == "increment" else -op.value)
+    except OverflowError:
+        parent[key] = math.inf
+    if not _finite(parent[key]):
+        raise op.wrong("a number that leaves room for it", present)
+
+
+def _finite(number: float) -> bool:
+    return isinstance(number, int) or math.isfinite(number)
 
 
 def _append(parent: dict[str, Any], key: str, op: _Op) -> None:

@@ -111,6 +111,9 @@ class Spelled:
         except (AttributeError, TypeError):
             raise KeyError(key) from None
 
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.get(key, self) is not self
+
     def get(self, key: str, default: Any = None) -> Any:
         """Return the field `key`, or `default` if there is no such field."""
         try:

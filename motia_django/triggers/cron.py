@@ -25,7 +25,7 @@ NAMED = {
     "@hourly": "0 * * * *",
 }
 _FIRST_YEAR, _LAST_YEAR = 1970, 2099
-_SECOND = timedelta(seconds=1)
+_SECOND, _MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +59,47 @@ class CronExpression:
 
     def after(self, moment: datetime, zone: tzinfo) -> datetime | None:
         """Return the first time after `moment` (aware) that is due in `zone`, in UTC, if ever."""
-        start = moment.astimezone(zone)
+        start = moment = moment.astimezone(UTC)
         while True:
-            due = next(self._from(start, reverse=False), None)
-            if due is None or self.years is None or due.year in self.years:
-                return due and due.astimezone(UTC)
-            later = [year for year in self.years if year > due.year]
+            times = self._times(start, zone, reverse=False)
+            due = next((each for each in times if each > moment), None)
+            if due is None or self._in_years(due, zone):
+                return due
+            later = [year for year in self.years or () if year > due.astimezone(zone).year]
             if not later:
                 return None
             start = datetime(min(later), 1, 1, tzinfo=zone) - _SECOND
 
     def latest(self, moment: datetime, zone: tzinfo) -> datetime | None:
         """Return the last time up to `moment` (aware) that was due in `zone`, in UTC, if ever."""
-        start = (moment.replace(microsecond=0) + _SECOND).astimezone(zone)
+        moment = moment.astimezone(UTC)
+        start = moment.replace(microsecond=0) + _SECOND
         while True:
-            due = next(self._from(start, reverse=True), None)
-            if due is None or self.years is None or due.year in self.years:
-                return due and due.astimezone(UTC)
-            earlier = [year for year in self.years if year < due.year]
+            times = self._times(start, zone, reverse=True)
+            due = next((each for each in times if each <= moment), None)
+            if due is None or self._in_years(due, zone):
+                return due
+            earlier = [year for year in self.years or () if year < due.astimezone(zone).year]
             if not earlier:
                 return None
             start = datetime(max(earlier) + 1, 1, 1, tzinfo=zone)
 
-    def _from(self, start: datetime, *, reverse: bool) -> Iterator[datetime]:
-        return CronSim(self.fields, start, reverse=reverse)
+    def _in_years(self, due: datetime, zone: tzinfo) -> bool:
+        return self.years is None or due.astimezone(zone).year in self.years
+
+    def _times(self, start: datetime, zone: tzinfo, *, reverse: bool) -> Iterator[datetime]:
+        """Yield what is due from `start` on, in UTC; near a change of the clocks a bit too much."""
+        local = start.astimezone(zone)
+        minute, hour = self.fields.split()[-5:-3]
+        if minute.startswith("*") or hour.startswith("*"):
+            for due in CronSim(self.fields, local, reverse=reverse):
+                yield due.astimezone(UTC)
+            return
+        wall = local.replace(tzinfo=None, fold=0)
+        if reverse:
+            wall += _repeated(local)
+        for due in CronSim(self.fields, wall, reverse=reverse):
+            yield _real(due, zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +130,10 @@ class CronTrigger(Trigger):
         return None
 
     def scheduled_time(self, raw: Any) -> datetime | None:
-        return datetime.fromisoformat(raw["scheduledTime"]) if isinstance(raw, dict) else None
+        try:
+            return datetime.fromisoformat(raw["scheduledTime"])
+        except (TypeError, KeyError, ValueError):
+            return None
 
     @staticmethod
     def input_at(due: datetime) -> dict[str, str]:
@@ -133,6 +153,23 @@ def cron(
     return {"type": "cron", "schedule": schedule} | {
         key: value for key, value in given.items() if value is not None
     }
+
+
+def _repeated(local: datetime) -> timedelta:
+    """Return how long the clocks are put back if `local` stands in a time that comes twice."""
+    before, after = local.replace(fold=0).utcoffset(), local.replace(fold=1).utcoffset()
+    return max((before or timedelta()) - (after or timedelta()), timedelta())
+
+
+def _real(wall: datetime, zone: tzinfo) -> datetime:
+    """Return when a clock shows `wall`, in UTC: the first time if twice, right after if never."""
+    due = wall.replace(tzinfo=zone).astimezone(UTC)
+    shown = due.astimezone(zone)
+    if shown.replace(tzinfo=None, fold=0) == wall:
+        return due
+    while (due - _MINUTE).astimezone(zone).utcoffset() == shown.utcoffset():
+        due -= _MINUTE
+    return due.replace(second=0)
 
 
 def _expression(value: Any) -> CronExpression:

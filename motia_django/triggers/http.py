@@ -195,7 +195,7 @@ def _by_status(value: Any) -> Mapping[int, Schema]:
 
 
 def _status(value: Any) -> int:
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
         raise Mismatch(f"status codes from 100 to 599 as keys; {value!r} is none")

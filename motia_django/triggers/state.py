@@ -32,6 +32,12 @@ class StateChange(Spelled):
     new_value: Any = None
     type: str = "state"
 
+    @property
+    def is_noop(self) -> bool:
+        """Whether the item was there and its value is what it was."""
+        same: bool = self.old_value == self.new_value
+        return same and self.event_type == "state:updated"
+
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> StateChange:
         """Read a change as a run's input keeps it."""
@@ -96,7 +102,7 @@ class StateTrigger(Trigger):
             self.group_id in (None, change.group_id)
             and self.item_id in (None, change.item_id)
             and change.event_type.removeprefix("state:") in self.events
-            and (self.on_noop or change.old_value != change.new_value)
+            and (self.on_noop or not change.is_noop)
         )
 
 

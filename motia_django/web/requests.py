@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request as RestRequest
 
 from motia_django.triggers import HttpTrigger
@@ -39,7 +40,10 @@ def recorded(request: Request) -> dict[str, Any]:
 
 def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
     """Return the parsed body; where there is none, an empty object if the Step expects one."""
-    data = request.data
+    try:
+        data = request.data
+    except RecursionError as error:
+        raise ParseError("JSON parse error - it is nested too deeply") from error
     if isinstance(data, QueryDict):
         data = _flat(data)
     if data or _has_content(request):

@@ -1,0 +1,110 @@
+"""Steps, runs and deliveries for tests, without files and without a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from motia_django import ledger, models, registry, tasks
+from motia_django.celery_app import project_app, task_name
+from motia_django.registry import Registry
+from motia_django.runs import Run, Status, new_run_id
+from motia_django.steps import Step, read_step
+from motia_django.tracing import new_trace_id
+from motia_django.upkeep import upkeep
+
+QUEUE = {"type": "queue", "topic": "work"}
+
+
+def nothing(input: Any, ctx: Any) -> None:
+    """Do nothing: the handler of a Step whose handler does not matter."""
+
+
+def make_step(
+    handler: Callable[..., Any] = nothing,
+    *triggers: Mapping[str, Any],
+    name: str = "Work",
+    **config: Any,
+) -> Step:
+    """Return a Step; by default it listens on the topic `work`."""
+    config = {"name": name, "triggers": list(triggers) or [QUEUE], **config}
+    step, problems = read_step(
+        SimpleNamespace(config=config, handler=handler), Path(__file__), "tests"
+    )
+    assert step is not None, problems
+    return step
+
+
+@contextmanager
+def installed(*steps: Step) -> Iterator[Registry]:
+    """Make these the only Steps of the process for the block, with their Celery tasks."""
+    with registry.installed(Registry(steps)) as new:
+        assert not new.problems, new.problems
+        tasks.register(new)
+        try:
+            yield new
+        finally:
+            for step in steps:
+                project_app().tasks.pop(task_name(step.name), None)
+
+
+def make_run(**values: Any) -> Run:
+    """Return a run of the Step `Work`, queued now, that is not in the ledger yet."""
+    now = timezone.now()
+    defaults: dict[str, Any] = {
+        "id": new_run_id(),
+        "step": "Work",
+        "trigger": "queue",
+        "source": "work",
+        "trace_id": new_trace_id(),
+        "created_at": now,
+        "wake_at": now + ledger.patience(0),
+    }
+    return Run(**{**defaults, **values})
+
+
+def kept_run(**values: Any) -> Run:
+    """Return a run that is in the ledger."""
+    run = make_run(**values)
+    ledger.keep([run])
+    return run
+
+
+def row(run: Run | str | UUID) -> models.Run:
+    """Return a run's row as it is now."""
+    return models.Run.objects.get(id=run.id if isinstance(run, Run) else run)
+
+
+def rows(**filters: Any) -> list[models.Run]:
+    """Return the rows of runs, oldest first."""
+    return list(models.Run.objects.filter(**filters).order_by("created_at", "id"))
+
+
+def deliver(run_ids: Sequence[str | UUID]) -> None:
+    """Deliver these runs' messages, as a worker would get them."""
+    for run_id in run_ids:
+        task = project_app().tasks[task_name(row(str(run_id)).step)]
+        task.apply(args=(str(run_id),), throw=True)
+
+
+def work_off(rounds: int = 20) -> None:
+    """Deliver what is queued, and what that causes, until nothing is."""
+    for _ in range(rounds):
+        queued = [str(each.id) for each in rows(status=Status.QUEUED)]
+        if not queued:
+            return
+        deliver(queued)
+    raise AssertionError("there is always something queued")
+
+
+def let_time_pass(run: Run | str | UUID) -> None:
+    """Make a run's time come, as if one had waited, and let upkeep look."""
+    run_id = run.id if isinstance(run, Run) else run
+    models.Run.objects.filter(id=run_id).update(wake_at=timezone.now())
+    upkeep()

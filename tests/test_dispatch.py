@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from motia_django import aenqueue, enqueue, models
+from motia_django.exceptions import InvalidMessage, PayloadError, UndeclaredTopic
+from motia_django.runs import Status
+from motia_django.stores.face import state
+from tests.factories import deliver, installed, make_step, nothing, row, rows, work_off
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def listener() -> Iterator[None]:
+    with installed(make_step()):
+        yield
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: enqueue({"topic": "work", "data": {"n": 1}}),
+        lambda: enqueue("work", {"n": 1}),
+        lambda: enqueue(topic="work", data={"n": 1}),
+        lambda: enqueue([{"topic": "work", "data": {"n": 1}}]),
+    ],
+)
+def test_a_message_can_be_written_in_every_way(listener: None, call: Any) -> None:
+    [run_id] = call()
+    run = row(run_id)
+    assert (run.step, run.trigger, run.source, run.input) == ("Work", "queue", "work", {"n": 1})
+    assert run.status == Status.QUEUED
+    assert len(run.trace_id) == 32
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        ({"topc": "work"}, "unknown key 'topc'. Did you mean 'topic'?"),
+        ({"data": 1}, "topic: expected a string that is not empty, got None"),
+        ({"topic": ""}, "topic: expected a string"),
+        ({"topic": "work", "delaySeconds": -1}, "delaySeconds: expected a number, 0 or greater"),
+        ({"topic": "work", "delaySeconds": "soon"}, "got 'soon'"),
+        (7, 'expected {"topic": ..., "data": ...}, got 7'),
+        (["work"], "got 'work'"),
+    ],
+)
+def test_what_is_no_message_is_refused_and_says_why(
+    listener: None, message: Any, says: str
+) -> None:
+    with pytest.raises(InvalidMessage) as error:
+        enqueue(message)
+    assert says in str(error.value)
+    assert rows() == []
+
+
+@pytest.mark.parametrize("data", [object(), float("nan"), {"x": float("inf")}, b"bytes", "\ud800"])
+def test_data_that_json_cannot_hold_is_refused(listener: None, data: Any) -> None:
+    with pytest.raises(PayloadError):
+        enqueue("work", data)
+    assert rows() == []
+
+
+def test_one_bad_message_of_a_list_sends_none(listener: None) -> None:
+    with pytest.raises(InvalidMessage):
+        enqueue([{"topic": "work"}, {"topic": "work", "dta": 1}])
+    assert rows() == []
+
+
+def test_every_subscriber_gets_its_own_run() -> None:
+    with installed(make_step(name="A"), make_step(name="B")):
+        ids = enqueue("work", {"n": 1})
+    assert sorted(row(each).step for each in ids) == ["A", "B"]
+    assert len({row(each).id for each in ids}) == 2
+
+
+def test_a_topic_that_nobody_hears_creates_nothing(listener: None) -> None:
+    assert enqueue("silence", {}) == []
+    assert rows() == []
+
+
+def test_a_message_may_wait() -> None:
+    with installed(make_step()):
+        [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
+    run = row(run_id)
+    assert run.status == Status.SCHEDULED
+    assert run.wake_at is not None and (run.wake_at - run.created_at).total_seconds() >= 60
+
+
+def test_a_trigger_may_make_its_messages_wait() -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"delaySeconds": 30}}
+    with installed(make_step(nothing, trigger)):
+        [run_id] = enqueue("work")
+    assert row(run_id).status == Status.SCHEDULED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_transaction_sends_nothing(listener: None) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        enqueue("work")
+        state.set("g", "k", 1)
+        raise ZeroDivisionError
+    assert rows() == []
+    assert state.get("g", "k") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_inner_rollback_takes_only_its_own_messages(listener: None) -> None:
+    with transaction.atomic():
+        enqueue("work", "kept")
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            enqueue("work", "gone")
+            raise ZeroDivisionError
+    assert [each.input for each in rows()] == ["kept"]
+
+
+def test_messages_of_a_step_belong_to_its_trace() -> None:
+    def pass_on(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work", {"from": "first"})
+
+    first = make_step(pass_on, {"type": "queue", "topic": "begin"}, name="First", enqueues=["work"])
+    with installed(first, make_step()):
+        [run_id] = enqueue("begin")
+        deliver([run_id])
+    begun, caused = row(run_id), rows(step="Work")[0]
+    assert caused.trace_id == begun.trace_id
+    assert (caused.parent_id, caused.depth) == (begun.id, 1)
+    assert begun.timeline[0]["kind"] == "enqueue"
+    assert begun.timeline[0]["steps"] == ["Work"]
+
+
+@pytest.fixture
+def talkative() -> Iterator[None]:
+    def pass_on(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work")
+
+    first = make_step(pass_on, {"type": "queue", "topic": "begin"}, name="First", enqueues=["wrk"])
+    with installed(first, make_step()):
+        yield
+
+
+def test_an_undeclared_topic_is_sent_with_a_warning(
+    talkative: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "motia.dispatch"):
+        logging.getLogger("motia").propagate = True
+        deliver(enqueue("begin"))
+    assert "Step 'First' enqueued to 'work'" in caplog.text
+    assert "Did you mean 'wrk'?" in caplog.text
+    assert len(rows(step="Work")) == 1
+
+
+def test_an_undeclared_topic_can_be_an_error(talkative: None, settings: Any) -> None:
+    settings.MOTIA = {"UNDECLARED_TOPICS": "error"}
+    [run_id] = enqueue("begin")
+    deliver([run_id])
+    assert UndeclaredTopic.__name__ in row(run_id).error
+    assert rows(step="Work") == []
+
+
+def test_an_undeclared_topic_can_be_nobodys_business(
+    talkative: None, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.MOTIA = {"UNDECLARED_TOPICS": "allow"}
+    deliver(enqueue("begin"))
+    assert "enqueued to" not in caplog.text
+
+
+def test_a_loop_of_steps_ends_and_names_itself(settings: Any) -> None:
+    settings.MOTIA = {"MAX_DEPTH": 5}
+
+    def again(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work")
+
+    with installed(make_step(again, enqueues=["work"])):
+        enqueue("work")
+        work_off()
+    runs = rows()
+    assert [run.depth for run in runs] == [0, 1, 2, 3, 4, 5, 6]
+    assert [run.status for run in runs] == [Status.SUCCEEDED] * 6 + [Status.DEAD]
+    assert "TooDeep" in runs[-1].error and "'Work' by 'work'" in runs[-1].error
+
+
+def test_a_loop_through_state_ends_too(settings: Any) -> None:
+    settings.MOTIA = {"MAX_DEPTH": 3}
+
+    def count_up(change: Any, ctx: Any) -> None:
+        ctx.state.set(change.group_id, change.item_id, change.new_value + 1)
+
+    with installed(make_step(count_up, {"type": "state", "groupId": "loop"})):
+        state.set("loop", "k", 1)
+        work_off()
+    assert rows()[-1].status == Status.DEAD
+    assert len(rows()) == 5
+
+
+def test_a_change_of_state_starts_who_watches_it() -> None:
+    seen: list[Any] = []
+
+    def watch(change: Any, ctx: Any) -> None:
+        seen.append((change.event_type, change.item_id, change.old_value, change.new_value))
+
+    with installed(make_step(watch, {"type": "state", "groupId": "orders"})):
+        state.set("orders", "1", {"s": "new"})
+        state.set("orders", "1", {"s": "paid"})
+        state.set("orders", "1", {"s": "paid"})
+        state.set("others", "1", {"s": "new"})
+        state.delete("orders", "1")
+        state.delete("orders", "1")
+        work_off()
+    assert seen == [
+        ("state:created", "1", None, {"s": "new"}),
+        ("state:updated", "1", {"s": "new"}, {"s": "paid"}),
+        ("state:deleted", "1", {"s": "paid"}, None),
+    ]
+
+
+def test_a_write_that_changes_nothing_counts_if_asked_to() -> None:
+    with installed(make_step(nothing, {"type": "state", "onNoop": True})):
+        state.set("g", "k", 1)
+        state.set("g", "k", 1)
+    assert len(rows()) == 2
+
+
+def test_filters_narrow_a_state_trigger() -> None:
+    trigger = {"type": "state", "groupId": "g", "key": "a", "events": ["deleted"]}
+    with installed(make_step(nothing, trigger)):
+        for key in ("a", "b"):
+            state.set("g", key, 1)
+            state.delete("g", key)
+    assert [run.source for run in rows()] == ["g/a"]
+
+
+def test_a_plain_condition_keeps_unwanted_changes_from_making_runs() -> None:
+    trigger = {"type": "state", "condition": lambda change: change.groupId == "orders"}
+    with installed(make_step(nothing, trigger)):
+        state.set("todos", "1", 1)
+        state.set("orders", "1", 1)
+    assert [run.source for run in rows()] == ["orders/1"]
+
+
+def test_a_condition_that_raises_fails_the_run_not_the_writer() -> None:
+    def broken(change: Any) -> bool:
+        raise RuntimeError("broken condition")
+
+    trigger = {"type": "state", "condition": broken, "config": {"maxRetries": 0}}
+    with installed(make_step(nothing, trigger)):
+        state.set("g", "k", 1)
+        work_off()
+    assert state.get("g", "k") == 1
+    assert "broken condition" in rows()[0].error
+
+
+def test_an_eager_celery_runs_steps_at_once_delays_and_retries_included(
+    settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    from motia_django.celery_app import project_app
+
+    tries: list[int] = []
+
+    def fail_twice(input: Any, ctx: Any) -> None:
+        tries.append(ctx.attempt)
+        if ctx.attempt < 3:
+            raise ValueError("not yet")
+
+    project_app().conf.task_always_eager = True
+    try:
+        with installed(make_step(fail_twice)), django_capture_on_commit_callbacks(execute=True):
+            [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
+    finally:
+        project_app().conf.task_always_eager = False
+    assert tries == [1, 2, 3]
+    assert row(run_id).status == Status.SUCCEEDED
+
+
+def test_a_list_is_inserted_in_bulk(listener: None, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(12):
+        enqueue([{"topic": "work", "data": number} for number in range(400)])
+    assert models.Run.objects.count() == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_async_callers_have_a_twin(listener: None) -> None:
+    from asgiref.sync import async_to_sync
+
+    [run_id] = async_to_sync(aenqueue)("work", {"n": 1})
+    assert row(run_id).input == {"n": 1}

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from motia_django import enqueue, ledger, models, publish
+from motia_django.celery_app import project_app
+from motia_django.upkeep import upkeep
+from tests.factories import installed, make_step, nothing, row, rows
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def listener() -> Iterator[None]:
+    with installed(make_step()):
+        yield
+
+
+@pytest.fixture
+def broker(settings: Any) -> Iterator[Any]:
+    """Point the project's Celery app at another broker for one test."""
+    conf = project_app().conf
+    before = conf.broker_url
+
+    def use(url: str) -> None:
+        conf.broker_url = conf.broker_write_url = conf.broker_read_url = url
+        publish._pool.cache_clear()
+        publish._down_until = 0.0
+
+    yield use
+    use(before)
+
+
+def taken() -> list[Any]:
+    """Take the messages off the memory broker's queue."""
+    messages = []
+    with project_app().connection_for_read() as connection:
+        queue = connection.SimpleQueue("celery")
+        try:
+            while True:
+                messages.append(queue.get(block=False))
+                messages[-1].ack()
+        except queue.Empty:
+            queue.close()
+    return messages
+
+
+@pytest.fixture(autouse=True)
+def clean_broker() -> None:
+    taken()
+
+
+def test_a_message_carries_the_runs_id_and_nothing_else() -> None:
+    [run_id] = enqueue("work", {"secret": "x"})
+    [message] = taken()
+    assert message.headers["task"] == "motia.Work"
+    assert message.headers["id"] == run_id
+    assert message.payload[0] == [run_id]
+    assert "secret" not in str(message.payload)
+
+
+def test_a_message_is_published_when_the_transaction_commits_and_not_before() -> None:
+    with transaction.atomic():
+        enqueue("work")
+        assert taken() == []
+    assert len(taken()) == 1
+
+
+def test_a_rolled_back_transaction_publishes_nothing() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        enqueue("work")
+        raise ZeroDivisionError
+    assert taken() == []
+
+
+def test_a_trigger_chooses_its_celery_queue() -> None:
+    trigger = {"type": "queue", "topic": "heavy", "config": {"queue": "gpu"}}
+    with installed(make_step(nothing, trigger, name="Heavy")):
+        enqueue("heavy")
+    with project_app().connection_for_read() as connection:
+        queue = connection.SimpleQueue("gpu")
+        assert queue.get(block=False).headers["task"] == "motia.Heavy"
+
+
+def test_a_broker_that_refuses_loses_nothing_and_breaks_nothing(
+    broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("motia").propagate = True
+    broker("redis://127.0.0.1:1/0")
+    [run_id] = enqueue("work", 1)
+    assert "left to upkeep" in caplog.text
+    run = row(run_id)
+    assert run.status == "queued"
+    assert run.wake_at is not None and run.wake_at <= timezone.now()
+
+    broker("memory://")
+    assert upkeep() == 1
+    assert [message.headers["id"] for message in taken()] == [run_id]
+    assert row(run_id).publishes == 1
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(50)
+        held: list[Any] = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    held.append(server.accept())
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_never_answers_does_not_hold_the_caller(
+    broker: Any, black_hole: int, scheme: str
+) -> None:
+    broker(f"{scheme}://127.0.0.1:{black_hole}/")
+    [run_id] = enqueue("work")
+    assert row(run_id).status == "queued"
+
+
+def test_after_a_failure_requests_do_not_try_for_a_while_but_upkeep_does(broker: Any) -> None:
+    broker("redis://127.0.0.1:1/0")
+    enqueue("work")
+    conf = project_app().conf
+    conf.broker_url = conf.broker_write_url = conf.broker_read_url = "memory://"
+    publish._pool.cache_clear()
+    enqueue("work")
+    assert taken() == []
+    assert upkeep() == 2
+    assert len(taken()) == 2
+    enqueue("work")
+    assert len(taken()) == 1
+
+
+def test_a_wiped_broker_loses_nothing() -> None:
+    [run_id] = enqueue("work")
+    assert len(taken()) == 1  # and nobody ran it
+    assert upkeep() == 0
+    models.Run.objects.filter(id=run_id).update(wake_at=timezone.now())
+    assert upkeep() == 1
+    assert [message.headers["id"] for message in taken()] == [run_id]
+
+
+def test_a_run_whose_step_this_process_does_not_know_stays_queued() -> None:
+    [run_id] = enqueue("work")
+    taken()
+    models.Run.objects.update(step="Renamed", wake_at=timezone.now())
+    upkeep()
+    assert taken() == []
+    assert row(run_id).status == "queued"
+
+
+def test_the_order_of_a_list_is_kept() -> None:
+    ids = enqueue([{"topic": "work", "data": number} for number in range(20)])
+    assert [message.headers["id"] for message in taken()] == ids
+    assert [run.input for run in rows()] == list(range(20))
+
+
+def test_publishing_nothing_asks_nobody(broker: Any) -> None:
+    broker("redis://127.0.0.1:1/0")
+    publish.publish_on_commit([])
+    assert ledger.take_due(10) == []

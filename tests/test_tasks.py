@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from motia_django import enqueue, ledger, models, tasks
+from motia_django.celery_app import project_app
+from motia_django.runs import Status
+from motia_django.upkeep import upkeep
+from tests.factories import deliver, installed, let_time_pass, make_step, nothing, row, rows
+
+pytestmark = pytest.mark.django_db
+HOURLY = {"type": "cron", "schedule": "0 * * * *"}
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def tick(index: int = 0, due: datetime | None = NOON) -> None:
+    task = project_app().tasks[tasks.TICK]
+    task.apply(args=("Work", index, due and due.isoformat()), throw=True)
+
+
+def test_a_message_delivered_twice_runs_once() -> None:
+    ran: list[int] = []
+    with installed(make_step(lambda input: ran.append(input))):
+        [run_id] = enqueue("work", 1)
+        deliver([run_id, run_id])
+    assert ran == [1]
+    assert row(run_id).attempt == 1
+
+
+def test_each_step_has_a_task_of_its_own_name() -> None:
+    with installed(make_step(name="Create Invoice::v2")):
+        assert "motia.Create Invoice::v2" in project_app().tasks
+
+
+def test_a_tick_runs_its_step_with_the_due_time() -> None:
+    seen: list[Any] = []
+    with installed(make_step(lambda input, ctx: seen.append((input, ctx.trigger)), HOURLY)):
+        tick()
+        deliver([rows()[0].id])
+    [(given, trigger)] = seen
+    assert given is None
+    assert (trigger.type, trigger.scheduled_time, trigger.expression) == ("cron", NOON, "0 * * * *")
+
+
+def test_a_tick_that_two_beats_send_runs_once() -> None:
+    with installed(make_step(nothing, HOURLY)):
+        tick()
+        tick()
+        tick(due=NOON + timedelta(hours=1))
+    assert len(rows()) == 2
+
+
+def test_a_tick_without_a_due_time_is_the_last_one_due() -> None:
+    with installed(make_step(nothing, HOURLY)):
+        tick(due=None)
+        tick(due=None)
+    [run] = rows()
+    due = datetime.fromisoformat(run.input["scheduledTime"])
+    assert due <= timezone.now() < due + timedelta(hours=1, seconds=5)
+
+
+def test_an_own_lease_is_taken_where_a_trigger_asks_for_one() -> None:
+    leases: list[float] = []
+
+    def handler(input: Any, ctx: Any) -> None:
+        wake_at = row(ctx.run_id).wake_at
+        assert wake_at is not None
+        leases.append((wake_at - timezone.now()).total_seconds())
+
+    trigger = {"type": "queue", "topic": "work", "config": {"visibilityTimeout": 600}}
+    with installed(make_step(handler, trigger)):
+        deliver(enqueue("work"))
+    assert 500 < leases[0] <= 600
+
+
+def test_a_lost_worker_is_rescued_and_the_run_is_tried_again() -> None:
+    with installed(make_step()):
+        [run_id] = enqueue("work")
+        ledger.claim(row(run_id).id, worker="doomed", lease=timedelta(seconds=60))
+        let_time_pass(run_id)
+        rescued = row(run_id)
+        assert rescued.status == Status.SCHEDULED
+        assert rescued.timeline[0]["kind"] == "worker_lost"
+        let_time_pass(run_id)
+        deliver([run_id])
+    assert (row(run_id).status, row(run_id).attempt) == (Status.SUCCEEDED, 2)
+
+
+def test_a_run_that_kills_every_worker_is_dead_in_the_end() -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"maxRetries": 1, "backoffDelayMs": 0}}
+    with installed(make_step(nothing, trigger)):
+        [run_id] = enqueue("work")
+        for _ in range(2):
+            ledger.claim(row(run_id).id, worker="doomed", lease=timedelta(seconds=60))
+            let_time_pass(run_id)
+            let_time_pass(run_id)
+    assert row(run_id).status == Status.DEAD
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_long_run_keeps_its_lease(settings: Any) -> None:
+    settings.MOTIA = {"LEASE": 0.6}
+    rescued: list[int] = []
+
+    def handler(input: Any) -> None:
+        for _ in range(4):
+            time.sleep(0.4)
+            rescued.append(len(ledger.take_lost(10)))
+
+    with installed(make_step(handler)):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+    assert rescued == [0, 0, 0, 0]
+    assert row(run_id).status == Status.SUCCEEDED
+
+
+@pytest.fixture
+def lost_runs() -> Iterator[None]:
+    with installed(make_step()):
+        yield
+
+
+def test_upkeep_looks_after_many_at_once(lost_runs: None) -> None:
+    enqueue([{"topic": "work"} for _ in range(50)])
+    models.Run.objects.update(wake_at=timezone.now())
+    assert upkeep() == 50
+    assert upkeep() == 0

@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.http import Http404, HttpResponse
+from django.test import Client, override_settings
+from django.urls import clear_url_caches, include, path
+from pydantic import BaseModel, Field
+from rest_framework.exceptions import NotFound, Throttled
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response as RestResponse
+from rest_framework.views import APIView
+
+from motia_django import Response
+from motia_django.registry import registry
+from motia_django.runs import Status
+from motia_django.web.routing import urlpatterns_for
+from tests.factories import installed, make_step, rows
+
+pytestmark = pytest.mark.django_db
+
+
+class NewTodo(BaseModel):
+    title: str = Field(min_length=1)
+    tags: list[str] = []
+
+
+@contextmanager
+def serving(*steps: Any) -> Iterator[Client]:
+    """Serve these Steps at the root; return a client that gets errors as responses."""
+    with installed(*steps):
+        urls = ModuleType("urls_of_this_test")
+        patterns = (urlpatterns_for(registry().routes()), "motia")
+        urls.urlpatterns = [path("", include(patterns))]  # type: ignore[attr-defined]
+        with override_settings(ROOT_URLCONF=urls):
+            clear_url_caches()
+            yield Client(raise_request_exception=False)
+
+
+def http(method: str = "GET", path: str = "/x", **keys: Any) -> dict[str, Any]:
+    return {"type": "http", "method": method, "path": path, **keys}
+
+
+@contextmanager
+def answering(handler: Callable[..., Any], *args: Any, **keys: Any) -> Iterator[Client]:
+    with serving(make_step(handler, http(*args, **keys))) as client:
+        yield client
+
+
+def post(client: Client, body: Any, path: str = "/x") -> Any:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return client.post(path, text, content_type="application/json")
+
+
+def test_the_request_is_parsed_and_checked() -> None:
+    def handler(request: Any) -> Any:
+        assert request.raw.user.is_anonymous
+        return {
+            "body": {
+                "title": request.body.title,
+                "params": request.params,
+                "query": request.query,
+                "header": request.headers["x-tEst"],
+                "method": request.method,
+                "path": request.path,
+                "spellings": request.pathParams == request.path_params == request["params"],
+            }
+        }
+
+    with answering(handler, "POST", "/todos/:id/:part", bodySchema=NewTodo) as client:
+        response = client.post(
+            "/todos/a%20b/c?q=1&many=1&many=2",
+            {"title": "x"},
+            content_type="application/json",
+            headers={"X-Test": "yes"},
+        )
+    assert response.json() == {
+        "title": "x",
+        "params": {"id": "a b", "part": "c"},
+        "query": {"q": "1", "many": ["1", "2"]},
+        "header": "yes",
+        "method": "POST",
+        "path": "/todos/a b/c",
+        "spellings": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"title": ""}, "title"),
+        ({}, "title"),
+        ({"title": "x", "tags": ["a", 1]}, "tags.1"),
+        ([], "non_field_errors"),
+        ("null", "non_field_errors"),
+    ],
+)
+def test_a_body_that_breaks_its_schema_gets_400_with_the_fields_path(body: Any, field: str) -> None:
+    with answering(lambda request: None, "POST", bodySchema=NewTodo) as client:
+        response = post(client, body)
+    assert response.status_code == 400
+    assert list(response.json()) == [field]
+    assert rows() == []
+
+
+def test_a_missing_body_names_the_missing_fields() -> None:
+    with answering(lambda request: None, "POST", bodySchema=NewTodo) as client:
+        response = client.post("/x", "", content_type="application/json")
+    assert (response.status_code, list(response.json())) == (400, ["title"])
+
+
+def test_malformed_json_gets_400_and_an_unknown_type_415() -> None:
+    with answering(lambda request: None, "POST") as client:
+        assert post(client, '{"title": ').status_code == 400
+        assert client.post("/x", "<a/>", content_type="application/xml").status_code == 415
+
+
+def test_a_body_without_a_schema_comes_as_it_is() -> None:
+    with answering(lambda request: {"body": [request.body]}, "POST") as client:
+        assert post(client, {"a": [1]}).json() == [{"a": [1]}]
+        assert post(client, "0").json() == [0]
+        assert post(client, "").json() == [None]
+        assert client.post("/x", {"a": "1", "b": ["2", "3"]}).json() == [
+            {"a": "1", "b": ["2", "3"]}
+        ]
+
+
+def test_methods_of_one_path_are_dispatched() -> None:
+    steps = [
+        make_step(lambda: {"body": "read"}, http("GET", "/users/:id"), name="Read"),
+        make_step(lambda r: {"body": r.params}, http("DELETE", "/users/:userId"), name="Delete"),
+    ]
+    with serving(*steps) as client:
+        assert client.get("/users/1").json() == "read"
+        assert client.delete("/users/1").json() == {"userId": "1"}
+        refused = client.post("/users/1")
+        options = client.options("/users/1")
+        assert client.head("/users/1").status_code == 200
+    assert refused.status_code == 405
+    assert sorted(refused["Allow"].split(", ")) == ["DELETE", "GET", "HEAD", "OPTIONS"]
+    assert options.status_code == 200
+    assert options["Allow"] == refused["Allow"]
+
+
+def test_a_literal_segment_wins_over_a_parameter_whatever_the_order() -> None:
+    steps = [
+        make_step(lambda: {"body": "any"}, http("GET", "/users/:id"), name="Any"),
+        make_step(lambda: {"body": "me"}, http("GET", "/users/me"), name="Me"),
+        make_step(lambda: {"body": "mine"}, http("GET", "/users/me/:thing"), name="Mine"),
+        make_step(lambda: {"body": "posts"}, http("GET", "/users/:id/posts"), name="Posts"),
+    ]
+    with serving(*steps) as client:
+        got = [
+            client.get(f"/users/{rest}").json()
+            for rest in ("7", "me", "me/x", "7/posts", "me/posts")
+        ]
+    assert got == ["any", "me", "mine", "posts", "mine"]
+
+
+def test_a_route_can_be_reversed_by_its_steps_name() -> None:
+    from django.urls import reverse
+
+    with answering(lambda: None, "GET", "/a/:id"):
+        assert reverse("motia:Work", kwargs={"id": "x y"}) == "/a/x%20y"
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "content"),
+    [
+        ({"status": 201, "body": {"a": 1}}, 201, b'{"a":1}'),
+        ({"body": [1]}, 200, b"[1]"),
+        ({"status": 202}, 202, b""),
+        (None, 204, b""),
+        (Response({"a": 1}, status=201), 201, b'{"a":1}'),
+        (Response(NewTodo(title="x")), 200, b'{"title":"x","tags":[]}'),
+        (RestResponse({"a": 1}, status=418), 418, b'{"a":1}'),
+        (HttpResponse("plain", status=203), 203, b"plain"),
+        ({"body": "text"}, 200, b'"text"'),
+        ({"body": "<b>", "headers": {"Content-Type": "text/html"}}, 200, b"<b>"),
+        ({"body": b"\x00\x01"}, 200, b"\x00\x01"),
+    ],
+)
+def test_every_kind_of_answer_goes_out(result: Any, status: int, content: bytes) -> None:
+    with answering(lambda: result) as client:
+        response = client.get("/x", headers={"Accept": "application/json"})
+    assert (response.status_code, response.content) == (status, content)
+    assert rows()[0].status == Status.SUCCEEDED
+
+
+def test_headers_are_sent() -> None:
+    with answering(lambda: {"status": 302, "headers": {"Location": "/y"}}) as client:
+        assert client.get("/x")["Location"] == "/y"
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        ("text", 'expected {"status": 200'),
+        ({"message": "hi"}, "got {'message': 'hi'}"),
+        ({"status": "pending"}, "status: expected a status code from 100 to 599, got 'pending'"),
+        ({"status": 999}, "got 999"),
+        ({"status": 200, "headers": "x"}, "headers: expected a dict"),
+        ({"body": object()}, "cannot be written as JSON"),
+        ({}, "got {}"),
+    ],
+)
+def test_what_is_no_answer_is_a_500_that_the_history_explains(result: Any, says: str) -> None:
+    with answering(lambda: result) as client:
+        response = client.get("/x")
+    assert response.status_code == 500
+    assert says in rows()[0].error
+    assert says.encode() not in response.content
+
+
+def test_an_error_of_the_handler_leaks_nothing_and_is_recorded() -> None:
+    def handler() -> None:
+        raise ValueError("the password is 1234")
+
+    with answering(handler) as client:
+        response = client.get("/x")
+    assert response.status_code == 500
+    assert b"1234" not in response.content
+    run = rows()[0]
+    assert run.status == Status.DEAD and "ValueError: the password is 1234" in run.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(NotFound(), 404), (Http404(), 404), (Throttled(wait=5), 429)]
+)
+def test_rest_frameworks_errors_are_answers(error: Exception, status: int) -> None:
+    def handler() -> None:
+        raise error
+
+    with answering(handler) as client:
+        assert client.get("/x").status_code == status
+    assert rows()[0].status == Status.SUCCEEDED
+
+
+def test_a_condition_that_is_false_gets_422() -> None:
+    with answering(lambda: None, condition=lambda request: request.query.get("go")) as client:
+        response = client.get("/x")
+        assert client.get("/x?go=1").status_code == 204
+    assert response.status_code == 422
+    assert response.json() == {"error": "Request condition not met", "skipped": True}
+    assert [run.status for run in rows()] == [Status.SKIPPED, Status.SUCCEEDED]
+
+
+def test_the_history_tells_of_the_request_without_its_secrets() -> None:
+    with answering(lambda request: {"body": {"token": "t"}}, "POST") as client:
+        client.post(
+            "/x?page=2",
+            {"title": "x", "password": "p"},
+            content_type="application/json",
+            headers={"Authorization": "Bearer b", "Cookie": "c=1"},
+        )
+    run = rows()[0]
+    assert (run.trigger, run.source) == ("http", "POST /x")
+    assert run.input["body"] == {"title": "x", "password": "********"}
+    assert run.input["headers"]["Authorization"] == run.input["headers"]["Cookie"] == "********"
+    assert run.input["query"] == {"page": "2"}
+    assert run.output["body"] == {"token": "********"}
+
+
+def test_a_trace_goes_in_and_out() -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    with answering(lambda request, ctx: {"body": ctx.trace_id}) as client:
+        response = client.get("/x", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        other = client.get("/x", headers={"traceparent": "00-zz-1-01"})
+    assert response.json() == response["Motia-Trace-Id"] == rows()[0].trace_id == trace
+    assert other["Motia-Trace-Id"] not in (trace, "")
+
+
+@pytest.mark.parametrize("schema_kind", ["pydantic", "json schema"])
+def test_a_response_that_fits_its_schema_goes_out_by_it(schema_kind: str) -> None:
+    schema: Any = NewTodo if schema_kind == "pydantic" else NewTodo.model_json_schema()
+    with answering(lambda: {"body": {"title": "x"}}, responseSchema={200: schema}) as client:
+        assert client.get("/x").json() == {"title": "x"}
+
+
+def test_a_response_that_breaks_its_schema_is_a_500_in_debug(settings: Any) -> None:
+    settings.DEBUG = True
+    with answering(lambda: {"body": {"title": ""}}, responseSchema={200: NewTodo}) as client:
+        assert client.get("/x").status_code == 500
+    assert "The 200 response of Step 'Work' is invalid: title:" in rows()[0].error
+
+
+def test_a_response_that_breaks_its_schema_is_sent_and_logged_in_production(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import logging
+
+    logging.getLogger("motia").propagate = True
+    with answering(lambda: {"body": {"title": ""}}, responseSchema={200: NewTodo}) as client:
+        assert client.get("/x").json() == {"title": ""}
+    assert "The 200 response of Step 'Work' is invalid" in caplog.text
+
+
+def test_a_setting_says_what_becomes_of_a_response_that_breaks_its_schema(settings: Any) -> None:
+    settings.MOTIA = {"INVALID_RESPONSES": "error"}
+    with answering(lambda: {"body": {"title": ""}}, responseSchema={200: NewTodo}) as client:
+        assert client.get("/x").status_code == 500
+    settings.DEBUG, settings.MOTIA = True, {"INVALID_RESPONSES": "log"}
+    with answering(lambda: {"body": {"title": ""}}, responseSchema={200: NewTodo}) as client:
+        assert client.get("/x").status_code == 200
+
+
+def test_an_async_handler_answers() -> None:
+    async def handler(request: Any, ctx: Any) -> Any:
+        await ctx.state.set("g", "k", request.body)
+        return {"body": await ctx.state.get("g", "k")}
+
+    with answering(handler, "POST") as client:
+        assert post(client, {"a": 1}).json() == {"a": 1}
+
+
+def test_the_projects_policies_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(APIView, "permission_classes", [IsAuthenticated])
+    with answering(lambda request: {"body": request.user.username}) as client:
+        assert client.get("/x").status_code == 403
+        client.force_login(User.objects.create_user("ada"))
+        assert client.get("/x").json() == "ada"
+    assert len(rows()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_atomic_requests_roll_back_the_work_and_keep_the_history(settings: Any) -> None:
+    from django.db import connections
+
+    def handler(request: Any, ctx: Any) -> None:
+        Group.objects.create(name="undone")
+        ctx.state.set("g", "k", 1)
+        ctx.enqueue("work")
+        raise ValueError("no")
+
+    listener = make_step(lambda: None, name="Listener")
+    connections["default"].settings_dict["ATOMIC_REQUESTS"] = True
+    try:
+        step = make_step(handler, http("POST"), name="Fails", enqueues=["work"])
+        with serving(step, listener) as client:
+            assert client.post("/x").status_code == 500
+    finally:
+        connections["default"].settings_dict["ATOMIC_REQUESTS"] = False
+    assert Group.objects.count() == 0
+    assert [(run.step, run.status) for run in rows()] == [("Fails", "dead")]
+
+
+def test_deep_and_huge_bodies_are_refused_or_taken_but_never_crash() -> None:
+    with answering(lambda request: {"body": len(str(request.body))}, "POST") as client:
+        deep = post(client, "[" * 100_000 + "]" * 100_000)
+        surrogate = post(client, '{"a": "\\ud800"}')
+        number = post(client, "1" * 4000)
+        huge = post(client, {"a": "x" * 2_000_000})
+    assert deep.status_code == 400
+    assert surrogate.status_code == 200
+    assert number.status_code == 200
+    assert huge.status_code == 200
