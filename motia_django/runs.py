@@ -128,12 +128,15 @@ def settle(run: Run, outcome: Outcome, delivery: Delivery, now: datetime) -> Set
 
 
 def new_run_id() -> UUID:
-    """Return a new UUID of version 7 (RFC 9562): ids made later sort later, which indexes like."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (2**48 - 1)) << 80 | random
-    value = value & ~(0xF << 76) | 7 << 76
-    return UUID(int=value & ~(0b11 << 62) | 0b10 << 62)
+    """Return a new UUID of version 7 (RFC 9562): ids made later sort later, which indexes like.
+
+    The 12 bits after the milliseconds are their fraction (section 6.2, method 3), so that the runs
+    that one process makes in a row keep their order.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") & (2**62 - 1)
+    return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | random)
 
 
 def summary_of(error: BaseException) -> str:

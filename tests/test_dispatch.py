@@ -90,7 +90,8 @@ def test_a_message_may_wait() -> None:
         [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
     run = row(run_id)
     assert run.status == Status.SCHEDULED
-    assert run.wake_at is not None and (run.wake_at - run.created_at).total_seconds() >= 60
+    assert run.wake_at is not None
+    assert (run.wake_at - run.created_at).total_seconds() >= 60
 
 
 def test_a_trigger_may_make_its_messages_wait() -> None:
@@ -184,7 +185,8 @@ def test_a_loop_of_steps_ends_and_names_itself(settings: Any) -> None:
     runs = rows()
     assert [run.depth for run in runs] == [0, 1, 2, 3, 4, 5, 6]
     assert [run.status for run in runs] == [Status.SUCCEEDED] * 6 + [Status.DEAD]
-    assert "TooDeep" in runs[-1].error and "'Work' by 'work'" in runs[-1].error
+    assert "TooDeep" in runs[-1].error
+    assert "'Work' by 'work'" in runs[-1].error
 
 
 def test_a_loop_through_state_ends_too(settings: Any) -> None:

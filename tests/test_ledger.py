@@ -33,7 +33,8 @@ def claimed(run: Run) -> Run:
 def test_a_claim_counts_the_attempt_and_takes_the_lease() -> None:
     run = claimed(kept_run(input={"n": 1}))
     assert (run.status, run.attempt, run.fence, run.input) == (Status.RUNNING, 1, 1, {"n": 1})
-    assert run.wake_at is not None and run.wake_at > timezone.now()
+    assert run.wake_at is not None
+    assert run.wake_at > timezone.now()
     assert row(run).worker == "here"
 
 
@@ -89,7 +90,8 @@ def test_runs_of_a_rolled_back_transaction_were_never_there() -> None:
 def test_a_finished_run_is_done_with() -> None:
     run = claimed(kept_run())
     settlement = ledger.finish(run, outcome(value={"ok": True}), Delivery())
-    assert settlement is not None and settlement.status is Status.SUCCEEDED
+    assert settlement is not None
+    assert settlement.status is Status.SUCCEEDED
     done = row(run)
     assert (done.status, done.output, done.wake_at, done.error) == (
         "succeeded",
@@ -105,14 +107,16 @@ def test_a_failed_attempt_is_scheduled_again_after_its_backoff() -> None:
     ledger.finish(run, outcome(Status.DEAD), Delivery(backoff_delay_ms=60_000))
     again = row(run)
     assert again.status == Status.SCHEDULED
-    assert again.wake_at is not None and again.wake_at > timezone.now() + timedelta(seconds=40)
+    assert again.wake_at is not None
+    assert again.wake_at > timezone.now() + timedelta(seconds=40)
     assert "ValueError: no" in again.error
 
 
 def test_a_run_is_dead_when_its_attempts_are_spent() -> None:
     run = claimed(kept_run())
     settlement = ledger.finish(run, outcome(Status.DEAD), ONCE)
-    assert settlement is not None and settlement.status is Status.DEAD
+    assert settlement is not None
+    assert settlement.status is Status.DEAD
     assert row(run).wake_at is None
 
 

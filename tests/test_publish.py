@@ -99,7 +99,8 @@ def test_a_broker_that_refuses_loses_nothing_and_breaks_nothing(
     assert "left to upkeep" in caplog.text
     run = row(run_id)
     assert run.status == "queued"
-    assert run.wake_at is not None and run.wake_at <= timezone.now()
+    assert run.wake_at is not None
+    assert run.wake_at <= timezone.now()
 
     broker("memory://")
     assert upkeep() == 1

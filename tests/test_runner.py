@@ -272,7 +272,8 @@ def test_a_run_of_a_step_that_is_gone_is_dead_and_says_so() -> None:
         run = make_run(step="Wrok")
         ledger.keep([run])
         outcome = runner.perform(run)
-    assert outcome.failed and isinstance(outcome.error, UnknownStep)
+    assert outcome.failed
+    assert isinstance(outcome.error, UnknownStep)
 
 
 def test_signals_announce_and_cannot_break_a_run() -> None:

@@ -26,7 +26,7 @@ def tick(index: int = 0, due: datetime | None = NOON) -> None:
 
 def test_a_message_delivered_twice_runs_once() -> None:
     ran: list[int] = []
-    with installed(make_step(lambda input: ran.append(input))):
+    with installed(make_step(ran.append)):
         [run_id] = enqueue("work", 1)
         deliver([run_id, run_id])
     assert ran == [1]

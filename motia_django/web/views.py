@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.db import connections, transaction
 from django.http import HttpResponseBase
 from django.utils import timezone
+from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request as RestRequest
 from rest_framework.views import APIView
 
@@ -65,6 +67,7 @@ def view_for(route: Route) -> Any:
             "name": first.name,
             "description": first.description or None,
             "http_method_names": [*methods, "head", "options"],
+            "renderer_classes": _renderers(),
             **dict.fromkeys(methods, StepView.answer),
         },
     )
@@ -72,6 +75,14 @@ def view_for(route: Route) -> Any:
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(view)
     return view
+
+
+def _renderers() -> list[Any]:
+    """Return the project's renderers, without the browsable API if its templates are not there."""
+    renderers = list(StepView.renderer_classes)
+    if apps.is_installed("rest_framework"):
+        return renderers
+    return [each for each in renderers if not issubclass(each, BrowsableAPIRenderer)]
 
 
 def _run(listener: Listener, request: Request) -> Run:

@@ -227,7 +227,8 @@ def test_an_error_of_the_handler_leaks_nothing_and_is_recorded() -> None:
     assert response.status_code == 500
     assert b"1234" not in response.content
     run = rows()[0]
-    assert run.status == Status.DEAD and "ValueError: the password is 1234" in run.error
+    assert run.status == Status.DEAD
+    assert "ValueError: the password is 1234" in run.error
 
 
 @pytest.mark.parametrize(

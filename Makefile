@@ -1,0 +1,100 @@
+# The project's front door. `make` alone says what there is. Everything is set up in $(VENV), once.
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 8000
+
+BIN := $(VENV)/bin
+DEV := $(VENV)/.installed-dev
+TEST := $(VENV)/.installed-test
+GRID := $(VENV)/.installed-grid
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint grid bench chaos docs screenshots
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+help:  ## say what there is
+	@echo "motia_django: make TARGET [PYTHON=python3] [VENV=.venv]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(DEV)  ## the tutorial, running: PORT=8000, admin at /admin/ (admin, admin)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python -m scripts.make_demo_admin
+	@exec $(BIN)/python manage.py motia_steps dev --port $(PORT)
+
+test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, then on PostgreSQL
+	@scripts/install_servers.sh
+	@$(MAKE) lint
+	@echo "== tests on SQLite"
+	@$(BIN)/python -m pytest -n 2 -q
+	@echo "== tests on PostgreSQL (the journeys ran above)"
+	@MOTIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 -q -m "not journey"
+
+lint: $(TEST)  ## ruff, mypy, the layers of imports, missing migrations
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+
+grid: $(GRID)  ## the tests on every Python and Django we support (each Python must be installed)
+	@PYENV_VERSION="$(PYENVS)" UV_PYTHON_DOWNLOADS=never $(BIN)/tox
+
+# pyenv hides all but its global version, unless told.
+PYENVS = $(shell pyenv versions --bare 2>/dev/null | grep -E '^3\.1[1-3]\.[0-9]+$$' | paste -sd: -)
+
+bench:  ## the benchmarks
+	@$(call needs,benchmarks/__main__.py)
+	@$(MAKE) $(TEST)
+	@$(BIN)/python -m benchmarks
+
+chaos:  ## the promises under fire; QUICK=1 for the short form
+	@$(call needs,tests/chaos)
+	@$(MAKE) $(TEST)
+	@scripts/install_servers.sh
+	@QUICK=$(QUICK) $(BIN)/python -m pytest -q tests/chaos
+
+docs:  ## the documentation as a site
+	@$(call needs,scripts/build_docs.py)
+	@$(MAKE) $(TEST)
+	@$(BIN)/python -m scripts.build_docs
+
+screenshots:  ## the pictures in the documentation
+	@$(call needs,scripts/take_screenshots.py)
+	@$(MAKE) $(TEST)
+	@scripts/install_servers.sh
+	@$(BIN)/python -m scripts.take_screenshots
+
+needs = test -e $(1) || { echo "make $@: nothing to run yet: there is no $(1)." >&2; exit 1; }
+
+# -- the virtual environment: made once, installed into again when setup.cfg changes
+
+$(DEV): setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Installing what the demo needs into $(VENV) (once; about a minute)."
+	@$(INSTALL) -e '.[dev]'
+	@touch $@
+
+$(TEST): setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Installing what the tests need into $(VENV) (once; about two minutes)."
+	@$(INSTALL) -e '.[test,lint]'
+	@touch $@
+
+$(GRID): setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Installing tox into $(VENV) (once)."
+	@$(INSTALL) -e '.[grid]'
+	@touch $@
+
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name yours:" >&2; \
+	  echo "  make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "motia_django needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: its module venv or ensurepip is missing." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)

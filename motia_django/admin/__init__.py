@@ -1,0 +1,16 @@
+"""The admin: runs, state, Steps and flows, for people."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from motia_django import models
+from motia_django.admin.flows import FlowAdmin
+from motia_django.admin.runs import RunAdmin
+from motia_django.admin.state import StateItemAdmin
+from motia_django.admin.steps import StepAdmin
+
+admin.site.register(models.Run, RunAdmin)
+admin.site.register(models.StateItem, StateItemAdmin)
+admin.site.register(models.Step, StepAdmin)
+admin.site.register(models.Flow, FlowAdmin)

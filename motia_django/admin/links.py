@@ -1,0 +1,61 @@
+"""Links between the pages, for those who may follow them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.utils import quote
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from motia_django import models
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The addresses of pages; each is empty if this request's user may not see that page."""
+
+    site: AdminSite
+    request: HttpRequest
+
+    def run(self, run_id: UUID | str) -> str:
+        """Return the address of one run."""
+        return self._to(models.Run, "change", quote(str(run_id)))
+
+    def runs(self, **query: str) -> str:
+        """Return the address of the list of runs, narrowed by `query`."""
+        return self._to(models.Run, "changelist", **query)
+
+    def step(self, name: str) -> str:
+        """Return the address of one Step."""
+        return self._to(models.Step, "change", quote(name))
+
+    def steps(self) -> str:
+        """Return the address of the list of Steps."""
+        return self._to(models.Step, "changelist")
+
+    def flow(self, name: str) -> str:
+        """Return the address of the list of flows, narrowed to one."""
+        return self._to(models.Flow, "changelist", flow=name)
+
+    def flows(self) -> str:
+        """Return the address of the list of flows."""
+        return self._to(models.Flow, "changelist")
+
+    def may_see(self, model: type[Model]) -> bool:
+        """Return whether the user may see the pages of `model`."""
+        if not self.site.is_registered(model):
+            return False
+        return self.site.get_model_admin(model).has_view_permission(self.request)
+
+    def _to(self, model: type[Model], view: str, *args: Any, **query: str) -> str:
+        if not self.may_see(model):
+            return ""
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}"
+        url = reverse(name, args=args, current_app=self.site.name)
+        return f"{url}?{urlencode(query)}" if query else url

@@ -1,0 +1,71 @@
+"""What the read-only pages share: their two addresses, their permissions, their frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from motia_django.admin.links import Links
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A list and a page of its own for each entry; nothing can be added, changed or deleted."""
+
+    class Media:
+        css = {"all": ("motia_django/admin.css",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path("", self._guarded(self.changelist_view), name=f"{name}_changelist"),
+            path(
+                "<path:object_id>/change/", self._guarded(self.change_view), name=f"{name}_change"
+            ),
+        ]
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def links(self, request: HttpRequest) -> Links:
+        """Return the links that this request's user may follow."""
+        return Links(self.admin_site, request)
+
+    def page(
+        self, request: HttpRequest, template: str, title: str, **context: Any
+    ) -> TemplateResponse:
+        """Return a page in the admin's frame."""
+        frame = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "media": self.media,
+            "title": title,
+            "links": self.links(request),
+        }
+        return TemplateResponse(request, template, {**frame, **context})
+
+    def _guarded(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        """Let in who is logged in and may view, to look only."""
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            if request.method not in ("GET", "HEAD"):
+                return HttpResponseNotAllowed(["GET", "HEAD"])
+            request.current_app = self.admin_site.name
+            return view(request, *args, **kwargs)
+
+        return self.admin_site.admin_view(update_wrapper(guarded, view))

@@ -1,0 +1,93 @@
+"""What one run's page shows, besides the run's own columns."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from motia_django import ledger, models
+from motia_django.admin import timelines, traces, words
+from motia_django.admin.links import Links
+from motia_django.runs import Status
+
+Pairs = list[tuple[str, str]]
+
+
+def context(row: models.Run, links: Links) -> dict[str, Any]:
+    """Return the page's context."""
+    lines = timelines.lines(row.timeline, links)
+    return {
+        "run": row,
+        "status": words.badge(row.status),
+        "kind": words.kind(row.trigger),
+        "step_url": links.step(row.step),
+        "runs_url": links.runs(),
+        "trace_url": links.runs(q=row.trace_id),
+        "cause": _cause(row, links),
+        "times": times(row),
+        "trace": traces.trace_of(row, links),
+        "problem": words.last_line(row.error),
+        "input": None if row.input is None else words.document(row.input),
+        "output": None if row.output is None else words.document(row.output),
+        "timeline": lines,
+        "has_attempts": any(line.attempt not in (None, 1) for line in lines),
+    }
+
+
+def times(row: models.Run) -> Pairs:
+    """Return the moments of a run's life and the time between them."""
+    ended = row.finished_at if row.status != Status.RUNNING else None
+    pairs = [
+        (_("Created"), words.moment_with_zone(row.created_at)),
+        (_("Last attempt began") if row.attempt > 1 else _("Started"), _moment(row.started_at)),
+        (_("Finished") if Status(row.status).final else _("Last attempt ended"), _moment(ended)),
+        (_next_look(row), _moment(row.wake_at)),
+        (_("Waited"), words.duration(waiting_time(row))),
+        (_("Worked"), words.duration(working_time(row))),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def waiting_time(row: models.Run) -> timedelta:
+    """Return the time from the run's birth to its last attempt, or to now if there was none."""
+    if row.started_at is None and row.finished_at is not None:
+        return row.finished_at - row.created_at
+    return (row.started_at or timezone.now()) - row.created_at
+
+
+def working_time(row: models.Run) -> timedelta | None:
+    """Return how long the last attempt took, or has taken until now."""
+    if row.started_at is None:
+        return None
+    if row.status == Status.RUNNING:
+        return timezone.now() - row.started_at
+    return row.finished_at - row.started_at if row.finished_at else None
+
+
+def _moment(value: Any) -> str:
+    return words.moment_with_zone(value) if value else ""
+
+
+def _next_look(row: models.Run) -> str:
+    """Return what `wake_at` means for a run of this status."""
+    meanings = {
+        Status.SCHEDULED: _("Due"),
+        Status.QUEUED: _("Published again, unless taken, at"),
+        Status.RUNNING: _("Held by its worker until"),
+    }
+    return meanings.get(Status(row.status), "")
+
+
+def _cause(row: models.Run, links: Links) -> dict[str, str] | None:
+    """Return the run that caused this one; its name is empty if it is not in the history."""
+    if row.parent_id is None:
+        return None
+    parent = ledger.rows(id=row.parent_id).only("id", "step").first()
+    return {
+        "id": str(row.parent_id),
+        "step": parent.step if parent else "",
+        "url": links.run(row.parent_id) if parent else "",
+    }

@@ -1,0 +1,107 @@
+"""Runs: the list, and one run's page."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from motia_django import models
+from motia_django.admin import run_page, words
+from motia_django.admin.filters import CreatedFilter, StatusFilter, StepFilter, TriggerFilter
+from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.admin.paging import BoundedPaginator
+
+
+class RunList(ChangeList):
+    """The list of runs, without the columns it does not show: they can be large."""
+
+    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        return super().get_queryset(*args, **kwargs).defer("input", "output", "timeline")
+
+
+class RunAdmin(ReadOnlyAdmin):
+    """Every run of every Step, newest first."""
+
+    list_display = ("step", "standing", "cause", "born", "took", "problem")
+    list_filter = (StatusFilter, TriggerFilter, StepFilter, CreatedFilter)
+    list_per_page = 50
+    ordering = ("-id",)
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    search_fields = ("id",)
+    search_help_text = gettext_lazy("The whole id of a run or of a trace.")
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+
+    @admin.display(description=gettext_lazy("status"))
+    def standing(self, row: models.Run) -> SafeString:
+        """Return the run's status and, if it was not the first, its attempt."""
+        badge = words.badge(row.status)
+        if row.attempt <= 1:
+            return badge
+        return words.below(badge, _("attempt %d") % row.attempt)
+
+    @admin.display(description=gettext_lazy("trigger"))
+    def cause(self, row: models.Run) -> SafeString:
+        """Return what started the run."""
+        return words.stacked(words.kind(row.trigger), Truncator(row.source).chars(60))
+
+    @admin.display(description=gettext_lazy("created"))
+    def born(self, row: models.Run) -> SafeString | str:
+        """Return when the run came to be."""
+        return words.moment_stacked(row.created_at)
+
+    @admin.display(description=gettext_lazy("duration"))
+    def took(self, row: models.Run) -> str:
+        """Return how long the last attempt took."""
+        return words.duration(run_page.working_time(row))
+
+    @admin.display(description=gettext_lazy("error"), empty_value="")
+    def problem(self, row: models.Run) -> str:
+        """Return the error in a few words."""
+        return Truncator(words.last_line(row.error)).chars(80)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RunList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find the run, or all runs of the trace, that have this id."""
+        if not search_term.strip():
+            return queryset, False
+        try:
+            given = UUID(search_term.strip())
+        except ValueError:
+            return queryset.none(), False
+        return queryset.filter(Q(id=given) | Q(trace_id=given.hex)), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"title": _("Runs"), "bound": BoundedPaginator.limit}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one run."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404(_("There is no run %s.") % object_id)
+        context = run_page.context(row, self.links(request))
+        return self.page(request, "admin/motia/run/run.html", row.step, **context)

@@ -1,0 +1,131 @@
+"""State: its items by group, to read, edit, add and delete as whoever watches them expects."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db import router, transaction
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Left, Length
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from motia_django import models, payloads
+from motia_django.admin import words
+from motia_django.admin.filters import GroupFilter
+from motia_django.admin.paging import BoundedPaginator
+from motia_django.admin.state_form import StateItemForm
+from motia_django.conf import settings
+from motia_django.stores import state_store
+from motia_django.stores.face import state
+from motia_django.stores.orm import OrmState
+
+PREVIEWED = 4000
+"""Characters of JSON up to which the list reads a value."""
+
+
+class StateList(ChangeList):
+    """The list of items, which reads a long value no further than it shows it."""
+
+    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        begins = Left("value", PREVIEWED, output_field=TextField())
+        rows = super().get_queryset(*args, **kwargs).defer("value")
+        shown: QuerySet[Any] = rows.annotate(begins=begins, size=Length("value"))
+        return shown
+
+
+class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Items of state. Every change goes through `state`, so that state triggers hear of it."""
+
+    form = StateItemForm
+    list_display = ("group", "key", "preview", "updated")
+    list_display_links = ("key",)
+    list_filter = (GroupFilter,)
+    list_per_page = 50
+    ordering = ("group", "key")
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    search_fields = ("key",)
+    search_help_text = gettext_lazy("How a key begins.")
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+
+    class Media:
+        css = {"all": ("motia_django/admin.css",)}
+
+    @admin.display(description=gettext_lazy("value"))
+    def preview(self, row: Any) -> str:
+        """Return the beginning of the value."""
+        if row.size > PREVIEWED:
+            text = ngettext("%(size)d character of JSON", "%(size)d characters of JSON", row.size)
+            return text % {"size": row.size}
+        return words.one_line(payloads.loads(row.begins))
+
+    @admin.display(description=gettext_lazy("changed"))
+    def updated(self, row: models.StateItem) -> SafeString | str:
+        """Return when the item was last written."""
+        return words.moment_stacked(row.updated_at)
+
+    @admin.display(description=gettext_lazy("value"))
+    def content(self, row: models.StateItem) -> SafeString:
+        """Return the value for those who may only look."""
+        return format_html('<pre class="motia-json">{}</pre>', words.document(row.value))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request) if lives_here() else self.model.objects.none()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find the items whose key begins like this."""
+        return queryset.filter(key__startswith=search_term) if search_term else queryset, False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return StateList
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("group", "key", "content")
+        if not self.has_change_permission(request, obj):
+            return ("group", "key", "content", "updated")
+        return ("group", "key", "content", "updated", "seen_version")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return () if obj is None else ("group", "key", "updated")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return lives_here() and super().has_add_permission(request)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        elsewhere = "" if lives_here() else settings().state["BACKEND"]
+        context = {"title": _("State"), "elsewhere": elsewhere, "bound": BoundedPaginator.limit}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        state.set(obj.group, obj.key, form.cleaned_data["content"])
+        obj.pk = models.StateItem.objects.using(_database()).get(group=obj.group, key=obj.key).pk
+
+    def delete_model(self, request: HttpRequest, obj: models.StateItem) -> None:
+        state.delete(obj.group, obj.key)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete all of them, each as its own change, or none."""
+        with transaction.atomic(using=_database()):
+            for group, key in list(queryset.values_list("group", "key")):
+                state.delete(group, key)
+
+
+def lives_here() -> bool:
+    """Return whether state is kept in the table that these pages show."""
+    return isinstance(state_store(), OrmState)
+
+
+def _database() -> str:
+    return router.db_for_write(models.StateItem)

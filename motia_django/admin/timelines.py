@@ -1,0 +1,124 @@
+"""A run's timeline, entry by entry, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from motia_django.admin import words
+from motia_django.admin.links import Links
+from motia_django.timeline import Entry
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+SHORT = 100
+"""Characters of JSON that stand in the line itself; more of it is folded away."""
+_KINDS: dict[str, Promise] = {
+    "log": gettext_lazy("log"),
+    "state": gettext_lazy("state"),
+    "enqueue": gettext_lazy("message sent"),
+    "invoke": gettext_lazy("Step invoked"),
+    "worker_lost": gettext_lazy("worker lost"),
+    "left_out": gettext_lazy("left out"),
+}
+_FRAME = ("at", "kind", "attempt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One entry as the page shows it."""
+
+    at: str
+    attempt: Any
+    kind: str
+    level: str
+    """What the style sheet colours it by: a log level, or nothing."""
+    text: str
+    url: str
+    facts: str
+    """JSON in a line, or nothing."""
+    document: str
+    """JSON too long for a line, to unfold, or nothing."""
+
+
+def lines(timeline: Any, links: Links) -> list[Line]:
+    """Return the timeline's entries in words; unknown kinds are shown as they are."""
+    entries: Sequence[Any] = timeline if isinstance(timeline, list) else []
+    return [_line(each if isinstance(each, dict) else {"value": each}, links) for each in entries]
+
+
+def _line(entry: Entry, links: Links) -> Line:
+    kind = str(entry.get("kind", ""))
+    text, facts = _READERS.get(kind, _as_it_is)(entry)
+    short = words.one_line(facts, SHORT + 1) if facts else ""
+    is_long = len(short) > SHORT
+    level = {"log": entry.get("level"), "worker_lost": "error", "left_out": "debug"}.get(kind)
+    return Line(
+        at=_time(entry.get("at")),
+        attempt=entry.get("attempt"),
+        kind=str(_KINDS.get(kind, kind)),
+        level=level if level in LEVELS else "",
+        text=text,
+        url=links.run(str(entry["run_id"])) if kind == "invoke" and entry.get("run_id") else "",
+        facts="" if is_long else short,
+        document=words.document(facts) if is_long else "",
+    )
+
+
+def _time(at: Any) -> str:
+    if isinstance(at, bool) or not isinstance(at, int | float):
+        return words.NOTHING
+    return words.duration(timedelta(seconds=at))
+
+
+def _log(entry: Entry) -> tuple[str, Any]:
+    level, message = entry.get("level"), str(entry.get("message", ""))
+    text = message if level in ("info", None) else f"{str(level).upper()}: {message}"
+    return text, entry.get("fields")
+
+
+def _state(entry: Entry) -> tuple[str, Any]:
+    place = "/".join(str(entry[part]) for part in ("group", "key") if part in entry)
+    changed = {name: entry[name] for name in ("old", "new") if name in entry}
+    return f"{entry.get('operation', '')} {place}", changed
+
+
+def _enqueue(entry: Entry) -> tuple[str, Any]:
+    heard = entry.get("steps") or []
+    to = ", ".join(map(str, heard)) if heard else _("nobody listens")
+    return f"{entry.get('topic', '')} → {to}", {"data": entry.get("data")}
+
+
+def _invoke(entry: Entry) -> tuple[str, Any]:
+    status = str(entry.get("status", ""))
+    return f"{entry.get('step', '')}: {words.STATUSES.get(status, status)}", None
+
+
+def _worker_lost(entry: Entry) -> tuple[str, Any]:
+    return str(entry.get("message", "")), None
+
+
+def _left_out(entry: Entry) -> tuple[str, Any]:
+    count = entry.get("count")
+    count = count if isinstance(count, int) else 0
+    text = ngettext("%(count)d more entry did not fit", "%(count)d more entries did not fit", count)
+    return text % {"count": count}, None
+
+
+def _as_it_is(entry: Entry) -> tuple[str, Any]:
+    return "", {key: value for key, value in entry.items() if key not in _FRAME}
+
+
+_READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
+    "log": _log,
+    "state": _state,
+    "enqueue": _enqueue,
+    "invoke": _invoke,
+    "worker_lost": _worker_lost,
+    "left_out": _left_out,
+}

@@ -1,0 +1,134 @@
+"""Values in words: statuses, kinds of trigger, times, durations, JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.timezone import is_aware, localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from motia_django import payloads
+from motia_django.conf import settings
+from motia_django.runs import INVOKE, Status
+
+NOTHING = "–"
+MOST_CHARACTERS = 200_000
+"""Of one JSON document on a page."""
+
+STATUSES: dict[str, Promise] = {
+    Status.SCHEDULED: pgettext_lazy("status of a run", "scheduled"),
+    Status.QUEUED: pgettext_lazy("status of a run", "queued"),
+    Status.RUNNING: pgettext_lazy("status of a run", "running"),
+    Status.SUCCEEDED: pgettext_lazy("status of a run", "succeeded"),
+    Status.SKIPPED: pgettext_lazy("status of a run", "skipped"),
+    Status.CANCELLED: pgettext_lazy("status of a run", "cancelled"),
+    Status.DEAD: pgettext_lazy("status of a run", "dead"),
+}
+KINDS: dict[str, Promise] = {
+    "http": gettext_lazy("HTTP"),
+    "queue": gettext_lazy("message"),
+    "cron": gettext_lazy("schedule"),
+    "state": gettext_lazy("state"),
+    "stream": gettext_lazy("stream"),
+    INVOKE: gettext_lazy("invocation"),
+}
+
+
+def badge(status: str) -> SafeString:
+    """Return a status as the style sheet colours it."""
+    word = STATUSES.get(status, status)
+    known = status if status in STATUSES else "unknown"
+    return format_html('<span class="motia-status motia-{}">{}</span>', known, word)
+
+
+def kind(trigger: str) -> str:
+    """Return a kind of trigger in a word."""
+    return str(KINDS.get(trigger, trigger))
+
+
+def moment(value: datetime | None) -> str:
+    """Return a time to the second, in the zone of the reader's settings."""
+    return f"{_local(value):%Y-%m-%d %H:%M:%S}" if value else NOTHING
+
+
+def stacked(first: str, second: str) -> SafeString:
+    """Return two short texts, one above the other, to keep a column narrow."""
+    return format_html('<span class="motia-stack">{}</span> <span>{}</span>', first, second)
+
+
+def below(first: SafeString, second: str) -> SafeString:
+    """Return a remark in quiet text under something else."""
+    return format_html('{} <span class="motia-stack">{}</span>', first, second)
+
+
+def moment_stacked(value: datetime | None) -> SafeString | str:
+    """Return a time for a narrow column: the date above the time of day."""
+    return stacked(*moment(value).split(" ", 1)) if value else NOTHING
+
+
+def moment_with_zone(value: datetime | None) -> str:
+    """Return a time to the millisecond, with the name of its zone."""
+    if value is None:
+        return NOTHING
+    local = _local(value)
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}".strip()
+
+
+def duration(length: timedelta | None) -> str:
+    """Return a length of time in its two largest units."""
+    if length is None:
+        return NOTHING
+    seconds = max(length.total_seconds(), 0)
+    if seconds < 1:
+        return _("%(number)s ms") % {"number": round(seconds * 1000) or "< 1"}
+    if seconds < 60:
+        return _("%(number)s s") % {"number": f"{seconds:.3g}"}
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60 and not rest:
+        return _("%(minutes)d min") % {"minutes": minutes}
+    if minutes < 60:
+        return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    return _("%(days)d d %(hours)d h") % {"days": hours // 24, "hours": hours % 24}
+
+
+def masked(value: Any) -> Any:
+    """Return plain `value` without its secrets."""
+    return payloads.masked(value, settings().redact)
+
+
+def indented(value: Any) -> str:
+    """Return a value as JSON to read and to edit."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def document(value: Any) -> str:
+    """Return a value as JSON to read: without its secrets, and cut where it is endless."""
+    return Truncator(indented(masked(value))).chars(MOST_CHARACTERS)
+
+
+def one_line(value: Any, length: int = 120) -> str:
+    """Return a value's JSON, without its secrets, in at most `length` characters."""
+    return Truncator(payloads.dumps(masked(value))).chars(length)
+
+
+def last_line(error: str) -> str:
+    """Return the line of a traceback that names the exception."""
+    lines = error.strip().splitlines()
+    headings = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
+    after = lines[headings[-1] + 1 :] if headings else lines
+    named = (line for line in after if line and not line[0].isspace())
+    return next(named, lines[-1].strip() if lines else "")
+
+
+def _local(value: datetime) -> datetime:
+    return localtime(value) if is_aware(value) else value

@@ -1,0 +1,1 @@
+"""The tests of motia_django, laid out like the package."""

@@ -1,0 +1,1 @@
+"""Tests of the admin's pages, by Django's test client."""

@@ -1,0 +1,329 @@
+"""The list of runs, and one run's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from motia_django import models
+from motia_django.admin.paging import BoundedPaginator
+from motia_django.admin.traces import in_order
+from tests.admin.conftest import MakeRun
+
+LIST = "/admin/motia/run/"
+CHILD = str(uuid4())
+ENTRIES: list[Any] = [
+    {"at": 0.012, "kind": "log", "level": "info", "message": "Hello", "fields": {"id": 7}},
+    {"at": 1.5, "kind": "log", "level": "error", "message": "Oh", "attempt": 2},
+    {"at": 2, "kind": "state", "operation": "set", "group": "g", "key": "k", "old": None},
+    {"at": 3, "kind": "enqueue", "topic": "t", "data": 1, "steps": ["A", "B"]},
+    {"at": 3, "kind": "enqueue", "topic": "unheard", "data": 1, "steps": []},
+    {"at": 4, "kind": "invoke", "step": "Pay", "run_id": CHILD, "status": "dead"},
+    {"at": None, "kind": "worker_lost", "message": "it went silent"},
+    {"at": 5, "kind": "left_out", "count": 37},
+    {"at": 6, "kind": "teleport", "to": "Mars"},
+    {"at": 6, "kind": "log", "message": "long", "fields": {"text": "x" * 500}},
+    "no entry at all",
+]
+
+
+def page_of(run: models.Run) -> str:
+    return f"{LIST}{run.pk}/change/"
+
+
+def listed(client: Client, query: str = "") -> list[models.Run]:
+    response = client.get(LIST + query)
+    assert response.status_code == 200
+    return list(response.context["cl"].result_list)
+
+
+def test_the_list_shows_the_newest_run_first(admin_client: Client, make_run: MakeRun) -> None:
+    older, newer = make_run(), make_run()
+    assert listed(admin_client) == [newer, older]
+
+
+def test_the_list_shows_cause_status_and_the_error_in_a_line(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    traceback = 'Traceback (most recent call last):\n  File "x"\nKeyError: <b>\nmore of it'
+    make_run(status="dead", error=traceback)
+    html = admin_client.get(LIST).content.decode()
+    assert '<span class="motia-status motia-dead">dead</span>' in html
+    assert "POST /todos" in html
+    assert "KeyError: &lt;b&gt;</td>" in html
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("status=dead", ["dead"]),
+        ("trigger=cron", ["cron"]),
+        ("step=A::b c/%C3%BC", ["step"]),
+        ("step=Nobody", []),
+        ("step=%00", []),
+        ("status=nonsense", []),
+        ("created=hour", ["cron", "step", "dead"]),
+        ("created=nonsense", ["cron", "step", "dead", "old"]),
+    ],
+)
+def test_the_list_is_filtered_by_the_query_string(
+    admin_client: Client, make_run: MakeRun, query: str, found: list[str]
+) -> None:
+    long_ago = int((timezone.now() - timedelta(hours=2)).timestamp() * 1000)
+    make_run(id=UUID(int=long_ago << 80), source="old")
+    make_run(status="dead", source="dead")
+    make_run(step="A::b c/ü", source="step")
+    make_run(trigger="cron", source="cron")
+    assert [run.source for run in listed(admin_client, f"?{query}")] == found
+
+
+def test_the_search_finds_a_run_by_its_id_and_a_trace_by_its_own(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run, sibling, _other = make_run(), make_run(), make_run(trace_id="b" * 32)
+    assert listed(admin_client, f"?q=%20{run.id}%20") == [run]
+    assert listed(admin_client, f"?q={run.id.hex}") == [run]
+    assert listed(admin_client, f"?q={'A' * 32}") == [sibling, run]
+
+
+@pytest.mark.parametrize("term", ["x", "123", "'", "a" * 31, "%", "ü"])
+def test_a_search_for_what_is_no_id_finds_nothing(
+    admin_client: Client, make_run: MakeRun, term: str
+) -> None:
+    make_run()
+    assert listed(admin_client, f"?q={term}") == []
+
+
+def test_a_search_with_a_nul_character_is_refused_by_the_form(admin_client: Client) -> None:
+    assert "Null characters are not allowed" in admin_client.get(f"{LIST}?q=%00").content.decode()
+
+
+def test_no_query_of_the_list_counts_or_reads_all_rows(
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedPaginator, "limit", 60)
+    for _ in range(70):
+        make_run()
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        response = admin_client.get(LIST)
+    about_runs = [each["sql"] for each in queries if '"motia_run"' in each["sql"]]
+    assert len(about_runs) == 2
+    assert all("LIMIT" in sql for sql in about_runs)
+    assert not any('"timeline"' in sql or '"input"' in sql for sql in about_runs)
+    assert response.context["cl"].result_count == 60
+    assert "These are the first 60" in response.content.decode()
+
+
+def test_pages_end_at_the_bound(
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedPaginator, "limit", 60)
+    for _ in range(70):
+        make_run()
+    assert len(listed(admin_client, "?p=2")) == 10
+    assert admin_client.get(f"{LIST}?p=3").status_code == 302
+
+
+def test_a_list_within_the_bound_says_nothing_of_it(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    make_run()
+    assert "These are the first" not in admin_client.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize("path", ["add/", "{id}/delete/", "{id}/history/"])
+def test_runs_can_be_looked_at_only(admin_client: Client, make_run: MakeRun, path: str) -> None:
+    run = make_run()
+    assert admin_client.get(LIST + path.format(id=run.id)).status_code == 404
+    assert admin_client.post(page_of(run), {"status": "dead"}).status_code == 405
+    assert admin_client.post(LIST, {"action": "delete_selected"}).status_code == 405
+    assert models.Run.objects.get().status == "succeeded"
+
+
+@pytest.mark.parametrize("id", ["nonsense", str(uuid4()), "a_b", "%00"])
+def test_a_run_that_is_not_there_is_a_404(admin_client: Client, id: str) -> None:
+    assert admin_client.get(f"{LIST}{id}/change/").status_code == 404
+
+
+def test_the_page_masks_the_secrets_of_a_run_still_to_be_delivered(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(status="queued", input={"api_key": "sk-1", "id": 7}, output={"Password": "pw-2"})
+    html = admin_client.get(page_of(run)).content.decode()
+    assert "sk-1" not in html
+    assert "pw-2" not in html
+    assert "********" in html
+    assert "&quot;id&quot;: 7" in html
+
+
+def test_the_page_escapes_what_the_run_holds(admin_client: Client, make_run: MakeRun) -> None:
+    evil = "<script>alert(1)</script>"
+    entry = {"at": 0, "kind": evil, "message": evil, "level": evil, "attempt": evil}
+    run = make_run(
+        step=evil,
+        trigger="<b>",
+        source=evil,
+        worker=evil,
+        error=evil,
+        input={evil: evil},
+        output=evil,
+        timeline=[{**entry, "kind": kind, "topic": evil} for kind in (evil, "log", "enqueue")],
+    )
+    for address in (LIST, page_of(run)):
+        assert "<script>alert" not in admin_client.get(address).content.decode()
+
+
+def test_the_timeline_tells_each_kind_in_words(admin_client: Client, make_run: MakeRun) -> None:
+    context = admin_client.get(page_of(make_run(timeline=ENTRIES))).context
+    lines = [(line.at, line.kind, line.text, line.facts) for line in context["timeline"]]
+    assert lines == [
+        ("12 ms", "log", "Hello", '{"id":7}'),
+        ("1.5 s", "log", "ERROR: Oh", ""),
+        ("2 s", "state", "set g/k", '{"old":null}'),
+        ("3 s", "message sent", "t → A, B", '{"data":1}'),
+        ("3 s", "message sent", "unheard → nobody listens", '{"data":1}'),
+        ("4 s", "Step invoked", "Pay: dead", ""),
+        ("–", "worker lost", "it went silent", ""),
+        ("5 s", "left out", "37 more entries did not fit", ""),
+        ("6 s", "teleport", "", '{"to":"Mars"}'),
+        ("6 s", "log", "long", ""),
+        ("–", "", "", '{"value":"no entry at all"}'),
+    ]
+    assert context["has_attempts"]
+    assert context["timeline"][5].url.endswith(f"{CHILD}/change/")
+    assert "x" * 500 in context["timeline"][9].document
+
+
+@pytest.mark.parametrize("timeline", [None, {}, [], [None, 3, [], {}]])
+def test_a_timeline_of_any_shape_is_shown(
+    admin_client: Client, make_run: MakeRun, timeline: Any
+) -> None:
+    assert admin_client.get(page_of(make_run(timeline=timeline))).status_code == 200
+
+
+def test_waiting_and_working_are_told_apart(admin_client: Client, make_run: MakeRun) -> None:
+    now = timezone.now()
+    run = make_run(
+        created_at=now,
+        started_at=now + timedelta(minutes=2, seconds=5),
+        finished_at=now + timedelta(minutes=2, seconds=5.25),
+    )
+    times = dict(admin_client.get(page_of(run)).context["times"])
+    assert times["Waited"] == "2 min 5 s"
+    assert times["Worked"] == "250 ms"
+
+
+def test_a_second_attempt_at_work_is_not_measured_by_the_end_of_the_first(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    now = timezone.now()
+    run = make_run(
+        status="running",
+        attempt=2,
+        started_at=now - timedelta(minutes=3, seconds=1),
+        finished_at=now - timedelta(minutes=9),
+    )
+    times = dict(admin_client.get(page_of(run)).context["times"])
+    assert times["Worked"].startswith("3 min")
+    assert "Finished" not in times
+    assert "Last attempt ended" not in times
+
+
+def test_the_page_shows_the_trace_as_a_tree_and_links_to_the_cause(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    top = make_run(step="Top")
+    child = make_run(step="Child", parent_id=top.id)
+    make_run(step="Second", parent_id=top.id)
+    make_run(step="Grandchild", parent_id=child.id)
+    make_run(step="Stranger", trace_id="c" * 32)
+    response = admin_client.get(page_of(child))
+    branches = response.context["trace"].branches
+    shown = [(branch.run.step, len(branch.indent), branch.is_this) for branch in branches]
+    assert shown == [
+        ("Top", 0, False),
+        ("Child", 1, True),
+        ("Grandchild", 2, False),
+        ("Second", 1, False),
+    ]
+    html = response.content.decode()
+    assert f'<a href="{page_of(top)}">Top</a>' in html
+    assert f'href="{LIST}?q={child.trace_id}"' in html
+
+
+def test_a_cause_that_was_pruned_is_named_by_its_id(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    gone = uuid4()
+    html = admin_client.get(page_of(make_run(parent_id=gone))).content.decode()
+    assert str(gone) in html
+    assert "not in the history" in html
+
+
+def test_a_long_trace_is_cut_but_never_without_the_run_itself(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    for _ in range(110):
+        make_run()
+    last = make_run(step="Last")
+    trace = admin_client.get(page_of(last)).context["trace"]
+    assert trace.is_cut
+    assert [branch.run.step for branch in trace.branches if branch.is_this] == ["Last"]
+
+
+def test_runs_that_are_their_own_ancestors_are_shown_once() -> None:
+    one, two = UUID(int=1), UUID(int=2)
+    runs = {
+        one: models.Run(id=one, parent_id=two),
+        two: models.Run(id=two, parent_id=one),
+    }
+    assert [run.id for run, _depth in in_order(runs)] == [one, two]
+
+
+def test_who_may_view_runs_sees_runs_and_nothing_else(
+    client_of: Callable[..., Client], make_run: MakeRun
+) -> None:
+    run, client = make_run(), client_of("view_run")
+    html = client.get(page_of(run)).content.decode()
+    assert "/admin/motia/step/" not in html
+    assert client.get(LIST).status_code == 200
+    for other in ("step", "flow", "stateitem", "step/CreateTodo/change"):
+        assert client.get(f"/admin/motia/{other}/").status_code == 403
+    assert "stateitem" not in client.get("/admin/").content.decode()
+
+
+def test_who_may_not_view_runs_sees_none(
+    client_of: Callable[..., Client], make_run: MakeRun
+) -> None:
+    run, client = make_run(), client_of("view_step")
+    assert client.get(LIST).status_code == 403
+    assert client.get(page_of(run)).status_code == 403
+    html = client.get("/admin/motia/step/CreateTodo/change/").content.decode()
+    assert str(run.id) not in html
+    assert "/admin/motia/run/" not in html
+
+
+def test_a_stranger_is_sent_to_the_login(client: Client, make_run: MakeRun) -> None:
+    for address in (LIST, page_of(make_run())):
+        assert client.get(address).headers["Location"].startswith("/admin/login/")
+
+
+def test_the_pages_need_no_inline_script_or_style(admin_client: Client, make_run: MakeRun) -> None:
+    run = make_run(status="dead", error="E", timeline=[{"at": 0, "kind": "log", "level": "error"}])
+    for address in (LIST, page_of(run)):
+        html = admin_client.get(address).content.decode()
+        assert "<style" not in html
+        assert " style=" not in html
+        assert "<script>" not in html
+        assert "onclick" not in html
+        assert "motia_django/admin.css" in html

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.journeys.running import ROOT, Project, children_of, eventually
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """The sample project with no broker and a database of its own, migrated."""
+    environment = {**os.environ, "SAMPLE_DATA": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    for name in ("CELERY_BROKER_URL", "DATABASE_URL"):
+        environment.pop(name, None)
+    environment["DJANGO_SETTINGS_MODULE"] = "sample_project.settings"
+    started = Project(ROOT, environment, "sample_project", ROOT / "manage.py", logs=tmp_path)
+    started.command("migrate", "--verbosity", "0")
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def start_dev(project: Project) -> None:
+    command = [sys.executable, str(project.manage), "motia_steps", "dev"]
+    project.start("dev", [*command, "--port", str(project.port)])
+    eventually(lambda: "Stop with Ctrl-C" in project.log("dev"), project.all_logs)
+
+
+def test_one_command_runs_everything_and_leaves_nothing_behind(project: Project) -> None:
+    start_dev(project)
+    log = project.log("dev")
+    assert f"http://localhost:{project.port}/todos  CreateTodo" in log
+    assert f"http://localhost:{project.port}/admin/" in log
+    assert "an embedded Redis" in log
+
+    created = project.call("POST", "/todos", {"title": "x"})
+    assert created.status == 201
+    processed = f"worker | [ProcessTodo] Todo processed todoId={created.json['id']}"
+    eventually(lambda: processed in project.log("dev"), project.all_logs)
+
+    family = children_of(project.processes["dev"])
+    assert len(family) >= 5  # redis and its keeper, web, worker and its children, beat
+    project.processes["dev"].send_signal(signal.SIGINT)
+    assert project.processes["dev"].wait(30) == 0
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+
+
+def test_a_killed_dev_leaves_no_broker_behind(project: Project) -> None:
+    start_dev(project)
+    family = children_of(project.processes["dev"])
+    servers = [each for each in family if "valkey" in each.name()]
+    assert servers
+    project.processes["dev"].kill()
+    _, alive = psutil.wait_procs(servers, timeout=10)
+    for each in family:
+        if each.is_running():
+            each.kill()
+    assert alive == []
+
+
+def test_a_taken_port_and_a_missing_table_are_said_plainly(
+    project: Project, tmp_path: Path
+) -> None:
+    start_dev(project)
+    again = project.command("motia_steps", "dev", "--port", str(project.port), check=False)
+    assert again.returncode == 1
+    assert f"Port {project.port} is taken" in again.stderr
+
+    project.environment["SAMPLE_DATA"] = str(tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
+    unmigrated = project.command("motia_steps", "dev", check=False)
+    assert unmigrated.returncode == 1
+    assert "run `manage.py migrate` first" in unmigrated.stderr

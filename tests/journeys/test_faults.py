@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.journeys.running import Project, eventually, sample_project
+from tests.servers import fresh_postgresql, fresh_redis
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def broker(redis_server: str) -> str:
+    return fresh_redis()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def project(request: pytest.FixtureRequest, tmp_path: Path, broker: str) -> Iterator[Project]:
+    database = None
+    if request.param == "postgresql":
+        request.getfixturevalue("postgresql_server")
+        database = fresh_postgresql()
+    with sample_project(tmp_path, database, broker) as started:
+        yield started
+
+
+def enqueue(project: Project, topic: str, data: object) -> str:
+    sent = project.command("motia_steps", "enqueue", topic, "--data", json.dumps(data))
+    return sent.stdout.strip()
+
+
+def status(project: Project, run_id: str) -> str:
+    return str(next(run["status"] for run in project.runs() if run["id"] == run_id))
+
+
+def begun(project: Project) -> bool:
+    return any(run["status"] == "running" for run in project.runs(step="Slow"))
+
+
+def test_a_killed_worker_loses_nothing(project: Project) -> None:
+    project.start_worker("first")
+    run_id = enqueue(project, "slow", {"id": "a", "seconds": 4})
+    eventually(lambda: begun(project), project.all_logs)
+    project.kill("first")
+    assert status(project, run_id) == "running"
+
+    project.start_worker("second")
+    eventually(lambda: status(project, run_id) == "succeeded", project.all_logs)
+    [run] = project.runs(step="Slow")
+    assert run["attempt"] == 2
+    assert "worker_lost" in [entry["kind"] for entry in run["timeline"]]
+
+
+def test_a_run_longer_than_its_lease_is_not_taken_from_its_worker(project: Project) -> None:
+    project.start_worker("first")
+    project.start_worker("second")
+    run_id = enqueue(project, "slow", {"id": "a", "seconds": 8})
+    eventually(lambda: status(project, run_id) == "succeeded", project.all_logs)
+    assert project.runs(step="Slow")[0]["attempt"] == 1
+
+
+def test_a_wiped_broker_loses_nothing(project: Project, broker: str) -> None:
+    run_ids = [enqueue(project, "slow", {"id": str(each), "seconds": 0}) for each in range(3)]
+    redis.Redis.from_url(broker).flushdb()
+    project.start_worker()
+    for run_id in run_ids:
+        eventually(lambda run_id=run_id: status(project, run_id) == "succeeded", project.all_logs)  # type: ignore[misc]
+    assert all(run["attempt"] == 1 for run in project.runs(step="Slow"))
+
+
+def test_messages_sent_while_the_broker_is_away_arrive_later(project: Project, broker: str) -> None:
+    project.environment["CELERY_BROKER_URL"] = "redis://127.0.0.1:1/0"
+    run_id = enqueue(project, "slow", {"id": "a", "seconds": 0})
+    assert status(project, run_id) == "queued"
+    project.environment["CELERY_BROKER_URL"] = broker
+    project.start_worker()
+    eventually(lambda: status(project, run_id) == "succeeded", project.all_logs)
+
+
+BROKEN = """
+config = {"name": "", "descripton": "", "triggers": [{"type": "htp"}, {"type": "cron", "cron": 1}]}
+"""
+
+
+def test_nothing_starts_on_broken_step_files(tmp_path: Path, broker: str) -> None:
+    app = tmp_path / "brokenapp"
+    (app / "steps").mkdir(parents=True)
+    (app / "__init__.py").touch()
+    (app / "steps" / "broken_step.py").write_text(BROKEN)
+    (tmp_path / "brokensettings.py").write_text(
+        "from tests.journeys.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'brokenapp']\n"
+    )
+    with sample_project(tmp_path, None, broker) as project:
+        project.environment["DJANGO_SETTINGS_MODULE"] = "brokensettings"
+        project.environment["PYTHONPATH"] = str(tmp_path)
+        for command in (["check"], ["migrate"], ["runserver", "--noreload", "0"]):
+            refused = project.command(*command, check=False)
+            assert refused.returncode == 1, command
+            assert_all_problems(refused.stderr)
+        for module in ("sample_project.wsgi", "sample_project.asgi"):
+            refused = python(project, "-c", f"import {module}")
+            assert refused.returncode == 1
+            assert_all_problems(refused.stderr)
+        for part in ("worker", "beat"):
+            refused = python(project, "-m", "celery", "-A", "sample_project", part)
+            assert refused.returncode == 1, part
+            assert_all_problems(refused.stderr)
+
+
+def assert_all_problems(text: str) -> None:
+    for line, problem in [
+        (1, "(motia.E007) a Step file needs a top-level `handler`"),
+        (2, "(motia.E005) config.name"),
+        (2, "(motia.E004) config: unknown key 'descripton'"),
+        (2, "(motia.E005) config.triggers[0].type"),
+        (2, "(motia.E005) config.triggers[1].cron"),
+    ]:
+        assert f"broken_step.py:{line}: {problem}" in text
+    assert "Did you mean 'description'?" in text
+
+
+def python(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
+    import sys
+
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

@@ -1,0 +1,179 @@
+"""A project of somebody else's, made as Django's and Celery's guides have it, adopts the wheel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.running import ROOT, Project, eventually
+from tests.servers import fresh_redis
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+CELERY_FILE = """
+import os
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+app = Celery("shop")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+"""
+INIT_FILE = """
+from .celery import app as celery_app
+
+__all__ = ("celery_app",)
+"""
+URLS_FILE = """
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [path("admin/", admin.site.urls), path("", include("motia_django.urls"))]
+"""
+STEPS = {
+    "buy_step.py": """
+from .names import TOPIC
+
+config = {
+    "name": "Buy",
+    "triggers": [{"type": "http", "method": "POST", "path": "/buy"}],
+    "enqueues": [TOPIC],
+}
+
+
+def handler(request, ctx):
+    ctx.enqueue({"topic": TOPIC, "data": request.body})
+    return {"status": 202}
+""",
+    "names.py": 'TOPIC = "bought"\n',
+    "inner/pack_step.py": """
+config = {"name": "Pack", "triggers": [{"type": "queue", "topic": "bought"}]}
+
+
+async def handler(input, ctx):
+    await ctx.state.set("parcels", str(input["id"]), {"packed": True})
+""",
+    "watch_step.py": """
+config = {"name": "Watch", "triggers": [{"type": "state", "groupId": "parcels"}]}
+
+
+def handler(change, ctx):
+    ctx.logger.info("Parcel", {"id": change.item_id})
+""",
+    "tick_step.py": """
+config = {"name": "Tick", "triggers": [{"type": "cron", "schedule": "* * * * * *"}]}
+
+
+def handler():
+    return "tick"
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the built wheel's content and nothing else."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    shutil.copytree(
+        ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "tests")
+    )
+    run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)])
+    [wheel] = folder.glob("*.whl")
+    site = folder / "site"
+    run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "-t", str(site), str(wheel)])
+    return site
+
+
+def run(command: list[str], **options: object) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, **options)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(done.stdout)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, site: Path, redis_server: str) -> Iterator[Project]:
+    """`startproject`, Celery's guide, and our three steps."""
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("CELERY_BROKER_URL", "DATABASE_URL", "DJANGO_SETTINGS_MODULE")
+    }
+    environment |= {"PYTHONPATH": str(site), "PYTHONUNBUFFERED": "1"}
+    environment["DJANGO_SETTINGS_MODULE"] = "shop.settings"
+    django = [sys.executable, "-m", "django"]
+    run(
+        [*django, "startproject", "shop", str(tmp_path)],
+        env=environment | {"DJANGO_SETTINGS_MODULE": ""},
+    )
+    project = Project(tmp_path, environment, "shop", tmp_path / "manage.py", logs=tmp_path)
+    project.command("startapp", "sales")
+    (tmp_path / "shop" / "celery.py").write_text(CELERY_FILE)
+    (tmp_path / "shop" / "__init__.py").write_text(INIT_FILE)
+    (tmp_path / "shop" / "urls.py").write_text(URLS_FILE)
+    settings = (tmp_path / "shop" / "settings.py").read_text()
+    settings = settings.replace(
+        "INSTALLED_APPS = [", "INSTALLED_APPS = [\n    'motia_django',\n    'sales',"
+    )
+    settings += f"\nCELERY_BROKER_URL = {fresh_redis()!r}\n"
+    (tmp_path / "shop" / "settings.py").write_text(settings)
+    for name, source in STEPS.items():
+        file = tmp_path / "sales" / "steps" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source)
+    project.command("migrate", "--verbosity", "0")
+    try:
+        yield project
+    finally:
+        project.stop()
+
+
+def test_a_foreign_project_runs_a_step_of_each_trigger(shop: Project, site: Path) -> None:
+    where = shop.command("shell", "-c", "import motia_django; print(motia_django.__file__)")
+    assert str(site) in where.stdout
+    shop.start_worker()
+    shop.start_beat()
+    shop.start_web()
+
+    assert shop.call("POST", "/buy", {"id": 7}).status == 202
+    for step, trigger in [("Buy", "http"), ("Pack", "queue"), ("Watch", "state"), ("Tick", "cron")]:
+        found = eventually(
+            lambda step=step: shop.runs(step=step, status="succeeded"), shop.all_logs
+        )  # type: ignore[misc]
+        assert found[0]["trigger"] == trigger
+    assert "[Watch] Parcel id=7" in shop.log("worker")
+    assert shop.runs(step="Watch")[0]["traceId"] == shop.runs(step="Buy")[0]["traceId"]
+
+    eventually(lambda: len(shop.runs(step="Tick", status="succeeded")) >= 3, shop.all_logs)
+    ticks = [run["input"]["scheduledTime"] for run in shop.runs(step="Tick")]
+    assert len(set(ticks)) == len(ticks)
+    assert "database is locked" not in shop.all_logs()
+
+
+def test_a_browser_is_answered_without_rest_frameworks_templates(shop: Project) -> None:
+    import urllib.request
+
+    shop.start_web()
+    url = f"http://127.0.0.1:{shop.port}/buy"
+    request = urllib.request.Request(url, method="OPTIONS", headers={"Accept": "text/html,*/*"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("trigger", ["http", "queue", "cron", "state"])
+def test_a_new_step_is_found_and_its_test_passes(shop: Project, trigger: str) -> None:
+    name = f"Make {trigger} Thing"
+    shop.command("motia_steps", "new", name, "--trigger", trigger)
+    assert name in shop.command("motia_steps", "list").stdout
+    tested = shop.command("test", "sales")
+    assert "OK" in tested.stderr, tested.stderr
+    again = shop.command("motia_steps", "new", name, check=False)
+    assert again.returncode == 1
+    assert "already" in again.stderr

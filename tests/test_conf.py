@@ -1,0 +1,136 @@
+"""The MOTIA setting: every default in sight, every mistake named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from motia_django.conf import ORM_STATE, Settings, settings
+from motia_django.exceptions import SettingsError
+from motia_django.stores import state_store
+from motia_django.stores.memory import MemoryState
+from motia_django.stores.orm import OrmState
+
+MEMORY = "motia_django.stores.memory.MemoryState"
+
+
+def refusal(**declared: Any) -> str:
+    """Return the text with which these settings are refused."""
+    with override_settings(MOTIA=declared), pytest.raises(SettingsError) as refused:
+        settings()
+    return str(refused.value)
+
+
+def test_without_a_setting_all_is_default() -> None:
+    for nothing in (None, {}):
+        with override_settings(MOTIA=nothing):
+            assert settings() == Settings()
+    with override_settings():
+        assert settings().state == {"BACKEND": ORM_STATE}
+
+
+def test_every_key_can_be_set_and_is_read_at_once() -> None:
+    with override_settings(MOTIA={"LEASE": 5, "UNDECLARED_TOPICS": "error"}):
+        assert (settings().lease, settings().undeclared_topics) == (5, "error")
+        with override_settings(MOTIA={"LEASE": 6.5}):
+            assert (settings().lease, settings().undeclared_topics) == (6.5, "warn")
+        assert settings().lease == 5
+    assert settings().lease == Settings().lease
+
+
+def test_the_same_settings_are_read_only_once() -> None:
+    with override_settings(MOTIA={"LEASE": 5}):
+        assert settings() is settings()
+
+
+def test_an_unknown_key_is_refused_with_the_nearest() -> None:
+    assert "unknown key 'LEESE'" in refusal(LEESE=1)
+    assert "Did you mean 'LEASE'?" in refusal(LEESE=1)
+    assert "Did you mean 'LEASE'?" in refusal(lease=1)
+
+
+def test_an_unknown_key_like_none_is_refused_with_all_there_are() -> None:
+    text = refusal(ZZZ=1)
+    assert all(each.name.upper() in text for each in fields(Settings))
+
+
+@pytest.mark.parametrize("declared", [[], [1], "LEASE=1", 1, ("LEASE", 1)])
+def test_what_is_no_dict_is_refused(declared: Any) -> None:
+    with override_settings(MOTIA=declared), pytest.raises(SettingsError, match="expected a dict"):
+        settings()
+
+
+@pytest.mark.parametrize("key", ["LEASE", "PUBLISH_TIMEOUT", "PUBLISH_PATIENCE", "UPKEEP_INTERVAL"])
+@pytest.mark.parametrize("value", [0, -1, True, "5", None, math.nan, math.inf, 1e300, [1]])
+def test_a_time_is_a_number_of_seconds_greater_than_0(key: str, value: Any) -> None:
+    text = refusal(**{key: value})
+    assert text.startswith(f"MOTIA[{key!r}]: expected a number greater than 0")
+    assert repr(value) in text
+
+
+@pytest.mark.parametrize("key", ["MAX_DEPTH", "TIMELINE_ENTRIES", "MAX_PAYLOAD"])
+@pytest.mark.parametrize("value", [0, -1, True, "5", None, 1.5, math.nan])
+def test_a_count_is_a_whole_number_greater_than_0(key: str, value: Any) -> None:
+    assert refusal(**{key: value}).startswith(f"MOTIA[{key!r}]: expected a whole number")
+
+
+@pytest.mark.parametrize("key", ["UNDECLARED_TOPICS", "INVALID_RESPONSES"])
+@pytest.mark.parametrize("value", ["ignore", "WARN", None, 1, ["warn"]])
+def test_a_choice_is_one_of_its_words(key: str, value: Any) -> None:
+    assert refusal(**{key: value}).startswith(f"MOTIA[{key!r}]: expected one of ")
+
+
+@pytest.mark.parametrize("words", [["secret"], ("secret",), {"secret"}, frozenset({"secret"})])
+def test_words_to_redact_come_in_any_collection(words: Any) -> None:
+    with override_settings(MOTIA={"REDACT": words}):
+        assert settings().redact == ("secret",)
+        hash(settings().redact)
+
+
+@pytest.mark.parametrize("words", ["secret", [1], [None], 5, None, {"a": 1}, [""], ["-_"]])
+def test_what_is_no_list_of_words_is_refused(words: Any) -> None:
+    assert refusal(REDACT=words).startswith("MOTIA['REDACT']: expected a list of words")
+
+
+def test_nothing_need_be_redacted() -> None:
+    with override_settings(MOTIA={"REDACT": []}):
+        assert not settings().redact
+
+
+@pytest.mark.parametrize("state", [None, {}, "path", {"backend": "x"}, {"BACKEND": 5}, []])
+def test_state_without_a_backend_is_refused(state: Any) -> None:
+    assert refusal(STATE=state).startswith("MOTIA['STATE']: expected a dict such as")
+
+
+def test_the_store_is_the_one_that_the_settings_name_and_is_kept() -> None:
+    assert isinstance(state_store(), OrmState)
+    with override_settings(MOTIA={"STATE": {"BACKEND": MEMORY}}):
+        assert isinstance(state_store(), MemoryState)
+        assert state_store() is state_store()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"BACKEND": "nowhere.Store"},
+        {"BACKEND": "Store"},
+        {"BACKEND": ""},
+        {"BACKEND": "motia_django.stores.memory.NoSuchThing"},
+        {"BACKEND": "motia_django.conf.settings"},
+        {"BACKEND": "motia_django.conf.Settings"},
+        {"BACKEND": "motia_django.stores.base.StateStore"},
+        {"BACKEND": MEMORY, "NO_SUCH_OPTION": 1},
+        {"BACKEND": MEMORY, "UNHASHABLE": {}},
+        {"BACKEND": MEMORY, 5: 1},
+    ],
+)
+def test_a_store_that_cannot_be_had_is_a_settings_error_that_says_where(state: Any) -> None:
+    with (
+        override_settings(MOTIA={"STATE": state}),
+        pytest.raises(SettingsError, match=r'MOTIA\["STATE"\]'),
+    ):
+        state_store()

@@ -1,0 +1,136 @@
+"""The timeline: bounded, masked, in order, and it never fails the run it tells of."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from django.test import override_settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from motia_django import payloads
+from motia_django.timeline import Timeline, in_words, joined
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+def test_entries_come_in_order_with_times_from_the_start() -> None:
+    timeline = Timeline()
+    timeline.add("log", message="first")
+    time.sleep(0.02)
+    timeline.add("state", operation="set")
+    first, second = timeline.entries()
+    assert (first["kind"], first["message"]) == ("log", "first")
+    assert (second["kind"], second["operation"]) == ("state", "set")
+    assert 0 <= first["at"] < 0.02 <= second["at"] < 5
+
+
+@override_settings(MOTIA={"TIMELINE_ENTRIES": 3})
+def test_past_the_bound_only_the_number_is_kept() -> None:
+    timeline = Timeline()
+    for number in range(10):
+        timeline.add("log", number=number)
+    *kept, last = timeline.entries()
+    assert [each["number"] for each in kept] == [0, 1, 2]
+    assert (last["kind"], last["count"]) == ("left_out", 7)
+
+
+@override_settings(MOTIA={"TIMELINE_ENTRIES": 3})
+def test_exactly_at_the_bound_nothing_is_left_out() -> None:
+    timeline = Timeline()
+    for number in range(3):
+        timeline.add("log", number=number)
+    assert [each["kind"] for each in timeline.entries()] == ["log"] * 3
+
+
+def test_secrets_are_masked_at_any_depth_even_beside_what_is_not_json() -> None:
+    timeline = Timeline()
+    timeline.add("state", new={"user": {"password": "s3cret"}})
+    timeline.add("log", fields={"apiKey": "s3cret", "socket": object()})
+    timeline.add("log", fields={"deep": [{"token": "s3cret", "bad": math.nan}]})
+    assert "s3cret" not in payloads.dumps(timeline.entries())
+
+
+@override_settings(MOTIA={"REDACT": ["iban"]})
+def test_the_words_to_mask_are_those_of_the_settings() -> None:
+    timeline = Timeline()
+    timeline.add("log", fields={"IBAN": "s3cret", "password": "visible"})
+    text = payloads.dumps(timeline.entries())
+    assert "s3cret" not in text
+    assert "visible" in text
+
+
+def test_whatever_is_noted_can_be_written_as_json() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    timeline = Timeline()
+    for value in (object(), Unspeakable(), circle, math.nan, "\ud800", b"\xff", 10**5000, {1: {2}}):
+        timeline.add("log", value=value)
+    assert len(payloads.plain(timeline.entries())) == 8
+
+
+def test_what_is_noted_is_what_was_then() -> None:
+    timeline = Timeline()
+    todo = {"title": "before"}
+    timeline.add("state", new=todo)
+    todo["title"] = "after"
+    assert timeline.entries()[0]["new"] == {"title": "before"}
+
+
+def test_the_list_of_entries_is_a_copy() -> None:
+    timeline = Timeline()
+    timeline.entries().append({"kind": "forged"})
+    assert timeline.entries() == []
+
+
+@given(st.integers(1, 20), st.lists(st.integers(0, 30), max_size=6))
+def test_attempts_are_joined_within_the_bound_and_the_last_is_kept(
+    entries: int, attempts: list[int]
+) -> None:
+    with override_settings(MOTIA={"TIMELINE_ENTRIES": entries}):
+        whole: list[dict[str, Any]] = []
+        everything: list[tuple[int, int]] = []
+        for attempt, number in enumerate(attempts, start=1):
+            later = [{"kind": "log", "number": each} for each in range(number)]
+            whole = joined(whole, attempt, later)
+            everything += [(attempt, each) for each in range(number)]
+        kept = [(each["attempt"], each["number"]) for each in whole]
+        assert kept == everything[-2 * entries :]
+
+
+def test_joining_changes_neither_part() -> None:
+    earlier, later = [{"attempt": 1, "kind": "log"}], [{"kind": "log"}]
+    assert joined(earlier, 2, later) == [
+        {"attempt": 1, "kind": "log"},
+        {"attempt": 2, "kind": "log"},
+    ]
+    assert (len(earlier), later) == (1, [{"kind": "log"}])
+
+
+def test_every_entry_can_be_put_into_words() -> None:
+    timeline = Timeline()
+    timeline.add("log", level="info", message="Todo processed", fields={"todoId": "17"})
+    timeline.add("state", operation="set", group="todos", key="17")
+    timeline.add("enqueue", topic="todo.created", steps=["ProcessTodo"])
+    timeline.add("enqueue", topic="nobody.hears", steps=[])
+    timeline.add("invoke", step="Pay", status="succeeded")
+    timeline.add("whatever", x=1)
+    lines = [in_words({**entry, "at": 0.012}) for entry in timeline.entries()]
+    assert lines == [
+        '+0.012 s  info: Todo processed {"todoId":"17"}',
+        "+0.012 s  state set todos/17",
+        "+0.012 s  enqueue todo.created -> ProcessTodo",
+        "+0.012 s  enqueue nobody.hears -> nobody",
+        "+0.012 s  invoke Pay: succeeded",
+        '+0.012 s  whatever {"x":1}',
+    ]
+
+
+def test_an_entry_without_a_time_can_be_put_into_words() -> None:
+    assert in_words({"at": None, "kind": "worker_lost", "message": "m"}).startswith("worker_lost")
+    in_words({})
