@@ -7,6 +7,7 @@ from typing import Any
 
 from celery.signals import beat_init, worker_init
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 _ENTRY_POINTS = {"django.core.wsgi", "django.core.asgi"}
@@ -22,7 +23,16 @@ class MotiaConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the Steps, and make them tasks, schedules and checks of the project."""
-        from motia_django import celery_app, checks, discovery, registry, schedule, tasks, upkeep
+        from motia_django import (
+            celery_app,
+            checks,
+            discovery,
+            loggers,
+            registry,
+            schedule,
+            tasks,
+            upkeep,
+        )
 
         app = celery_app.adopt()
         steps = discovery.discover()
@@ -31,6 +41,8 @@ class MotiaConfig(AppConfig):
         schedule.join_beat(app, steps)
         upkeep.join_workers(app)
         checks.register()
+        if settings.DEBUG:
+            loggers.show_in_development()
         worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init")
         beat_init.connect(_refuse_to_work, dispatch_uid="motia.beat_init")
         if _is_being_served():

@@ -48,5 +48,12 @@ def _current() -> Celery:
 def _import_project_module() -> None:
     package = os.environ.get("DJANGO_SETTINGS_MODULE", "").partition(".")[0]
     name = f"{package}.celery"
-    if package and importlib.util.find_spec(package) and importlib.util.find_spec(name):
+    if package and _exists(name):
         importlib.import_module(name)
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -67,6 +67,26 @@ class Logger:
             LOGGER.log(level, line, extra=_extra(scope, fields), exc_info=exc_info, stacklevel=3)
 
 
+class FallbackHandler(logging.StreamHandler[Any]):
+    """Prints to stderr as long as nobody has configured logging, as stdlib's `lastResort` does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the record, unless the root logger has handlers that do."""
+        if not logging.getLogger().handlers:
+            super().emit(record)
+
+
+def show_in_development() -> None:
+    """Show what Steps log in a project that has not configured logging, from INFO up.
+
+    A project that has a say in the logger `motia`, or in the root, is left alone.
+    """
+    logger = logging.getLogger("motia")
+    if not logger.handlers and logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+        logger.addHandler(FallbackHandler())
+
+
 class Line:
     """A log message that is put into words only when a handler asks for them."""
 

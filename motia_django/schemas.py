@@ -116,7 +116,10 @@ class JsonSchema(Schema):
         return value
 
     def dump(self, value: Any, subject: str) -> Any:
-        return self.clean(payloads.plain(value), subject)
+        try:
+            return self.clean(payloads.plain(value), subject)
+        except PayloadError as error:
+            raise InvalidInput(subject, {"": [str(error)]}) from error
 
     def json_schema(self) -> dict[str, Any]:
         return self._document

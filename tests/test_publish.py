@@ -27,7 +27,7 @@ def listener() -> Iterator[None]:
 @pytest.fixture
 def broker(settings: Any) -> Iterator[Any]:
     """Point the project's Celery app at another broker for one test."""
-    conf = project_app().conf
+    conf: Any = project_app().conf
     before = conf.broker_url
 
     def use(url: str) -> None:
@@ -140,7 +140,7 @@ def test_a_broker_that_never_answers_does_not_hold_the_caller(
 def test_after_a_failure_requests_do_not_try_for_a_while_but_upkeep_does(broker: Any) -> None:
     broker("redis://127.0.0.1:1/0")
     enqueue("work")
-    conf = project_app().conf
+    conf: Any = project_app().conf
     conf.broker_url = conf.broker_write_url = conf.broker_read_url = "memory://"
     publish._pool.cache_clear()
     enqueue("work")

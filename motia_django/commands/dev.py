@@ -218,7 +218,9 @@ def _routes(base: str) -> Iterator[str]:
         for method, listener in route.endpoints.items():
             names = [part[1:] for part in route.path.split("/") if part.startswith(":")]
             try:
-                url = reverse(f"motia:{listener.step.name}", kwargs={name: f":{name}" for name in names})
+                url = reverse(
+                    f"motia:{listener.step.name}", kwargs={name: f":{name}" for name in names}
+                )
             except NoReverseMatch:
                 continue
             yield f"{method:6} {base}{url}  {listener.step.name}"

@@ -40,14 +40,13 @@ class StepView(APIView):
         outcome = _performed(run, raw)
         if outcome.rejected:
             raise _rejection(outcome)
+        self.headers[TRACE_HEADER] = run.trace_id
         runner.record(run, outcome)
         if outcome.error is not None:
             raise outcome.error
         if outcome.status is Status.SKIPPED:
             raise ConditionNotMet
-        response = written(outcome.value)
-        response.headers.setdefault(TRACE_HEADER, run.trace_id)
-        return response
+        return written(outcome.value)
 
     def _listener(self, request: RestRequest) -> Listener:
         endpoints = self.route.endpoints

@@ -187,9 +187,9 @@ def eventually(
     deadline = time.monotonic() + patience
     while True:
         try:
-            result = done()
+            result: T | None = done()
         except (OSError, ValueError):
-            result = None  # type: ignore[assignment]
+            result = None
         if result:
             return result
         if time.monotonic() > deadline:

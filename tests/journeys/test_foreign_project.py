@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -143,9 +144,7 @@ def test_a_foreign_project_runs_a_step_of_each_trigger(shop: Project, site: Path
 
     assert shop.call("POST", "/buy", {"id": 7}).status == 202
     for step, trigger in [("Buy", "http"), ("Pack", "queue"), ("Watch", "state"), ("Tick", "cron")]:
-        found = eventually(
-            lambda step=step: shop.runs(step=step, status="succeeded"), shop.all_logs
-        )  # type: ignore[misc]
+        found = eventually(partial(shop.runs, step=step, status="succeeded"), shop.all_logs)
         assert found[0]["trigger"] == trigger
     assert "[Watch] Parcel id=7" in shop.log("worker")
     assert shop.runs(step="Watch")[0]["traceId"] == shop.runs(step="Buy")[0]["traceId"]
@@ -177,3 +176,15 @@ def test_a_new_step_is_found_and_its_test_passes(shop: Project, trigger: str) ->
     again = shop.command("motia_steps", "new", name, check=False)
     assert again.returncode == 1
     assert "already" in again.stderr
+
+
+def test_what_steps_log_is_seen_without_configuring_logging(shop: Project) -> None:
+    step = shop.folder / "sales" / "steps" / "talk_step.py"
+    step.write_text(
+        'config = {"name": "Talk", "triggers": [{"type": "http", "path": "/talk"}]}\n\n\n'
+        'def handler(request, ctx):\n    ctx.logger.info("Hello", {"n": 1})\n'
+    )
+    shop.start_web()
+    shop.call("GET", "/talk")
+    eventually(lambda: "[Talk] Hello n=1" in shop.log("web"), shop.all_logs)
+    assert shop.log("web").count("[Talk] Hello") == 1

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pydantic import BaseModel
+
+from motia_django import enqueue
+from motia_django.discovery import discover
+from motia_django.registry import Registry
+from motia_django.registry import installed as registry_installed
+from tests.factories import deliver, installed, make_step, rows
+from tests.projects import Project
+
+pytestmark = pytest.mark.django_db
+
+
+class Amount(BaseModel):
+    amount: int
+
+
+def steps(*words: str) -> str:
+    """Run `manage.py motia_steps ...` and return what it prints."""
+    out = io.StringIO()
+    call_command("motia_steps", *words, stdout=out)
+    return out.getvalue()
+
+
+def test_without_a_subcommand_the_steps_are_listed() -> None:
+    assert steps() == steps("list")
+    assert "CreateTodo           http POST /todos" in steps()
+
+
+def test_a_list_can_be_narrowed_to_a_flow_and_read_by_machines() -> None:
+    listed = json.loads(steps("list", "--flow", "todos", "--format", "json"))
+    assert [each["name"] for each in listed] == ["CreateTodo", "ListTodos", "ProcessTodo"]
+    assert listed[2]["triggers"][0]["source"] == "todo.created"
+    assert listed[2]["task"] == "motia.ProcessTodo"
+
+
+def test_a_step_is_shown_with_its_schemas_and_next_time() -> None:
+    shown = steps("show", "CreateTodo")
+    assert "trigger      http POST /todos" in shown
+    assert "minLength" in shown
+    assert "responses" in shown
+    assert "next: 20" in steps("show", "RemindUsers")
+
+
+def test_an_unknown_step_names_the_nearest() -> None:
+    with pytest.raises(CommandError, match="Did you mean 'CreateTodo'?"):
+        steps("show", "CreatTodo")
+
+
+def test_run_prints_what_the_handler_returns() -> None:
+    with installed(make_step(lambda input: {"doubled": input.amount * 2}, AMOUNTS)):
+        printed = json.loads(steps("run", "Work", "--input", '{"amount": 4}'))
+    assert printed == {"doubled": 8}
+    assert rows()[0].trigger == "invoke"
+
+
+AMOUNTS = {"type": "queue", "topic": "work", "input": Amount}
+
+
+@pytest.mark.parametrize(
+    ("given", "says", "code"),
+    [
+        ('{"amount": "x"}', "The input of Step 'Work' is invalid: amount:", 1),
+        ("{amount", "--input: expected JSON", 2),
+    ],
+)
+def test_run_says_what_is_wrong_with_the_input(given: str, says: str, code: int) -> None:
+    with installed(make_step(lambda input: None, AMOUNTS)):
+        with pytest.raises(CommandError) as error:
+            steps("run", "Work", "--input", given)
+    assert says in str(error.value)
+    assert error.value.returncode == code
+
+
+def test_run_says_what_the_handler_raised() -> None:
+    with installed(make_step(lambda: 1 / 0)), pytest.raises(CommandError) as error:
+        steps("run", "Work")
+    assert str(error.value) == "Step 'Work' failed: ZeroDivisionError: division by zero"
+
+
+def test_enqueue_prints_the_ids_of_the_runs() -> None:
+    with installed(make_step(name="A"), make_step(name="B")):
+        printed = steps("enqueue", "work", "--data", '{"n": 1}').split()
+    assert printed == [str(run.id) for run in rows()]
+    assert {run.status for run in rows()} == {"queued"}
+
+
+def test_enqueue_can_wait() -> None:
+    with installed(make_step()):
+        steps("enqueue", "work", "--delay", "60")
+    assert rows()[0].status == "scheduled"
+
+
+def test_enqueue_to_nobody_fails() -> None:
+    with installed(make_step()), pytest.raises(CommandError, match="Nobody listens on the topic"):
+        steps("enqueue", "silence")
+
+
+def test_runs_are_listed_newest_first_and_filtered() -> None:
+    with installed(make_step(lambda: 1 / 0, name="Fails"), make_step(name="Works")):
+        deliver(enqueue("work", {"password": "p"}))
+        listed = json.loads(steps("runs", "--format", "json"))
+        failed = json.loads(steps("runs", "--status", "scheduled", "--format", "json"))
+        table = steps("runs", "--step", "Fails")
+        assert steps("runs", "--limit", "0").splitlines()[1:] == []
+    assert [each["step"] for each in listed] == ["Works", "Fails"]
+    assert [each["step"] for each in failed] == ["Fails"]
+    assert failed[0]["input"] == {"password": "********"}
+    assert "ZeroDivisionError: division by zero" in table
+    assert "Works" not in table
+
+
+def test_a_trace_is_a_tree_with_timelines() -> None:
+    def begin(input: Any, ctx: Any) -> None:
+        ctx.logger.info("beginning", {"id": 7})
+        ctx.enqueue("work", {})
+
+    first = make_step(begin, {"type": "queue", "topic": "begin"}, name="First", enqueues=["work"])
+    with installed(first, make_step()):
+        [run_id] = enqueue("begin")
+        deliver([run_id])
+        by_run = steps("trace", run_id)
+        by_trace = steps("trace", rows()[0].trace_id)
+        assert len(json.loads(steps("trace", run_id, "--format", "json"))) == 2
+    assert by_run == by_trace
+    lines = by_run.splitlines()
+    assert any(line.startswith("First  succeeded") for line in lines)
+    assert any(line.startswith("  Work  queued") for line in lines)
+    assert 'info: beginning {"id":7}' in by_run
+    assert "enqueue work -> Work" in by_run
+
+
+@pytest.mark.parametrize("id", ["nonsense", "0" * 32, "01a20471-6247-70bc-9f51-1d2a934d20bd"])
+def test_a_trace_that_is_not_there_is_said_so(id: str) -> None:
+    with pytest.raises(CommandError, match="There is no trace and no run"):
+        steps("trace", id)
+
+
+def test_check_is_content_with_the_sample_project() -> None:
+    assert "16 Steps, no errors" in steps("check")
+
+
+def test_check_lists_every_problem_and_fails(project: Project) -> None:
+    project.step("bad_step.py", 'config = {"nam": "X", "triggers": []}\n')
+    with registry_installed(discover()):
+        out = io.StringIO()
+        with pytest.raises(CommandError, match="4 errors"):
+            call_command("motia_steps", "check", "--format", "json", stdout=out)
+        found = json.loads(out.getvalue())
+    assert {each["id"] for each in found} >= {
+        "motia.E004",
+        "motia.E005",
+        "motia.E006",
+        "motia.E007",
+    }
+    assert all("bad_step.py:1" in each["where"] for each in found if each["level"] == "error")
+
+
+def test_other_subcommands_stop_on_problems(project: Project) -> None:
+    project.step("bad_step.py", "config = 7\n")
+    with registry_installed(discover()), pytest.raises(CommandError, match=r"motia\.E003"):
+        steps("list")
+
+
+def test_new_asks_which_app_when_there_are_several() -> None:
+    with pytest.raises(CommandError, match="Say which app it goes into with --app: .*todo"):
+        steps("new", "MakeThing")
+
+
+def test_new_refuses_a_name_that_is_taken_or_is_none() -> None:
+    with pytest.raises(CommandError, match="already"):
+        steps("new", "CreateTodo", "--app", "todo")
+    with pytest.raises(CommandError, match="expected a name such as"):
+        steps("new", "::", "--app", "todo")
+
+
+def test_an_empty_project_is_told_how_to_begin() -> None:
+    with registry_installed(Registry()):
+        assert "There is no Step in any installed app" in steps("check")

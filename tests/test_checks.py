@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.test import override_settings
+
+from motia_django import registry
+from motia_django.checks import ALL
+from motia_django.registry import Registry
+from tests.factories import make_step, nothing
+
+HTTP = {"type": "http", "path": "/x"}
+
+
+def found(*steps: Any) -> list[checks.CheckMessage]:
+    with registry.installed(Registry(steps)):
+        return [message for check in ALL for message in check(None)]
+
+
+def ids(*steps: Any) -> list[str | None]:
+    return [message.id for message in found(*steps)]
+
+
+def test_the_sample_project_is_all_right() -> None:
+    assert [message for check in ALL for message in check(None)] == []
+
+
+def test_the_checks_are_djangos_too() -> None:
+    registered = {check.__name__ for check in checks.registry.registry.get_checks()}
+    assert {check.__name__ for check in ALL} <= registered
+
+
+def test_a_topic_that_nobody_hears_is_a_warning_with_the_nearest_topic() -> None:
+    [warning] = found(make_step(nothing, enqueues=["wrok", "work"]))
+    assert warning.id == "motia.W001"
+    assert "'wrok'" in warning.msg
+    assert warning.hint == "Did you mean 'work'?"
+
+
+def test_stream_triggers_are_honest_about_not_firing() -> None:
+    assert ids(make_step(nothing, {"type": "stream", "streamName": "s"})) == ["motia.W002"]
+
+
+def test_http_steps_that_no_url_includes_are_a_warning() -> None:
+    urls = ModuleType("urls_without_motia")
+    urls.urlpatterns = []  # type: ignore[attr-defined]
+    with override_settings(ROOT_URLCONF=urls):
+        assert ids(make_step(nothing, HTTP)) == ["motia.W004"]
+    assert ids(make_step(nothing, HTTP)) == []
+
+
+def test_a_project_without_steps_is_told_how_to_begin() -> None:
+    assert ids() == ["motia.W005"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"UNDECLARED_TOPIC": "warn"}, "Did you mean 'UNDECLARED_TOPICS'?"),
+        ({"STATE": {"BACKEND": "nowhere.Store"}}, "nowhere"),
+        ({"STATE": {"BACKEND": "motia_django.conf.Settings"}}, "is not a StateStore"),
+        (
+            {"STATE": {"BACKEND": "motia_django.stores.memory.MemoryState", "COLOUR": 1}},
+            "unexpected keyword argument 'colour'",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_an_error(setting: Any, says: str) -> None:
+    with override_settings(MOTIA=setting):
+        messages = found(make_step())
+    assert "motia.E020" in [message.id for message in messages]
+    assert any(says in message.msg for message in messages)
+
+
+def test_a_project_without_a_celery_app_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    from celery import Celery
+
+    from motia_django import celery_app
+
+    monkeypatch.setattr(celery_app, "_app", Celery("default", set_as_current=False))
+    assert ids(make_step()) == ["motia.W003"]
+    assert "motia.W003" not in ids(make_step(nothing, HTTP))
