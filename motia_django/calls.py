@@ -26,7 +26,9 @@ def arity(function: Callable[..., Any], most: int) -> int:
     ]
     if len(required) > most or keywords:
         names = ", ".join([each.name for each in required] + keywords)
-        raise TypeError(f"expected a function of at most {most} arguments, got one of ({names})")
+        raise TypeError(
+            f"expected a function of at most {most} arguments, got one that takes ({names})"
+        )
     if any(each.kind is each.VAR_POSITIONAL for each in parameters):
         return most
     return min(len(positional), most)

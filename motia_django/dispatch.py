@@ -192,7 +192,7 @@ def _stillborn(run: Run, limit: int) -> None:
     logger.error("Run %s of %s is dead: %s", run.id, run.step, error)
     outcome = Outcome(status=Status.DEAD, error=error, started_at=now, finished_at=now)
     ledger.record(run, outcome)
-    signals.run_died.send(run.step, run=run, error=outcome.summary)
+    signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
 
 
 def _wanted(listener: Listener, change: StateChange) -> bool:

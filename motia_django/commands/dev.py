@@ -13,6 +13,7 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,11 +25,13 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.autoreload import iter_all_python_module_files
 
 from motia_django.celery_app import is_the_projects, project_app
+from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand
 from motia_django.commands.processes import Part, prefixed, stop
 from motia_django.discovery import step_files
 from motia_django.registry import registry
 
+_BROKER = "CELERY_BROKER_URL"
 _LOOK_AGAIN = 0.5
 """Seconds between two looks at processes and files."""
 _START_PATIENCE = 60
@@ -56,7 +59,8 @@ class Dev(Subcommand):
         signal.signal(signal.SIGTERM, _interrupt)
         signal.signal(signal.SIGHUP, _interrupt)
         redis, environment = _broker(options)
-        with tempfile.TemporaryDirectory(prefix="motia-dev-") as folder:
+        announced = dev_broker.announced(environment[_BROKER]) if environment else nullcontext()
+        with announced, tempfile.TemporaryDirectory(prefix="motia-dev-") as folder:
             parts = _parts(options, environment, Path(folder))
             try:
                 self._start([*redis, *parts])
@@ -109,8 +113,8 @@ class Dev(Subcommand):
         lines = ["", f"Steps    {len(registry())} in {len(registry().flows())} flows"]
         lines += [f"API      {route}" for route in _routes(base)]
         lines += [f"Admin    {base}{_admin()}"] if _admin() else []
-        lines += [f"Broker   {broker}"]
         lines += [options["note"]] if options.get("note") else []
+        lines += [f"Broker   {broker}"]
         lines += ["Stop with Ctrl-C; a changed file starts everything anew.", ""]
         for line in lines:
             self._write("dev", line)
@@ -159,7 +163,7 @@ def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
         )
     port = _free_port()
     command = [sys.executable, "-m", "motia_django.commands.embedded_redis", str(port)]
-    return [Part("redis", command)], {"CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0"}
+    return [Part("redis", command)], {_BROKER: f"redis://127.0.0.1:{port}/0"}
 
 
 def _parts(options: Mapping[str, Any], environment: dict[str, str], folder: Path) -> list[Part]:

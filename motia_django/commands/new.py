@@ -51,7 +51,6 @@ class New(Subcommand):
             "class_name": "".join(word.capitalize() for word in words),
             "path": options.get("path") or f"/{'-'.join(words)}",
             "method": options["method"].upper(),
-            "method_name": options["method"].lower(),
             "topic": options.get("topic") or ".".join(words),
             "schedule": options["schedule"],
             "group": options["group"],

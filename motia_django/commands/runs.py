@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,6 +13,8 @@ from django.core.management.base import CommandError
 from django.utils.timezone import localtime
 
 from motia_django import ledger, payloads
+from motia_django.celery_app import project_app
+from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, parsed_json
 from motia_django.commands.steps import found
 from motia_django.conf import settings
@@ -37,6 +40,7 @@ class RunStep(Subcommand):
         parser.add_argument("--traceback", dest="show_traceback", action="store_true")
 
     def run(self, options: Mapping[str, Any]) -> None:
+        use_broker_of_dev()
         step = found(options["step"])
         data = parsed_json(options["input"], "--input")
         try:
@@ -62,6 +66,7 @@ class Enqueue(Subcommand):
         parser.add_argument("--delay", type=float, default=0, help="seconds before the first try")
 
     def run(self, options: Mapping[str, Any]) -> None:
+        use_broker_of_dev()
         data = parsed_json(options["data"], "--data")
         try:
             ids = enqueue(
@@ -147,6 +152,13 @@ class Trace(Subcommand):
             self.out.write(f"{margin}    {in_words(entry)}")
         if row.error:
             self.out.write(f"{margin}    {last_line(row.error)}")
+
+
+def use_broker_of_dev() -> None:
+    """Publish to the embedded broker of a running `motia_steps dev`, if the project has none."""
+    url = None if project_app().conf.broker_url else dev_broker.find()
+    if url:
+        os.environ["CELERY_BROKER_URL"] = url
 
 
 def described(row: Run) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class TriggerInfo:
     """What started a run, as `ctx.trigger` tells its handler."""
 
     type: str
-    """http, queue, cron, state, stream, or invoke."""
+    """http, queue, cron, state or stream; for an invoked Step, the one it was invoked as."""
     source: str
     """The topic, `METHOD /path`, cron expression or `group/key` that it was."""
     index: int

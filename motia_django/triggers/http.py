@@ -227,7 +227,7 @@ def _response(value: Any, subject: str) -> Response:
     if value is None:
         return Response(status=HTTPStatus.NO_CONTENT)
     if isinstance(value, RestResponse):
-        return Response(value.data, status=value.status_code, headers=dict(value.headers))
+        return Response(value.data, status=value.status_code, headers=_own_headers(value))
     if isinstance(value, Response):
         value = {"status": value.status, "body": value.body, "headers": value.headers}
     if not isinstance(value, Mapping) or not value or not set(value) <= _KEYS:
@@ -242,6 +242,12 @@ def _response(value: Any, subject: str) -> Response:
         status=int(value.get("status", 200)),
         headers={str(name): str(content) for name, content in (value.get("headers") or {}).items()},
     )
+
+
+def _own_headers(response: RestResponse) -> dict[str, str]:
+    """Return the headers without the content type that Django presumes before it is rendered."""
+    headers = {name: text for name, text in response.headers.items() if name != "Content-Type"}
+    return headers | ({"Content-Type": response.content_type} if response.content_type else {})
 
 
 def _part_errors(value: Mapping[str, Any]) -> dict[str, list[str]]:

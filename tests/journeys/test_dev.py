@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -46,6 +47,11 @@ def test_one_command_runs_everything_and_leaves_nothing_behind(project: Project)
     assert created.status == 201
     processed = f"worker | [ProcessTodo] Todo processed todoId={created.json['id']}"
     eventually(lambda: processed in project.log("dev"), project.all_logs)
+
+    data = json.dumps({"todoId": created.json["id"]})
+    sent = project.command("motia_steps", "enqueue", "todo.created", "--data", data)
+    assert sent.stderr == ""
+    eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == 2)
 
     family = children_of(project.processes["dev"])
     assert len(family) >= 5  # redis and its keeper, web, worker and its children, beat
