@@ -100,21 +100,7 @@ def _handled(
     run: Run, step: Step, trigger: Trigger, given: Any, timeline: Timeline
 ) -> dict[str, Any]:
     """Ask the condition and call the handler, as the current run of this thread."""
-    scope = tracing.Scope(
-        trace_id=run.trace_id,
-        run_id=run.id,
-        step=step.name,
-        depth=run.depth,
-        attempt=max(run.attempt, 1),
-        topics=step.topics,
-        timeline=timeline,
-    )
-    info = TriggerInfo(
-        type=trigger.kind,
-        source=run.source if run.trigger != INVOKE else trigger.source,
-        index=run.index,
-        scheduled_time=trigger.scheduled_time(run.input),
-    )
+    scope, info = _scope(run, step, timeline), _info(run, trigger)
 
     def context(is_async: bool) -> BaseContext:
         return (AsyncContext if is_async else Context)(scope, info, given, invoke)
@@ -132,6 +118,27 @@ def _handled(
                 status = getattr(error, "status_code", None)
                 return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
             return {"status": Status.DEAD, "error": error}
+
+
+def _scope(run: Run, step: Step, timeline: Timeline) -> tracing.Scope:
+    return tracing.Scope(
+        trace_id=run.trace_id,
+        run_id=run.id,
+        step=step.name,
+        depth=run.depth,
+        attempt=max(run.attempt, 1),
+        topics=step.topics,
+        timeline=timeline,
+    )
+
+
+def _info(run: Run, trigger: Trigger) -> TriggerInfo:
+    return TriggerInfo(
+        type=trigger.kind,
+        source=run.source if run.trigger != INVOKE else trigger.source,
+        index=run.index,
+        scheduled_time=trigger.scheduled_time(run.input),
+    )
 
 
 def _met(condition: Condition | None, given: Any, context: Any) -> bool:
