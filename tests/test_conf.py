@@ -26,7 +26,8 @@ def refusal(**declared: Any) -> str:
 
 
 def test_without_a_setting_all_is_default() -> None:
-    for nothing in (None, {}):
+    nothings: list[Any] = [None, {}]
+    for nothing in nothings:
         with override_settings(MOTIA=nothing):
             assert settings() == Settings()
     with override_settings():

@@ -23,9 +23,9 @@ from motia_django.declarations import (
 )
 from tests.declared import reader
 
-WORDS = st.lists(
-    st.from_regex(r"[a-z][a-z]{1,8}", fullmatch=True), min_size=1, max_size=4
-).map("_".join)
+WORDS = st.lists(st.from_regex(r"[a-z][a-z]{1,8}", fullmatch=True), min_size=1, max_size=4).map(
+    "_".join
+)
 
 
 @given(WORDS)
@@ -220,7 +220,9 @@ def test_a_place_behind_a_name_is_as_near_as_the_text_tells(tmp_path: Path) -> N
     assert line(tmp_path, text, "triggers", 0, "path") == 3
 
 
-@pytest.mark.parametrize("text", ["", "config = (", "from x import config", "if 1:\n    config = 1"])
+@pytest.mark.parametrize(
+    "text", ["", "config = (", "from x import config", "if 1:\n    config = 1"]
+)
 def test_what_the_text_does_not_tell_is_none(tmp_path: Path, text: str) -> None:
     assert line(tmp_path, text, "name") is None
 

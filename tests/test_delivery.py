@@ -105,12 +105,16 @@ def test_the_backoff_is_never_negative_and_never_over_an_hour(
 def test_the_backoff_doubles_within_its_jitter(delay: float, attempt: int) -> None:
     exact = delay / 1000 * 2 ** (attempt - 1)
     seconds = Delivery(backoff_delay_ms=delay).backoff(attempt).total_seconds()
-    assert min(exact * (1 - JITTER), 3600) - 1e-6 <= seconds <= min(exact * (1 + JITTER), 3600) + 1e-6
+    assert (
+        min(exact * (1 - JITTER), 3600) - 1e-6 <= seconds <= min(exact * (1 + JITTER), 3600) + 1e-6
+    )
 
 
 @given(st.floats(0, 1e6), st.integers(1, 10**6))
 def test_a_fixed_backoff_stays_within_its_jitter(delay: float, attempt: int) -> None:
-    seconds = Delivery(backoff_type="fixed", backoff_delay_ms=delay).backoff(attempt).total_seconds()
+    seconds = (
+        Delivery(backoff_type="fixed", backoff_delay_ms=delay).backoff(attempt).total_seconds()
+    )
     exact = delay / 1000
     assert exact * (1 - JITTER) - 1e-6 <= seconds <= exact * (1 + JITTER) + 1e-6
 

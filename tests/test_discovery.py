@@ -91,7 +91,11 @@ def test_a_step_is_a_module_of_its_app_and_imports_relatively(project: Project) 
         from ...texts import WORD
         from .prices import PRICE
 
-        config = {"name": WORD, "description": str(PRICE), "triggers": [{"type": "queue", "topic": "t"}]}
+        config = {
+            "name": WORD,
+            "description": str(PRICE),
+            "triggers": [{"type": "queue", "topic": "t"}],
+        }
 
         def handler(): return __name__
         """,

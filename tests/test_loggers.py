@@ -42,11 +42,11 @@ class Recorder(logging.Handler):
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    with recording() as handler:
+    with Recording() as handler:
         yield handler
 
 
-class recording:
+class Recording:
     """Record what the logger of Steps is told in a block, at every level."""
 
     def __enter__(self) -> Recorder:
@@ -189,9 +189,11 @@ def test_a_call_that_does_not_fit_logs_all_the_same(
     assert len(scope.timeline.entries()) == 1
 
 
-@given(st.text(st.characters(exclude_categories=[])), st.lists(st.text() | st.integers(), max_size=3))
+@given(
+    st.text(st.characters(exclude_categories=[])), st.lists(st.text() | st.integers(), max_size=3)
+)
 def test_no_text_and_no_arguments_make_it_raise(text: str, arguments: list[Any]) -> None:
-    with recording() as recorder:
+    with Recording() as recorder:
         log().info(text, *arguments)
     assert len(recorder.lines) == 1
 
@@ -229,7 +231,11 @@ def test_the_line_is_in_the_timeline_even_if_nobody_logs_that_level() -> None:
         LOGGER.setLevel(logging.NOTSET)
     first, second = scope.timeline.entries()
     assert first["kind"] == "log"
-    assert (first["level"], first["message"], first["fields"]) == ("warning", "Careful", {"count": 95})
+    assert (first["level"], first["message"], first["fields"]) == (
+        "warning",
+        "Careful",
+        {"count": 95},
+    )
     assert (second["level"], second["message"]) == ("debug", "Bare")
     assert "fields" not in second
 

@@ -40,7 +40,7 @@ class Colour(Enum):
 
 
 class Item(BaseModel):
-    name: str = Field("x", alias="itemName")
+    name: str = Field(default="x", serialization_alias="itemName")
     price: float = 1.0
     count: int = 1
 
@@ -85,7 +85,9 @@ def test_integers_of_any_size_keep_their_value(number: int) -> None:
         assert json.dumps(payloads.plain(value)) == json.dumps(value)
 
 
-@pytest.mark.parametrize("text", ["12345678901234567890123", "-1234567890123456789012", "\u0661" * 30])
+@pytest.mark.parametrize(
+    "text", ["12345678901234567890123", "-1234567890123456789012", "\u0661" * 30]
+)
 def test_digits_in_a_string_stay_a_string(text: str) -> None:
     assert payloads.plain({"text": text}) == {"text": text}
 
@@ -109,7 +111,7 @@ def test_digits_in_a_string_stay_a_string(text: str) -> None:
         (time(10, 30), "10:30:00"),
         (PurePosixPath("/a/b"), "/a/b"),
         (gettext_lazy("Yes"), "Yes"),
-        (Item(itemName="n"), {"itemName": "n", "price": 1.0, "count": 1}),
+        (Item(name="n"), {"itemName": "n", "price": 1.0, "count": 1}),
         (Point(1.5, [Item()]), {"x": 1.5, "y": [{"itemName": "x", "price": 1.0, "count": 1}]}),
         ({1: 1, 1.5: 2, None: 3, False: 4}, {"1": 1, "1.5": 2, "null": 3, "false": 4}),
         ({date(2026, 1, 1): 1, uuid.UUID(int=0): 2}, {"2026-01-01": 1, str(uuid.UUID(int=0)): 2}),
@@ -123,7 +125,14 @@ def test_what_python_programs_hold_is_written_as_json(value: Any, expected: Any)
 
 @pytest.mark.parametrize(
     "value",
-    [Item(count=WIDE), Point(1.0, WIDE), Colour.WIDE, (WIDE,), {WIDE}, MappingProxyType({"a": WIDE})],
+    [
+        Item(count=WIDE),
+        Point(1.0, WIDE),
+        Colour.WIDE,
+        (WIDE,),
+        {WIDE},
+        MappingProxyType({"a": WIDE}),
+    ],
 )
 def test_wide_integers_are_found_wherever_they_are(value: Any) -> None:
     assert str(WIDE) in payloads.dumps(value)
@@ -163,8 +172,8 @@ def test_the_word_null_is_no_nan() -> None:
 @pytest.mark.parametrize(
     "value",
     ["\ud800", {"\ud800": 1}, ["\udfff", WIDE], {"a": "\ud800", "b": WIDE}, b"bytes", object(), 1j,
-     int, iter([1]), {(1, 2): 1}, Unspeakable(), [Unspeakable()], 10**5000, [10**5000], {10**5000: 1},
-     nested(300), [nested(300), WIDE], nested(100_000)],
+     int, iter([1]), {(1, 2): 1}, Unspeakable(), [Unspeakable()], 10**5000, [10**5000],
+     {10**5000: 1}, nested(300), [nested(300), WIDE], nested(100_000)],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_json_cannot_hold_is_a_payload_error_with_a_short_text(value: Any) -> None:
@@ -220,7 +229,17 @@ WORDS = ("password", "api_key", "token")
 
 
 @pytest.mark.parametrize(
-    "key", ["password", "PASSWORD", "pass-word", "userPassword", "API-Key", "apiKey", "X_API_KEY", "tokens"]
+    "key",
+    [
+        "password",
+        "PASSWORD",
+        "pass-word",
+        "userPassword",
+        "API-Key",
+        "apiKey",
+        "X_API_KEY",
+        "tokens",
+    ],
 )
 def test_values_under_secret_looking_keys_are_masked_at_any_depth(key: str) -> None:
     value = {"list": [{"inner": {key: "s3cret"}}], key: ["s3cret"]}
@@ -280,7 +299,10 @@ def test_what_is_not_json_is_presented_by_its_repr_and_the_rest_as_it_is() -> No
 
 
 def test_a_secret_beside_what_is_not_json_can_still_be_masked() -> None:
-    value = {"user": {"password": "s3cret", "socket": 1j}, "point": Point(1, {"token": "s3cret", "o": 1j})}
+    value = {
+        "user": {"password": "s3cret", "socket": 1j},
+        "point": Point(1, {"token": "s3cret", "o": 1j}),
+    }
     assert "s3cret" not in str(payloads.masked(payloads.presentable(value), WORDS))
 
 

@@ -61,7 +61,7 @@ class ItemSerializer(serializers.Serializer[Any]):
 
 
 class OrderSerializer(serializers.Serializer[Any]):
-    items = ItemSerializer(many=True)  # type: ignore[assignment]
+    items = ItemSerializer(many=True)
     owner = ItemSerializer(required=False)
     labels = serializers.ListField(child=serializers.IntegerField(), required=False)
 
@@ -206,7 +206,7 @@ class Unresolved(BaseModel):
      {"pattern": "("}, {"$schema": "http://127.0.0.1:1/x"}, {"type": object()}, {Item}, Nothing,
      Nothing(), Item(name="a"), ItemSerializer(), a_function, lambda value: value, print, object(),
      pytest, Unresolved, Annotated[int, Field(gt="x")]],
-    ids=repr,
+    ids=lambda declared: type(declared).__name__,
 )  # fmt: skip
 def test_what_is_no_schema_is_a_mismatch(declared: Any) -> None:
     with pytest.raises(Mismatch):
@@ -270,7 +270,6 @@ def test_the_errors_of_a_pydantic_model_do_not_repeat_what_was_given() -> None:
         (Aliased, {"todoId": "1"}, {"todoId": "1"}),
         (dict[str, Any], {"n": 2**70, "d": Decimal("1.1")}, {"n": 2**70, "d": "1.1"}),
         (DOCUMENT, {"name": "a"}, {"name": "a"}),
-        (DOCUMENT, Typed(name="a", count=1) and {"name": "a"}, {"name": "a"}),
         (ItemSerializer, {"name": "a", "price": 1.5}, {"name": "a", "price": "1.50"}),
         (OrderSerializer, {"items": [{"name": "a"}]}, {"items": [{"name": "a"}]}),
         (ItemsSerializer, [{"name": "a", "price": 2}], [{"name": "a", "price": "2.00"}]),

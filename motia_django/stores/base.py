@@ -76,10 +76,8 @@ def none_if_missing(value: Any) -> Any:
 
 def checked_key(name: str, value: Any) -> str:
     """Return a group or key that every store can hold; raise `InvalidKey`."""
-    if not isinstance(value, str) or not 1 <= len(value) <= 255 or "\x00" in value:
-        raise InvalidKey(
-            f"state: {name}: expected a string of 1 to 255 characters, got {value!r:.300}"
-        )
-    if payloads.plain_text(value) != value:
-        raise InvalidKey(f"state: {name}: expected text that UTF-8 can hold, got {value!r:.300}")
-    return value
+    is_text = isinstance(value, str) and payloads.plain_text(value) == value
+    if not is_text or not 1 <= len(value) <= 255:
+        expected = "a string of 1 to 255 characters, without NUL and lone surrogates"
+        raise InvalidKey(f"state: {name}: expected {expected}, got {value!r:.300}")
+    return str(value)

@@ -1,0 +1,255 @@
+"""A Step: the config and the handler of one file, or what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from motia_django import cron, http, queue, state_changed, step, stream
+from motia_django.declarations import Problem
+from motia_django.exceptions import TriggerGone
+from motia_django.steps import Step, Topic, read_step
+from tests.projects import Project
+
+TRIGGERS = [{"type": "queue", "topic": "t"}]
+
+
+def handler(input: Any, ctx: Any) -> None:
+    """Do nothing."""
+
+
+def read(config: Any, function: Any = handler) -> tuple[Step | None, list[Problem]]:
+    """Read a Step that stands in no file."""
+    module = SimpleNamespace(config=config, handler=function)
+    return read_step(module, Path("x_step.py"), "app")
+
+
+def good(**config: Any) -> Step:
+    """Return the Step of this config."""
+    found, problems = read({"name": "A", "triggers": TRIGGERS, **config})
+    assert found is not None, list(map(str, problems))
+    return found
+
+
+def wrong(config: Any, function: Any = handler) -> str:
+    """Return the one problem that keeps this from being a Step."""
+    found, problems = read(config, function)
+    assert found is None
+    assert len(problems) == 1, list(map(str, problems))
+    assert problems[0].file == Path("x_step.py")
+    return f"{problems[0].id} {problems[0].message} {problems[0].hint}"
+
+
+def test_the_smallest_step_has_a_name_a_trigger_and_a_handler() -> None:
+    found = good()
+    assert (found.name, found.description, found.flows, found.enqueues) == ("A", "", (), ())
+    assert (found.app, found.arity, found.is_async) == ("app", 2, False)
+    assert found.handler is handler
+
+
+@pytest.mark.parametrize("name", ["CreateTodo", "a b", "a.b::c", "größe", "日本", "x" * 200])
+def test_any_text_up_to_200_characters_is_a_name(name: str) -> None:
+    assert good(name=name).name == name
+
+
+@pytest.mark.parametrize("name", ["", "  ", None, 5, "x" * 201, ["A"]])
+def test_what_is_no_such_text_is_no_name(name: Any) -> None:
+    assert "motia.E005 config.name: expected" in wrong({"name": name, "triggers": TRIGGERS})
+
+
+def test_everything_else_may_be_told_of_a_step() -> None:
+    found = good(description="d", flows=["f", "g"], enqueues=["a", {"topic": "b", "label": "L"}])
+    assert (found.description, found.flows) == ("d", ("f", "g"))
+    assert found.enqueues == (Topic(name="a"), Topic(name="b", label="L"))
+    assert found.topics == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "enqueues",
+    ["a", {"topic": "a"}, [5], [None], [""], [{"topic": ""}], [{"topic": 5}], [{}],
+     [{"topic": "a", "lable": "x"}], {"a"}],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_no_list_of_topics_is_a_problem(enqueues: Any) -> None:
+    text = wrong({"name": "A", "triggers": TRIGGERS, "enqueues": enqueues})
+    assert "config.enqueues: expected a list of topics" in text
+
+
+@pytest.mark.parametrize(("key", "value"), [("flows", "todos"), ("flows", [5]), ("description", 5)])
+def test_a_value_of_the_wrong_kind_is_a_problem(key: str, value: Any) -> None:
+    assert f"config.{key}: expected" in wrong({"name": "A", "triggers": TRIGGERS, key: value})
+
+
+@pytest.mark.parametrize("triggers", [[], {}, "x", None, 5, [5], ["queue"], [None], [TRIGGERS]])
+def test_what_is_no_list_of_triggers_is_a_problem(triggers: Any) -> None:
+    assert "config.triggers: expected a list" in wrong({"name": "A", "triggers": triggers})
+
+
+def test_a_step_needs_a_name_and_triggers() -> None:
+    _, problems = read({})
+    assert [problem.id for problem in problems] == ["motia.E006", "motia.E006"]
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"), [("trigger", "triggers"), ("enqueue", "enqueues"), ("flow", "flows")]
+)
+def test_an_unknown_key_is_a_problem_with_the_nearest(key: str, hint: str) -> None:
+    text = wrong({"name": "A", "triggers": TRIGGERS, key: []})
+    assert f"motia.E004 config: unknown key {key!r} of a Step Did you mean '{hint}'?" in text
+
+
+@pytest.mark.parametrize("config", [5, "x", [], ["name"], object(), lambda: {}])
+def test_a_config_that_is_no_dict_is_a_problem(config: Any) -> None:
+    assert "motia.E003 config: expected a dict" in wrong(config)
+
+
+def test_a_missing_config_and_a_missing_handler_are_two_problems() -> None:
+    found, problems = read_step(SimpleNamespace(), Path("x_step.py"), "app")
+    assert found is None
+    assert {problem.id for problem in problems} == {"motia.E002", "motia.E007"}
+    assert all(problem.line == 1 and problem.hint for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "function", [None, 5, "handler", lambda a, b, c: 0, lambda *, ctx: 0, lambda a, *, b: 0]
+)
+def test_what_cannot_be_called_as_a_handler_is_a_problem(function: Any) -> None:
+    assert wrong({"name": "A", "triggers": TRIGGERS}, function).startswith("motia.E007 ")
+
+
+async def in_async(input: Any) -> None:
+    """Do nothing, awaited."""
+
+
+@pytest.mark.parametrize(
+    ("function", "arity", "is_async"),
+    [
+        (handler, 2, False),
+        (in_async, 1, True),
+        (lambda: 0, 0, False),
+        (lambda request, ctx, more=None: 0, 2, False),
+    ],
+)
+def test_a_handler_takes_two_arguments_or_one_or_none_sync_or_async(
+    function: Any, arity: int, is_async: bool
+) -> None:
+    found, _ = read({"name": "A", "triggers": TRIGGERS}, function)
+    assert found is not None
+    assert (found.arity, found.is_async) == (arity, is_async)
+
+
+def test_the_helpers_declare_a_whole_step() -> None:
+    config = step(
+        "A",
+        triggers=[http("GET", "/x"), queue("t"), cron("@daily"), state_changed("g"), stream("s")],
+        description="d",
+        enqueues=["t"],
+        flows=["f"],
+    )
+    found, problems = read(config)
+    assert not problems
+    assert found is not None
+    assert [trigger.kind for trigger in found.triggers] == [
+        "http", "queue", "cron", "state", "stream"
+    ]  # fmt: skip
+    assert (found.description, found.flows) == ("d", ("f",))
+    assert found.topics == {"t"}
+    assert step("A", triggers=TRIGGERS) == {"name": "A", "triggers": TRIGGERS}
+
+
+def test_a_trigger_is_found_by_kind_and_index() -> None:
+    found = good(triggers=[queue("a"), cron("@daily"), queue("b")])
+    assert found.trigger("queue", 2).source == "b"
+    assert [index for index, _ in found.triggers_of("queue")] == [0, 2]
+    assert found.triggers_of("http") == []
+
+
+@pytest.mark.parametrize("index", [1, 7, -1])
+def test_if_the_file_has_changed_it_is_the_first_of_its_kind(index: int) -> None:
+    found = good(triggers=[queue("a"), cron("@daily"), queue("b")])
+    assert found.trigger("queue", index).source == "a"
+
+
+def test_a_kind_of_trigger_that_is_gone_is_an_error_that_names_the_step() -> None:
+    with pytest.raises(TriggerGone, match="'A' no longer has a trigger of type http"):
+        good().trigger("http", 0)
+
+
+def test_every_value_of_a_real_file_is_read_with_its_line(project: Project) -> None:
+    file = project.step(
+        "create_todo_step.py",
+        '''
+        """Create a todo."""
+
+        from pydantic import BaseModel
+
+
+        class NewTodo(BaseModel):
+            title: str
+
+
+        config = {
+            "name": "CreateTodo",
+            "triggers": [{"type": "http", "path": "/todos", "bodySchema": NewTodo}],
+            "enqueues": ["todo.created"],
+        }
+
+
+        async def handler(request, ctx):
+            return {"status": 201}
+        ''',
+    )
+    found = project.only_step()
+    assert (found.name, found.file, found.line) == ("CreateTodo", file, 11)
+    assert (found.arity, found.is_async) == (2, True)
+
+
+def test_models_may_refer_to_models_further_down_the_file(project: Project) -> None:
+    project.step(
+        "order_step.py",
+        """
+        from __future__ import annotations
+        from pydantic import BaseModel
+
+        class Order(BaseModel):
+            items: list[Item]
+
+        class Item(BaseModel):
+            name: str
+
+        config = {"name": "A", "triggers": [{"type": "queue", "topic": "t", "input": Order}]}
+
+        def handler(input): ...
+        """,
+    )
+    trigger = project.only_step().triggers[0]
+    assert trigger.clean_input({"items": [{"name": "x"}]}, "A").items[0].name == "x"
+
+
+def test_a_schema_that_refers_to_nothing_is_a_problem_on_its_line(project: Project) -> None:
+    file = project.step(
+        "order_step.py",
+        """
+        from __future__ import annotations
+        from pydantic import BaseModel
+
+        class Order(BaseModel):
+            items: list[Itme]
+
+        config = {
+            "name": "A",
+            "triggers": [{
+                "type": "queue", "topic": "t",
+                "input": Order,
+            }],
+        }
+
+        def handler(input): ...
+        """,
+    )
+    (problem,) = project.problems()
+    assert (problem.file, problem.line) == (file, 11)
+    assert "Itme" in problem.message
