@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar, overload
 
 from motia_django.exceptions import did_you_mean
+from motia_django.sources import Place, Source, snake
 
 T = TypeVar("T")
 D = TypeVar("D")
-Place = tuple[str | int, ...]
-"""Where inside `config`: ("triggers", 0, "path")."""
 
 UNKNOWN_KEY = "motia.E004"
 INVALID_VALUE = "motia.E005"
@@ -55,24 +52,6 @@ class Required(Enum):
 
 
 REQUIRED: Final = Required.REQUIRED
-
-
-class Source:
-    """A Step file's text, asked for the line on which something is declared."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.tree = _parsed(file)
-
-    def line(self, place: Place, name: str = "config") -> int | None:
-        """Return the line of `place` inside the top-level `name`, as near as the text tells."""
-        node, line = _assigned(self.tree, name)
-        for part in place:
-            if node is None:
-                break
-            node, found = _inside(node, part)
-            line = found or line
-        return line
 
 
 class Reader:
@@ -181,11 +160,6 @@ class Reader:
         return "config" + "".join(parts)
 
 
-def snake(name: str) -> str:
-    """Return the snake_case spelling of a camelCase name."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
 def camel(name: str) -> str:
     """Return the camelCase spelling of a snake_case name."""
     head, *tail = name.split("_")
@@ -197,6 +171,17 @@ def text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Mismatch("a string that is not empty")
     return value
+
+
+def name_up_to(most: int) -> Callable[[Any], str]:
+    """Return a parser of a string that is not empty and has at most so many characters."""
+
+    def parse(value: Any) -> str:
+        if len(text(value)) > most:
+            raise Mismatch(f"a string of at most {most} characters")
+        return text(value)
+
+    return parse
 
 
 def any_text(value: Any) -> str:
@@ -252,45 +237,3 @@ def one_of(*known: str) -> Callable[[Any], str]:
         raise Mismatch(f"one of {', '.join(known)}" + (f" (d{hint[1:-1]}?)" if hint else ""))
 
     return parse
-
-
-def _parsed(file: Path) -> ast.Module:
-    try:
-        return ast.parse(file.read_bytes(), str(file))
-    except (OSError, SyntaxError, ValueError):
-        return ast.Module(body=[], type_ignores=[])
-
-
-def _assigned(tree: ast.Module, name: str) -> tuple[ast.expr | None, int | None]:
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == name:
-            return None, statement.lineno
-        targets: Iterable[ast.expr] = ()
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign):
-            targets = (statement.target,)
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            return statement.value, statement.lineno  # type: ignore[attr-defined]
-    return None, None
-
-
-def _inside(node: ast.expr, part: str | int) -> tuple[ast.expr | None, int | None]:
-    """Return the value that stands at `part` of a literal or of a helper's call, and its line."""
-    for key, value, line in _members(node):
-        if key == part or (isinstance(part, str) and isinstance(key, str) and snake(key) == part):
-            return value, line
-    return None, None
-
-
-def _members(node: ast.expr) -> Iterator[tuple[str | int | None, ast.expr, int]]:
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant):
-                yield key.value, value, key.lineno  # type: ignore[misc]
-    elif isinstance(node, ast.List | ast.Tuple):
-        for index, value in enumerate(node.elts):
-            yield index, value, value.lineno
-    elif isinstance(node, ast.Call):
-        for keyword in node.keywords:
-            yield keyword.arg, keyword.value, keyword.value.lineno

@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from motia_django import calls, declarations, ledger, payloads, publish, signals, tracing
 from motia_django.conf import settings
-from motia_django.declarations import Mismatch, snake
+from motia_django.declarations import Mismatch
 from motia_django.exceptions import InvalidMessage, TooDeep, UndeclaredTopic, did_you_mean
 from motia_django.registry import Listener, registry
 from motia_django.runs import Outcome, Run, Status, new_run_id
+from motia_django.sources import snake
 from motia_django.triggers import CronTrigger
 from motia_django.triggers.state import StateChange
 

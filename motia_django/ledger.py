@@ -16,7 +16,7 @@ from django.utils import timezone
 from motia_django import models, payloads, timeline
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
-from motia_django.exceptions import PayloadError, WorkerLost
+from motia_django.exceptions import WorkerLost
 from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of, traceback_of
 
 LONGEST_PATIENCE = timedelta(hours=1)
@@ -250,8 +250,4 @@ def _kept(value: Any) -> Any:
     """Return a payload as the history keeps it: masked, and cut if it is large."""
     if value is None:
         return None
-    try:
-        plain = payloads.plain(value)
-    except PayloadError:
-        plain = repr(value)[:1000]
-    return payloads.cut(_masked(plain), settings().max_payload)
+    return payloads.cut(_masked(payloads.presentable(value)), settings().max_payload)

@@ -17,7 +17,8 @@ class Logger:
 
     Every record also carries, for structured handlers, the attributes `step`, `run_id`, `trace_id`
     and `fields`; the line goes into the run's timeline too. Values under secret-looking keys are
-    masked. Outside of a Step the same object logs without a prefix.
+    masked. Outside of a Step the same object logs without a prefix. `exc_info` means what it means
+    to stdlib; every other keyword is a field.
     """
 
     __slots__ = ("_scope",)
@@ -43,7 +44,7 @@ class Logger:
 
     def exception(self, message: object, /, *args: Any, **fields: Any) -> None:
         """Log what went wrong, with the traceback of the exception being handled."""
-        self._log(logging.ERROR, message, args, fields, exc_info=True)
+        self._log(logging.ERROR, message, args, {"exc_info": True, **fields})
 
     warn = warning
 
@@ -52,10 +53,10 @@ class Logger:
         level: int,
         message: object,
         args: tuple[Any, ...],
-        fields: Mapping[str, Any],
-        exc_info: bool = False,
+        fields: dict[str, Any],
     ) -> None:
         scope = self._scope or tracing.current()
+        exc_info = fields.pop("exc_info", None)
         text, fields = _parted(message, args, fields)
         if scope is not None:
             name = logging.getLevelName(level).lower()

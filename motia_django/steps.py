@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from motia_django import calls, declarations, triggers
-from motia_django.declarations import Mismatch, Problem, Reader, Source
+from motia_django.declarations import Mismatch, Problem, Reader
 from motia_django.exceptions import TriggerGone
+from motia_django.sources import Source
 from motia_django.triggers import Trigger
 
 NO_CONFIG = "motia.E002"
@@ -111,7 +112,7 @@ def step(
 
 def _read_config(reader: Reader) -> dict[str, Any]:
     values = {
-        "name": reader.take("name", _name),
+        "name": reader.take("name", declarations.name_up_to(200)),
         "description": reader.take("description", declarations.any_text, default=""),
         "enqueues": reader.take("enqueues", _topics, default=()),
         "flows": reader.take("flows", declarations.texts, default=()),
@@ -129,12 +130,6 @@ def _read_triggers(reader: Reader) -> tuple[Trigger, ...]:
     key = reader.spelling("triggers")
     read = [triggers.read(reader.nested(key, raw, index)) for index, raw in enumerate(declared)]
     return tuple(each for each in read if each is not None)
-
-
-def _name(value: Any) -> str:
-    if len(declarations.text(value)) > 200:
-        raise Mismatch("a name of at most 200 characters")
-    return str(value)
 
 
 def _list_of_dicts(value: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,9 @@ from motia_django.conf import settings
 
 Entry = dict[str, Any]
 
+_LARGEST_FACT = 4096
+"""Bytes of JSON."""
+
 
 class Timeline:
     """A run's list of events. Each is `{"at": seconds since the start, "kind": ..., ...}`."""
@@ -31,7 +34,7 @@ class Timeline:
             return
         at = round(time.monotonic() - self._started, 4)
         presentable = payloads.masked(payloads.presentable(facts), self._redact)
-        self._entries.append({"at": at, "kind": kind, **presentable})
+        self._entries.append({"at": at, "kind": kind, **_bounded(presentable)})
 
     def entries(self) -> list[Entry]:
         """Return what was noted, with a last entry that counts what did not fit."""
@@ -39,6 +42,14 @@ class Timeline:
             return list(self._entries)
         at = round(time.monotonic() - self._started, 4)
         return [*self._entries, {"at": at, "kind": "left_out", "count": self._left_out}]
+
+
+def _bounded(facts: Entry) -> Entry:
+    """Return the facts with large ones cut: an entry tells what happened, it is no store."""
+    return {
+        key: value[:_LARGEST_FACT] if isinstance(value, str) else payloads.cut(value, _LARGEST_FACT)
+        for key, value in facts.items()
+    }
 
 
 def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> list[Entry]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from motia_django import triggers
-from motia_django.declarations import Problem, Reader, Source
+from motia_django.declarations import Problem, Reader
+from motia_django.sources import Source
 from motia_django.triggers import Trigger
 
 

@@ -17,10 +17,9 @@ from motia_django.declarations import (
     UNKNOWN_KEY,
     Mismatch,
     Problem,
-    Source,
     camel,
-    snake,
 )
+from motia_django.sources import Source, snake
 from tests.declared import reader
 
 WORDS = st.lists(st.from_regex(r"[a-z][a-z]{1,8}", fullmatch=True), min_size=1, max_size=4).map(

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from motia_django import calls
-from motia_django.declarations import Mismatch, Reader, snake
+from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.schemas import Schema, schema_for
+from motia_django.sources import snake
 
 Condition = Callable[..., Any]
 

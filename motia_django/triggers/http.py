@@ -26,6 +26,7 @@ from motia_django.triggers.base import Spelled, Trigger, schema, take_condition
 logger = logging.getLogger("motia.http")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_RESERVED = ("self", "request", "format")
 _SEGMENT = re.compile(r":[A-Za-z_][A-Za-z0-9_]*|[\w.~!$&'()*+,;=@-]+")
 
 
@@ -146,6 +147,9 @@ class HttpTrigger(Trigger):
             body = _fitting(declared, response, subject)
         elif not response.is_raw:
             body = payloads.plain(body)
+        if isinstance(value, RestResponse):
+            value.data = body
+            return value
         return Response(body, status=response.status, headers=response.headers)
 
     def input_for(self, data: Any) -> Request:
@@ -185,6 +189,9 @@ def _path(value: Any) -> str:
     names = [segment for segment in segments if segment.startswith(":")]
     if len(names) != len(set(names)):
         raise Mismatch(f"{expected}, each parameter once")
+    reserved = [name[1:] for name in names if name[1:] in _RESERVED]
+    if reserved:
+        raise Mismatch(f"{expected}; the parameter name {reserved[0]!r} is Django's own")
     return value
 
 
@@ -197,8 +204,8 @@ def _by_status(value: Any) -> Mapping[int, Schema]:
 def _status(value: Any) -> int:
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
-        raise Mismatch(f"status codes from 100 to 599 as keys; {value!r} is none")
+    if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
+        raise Mismatch(f"status codes from 200 to 599 as keys; {value!r} is none")
     return value
 
 
@@ -253,8 +260,11 @@ def _own_headers(response: RestResponse) -> dict[str, str]:
 def _part_errors(value: Mapping[str, Any]) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     status, headers = value.get("status", 200), value.get("headers")
-    if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 599:
-        errors["status"] = [f"expected a status code from 100 to 599, got {status!r:.100}"]
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        errors["status"] = [f"expected a status code from 200 to 599, got {status!r:.100}"]
     if headers is not None and not isinstance(headers, Mapping):
         errors["headers"] = [f"expected a dict of header to text, got {headers!r:.100}"]
+    for name, text in dict(headers or {}).items() if "headers" not in errors else ():
+        if any(character in f"{name}{text}" for character in "\r\n\x00"):
+            errors[f"headers.{name}"] = [f"expected text on one line, got {text!r:.100}"]
     return errors

@@ -26,7 +26,7 @@ class QueueTrigger(Trigger):
     def read(cls, reader: Reader) -> QueueTrigger:
         """Read one entry of `triggers`; problems are noted in the reader."""
         return cls(
-            topic=reader.take("topic", declarations.text),
+            topic=reader.take("topic", declarations.name_up_to(255)),
             input=reader.take("input", schema, default=None),
             condition=take_condition(reader),
             delivery=Delivery.read(reader),

@@ -9,6 +9,8 @@ from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request as RestRequest
 
+from motia_django import payloads
+from motia_django.exceptions import PayloadError
 from motia_django.triggers import HttpTrigger
 from motia_django.triggers.http import Request
 
@@ -44,11 +46,21 @@ def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
         data = request.data
     except RecursionError as error:
         raise ParseError("JSON parse error - it is nested too deeply") from error
+    if not isinstance(data, QueryDict):
+        _refuse_what_json_lacks(data)
     if isinstance(data, QueryDict):
         data = _flat(data)
     if data or _has_content(request):
         return data
     return {} if trigger.body_schema is not None else None
+
+
+def _refuse_what_json_lacks(data: Any) -> None:
+    """Raise `ParseError` for lone surrogates and infinities, which Python's parser lets pass."""
+    try:
+        payloads.dumps(data)
+    except PayloadError as error:
+        raise ParseError(f"JSON parse error - {error}") from error
 
 
 def _has_content(request: RestRequest) -> bool:
