@@ -39,12 +39,12 @@ class MotiaConfig(AppConfig):
         registry.install(steps)
         tasks.register(steps)
         schedule.join_beat(app, steps)
-        upkeep.join_workers(app)
         checks.register()
         if settings.DEBUG:
             loggers.show_in_development()
-        worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init")
-        beat_init.connect(_refuse_to_work, dispatch_uid="motia.beat_init")
+        worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init.refuse")
+        worker_init.connect(upkeep.join_worker, dispatch_uid="motia.worker_init.upkeep")
+        beat_init.connect(_refuse_to_work, dispatch_uid="motia.beat_init.refuse")
         if _is_being_served():
             discovery.refuse_to_start(steps)
 

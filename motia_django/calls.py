@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
+
+from motia_django.exceptions import Abandoned
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -43,12 +46,14 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
     """Call `function` from sync code and return its result, awaited if it is awaitable.
 
     A coroutine runs through asgiref's `async_to_sync`, so that Django's async ORM inside it works
-    in this very thread and sees this thread's open transaction.
+    in this very thread and sees this thread's open transaction. Raise `Abandoned` for a
+    cancellation or `sys.exit()`, which would end more than this call.
     """
-    if is_async(function):
-        return async_to_sync(function)(*args)
-    result = function(*args)
-    return async_to_sync(_awaited)(result) if inspect.isawaitable(result) else result
+    try:
+        result = async_to_sync(function)(*args) if is_async(function) else function(*args)
+        return async_to_sync(_awaited)(result) if inspect.isawaitable(result) else result
+    except (asyncio.CancelledError, SystemExit) as error:
+        raise Abandoned(f"it ended by {error!r}, not by returning or failing") from error
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

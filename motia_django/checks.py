@@ -118,7 +118,7 @@ def _unrouted(steps: Registry) -> Messages:
 
 def _reachable(step: Step) -> bool:
     try:
-        reverse(f"motia:{step.name}")
+        reverse(f"motia:{step.url_name}")
     except NoReverseMatch as error:
         return "is not a registered namespace" not in str(error)
     except Exception:

@@ -177,8 +177,8 @@ def name_up_to(most: int) -> Callable[[Any], str]:
     """Return a parser of a string that is not empty and has at most so many characters."""
 
     def parse(value: Any) -> str:
-        if len(text(value)) > most:
-            raise Mismatch(f"a string of at most {most} characters")
+        if len(text(value)) > most or not value.isprintable():
+            raise Mismatch(f"a string of at most {most} characters, all of them printable")
         return text(value)
 
     return parse

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import Error, connections
+from django.db import connections
 
 from motia_django import ledger
 from motia_django.runs import Run
@@ -43,7 +43,7 @@ class _Keeper:
             if self._process != os.getpid():
                 self._process = os.getpid()
                 threading.Thread(target=self._work, name="motia-leases", daemon=True).start()
-            elif len(self._held) == 1:
+            else:
                 self._changed.notify()
 
     def release(self, run: Run) -> None:
@@ -53,7 +53,11 @@ class _Keeper:
     def _work(self) -> None:
         while True:
             for held in self._wait_for_due():
-                self._renew(held)
+                try:
+                    self._renew(held)
+                except Exception as error:
+                    run = held.run
+                    logger.warning("The lease of run %s was not renewed: %r", run.id, error)
             connections.close_all()
 
     def _wait_for_due(self) -> list[_Held]:
@@ -68,11 +72,7 @@ class _Keeper:
 
     def _renew(self, held: _Held) -> None:
         held.next_beat = time.monotonic() + _beat(held.lease)
-        try:
-            if ledger.renew(held.run, lease=held.lease):
-                return
-        except Error as error:
-            logger.warning("The lease of run %s was not renewed: %s", held.run.id, error)
+        if ledger.renew(held.run, lease=held.lease):
             return
         with self._changed:
             still_here = self._held.pop(held.run.id, None)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -28,6 +31,7 @@ _PAUSE = 5.0
 """Seconds for which requests leave publishing to upkeep, once the broker has failed them."""
 _POOL_SIZE = 10
 _down_until = 0.0
+_eager = threading.local()
 
 
 def publish_on_commit(runs: Sequence[Run]) -> None:
@@ -40,32 +44,52 @@ def publish(runs: Sequence[Run], *, insist: bool = False) -> bool:
     """Send each run's id as the message of its Step's task; return whether the broker took them.
 
     It takes about twice `PUBLISH_TIMEOUT` at most, and nothing is raised: what the broker does not
-    take stays queued for upkeep. After a failure further calls do not even try for some seconds,
-    unless they `insist`.
+    take in that time stays queued for upkeep. After a failure further calls do not even try for
+    some seconds. Upkeep itself does `insist`. Where Celery is eager the runs are run here.
     """
     global _down_until
-    if not insist and time.monotonic() < _down_until:
-        ledger.publish_soon(run.id for run in runs)
-        return False
-    sent = 0
-    try:
-        with _producer() as producer:
-            for run in runs:
-                _send(run, producer)
-                sent += 1
-    except Exception as error:
-        _down_until = time.monotonic() + _PAUSE
-        left = runs[sent:]
-        logger.error("The broker took no message (%r); %d left to upkeep", error, len(left))
+    if is_eager():
+        _run_here(runs)
+        return True
+    now = time.monotonic()
+    left = deque(runs)
+    if insist or now >= _down_until:
+        try:
+            _send_all(left, math.inf if insist else now + 2 * settings().publish_timeout)
+            _down_until = 0.0
+        except Exception as error:
+            _down_until = time.monotonic() + _PAUSE
+            logger.error("The broker took no message (%r); upkeep will try again", error)
+    if left:
         ledger.publish_soon(run.id for run in left)
-        return False
-    _down_until = 0.0
-    return True
+    return not left
 
 
 def is_eager() -> bool:
     """Return whether Celery runs tasks in the calling process: then nothing can wait."""
     return bool(project_app().conf.task_always_eager)
+
+
+def _send_all(left: deque[Run], deadline: float) -> None:
+    """Send these runs' messages and take each off the list; stop at the deadline."""
+    with _producer() as producer:
+        while left and time.monotonic() <= deadline:
+            _send(left[0], producer)
+            left.popleft()
+
+
+def _run_here(runs: Sequence[Run]) -> None:
+    """Run eagerly, one after the other; what a run causes meanwhile waits until it is done."""
+    waiting: deque[Run] | None = getattr(_eager, "waiting", None)
+    if waiting is not None:
+        waiting.extend(runs)
+        return
+    _eager.waiting = waiting = deque(runs)
+    try:
+        while waiting:
+            _send(waiting.popleft(), None)
+    finally:
+        _eager.waiting = None
 
 
 def _send(run: Run, producer: Producer | None) -> None:
@@ -94,11 +118,8 @@ def _queue(run: Run) -> str | None:
 
 
 @contextmanager
-def _producer() -> Iterator[Producer | None]:
-    """Lend a producer whose connection gives up soon; None where Celery is eager and needs none."""
-    if is_eager():
-        yield None
-        return
+def _producer() -> Iterator[Producer]:
+    """Lend a producer whose connection gives up soon."""
     pool = _pool(os.getpid(), settings().publish_timeout)
     with pool.acquire(block=True, timeout=settings().publish_timeout) as producer:
         yield producer

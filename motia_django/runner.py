@@ -38,7 +38,7 @@ def perform(run: Run, raw: Any = _FROM_STORED_INPUT) -> Outcome:
     try:
         step = registry().step(run.step)
         trigger = _trigger(run, step)
-        stored = run.input if raw is _FROM_STORED_INPUT else raw
+        stored = payloads.plain(run.input) if raw is _FROM_STORED_INPUT else raw
         given = trigger.clean_input(stored, f"The input of Step {run.step!r}")
     except Exception as error:
         result = {"status": Status.DEAD, "error": error, "rejected": True}

@@ -47,6 +47,11 @@ class Step:
     topics: frozenset[str] = field(default=frozenset(), compare=False)
     """The names of `enqueues`."""
 
+    @property
+    def url_name(self) -> str:
+        """The name for `reverse("motia:...")`: the Step's, with dots for its colons."""
+        return self.name.replace("::", ".").replace(":", ".")
+
     def trigger(self, kind: str, index: int) -> Trigger:
         """Return the trigger of `kind` at `index`, or the first of its kind if the file changed.
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import Task, shared_task
+from django.db import InterfaceError, OperationalError, connections
 
 from motia_django import dispatch, leases, ledger, publish, runner
 from motia_django.celery_app import project_app, task_name
@@ -27,6 +31,13 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+T = TypeVar("T")
+logger = logging.getLogger("motia.tasks")
+
+_PAUSES = (0.0, 0.5, 2.0, 5.0)
+"""Seconds between tries to reach the database."""
+
+
 def register(steps: Iterable[Step]) -> None:
     """Give each Step its task, `motia.<Step>`, in the project's own Celery app."""
     make_task: Any = shared_task
@@ -42,7 +53,8 @@ def execute(task: Task[Any, Any], run_id: str) -> None:
     delivery finds nothing to claim.
     """
     lease = timedelta(seconds=settings().lease)
-    run = ledger.claim(UUID(run_id), worker=_worker(task), lease=lease)
+    claim = partial(ledger.claim, UUID(run_id), worker=_worker(task), lease=lease)
+    run = _insisting(claim)
     if run is None:
         return
     own = runner.delivery_of(run).visibility_timeout
@@ -51,7 +63,7 @@ def execute(task: Task[Any, Any], run_id: str) -> None:
         ledger.renew(run, lease=lease)
     with leases.kept(run, lease):
         outcome = runner.perform(run)
-    settlement = runner.conclude(run, outcome)
+        settlement = _insisting(partial(runner.conclude, run, outcome))
     if settlement and settlement.status is Status.SCHEDULED and publish.is_eager():
         _try_again_now(run)
 
@@ -66,6 +78,21 @@ def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) ->
     )
     if moment is not None:
         dispatch.tick(step, index, moment)
+
+
+def _insisting(work: Callable[[], T]) -> T:
+    """Do work on the ledger; if the connection turns out to be broken, again on a new one."""
+    database = connections[ledger.database()]
+    for pause in _PAUSES:
+        try:
+            return work()
+        except (OperationalError, InterfaceError) as error:
+            if database.in_atomic_block:
+                raise
+            logger.warning("The database failed (%s); trying again in %s s", error, pause)
+            database.close()
+            time.sleep(pause)
+    return work()
 
 
 def _worker(task: Task[Any, Any]) -> str:

@@ -7,7 +7,7 @@ import random
 import threading
 from typing import Any
 
-from celery import Celery, bootsteps
+from celery import bootsteps
 from django.db import close_old_connections, connections
 
 from motia_django import ledger, publish, runner
@@ -67,6 +67,6 @@ class Upkeep(bootsteps.StartStopStep):
         return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)
 
 
-def join_workers(app: Celery) -> None:
-    """Make upkeep a part of every worker of `app`."""
-    app.steps["worker"].add(Upkeep)
+def join_worker(sender: Any, **kwargs: Any) -> None:
+    """Make upkeep a part of a worker that is being set up, whichever Celery app it works for."""
+    sender.app.steps["worker"].add(Upkeep)

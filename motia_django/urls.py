@@ -1,6 +1,6 @@
 """What `include("motia_django.urls")` adds to a project: the API of its http Steps.
 
-Each Step can be reversed by its name: `reverse("motia:CreateTodo")`.
+Each Step can be reversed by its name, with dots for colons: `reverse("motia:CreateTodo")`.
 """
 
 from __future__ import annotations

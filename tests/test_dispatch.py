@@ -281,6 +281,25 @@ def test_an_eager_celery_runs_steps_at_once_delays_and_retries_included(
     assert row(run_id).status == Status.SUCCEEDED
 
 
+def test_an_eager_loop_ends_as_every_other(
+    settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    from motia_django.celery_app import project_app
+
+    def again(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work")
+
+    project_app().conf.task_always_eager = True
+    try:
+        with installed(make_step(again, enqueues=["work"])):
+            with django_capture_on_commit_callbacks(execute=True):
+                enqueue("work")
+    finally:
+        project_app().conf.task_always_eager = False
+    statuses = [run.status for run in rows()]
+    assert statuses == [Status.SUCCEEDED] * 65 + [Status.DEAD]
+
+
 def test_a_list_is_inserted_in_bulk(listener: None, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(12):
         enqueue([{"topic": "work", "data": number} for number in range(400)])

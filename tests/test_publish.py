@@ -96,7 +96,7 @@ def test_a_broker_that_refuses_loses_nothing_and_breaks_nothing(
     logging.getLogger("motia").propagate = True
     broker("redis://127.0.0.1:1/0")
     [run_id] = enqueue("work", 1)
-    assert "left to upkeep" in caplog.text
+    assert "upkeep will try again" in caplog.text
     run = row(run_id)
     assert run.status == "queued"
     assert run.wake_at is not None
@@ -179,3 +179,15 @@ def test_publishing_nothing_asks_nobody(broker: Any) -> None:
     broker("redis://127.0.0.1:1/0")
     publish.publish_on_commit([])
     assert ledger.take_due(10) == []
+
+
+def test_a_large_fan_out_does_not_hold_the_caller_and_loses_nothing(settings: Any) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 0.005}
+    publish._pool.cache_clear()
+    ids = enqueue([{"topic": "work"} for _ in range(600)])
+    sent = [message.headers["id"] for message in taken()]
+    assert len(sent) < len(ids)
+    while upkeep():
+        pass
+    sent += [message.headers["id"] for message in taken()]
+    assert sorted(sent) == sorted(ids)

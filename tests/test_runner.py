@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -330,3 +331,22 @@ def test_a_whole_cascade_is_worked_off() -> None:
         work_off()
     assert state.get("sum", "all") == {"n": 3}
     assert {run.status for run in rows()} == {"succeeded"}
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), asyncio.CancelledError()])
+def test_a_handler_that_exits_or_is_cancelled_has_failed(error: BaseException) -> None:
+    async def handler() -> None:
+        raise error
+
+    run = run_once(handler)
+    assert run.status == Status.SCHEDULED
+    assert "Abandoned" in run.error
+
+
+def test_a_handler_that_changes_its_input_does_not_change_the_history() -> None:
+    def handler(input: Any) -> None:
+        input["n"] = object()
+
+    run = run_once(handler, {"n": 1, "token": "t"})
+    assert run.status == Status.SUCCEEDED
+    assert run.input == {"n": 1, "token": "********"}

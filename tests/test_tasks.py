@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from celery import Celery
+from celery.signals import worker_init
+from django.db import OperationalError, connection
 from django.utils import timezone
 
-from motia_django import enqueue, ledger, models, tasks
+from motia_django import enqueue, leases, ledger, models, tasks
 from motia_django.celery_app import project_app
 from motia_django.runs import Status
-from motia_django.upkeep import upkeep
+from motia_django.upkeep import Upkeep, upkeep
 from tests.factories import deliver, installed, let_time_pass, make_step, nothing, row, rows
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +134,50 @@ def test_upkeep_looks_after_many_at_once(lost_runs: None) -> None:
     models.Run.objects.update(wake_at=timezone.now())
     assert upkeep() == 50
     assert upkeep() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_short_lease_is_kept_beside_a_long_one() -> None:
+    with installed(make_step()):
+        first, second = (row(each) for each in enqueue([{"topic": "work"}, {"topic": "work"}]))
+        long, short = timedelta(seconds=60), timedelta(seconds=0.6)
+        slow = ledger.claim(first.id, worker="here", lease=long)
+        quick = ledger.claim(second.id, worker="here", lease=short)
+        assert slow is not None and quick is not None
+        with leases.kept(slow, long), leases.kept(quick, short):
+            time.sleep(1.5)
+            assert ledger.take_lost(10) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL can be cut off")
+def test_a_worker_whose_connection_was_cut_goes_on() -> None:
+    def cut_off() -> None:
+        with pytest.raises(OperationalError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    ran: list[int] = []
+
+    def handler(input: int) -> None:
+        ran.append(input)
+        cut_off()
+
+    with installed(make_step(handler)):
+        ids = enqueue([{"topic": "work", "data": 1}, {"topic": "work", "data": 2}])
+        cut_off()
+        deliver_without_looking(ids)
+    assert ran == [1, 2]
+    assert {run.status for run in rows()} == {"succeeded"}
+
+
+def deliver_without_looking(run_ids: list[str]) -> None:
+    for run_id in run_ids:
+        project_app().tasks["motia.Work"].apply(args=(run_id,), throw=True)
+
+
+def test_upkeep_joins_whichever_worker_is_set_up() -> None:
+    class Worker:
+        app = Celery("other", set_as_current=False)
+
+    worker_init.send(sender=Worker())
+    assert Upkeep in Worker.app.steps["worker"]

@@ -223,7 +223,7 @@ def _routes(base: str) -> Iterator[str]:
             names = [part[1:] for part in route.path.split("/") if part.startswith(":")]
             try:
                 url = reverse(
-                    f"motia:{listener.step.name}", kwargs={name: f":{name}" for name in names}
+                    f"motia:{listener.step.url_name}", kwargs={name: f":{name}" for name in names}
                 )
             except NoReverseMatch:
                 continue

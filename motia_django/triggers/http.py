@@ -265,6 +265,7 @@ def _part_errors(value: Mapping[str, Any]) -> dict[str, list[str]]:
     if headers is not None and not isinstance(headers, Mapping):
         errors["headers"] = [f"expected a dict of header to text, got {headers!r:.100}"]
     for name, text in dict(headers or {}).items() if "headers" not in errors else ():
-        if any(character in f"{name}{text}" for character in "\r\n\x00"):
+        is_text = isinstance(text, str | int | float) and not isinstance(text, bool)
+        if not is_text or any(character in f"{name}{text}" for character in "\r\n\x00"):
             errors[f"headers.{name}"] = [f"expected text on one line, got {text!r:.100}"]
     return errors

@@ -5,10 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from django.http import HttpResponse, HttpResponseBase
+from django.utils.datastructures import CaseInsensitiveMapping
 from rest_framework import exceptions
 from rest_framework.response import Response as RestResponse
 from rest_framework.settings import api_settings
 
+from motia_django import payloads
 from motia_django.exceptions import InvalidInput
 from motia_django.triggers.http import Response
 
@@ -30,14 +32,21 @@ def written(response: Response | HttpResponseBase) -> HttpResponseBase:
     """Return the response that goes out, in the format of the client's choice unless raw."""
     if isinstance(response, HttpResponseBase):
         return response
-    headers = dict(response.headers)
+    headers = CaseInsensitiveMapping(response.headers)
     if response.status in _WITHOUT_BODY:
-        return HttpResponse(status=response.status, headers=headers)
-    if response.is_raw:
-        if isinstance(response.body, bytes) and "content-type" not in map(str.lower, headers):
-            headers["Content-Type"] = "application/octet-stream"
-        return HttpResponse(response.body, status=response.status, headers=headers)
-    return RestResponse(response.body, status=response.status, headers=headers)
+        empty = HttpResponse(status=response.status, headers=response.headers)
+        if "Content-Type" not in headers:
+            del empty.headers["Content-Type"]
+        return empty
+    body = response.body
+    if not response.is_raw and "Content-Type" not in headers:
+        return RestResponse(body, status=response.status, headers=dict(response.headers))
+    if not response.is_raw:
+        body = payloads.dumps(body)  # JSON under a content type of the handler's choice
+    answer = HttpResponse(body, status=response.status, headers=response.headers)
+    if "Content-Type" not in headers:
+        answer.headers["Content-Type"] = "application/octet-stream"
+    return answer
 
 
 def bad_request(error: InvalidInput) -> exceptions.ValidationError:

@@ -15,7 +15,7 @@ def urlpatterns_for(routes: Iterable[Route]) -> list[URLPattern]:
     patterns = []
     for route in routes:
         view = view_for(route)
-        names = {listener.step.name for listener in route.endpoints.values()}
+        names = {listener.step.url_name for listener in route.endpoints.values()}
         patterns += [path(_django_route(route.path), view, name=name) for name in sorted(names)]
     return patterns
 

@@ -37,7 +37,7 @@ class StepView(APIView):
         assert isinstance(listener.trigger, HttpTrigger)
         raw = read_request(request, listener.trigger, params)
         run = _run(listener, raw)
-        outcome = _performed(run, raw)
+        outcome, response = _performed(run, raw)
         if outcome.rejected:
             raise _rejection(outcome)
         self.headers[TRACE_HEADER] = run.trace_id
@@ -46,7 +46,8 @@ class StepView(APIView):
             raise outcome.error
         if outcome.status is Status.SKIPPED:
             raise ConditionNotMet
-        return written(outcome.value)
+        assert response is not None
+        return response
 
     def _listener(self, request: RestRequest) -> Listener:
         endpoints = self.route.endpoints
@@ -99,20 +100,23 @@ def _run(listener: Listener, request: Request) -> Run:
     )
 
 
-def _performed(run: Run, raw: Request) -> Outcome:
+def _performed(run: Run, raw: Request) -> tuple[Outcome, HttpResponseBase | None]:
     """Run the Step inside the request's transactions, which an error rolls back."""
     outcome: Outcome | None = None
+    response: HttpResponseBase | None = None
     try:
         with _atomic_requests():
             outcome = runner.perform(run, raw)
             if outcome.error is not None:
                 raise outcome.error
+            if outcome.status is Status.SUCCEEDED:
+                response = written(outcome.value)
     except Exception as error:
         if outcome is None:
             raise
         if error is not outcome.error:
-            return replace(outcome, status=Status.DEAD, error=error)
-    return outcome
+            outcome = replace(outcome, status=Status.DEAD, error=error)
+    return outcome, response
 
 
 @contextmanager

@@ -373,3 +373,29 @@ def test_deep_and_huge_bodies_are_refused_or_taken_but_never_crash() -> None:
     assert surrogate.status_code == 400
     assert number.status_code == 200
     assert huge.status_code == 200
+
+
+def test_json_may_go_out_under_a_content_type_of_its_own() -> None:
+    headers = {"content-type": "application/problem+json"}
+    with answering(lambda: {"status": 409, "body": {"a": 1}, "headers": headers}) as client:
+        response = client.get("/x")
+    assert (response["Content-Type"], response.json()) == ("application/problem+json", {"a": 1})
+
+
+def test_an_answer_without_a_body_has_no_content_type() -> None:
+    with answering(lambda: None) as client:
+        assert "Content-Type" not in client.get("/x")
+
+
+def test_a_text_that_cannot_be_sent_is_a_500_that_the_history_explains() -> None:
+    headers = {"Content-Type": "text/plain"}
+    with answering(lambda: {"body": "\ud800", "headers": headers}) as client:
+        assert client.get("/x").status_code == 500
+    assert "UnicodeEncodeError" in rows()[0].error
+
+
+def test_a_name_with_colons_can_be_reversed_by_dots() -> None:
+    from django.urls import reverse
+
+    with serving(make_step(lambda: None, http(path="/q"), name="query::intent: parse")):
+        assert reverse("motia:query.intent. parse") == "/q"
