@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.projects import Project, temporary_project
 
 pytest_plugins = ["tests.servers"]
+
+# Machines are noisy, so no test depends on time; in CI the same examples run each time.
+hypothesis.settings.register_profile(
+    "ours",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session", autouse=True)
