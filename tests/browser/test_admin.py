@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+
+from tests.journeys.running import Project, eventually, sample_project
+from tests.servers import fresh_redis
+
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page of a real browser; an error on its console fails the test."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        message = "chromium is not installed (Debian's package chromium)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        opened = browser.new_page()
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        opened.on("console", lambda line: errors.extend(complaints(line)))
+        yield opened
+        browser.close()
+    assert errors == []
+
+
+def complaints(line: ConsoleMessage) -> list[str]:
+    """Return a console line if it is an error; the sample project has no favicon."""
+    wanted = line.type == "error" and not line.location["url"].endswith("/favicon.ico")
+    return [f"{line.location['url']}: {line.text}"] if wanted else []
+
+
+@pytest.fixture
+def project(tmp_path: Path, redis_server: str) -> Iterator[Project]:
+    """The sample project, running, with the demo's user."""
+    with sample_project(tmp_path, None, fresh_redis()) as started:
+        made = started.start("admin", [sys.executable, "-m", "scripts.make_demo_admin"])
+        assert made.wait(30) == 0, started.all_logs()
+        started.start_worker()
+        started.start_web()
+        yield started
+
+
+def test_the_tutorials_runs_are_in_the_admin_under_one_trace(project: Project, page: Page) -> None:
+    created = project.call("POST", "/todos", {"title": "<b>Learn</b> Motia"})
+    trace = created.headers["Motia-Trace-Id"]
+    eventually(lambda: project.runs(step="ProcessTodo", status="succeeded"), project.all_logs)
+
+    page.goto(f"http://127.0.0.1:{project.port}/admin/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "admin")
+    page.click("[type=submit]")
+    page.click("text=Runs")
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    page.click("#result_list >> text=ProcessTodo")
+    expect(page.locator("#content")).to_contain_text(trace)
+    expect(page.locator("#content")).to_contain_text("Todo processed")
+
+    page.click(f"text={trace}")
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    page.click("#result_list >> text=CreateTodo")
+    expect(page.locator("#content")).to_contain_text("<b>Learn</b> Motia")
+
+
+def test_a_state_item_edited_in_the_admin_starts_who_watches_it(
+    project: Project, page: Page
+) -> None:
+    ordered = project.call("POST", "/orders", {"customer": "ada", "amount": 5})
+    order_id = ordered.json["orderId"]
+    eventually(lambda: len(project.runs(step="AuditOrders", status="succeeded")) == 2)
+
+    page.goto(f"http://127.0.0.1:{project.port}/admin/motia/stateitem/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "admin")
+    page.click("[type=submit]")
+    page.click(f"#result_list >> text={order_id}")
+    page.fill("textarea", '{"status": "shipped"}')
+    page.click("[name=_save]")
+    expect(page.locator(".messagelist .success")).to_be_visible()
+    eventually(lambda: project.runs(step="SendEmail", status="succeeded"), project.all_logs)
