@@ -168,12 +168,13 @@ def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
 
 def _parts(options: Mapping[str, Any], environment: dict[str, str], folder: Path) -> list[Part]:
     app = options.get("app") or os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", app]
+    tied = [sys.executable, "-m", "motia_django.commands.tied"]
+    celery = [*tied, sys.executable, "-m", "celery", "--quiet", "-A", app]
     address = f"{options['host']}:{options['port']}"
     worker = ["worker", "-l", "INFO", "-c", "2", "--without-gossip", "--without-mingle"]
     beat = ["beat", "-l", "INFO", "--pidfile=", "--schedule", str(folder / "celerybeat-schedule")]
     return [
-        Part("web", [*_manage(), "runserver", "--noreload", address], environment),
+        Part("web", [*tied, *_manage(), "runserver", "--noreload", address], environment),
         Part("worker", [*celery, *worker], environment),
         Part("beat", [*celery, *beat], environment),
     ]
