@@ -109,10 +109,6 @@ class Reader:
         inner.problems = self.problems
         return inner
 
-    def has(self, *names: str) -> bool:
-        """Return whether one of these keys is given, in any spelling."""
-        return any(name in self._spellings for name in names)
-
     def spelling(self, name: str) -> str:
         """Return the key as the file spells it."""
         return self._spellings[name][0]

@@ -124,37 +124,34 @@ class Unstored(models.Manager):  # type: ignore[type-arg]
         return super().get_queryset().none()
 
 
-class Step(models.Model):
-    """A place in the admin and a permission to look there; the Steps themselves are files."""
+class Place(models.Model):
+    """A place in the admin and a permission to look there, for what lives in files."""
 
     name = models.CharField(_("name"), max_length=200, primary_key=True)
 
     objects = Unstored()
 
     class Meta:
+        abstract = True
         managed = False
         default_permissions = ("view",)
         base_manager_name = "objects"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Step(Place):
+    """The Steps' place in the admin."""
+
+    class Meta(Place.Meta):
         verbose_name = _("Step")
         verbose_name_plural = _("Steps")
 
-    def __str__(self) -> str:
-        return self.name
 
+class Flow(Place):
+    """The flows' place in the admin; Steps name them."""
 
-class Flow(models.Model):
-    """A place in the admin and a permission to look there; flows are named by Steps."""
-
-    name = models.CharField(_("name"), max_length=200, primary_key=True)
-
-    objects = Unstored()
-
-    class Meta:
-        managed = False
-        default_permissions = ("view",)
-        base_manager_name = "objects"
+    class Meta(Place.Meta):
         verbose_name = _("flow")
         verbose_name_plural = _("flows")
-
-    def __str__(self) -> str:
-        return self.name
