@@ -1,22 +1,32 @@
-"""What every worker does each second: publish what is due, rescue what lost its worker."""
+"""What every worker does each second: publish what is due, rescue what lost its worker, prune."""
 
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from celery import bootsteps
 from django.db import close_old_connections, connections
 
 from motia_django import ledger, publish, runner
 from motia_django.conf import settings
+from motia_django.runs import Status
 
 logger = logging.getLogger("motia.upkeep")
 
+T = TypeVar("T")
+
 BATCH = 200
 _JITTER = 0.2
+_SECONDS_BETWEEN_SIGNS = 10.0
+_SECONDS_BETWEEN_PRUNINGS = 60.0
+_MOST_ROUNDS = 50
+"""How many batches one round may take before the other chores have their turn."""
 
 
 def upkeep() -> int:
@@ -26,8 +36,22 @@ def upkeep() -> int:
         runner.conclude(run, ledger.lost_outcome(run))
     due = ledger.take_due(BATCH)
     if due:
-        publish.publish(due, insist=True)
+        resting = ledger.paused()
+        publish.publish([run for run in due if run.step not in resting], insist=True)
     return len(lost) + len(due)
+
+
+def prune() -> int:
+    """Delete what is older than the setting `RETENTION` allows, in one small batch per status."""
+    ages = settings().retention.items()
+    kept_for = {Status(status): days for status, days in ages if days is not None}
+    return sum(ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items())
+
+
+def _all_of_it() -> None:
+    for _ in range(_MOST_ROUNDS):
+        if upkeep() < BATCH:
+            return
 
 
 class Upkeep(bootsteps.StartStopStep):
@@ -36,6 +60,7 @@ class Upkeep(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._stopping = threading.Event()
+        self._name = str(worker.hostname)
         self._thread: threading.Thread | None = None
 
     def start(self, worker: Any) -> None:
@@ -54,14 +79,25 @@ class Upkeep(bootsteps.StartStopStep):
         self.stop(worker)
 
     def _work(self) -> None:
+        seen = pruned = -math.inf
         while not self._stopping.wait(self._pause()):
-            try:
-                while upkeep() >= BATCH and not self._stopping.is_set():
-                    pass
-            except Exception:
-                logger.exception("A round of upkeep failed; the next one tries again")
+            now = time.monotonic()
+            self._do(_all_of_it)
+            if now - seen >= _SECONDS_BETWEEN_SIGNS:
+                seen = now
+                self._do(lambda: ledger.see(self._name))
+            if now - pruned >= _SECONDS_BETWEEN_PRUNINGS:
+                pruned = -math.inf if self._do(prune) else now
             close_old_connections()
+        self._do(lambda: ledger.forget(self._name))
         connections.close_all()
+
+    def _do(self, chore: Callable[[], T]) -> T | None:
+        try:
+            return chore()
+        except Exception:
+            logger.exception("A round of upkeep failed; the next one tries again")
+            return None
 
     def _pause(self) -> float:
         return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)
