@@ -1,4 +1,4 @@
-"""What operators do to runs and Steps: redrive, discard, cancel, pause, resume, prune; all noted."""
+"""What operators do to runs and Steps: redrive, discard, cancel, pause, resume and prune them."""
 
 from __future__ import annotations
 
