@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -82,16 +82,20 @@ def enqueue(
 
 
 def tick(step: str, index: int, due: datetime) -> UUID | None:
-    """Start the run of a cron trigger's tick; return None if that tick has had its run already."""
+    """Start the run of a cron trigger's tick; return None if it is skipped or has had its run."""
     listener = Listener(
         step=registry().step(step), index=index, trigger=registry().step(step).triggers[index]
     )
     assert isinstance(listener.trigger, CronTrigger)
     run = _run(listener, source=listener.trigger.source, input=CronTrigger.input_at(due))
-    if not ledger.keep_once(run, f"tick {step} {index} {due.isoformat()}"):
-        return None
-    publish.publish_on_commit([run])
-    return run.id
+    key = f"tick {step} {index} {due.isoformat()}"
+    busy = ledger.unfinished(run) if listener.trigger.overlap == "skip" else None
+    if busy is not None:
+        _skip(run, key, busy)
+    elif ledger.keep_once(run, key):
+        publish.publish_on_commit([run])
+        return run.id
+    return None
 
 
 def state_changed(change: StateChange) -> list[str]:
@@ -182,6 +186,14 @@ def _bear(runs: Sequence[Run]) -> None:
     publish.publish_on_commit(
         [run for run in runs if run.depth <= limit and run.status is Status.QUEUED]
     )
+
+
+def _skip(run: Run, key: str, busy: UUID) -> None:
+    """Keep a tick's run as skipped, since the run `busy` of the same trigger goes on."""
+    skipped = replace(run, status=Status.SKIPPED, wake_at=None)
+    note = {"at": None, "kind": "overlap", "run_id": str(busy)}
+    if ledger.keep_once(skipped, key, timeline=[note], finished_at=run.created_at):
+        logger.info("A tick of %s is skipped: run %s still goes on", run.step, busy)
 
 
 def _stillborn(run: Run, limit: int) -> None:

@@ -33,15 +33,33 @@ def keep(runs: Sequence[Run]) -> None:
     models.Run.objects.bulk_create(rows, batch_size=500)
 
 
-def keep_once(run: Run, key: str) -> bool:
-    """Insert a run unless one with the same `key` was ever kept; return whether it was inserted."""
-    row = _row(run, input=run.input, unique_key=hashlib.sha256(key.encode()).hexdigest())
+def keep_once(run: Run, key: str, **values: Any) -> bool:
+    """Insert a run unless one with the same `key` was ever kept; return whether it was inserted.
+
+    The constraint decides. Looking first only spares the database's log the error.
+    """
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    if models.Run.objects.using(database()).filter(unique_key=digest).exists():
+        return False
+    row = _row(run, input=run.input, unique_key=digest, **values)
     try:
         with transaction.atomic(using=database()):
             row.save(force_insert=True)
     except IntegrityError:
         return False
     return True
+
+
+def unfinished(run: Run) -> UUID | None:
+    """Return the oldest unfinished run that the same trigger of the same Step has started."""
+    statuses = [each for each in Status if not each.final]
+    rows = _of_trigger(run.step, run.trigger, run.index).filter(status__in=statuses)
+    return rows.order_by("id").values_list("id", flat=True).first()
+
+
+def has_ticked(step: str, index: int, source: str) -> bool:
+    """Return whether a tick of this cron trigger, with this very expression, is on record."""
+    return _of_trigger(step, "cron", index).filter(source=source[:600]).exists()
 
 
 def claim(run_id: UUID, *, worker: str, lease: timedelta) -> Run | None:
@@ -178,6 +196,10 @@ def rows(**filters: Any) -> QuerySet[models.Run]:
 def trace(trace_id: str) -> QuerySet[models.Run]:
     """Return the rows of a trace, in the order of their birth."""
     return models.Run.objects.filter(trace_id=trace_id).order_by("created_at", "id")
+
+
+def _of_trigger(step: str, kind: str, index: int) -> QuerySet[models.Run]:
+    return models.Run.objects.using(database()).filter(step=step, trigger=kind, index=index)
 
 
 def _overdue(now: datetime, statuses: Sequence[Status]) -> QuerySet[models.Run]:

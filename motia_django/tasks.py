@@ -6,29 +6,25 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import Task, shared_task
+from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError, connections
 
-from motia_django import dispatch, leases, ledger, publish, runner
-from motia_django.celery_app import project_app, task_name
+from motia_django import dispatch, leases, ledger, publish, runner, ticks
+from motia_django.celery_app import task_name
 from motia_django.conf import settings
-from motia_django.registry import registry
 from motia_django.runs import Run, Status
 from motia_django.steps import Step
-from motia_django.triggers import CronTrigger
 
 TICK = "motia.tick"
-_OPTIONS: dict[str, Any] = {
-    "bind": True,
-    "ignore_result": True,
-    "acks_late": False,
-    "max_retries": 0,
-}
+_OPTIONS: dict[str, Any] = {"bind": True, "ignore_result": True, "max_retries": 0}
+_KEPT_BY_THE_LEDGER = {"acks_late": False}
+_KEPT_BY_THE_BROKER = {"acks_late": True, "reject_on_worker_lost": True}
 
 
 T = TypeVar("T")
@@ -42,8 +38,8 @@ def register(steps: Iterable[Step]) -> None:
     """Give each Step its task, `motia.<Step>`, in the project's own Celery app."""
     make_task: Any = shared_task
     for step in steps:
-        make_task(name=task_name(step.name), **_OPTIONS)(execute)
-    make_task(name=TICK, **_OPTIONS)(tick)
+        make_task(name=task_name(step.name), **_OPTIONS, **_KEPT_BY_THE_LEDGER)(execute)
+    make_task(name=TICK, **_OPTIONS, **_KEPT_BY_THE_BROKER)(tick)
 
 
 def execute(task: Task[Any, Any], run_id: str) -> None:
@@ -69,15 +65,17 @@ def execute(task: Task[Any, Any], run_id: str) -> None:
 
 
 def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) -> None:
-    """Start the run of a schedule's tick; without `due`, of the last time that has been due."""
-    trigger = registry().step(step).triggers[index]
-    assert isinstance(trigger, CronTrigger)
-    zone = trigger.timezone or project_app().timezone
-    moment = (
-        datetime.fromisoformat(due) if due else trigger.schedule.latest(datetime.now(UTC), zone)
-    )
-    if moment is not None:
-        dispatch.tick(step, index, moment)
+    """Start the run of a schedule's tick; without `due`, of the last time that has been due.
+
+    The message is acknowledged after: if the database stays away it goes back to the broker.
+    """
+    moment = datetime.fromisoformat(due) if due else ticks.newest(ticks.trigger_of(step, index))
+    if moment is None:
+        return
+    try:
+        _insisting(partial(dispatch.tick, step, index, moment))
+    except (OperationalError, InterfaceError) as error:
+        raise Reject(f"the ledger cannot be reached: {error}", requeue=True) from error
 
 
 def _insisting(work: Callable[[], T]) -> T:

@@ -77,4 +77,6 @@ def in_words(entry: Entry) -> str:
         return f"{at}enqueue {facts.get('topic')} -> {steps}"
     if kind == "invoke":
         return f"{at}invoke {facts.get('step')}: {facts.get('status')}"
+    if kind == "overlap":
+        return f"{at}skipped, since run {facts.get('run_id')} still went on"
     return f"{at}{kind} {payloads.dumps(facts)}"
