@@ -79,7 +79,7 @@ $(DEV): setup.cfg pyproject.toml | $(BIN)/pip
 
 $(TEST): setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Installing what the tests need into $(VENV) (once; about two minutes)."
-	@$(INSTALL) -e '.[test,lint]'
+	@$(INSTALL) -e '.[test,beat,lint]'
 	@touch $@
 
 $(GRID): setup.cfg pyproject.toml | $(BIN)/pip

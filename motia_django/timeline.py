@@ -93,4 +93,6 @@ def in_words(entry: Entry) -> str:
         return f"{kind} by {facts.get('by') or 'somebody'} at {facts.get('time')}{reason}"
     if kind == "invoke":
         return f"{at}invoke {facts.get('step')}: {facts.get('status')}"
+    if kind == "overlap":
+        return f"{at}skipped, since run {facts.get('run_id')} still went on"
     return f"{at}{kind} {payloads.dumps(facts)}"

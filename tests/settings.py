@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 from sample_project.settings import *  # noqa: F403
 from sample_project.settings import INSTALLED_APPS
@@ -22,4 +23,6 @@ if os.environ.get("MOTIA_TEST_DATABASE") == "postgresql":
 
     DATABASES = {"default": postgresql_settings("motia_tests")}
 INSTALLED_APPS = [*INSTALLED_APPS]
+if find_spec("django_celery_beat"):  # on Django 6.1 it cannot be installed
+    INSTALLED_APPS += ["django_celery_beat"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -59,6 +59,16 @@ def test_a_tick_that_two_beats_send_runs_once() -> None:
     assert len(rows()) == 2
 
 
+def test_a_tick_of_a_paused_step_is_skipped_and_says_so() -> None:
+    with installed(make_step(nothing, HOURLY)):
+        ledger.pause("Work", by="ada")
+        tick()
+        tick()
+    [run] = rows()
+    assert run.status == Status.SKIPPED
+    assert run.timeline[0]["message"] == "skipped, since its Step is paused"
+
+
 def test_a_tick_without_a_due_time_is_the_last_one_due() -> None:
     with installed(make_step(nothing, HOURLY)):
         tick(due=None)

@@ -24,9 +24,11 @@ _KINDS: dict[str, Promise] = {
     "enqueue": gettext_lazy("message sent"),
     "invoke": gettext_lazy("Step invoked"),
     "worker_lost": gettext_lazy("worker lost"),
+    "overlap": gettext_lazy("overlap"),
     "left_out": gettext_lazy("left out"),
 }
 _FRAME = ("at", "kind", "attempt")
+_LINKED = ("invoke", "overlap")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ def _line(entry: Entry, links: Links) -> Line:
         kind=str(_KINDS.get(kind, kind)),
         level=level if level in LEVELS else "",
         text=text,
-        url=links.run(str(entry["run_id"])) if kind == "invoke" and entry.get("run_id") else "",
+        url=links.run(str(entry["run_id"])) if kind in _LINKED and entry.get("run_id") else "",
         facts="" if is_long else short,
         document=words.document(facts) if is_long else "",
     )
@@ -103,6 +105,10 @@ def _worker_lost(entry: Entry) -> tuple[str, Any]:
     return str(entry.get("message", "")), None
 
 
+def _overlap(entry: Entry) -> tuple[str, Any]:
+    return _("the run before it still went on"), None
+
+
 def _left_out(entry: Entry) -> tuple[str, Any]:
     count = entry.get("count")
     count = count if isinstance(count, int) else 0
@@ -120,5 +126,6 @@ _READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
     "enqueue": _enqueue,
     "invoke": _invoke,
     "worker_lost": _worker_lost,
+    "overlap": _overlap,
     "left_out": _left_out,
 }

@@ -52,14 +52,16 @@ def keep_or_find(run: Run) -> UUID:
     )
 
 
-def keep_once(run: Run, key: str, *, status: Status | None = None, note: str = "") -> bool:
-    """Insert a run unless one with the same `key` is there; return whether it was inserted."""
-    values: dict[str, Any] = {"unique_key": hashed(key), "input": payloads.plain(run.input)}
-    if status is not None:
-        values |= {"status": status, "wake_at": None, "publishes": 0}
-        values |= {"timeline": [{"at": None, "kind": "note", "message": note}]}
-        values |= {"finished_at": run.created_at}
-    return _inserted(row_of(run, **values), run if status is None else None)
+def keep_once(run: Run, key: str, **values: Any) -> bool:
+    """Insert a run unless one with the same `key` was ever kept; return whether it was inserted.
+
+    The constraint decides. Looking first only spares the database's log the error.
+    """
+    digest = hashed(key)
+    if _runs().filter(unique_key=digest).exists():
+        return False
+    row = row_of(run, input=payloads.plain(run.input), **{**values, "unique_key": digest})
+    return _inserted(row, None if run.status.final else run)
 
 
 def take_in(run: Run, note: str) -> bool:

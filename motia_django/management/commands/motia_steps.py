@@ -10,6 +10,7 @@ from motia_django.commands.base import Subcommand
 from motia_django.commands.dev import Dev
 from motia_django.commands.new import New
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
+from motia_django.commands.schedules import Sync
 from motia_django.commands.steps import Check, ListSteps, Show
 
 ALL: tuple[type[Subcommand], ...] = (
@@ -20,6 +21,7 @@ ALL: tuple[type[Subcommand], ...] = (
     Enqueue,
     Runs,
     Trace,
+    Sync,
     Dev,
     New,
 )
