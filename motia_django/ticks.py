@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from motia_django import dispatch, ledger
 from motia_django.celery_app import project_app
+from motia_django.conf import settings
 from motia_django.registry import Listener, registry
 from motia_django.triggers import CronTrigger
 
@@ -71,10 +72,16 @@ def catch_up(listeners: Iterable[Listener]) -> None:
 
 def _make_up(step: str, index: int, trigger: CronTrigger) -> None:
     due = newest(trigger)
-    if due is None or not ledger.has_ticked(step, index, trigger.source):
+    if due is None or _may_be_pruned(due) or not ledger.has_ticked(step, index, trigger.source):
         return
     if dispatch.tick(step, index, due):
         logger.info("The tick of %s that was due at %s was missed and runs now", step, due)
+
+
+def _may_be_pruned(due: datetime) -> bool:
+    """Return whether a tick is so old that the history may have forgotten its run."""
+    days = [each for each in settings().retention.values() if each is not None]
+    return bool(days) and datetime.now(UTC) - due >= timedelta(days=min(days))
 
 
 def _with_database(work: Callable[[], T]) -> T:
