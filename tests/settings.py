@@ -1,4 +1,4 @@
-"""Settings of the tests: those of the sample project, on SQLite or, if asked, on PostgreSQL."""
+"""Settings of the tests: the sample project's, on SQLite or, if asked, PostgreSQL or MariaDB."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ DATABASES = {
         "OPTIONS": {"transaction_mode": "IMMEDIATE"},
     }
 }
-if os.environ.get("MOTIA_TEST_DATABASE") == "postgresql":
-    from tests.servers import postgresql_settings
+match os.environ.get("MOTIA_TEST_DATABASE"):
+    case "postgresql":
+        from tests.servers import postgresql_settings
 
-    DATABASES = {"default": postgresql_settings("motia_tests")}
+        DATABASES = {"default": postgresql_settings("motia_tests")}
+    case "mariadb":
+        from tests.servers import mariadb_settings
+
+        DATABASES = {"default": mariadb_settings("motia_tests")}
 INSTALLED_APPS = [*INSTALLED_APPS]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -5,7 +5,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -19,13 +22,16 @@ from tests.servers import (
     ServerUnavailable,
     django_settings,
     fixtures,
+    fresh_mariadb,
     fresh_postgresql,
     fresh_rabbitmq,
     fresh_redis,
+    mariadb_settings,
     postgresql_settings,
     sharing,
 )
 from tests.servers.base import Server
+from tests.servers.keeper import SERVERS
 from tests.servers.run_directory import VARIABLE
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +45,13 @@ def test_postgresql_answers(postgresql_server: str) -> None:
     with psycopg.connect(postgresql_server) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
         assert connection.execute("SHOW fsync").fetchone() == ("off",)
+
+
+def test_mariadb_answers(mariadb_server: str) -> None:
+    with mariadb(mariadb_server) as connection:
+        assert rows(connection, "SELECT 1") == [(1,)]
+        assert rows(connection, "SELECT @@character_set_server") == [("utf8mb4",)]
+        assert rows(connection, "SELECT @@tx_isolation") == [("REPEATABLE-READ",)]
 
 
 def test_rabbitmq_carries_a_message(rabbitmq_server: str) -> None:
@@ -61,6 +74,12 @@ def test_every_fresh_postgresql_is_empty_and_alone(postgresql_server: str) -> No
         assert other.execute("SELECT to_regclass('mine')").fetchone() == (None,)
 
 
+def test_every_fresh_mariadb_is_empty_and_alone(mariadb_server: str) -> None:
+    with mariadb(fresh_mariadb()) as first, mariadb(fresh_mariadb()) as other:
+        first.query("CREATE TABLE mine (id int)")
+        assert rows(other, "SHOW TABLES") == []
+
+
 def test_every_fresh_rabbitmq_is_empty_and_alone(rabbitmq_server: str) -> None:
     first, second = fresh_rabbitmq(), fresh_rabbitmq()
     put(first, "for the first")
@@ -68,7 +87,7 @@ def test_every_fresh_rabbitmq_is_empty_and_alone(rabbitmq_server: str) -> None:
     assert take(first) == "for the first"
 
 
-def test_django_finds_the_database_it_is_given(postgresql_server: str) -> None:
+def test_django_finds_the_postgresql_database_it_is_given(postgresql_server: str) -> None:
     settings = postgresql_settings("for_django")
     assert settings == postgresql_settings("for_django")
     assert settings == django_settings(postgresql_server) | {"NAME": "for_django"}
@@ -76,6 +95,57 @@ def test_django_finds_the_database_it_is_given(postgresql_server: str) -> None:
         host=settings["HOST"], port=settings["PORT"], user=settings["USER"], dbname="for_django"
     ) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("for_django",)
+
+
+def test_django_finds_the_mariadb_database_it_is_given(mariadb_server: str) -> None:
+    settings = mariadb_settings("for_django")
+    assert settings == mariadb_settings("for_django")
+    with mariadb(f"mysql://root@{settings['HOST']}:{settings['PORT']}/for_django") as connection:
+        assert rows(connection, "SELECT database()") == [("for_django",)]
+
+
+@pytest.mark.journey
+def test_redis_started_again_has_its_data_and_its_url(redis_server: str, tmp_path: Path) -> None:
+    with started_twice(SERVERS["redis"](), tmp_path) as (url, again):
+        with Redis.from_url(url) as client:
+            client.set("key", "kept")
+        again()
+        with Redis.from_url(url) as client:
+            assert client.get("key") == b"kept"
+
+
+@pytest.mark.journey
+def test_postgresql_started_again_has_its_data_and_its_url(
+    postgresql_server: str, tmp_path: Path
+) -> None:
+    with started_twice(SERVERS["postgresql"](), tmp_path) as (url, again):
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE kept (id int)")
+        again()
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT * FROM kept").fetchall() == []
+
+
+@pytest.mark.journey
+def test_mariadb_started_again_has_its_data_and_its_url(
+    mariadb_server: str, tmp_path: Path
+) -> None:
+    with started_twice(SERVERS["mariadb"](), tmp_path) as (url, again):
+        with mariadb(url) as connection:
+            connection.query("CREATE DATABASE kept")
+        again()
+        with mariadb(url) as connection:
+            assert rows(connection, "SHOW DATABASES LIKE 'kept'") == [("kept",)]
+
+
+@pytest.mark.journey
+def test_rabbitmq_started_again_has_its_data_and_its_url(
+    rabbitmq_server: str, tmp_path: Path
+) -> None:
+    with started_twice(SERVERS["rabbitmq"](), tmp_path) as (url, again):
+        put(url, "kept")
+        again()
+        assert take(url) == "kept"
 
 
 def test_a_child_process_finds_the_same_server(redis_server: str) -> None:
@@ -153,6 +223,42 @@ def test_a_missing_server_skips_but_fails_in_ci(
     monkeypatch.setenv("CI", ci)
     with pytest.raises(outcome, match="install what does not exist"):
         fixtures._url_or_skip(lambda: sharing.url_of(Absent))
+
+
+@contextmanager
+def started_twice(server: Server, home: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Give a server's URL and what stops it and starts it again; stop it after the block."""
+
+    def again() -> None:
+        server.stop()
+        assert server.start(home) == url
+
+    try:
+        url = server.start(home)
+        yield url, again
+    finally:
+        server.stop()
+
+
+def mariadb(url: str) -> Any:
+    """Connect to a MariaDB by its URL, each statement a transaction of its own."""
+    from MySQLdb import connect
+
+    parts = urlsplit(url)
+    return connect(
+        host=parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        database=parts.path.removeprefix("/"),
+        autocommit=True,
+    )
+
+
+def rows(connection: Any, query: str) -> list[tuple[Any, ...]]:
+    """Return what a query finds."""
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
 
 
 def put(url: str, message: str) -> None:
