@@ -77,10 +77,6 @@ class Abandoned(MotiaError):
     """A handler was cancelled or called `sys.exit()`."""
 
 
-class StateConflict(MotiaError):
-    """An item of state was written by a transaction that this one cannot see; begin it anew."""
-
-
 class NoMatch(MotiaError):
     """`ctx.match` was given no branch for the trigger that started this run."""
 
