@@ -113,7 +113,8 @@ def take_due(limit: int) -> list[Run]:
         rows = list(_locked(_overdue(now, due))[:limit])
         for publishes in {row.publishes for row in rows}:
             ids = [row.id for row in rows if row.publishes == publishes]
-            _overdue(now, due).filter(id__in=ids).order_by().update(
+            # Not by `wake_at`: MySQL would wait for rows that were skipped, and they for this one.
+            models.Run.objects.using(database()).filter(id__in=ids, status__in=due).update(
                 status=Status.QUEUED,
                 publishes=publishes + 1,
                 wake_at=now + patience(publishes),
