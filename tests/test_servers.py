@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -105,47 +104,21 @@ def test_django_finds_the_mariadb_database_it_is_given(mariadb_server: str) -> N
 
 
 @pytest.mark.journey
-def test_redis_started_again_has_its_data_and_its_url(redis_server: str, tmp_path: Path) -> None:
-    with started_twice(SERVERS["redis"](), tmp_path) as (url, again):
-        with Redis.from_url(url) as client:
-            client.set("key", "kept")
-        again()
-        with Redis.from_url(url) as client:
-            assert client.get("key") == b"kept"
-
-
-@pytest.mark.journey
-def test_postgresql_started_again_has_its_data_and_its_url(
-    postgresql_server: str, tmp_path: Path
+@pytest.mark.parametrize("name", ["redis", "postgresql", "mariadb", "rabbitmq"])
+def test_a_server_started_again_has_its_data_and_its_url(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    with started_twice(SERVERS["postgresql"](), tmp_path) as (url, again):
-        with psycopg.connect(url) as connection:
-            connection.execute("CREATE TABLE kept (id int)")
-        again()
-        with psycopg.connect(url) as connection:
-            assert connection.execute("SELECT * FROM kept").fetchall() == []
-
-
-@pytest.mark.journey
-def test_mariadb_started_again_has_its_data_and_its_url(
-    mariadb_server: str, tmp_path: Path
-) -> None:
-    with started_twice(SERVERS["mariadb"](), tmp_path) as (url, again):
-        with mariadb(url) as connection:
-            connection.query("CREATE DATABASE kept")
-        again()
-        with mariadb(url) as connection:
-            assert rows(connection, "SHOW DATABASES LIKE 'kept'") == [("kept",)]
-
-
-@pytest.mark.journey
-def test_rabbitmq_started_again_has_its_data_and_its_url(
-    rabbitmq_server: str, tmp_path: Path
-) -> None:
-    with started_twice(SERVERS["rabbitmq"](), tmp_path) as (url, again):
-        put(url, "kept")
-        again()
-        assert take(url) == "kept"
+    request.getfixturevalue(f"{name}_server")
+    keep, find = KEPT[name]
+    server = SERVERS[name]()
+    try:
+        url = server.start(tmp_path)
+        keep(url)
+        server.stop()
+        assert server.start(tmp_path) == url
+        assert find(url)
+    finally:
+        server.stop()
 
 
 def test_a_child_process_finds_the_same_server(redis_server: str) -> None:
@@ -225,21 +198,6 @@ def test_a_missing_server_skips_but_fails_in_ci(
         fixtures._url_or_skip(lambda: sharing.url_of(Absent))
 
 
-@contextmanager
-def started_twice(server: Server, home: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Give a server's URL and what stops it and starts it again; stop it after the block."""
-
-    def again() -> None:
-        server.stop()
-        assert server.start(home) == url
-
-    try:
-        url = server.start(home)
-        yield url, again
-    finally:
-        server.stop()
-
-
 def mariadb(url: str) -> Any:
     """Connect to a MariaDB by its URL, each statement a transaction of its own."""
     from MySQLdb import connect
@@ -274,6 +232,36 @@ def take(url: str) -> str | None:
             return None
         message.ack()
         return str(message.payload)
+
+
+def ask_postgresql(url: str, query: str) -> list[Any]:
+    """Return what a query finds, if it is one that finds something."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(query)
+        return found.fetchall() if found.description else []
+
+
+def ask_mariadb(url: str, query: str) -> list[Any]:
+    """Return what a query finds."""
+    with mariadb(url) as connection:
+        return rows(connection, query)
+
+
+KEPT: dict[str, tuple[Callable[[str], object], Callable[[str], object]]] = {
+    "redis": (
+        lambda url: Redis.from_url(url).set("key", "kept"),
+        lambda url: Redis.from_url(url).get("key"),
+    ),
+    "postgresql": (
+        lambda url: ask_postgresql(url, "CREATE TABLE kept AS SELECT 1"),
+        lambda url: ask_postgresql(url, "SELECT * FROM kept"),
+    ),
+    "mariadb": (
+        lambda url: ask_mariadb(url, "CREATE DATABASE kept"),
+        lambda url: ask_mariadb(url, "SHOW DATABASES LIKE 'kept'"),
+    ),
+    "rabbitmq": (lambda url: put(url, "kept"), take),
+}
 
 
 def run_script(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
