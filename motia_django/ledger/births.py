@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models, payloads, timeline
-from motia_django.exceptions import StateConflict
+from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import turns
 from motia_django.ledger.rows import database, error_of, kept, row_of
 from motia_django.runs import Outcome, Run, Settlement, Status
@@ -38,7 +38,7 @@ def keep(runs: Sequence[Run], *, due: bool = False) -> None:
 def keep_or_find(run: Run) -> UUID:
     """Insert a run unless an unfinished one has its dedupe key; return the id of the one there is.
 
-    Raise `StateConflict` if that one is made by a transaction that this one cannot see.
+    Raise `DedupeConflict` if that one is made by a transaction that this one cannot see.
     """
     for _ in range(_TRIES):
         if _inserted(row_of(run, input=payloads.plain(run.input)), run):
@@ -46,7 +46,7 @@ def keep_or_find(run: Run) -> UUID:
         found = _runs().filter(unique_key=run.dedupe_key).values_list("id", flat=True).first()
         if found is not None:
             return found
-    raise StateConflict(
+    raise DedupeConflict(
         f"enqueue: a run of {run.step!r} with this dedupeKey is being made by another transaction,"
         " which this one, by its isolation level, cannot see"
     )
