@@ -7,7 +7,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('motia', '0001_initial'),
+        ('motia', '0002_turns_pauses_workers'),
     ]
 
     operations = [
