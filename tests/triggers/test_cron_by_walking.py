@@ -153,6 +153,12 @@ def fields(draw: st.DrawFn, whole: range, near_low: int, stars: bool) -> tuple[s
     return text, frozenset(numbers)
 
 
+def weekdays() -> st.SearchStrategy[tuple[str, frozenset[int]]]:
+    """Draw the days of the week, of which both 0 and 7 are Sunday."""
+    drawn = fields(range(8), 6, True)
+    return drawn.map(lambda field: (field[0], frozenset(number % 7 for number in field[1])))
+
+
 @st.composite
 def walkers(draw: st.DrawFn, stars: bool) -> Walker:
     """Draw an expression of 5, 6 or 7 fields that is due every now and then."""
@@ -163,7 +169,7 @@ def walkers(draw: st.DrawFn, stars: bool) -> Walker:
         draw(fields(WHOLE[2], 4, stars)),
         draw(st.just(any_day[3]) | fields(WHOLE[3], 31, True)),
         draw(st.just(any_day[4])),
-        draw(st.just(any_day[5]) | fields(range(7), 6, True)),
+        draw(st.just(any_day[5]) | weekdays()),
     ]
     count = draw(st.sampled_from([5, 6, 7]))
     if count == 5:
