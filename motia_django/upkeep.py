@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import threading
 from typing import Any
 
 from celery import bootsteps
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from motia_django import ledger, publish, runner
 from motia_django.conf import settings
@@ -17,6 +18,9 @@ logger = logging.getLogger("motia.upkeep")
 
 BATCH = 200
 _JITTER = 0.2
+_round = threading.RLock()
+"""Held during a round, which closes its connections: no pool process is forked meanwhile. It would
+inherit them; SQLite's, with the locks that they hold, for ever."""
 
 
 def upkeep() -> int:
@@ -32,6 +36,8 @@ def upkeep() -> int:
 
 class Upkeep(bootsteps.StartStopStep):
     """The part of a Celery worker that does upkeep, in a thread of its main process."""
+
+    requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
@@ -55,13 +61,16 @@ class Upkeep(bootsteps.StartStopStep):
 
     def _work(self) -> None:
         while not self._stopping.wait(self._pause()):
-            try:
-                while upkeep() >= BATCH and not self._stopping.is_set():
-                    pass
-            except Exception:
-                logger.exception("A round of upkeep failed; the next one tries again")
-            close_old_connections()
-        connections.close_all()
+            with _round:
+                self._do_rounds()
+                connections.close_all()
+
+    def _do_rounds(self) -> None:
+        try:
+            while upkeep() >= BATCH and not self._stopping.is_set():
+                pass
+        except Exception:
+            logger.exception("A round of upkeep failed; the next one tries again")
 
     def _pause(self) -> float:
         return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)
@@ -70,3 +79,6 @@ class Upkeep(bootsteps.StartStopStep):
 def join_worker(sender: Any, **kwargs: Any) -> None:
     """Make upkeep a part of a worker that is being set up, whichever Celery app it works for."""
     sender.app.steps["worker"].add(Upkeep)
+    os.register_at_fork(
+        before=_round.acquire, after_in_parent=_round.release, after_in_child=_round.release
+    )
