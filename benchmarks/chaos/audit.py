@@ -11,16 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import django
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from benchmarks.chaos import order, outages, presence
 from benchmarks.chaos.findings import Findings
-from benchmarks.chaos.plan import CONCURRENCY, PRODUCERS, Message, Plan, transactions
+from benchmarks.chaos.plan import CONCURRENCY, PRODUCERS, Message, Plan, home, transactions
 
 Key = tuple[int, int]
 _SHOWN = 5
@@ -81,7 +79,7 @@ def _judge_runs(found: Findings, committed: dict[Key, Message]) -> None:
 
     runs: Counter[Key] = Counter()
     succeeded = set()
-    rows = Run.objects.values_list("step", "input", "status", "attempt", "error")
+    rows: Any = Run.objects.values_list("step", "input", "status", "attempt", "error")
     for step, data, status, attempt, error in rows.iterator():
         key = data["producer"], data["number"]
         found.tries += attempt
@@ -137,10 +135,8 @@ def _judge_atomic(
     from motia_django.models import Run, StateItem
 
     wanted = {key for key, each in committed.items() if each.topic == "atomic"}
-    receipts = Counter(
-        (data["producer"], data["number"])
-        for data in Run.objects.filter(step="Receipt").values_list("input", flat=True).iterator()
-    )
+    sent: Any = Run.objects.filter(step="Receipt").values_list("input", flat=True)
+    receipts = Counter((data["producer"], data["number"]) for data in sent.iterator())
     there = effects.get("Atomic", Counter())
     wrong = {key for key in wanted if there[key] != 1 or receipts[key] != 1}
     found.atomic, found.atomic_once = len(wanted), len(wanted - wrong)
@@ -170,7 +166,7 @@ def _judge_order(found: Findings, committed: dict[Key, Message]) -> None:
         if (producer, number) in committed
     ]
     judged = order.judge(done)
-    crowds = presence.crowds(settings.HOME, _outages(), limit=1, places="group ")
+    crowds = presence.crowds(home(), _outages(), limit=1, places="group ")
     found.fifo = len({(each.group, each.number) for each in done})
     found.fifo_late = judged.late
     found.fifo_violations = len(judged.violations) + len(crowds)
@@ -184,18 +180,17 @@ def _judge_order(found: Findings, committed: dict[Key, Message]) -> None:
 def _judge_concurrency(found: Findings) -> None:
     from benchmarks.chaos.project.shop import supported
 
-    found.concurrency = presence.peak(settings.HOME, _outages(), "limited")
+    found.concurrency = presence.peak(home(), _outages(), "limited")
     found.concurrency_limit = CONCURRENCY
     if not supported.limited():
         found.unsupported.append("concurrency")
         return
-    crowds = presence.crowds(settings.HOME, _outages(), limit=CONCURRENCY, places="limited")
+    crowds = presence.crowds(home(), _outages(), limit=CONCURRENCY, places="limited")
     _tell(found, f"times more than {CONCURRENCY} handlers of Limited were at work", crowds)
 
 
 def _outages() -> list[outages.Outage]:
-    home: Path = settings.HOME
-    return outages.load(home / "outages.json")
+    return outages.load(home() / "outages.json")
 
 
 def _tell(found: Findings, what: str, which: Iterable[object]) -> None:

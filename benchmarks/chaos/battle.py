@@ -112,7 +112,9 @@ class _Battle:
 
     def fight(self) -> tuple[dict[str, int], Findings]:
         """Do it all; return which faults fell how often, and what the audit found."""
-        self._python("-m", "django", "migrate", "--run-syncdb", "--verbosity", "0").check_returncode()
+        self._python(
+            "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"
+        ).check_returncode()
         targets = self._targets
         supervisor = Supervisor([*targets.workers, *targets.producers])
         try:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from random import Random
 
 VARIABLE = "CHAOS_PLAN"
@@ -20,6 +21,11 @@ CONCURRENCY = 3
 _TOPICS = ("plain", "plain", "atomic", "fifo", "limited")
 _SIZES = (1, 1, 1, 2, 3)
 _ROLLED_BACK = 0.1
+
+
+def home() -> Path:
+    """Return the directory that all processes of one pair share."""
+    return Path(os.environ["CHAOS_HOME"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,7 @@ class PlannedFault:
 
 
 def faults(plan: Plan, pair: str, kinds: Sequence[str]) -> list[PlannedFault]:
-    """Return the faults of one pair, spread over its time; the first `kinds` fall even if few do."""
+    """Return the faults of one pair, spread over its time; the first kinds fall even if few do."""
     random = Random(f"{plan.seed} {pair}")
     chosen = [kinds[each % len(kinds)] for each in range(plan.faults)]
     random.shuffle(chosen)

@@ -43,9 +43,7 @@ def _entries(home: Path, outages: Sequence[Outage]) -> Iterator[Entry]:
     path = home / "presence.jsonl"
     for line in path.read_text().splitlines() if path.exists() else ():
         entry = json.loads(line)
-        others = [
-            other for other in entry["others"] if not _excused(other, entry["at"], outages)
-        ]
+        others = [other for other in entry["others"] if not _excused(other, entry["at"], outages)]
         yield Entry(place=entry["place"], who=entry["who"], at_work=[entry["who"], *others])
 
 

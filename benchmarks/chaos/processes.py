@@ -1,4 +1,4 @@
-"""Processes in groups of their own, and a supervisor that starts again what ends, as systemd would."""
+"""Processes in groups of their own, and a supervisor that starts again what ends."""
 
 from __future__ import annotations
 

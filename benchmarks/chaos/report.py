@@ -33,9 +33,7 @@ def results(reports: Sequence[Report]) -> str:
 def faults(reports: Sequence[Report]) -> str:
     """Return how often each fault fell on each pair, as a Markdown table."""
     kinds = sorted({kind for each in reports for kind in each.faults})
-    rows = [
-        [kind, *(str(each.faults.get(kind, 0)) for each in reports)] for kind in kinds
-    ]
+    rows = [[kind, *(str(each.faults.get(kind, 0)) for each in reports)] for kind in kinds]
     return _table(["fault", *(each.pair for each in reports)], rows)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 from benchmarks.chaos.plan import LEASE
 
-HOME = Path(os.environ["CHAOS_HOME"])
 SECRET_KEY = "only-for-the-chaos"
 INSTALLED_APPS = ["motia_django", "benchmarks.chaos.project.shop"]
 DATABASES = {"default": json.loads(os.environ["CHAOS_DATABASE"])}

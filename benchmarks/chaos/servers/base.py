@@ -39,7 +39,7 @@ class Server(ABC):
     def missing() -> str | None:
         """Name what is not installed and how to install it; None if all is there."""
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027  (most have nothing to do)
         """Do what is done once, before the first start."""
 
     @abstractmethod

@@ -11,8 +11,10 @@ class Sent(models.Model):
     producer = models.PositiveIntegerField()
     number = models.PositiveIntegerField()
 
+    objects: models.Manager[Sent] = models.Manager()
+
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["producer", "number"], name="shop_sent"),)
+        constraints = (models.UniqueConstraint(fields=["producer", "number"], name="shop_sent_once"),)
 
     def __str__(self) -> str:
         return f"{self.producer}/{self.number}"
@@ -26,6 +28,8 @@ class Effect(models.Model):
     number = models.PositiveIntegerField()
     attempt = models.PositiveIntegerField()
     process = models.PositiveIntegerField()
+
+    objects: models.Manager[Effect] = models.Manager()
 
     def __str__(self) -> str:
         return f"{self.step} {self.producer}/{self.number}"

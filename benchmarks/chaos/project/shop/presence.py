@@ -14,15 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
-
-from benchmarks.chaos.plan import Message
+from benchmarks.chaos.plan import Message, home
 
 
 @contextmanager
 def present(place: str, message: Message, attempt: int) -> Iterator[None]:
     """Be at a place for the block, having written down who was there already."""
-    folder: Path = settings.HOME / "presence" / place
+    folder = home() / "presence" / place
     folder.mkdir(parents=True, exist_ok=True)
     who = f"{message.producer} {message.number} {attempt} {os.getpid()} {time.monotonic():.3f}"
     mine = folder / who
@@ -58,7 +56,7 @@ def _is_locked(path: Path) -> bool:
 
 def _write_down(place: str, who: str, others: list[str]) -> None:
     line = json.dumps({"place": place, "at": time.monotonic(), "who": who, "others": others})
-    descriptor = os.open(settings.HOME / "presence.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    descriptor = os.open(home() / "presence.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         os.write(descriptor, line.encode() + b"\n")
     finally:
