@@ -9,7 +9,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
 
-from motia_django.exceptions import Abandoned
+from motia_django.exceptions import Abandoned, TimedOut
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -42,18 +42,31 @@ def is_async(function: Callable[..., Any]) -> bool:
     return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
-def call(function: Callable[..., Any], *args: Any) -> Any:
+def call(function: Callable[..., Any], *args: Any, limit: float | None = None) -> Any:
     """Call `function` from sync code and return its result, awaited if it is awaitable.
 
     A coroutine runs through asgiref's `async_to_sync`, so that Django's async ORM inside it works
     in this very thread and sees this thread's open transaction. Raise `Abandoned` for a
-    cancellation or `sys.exit()`, which would end more than this call.
+    cancellation or `sys.exit()`, which would end more than this call, and `TimedOut` for a
+    coroutine that takes more than `limit` seconds; a plain function is not interrupted.
     """
     try:
-        result = async_to_sync(function)(*args) if is_async(function) else function(*args)
+        if is_async(function):
+            return async_to_sync(_within)(limit, function, args)
+        result = function(*args)
         return async_to_sync(_awaited)(result) if inspect.isawaitable(result) else result
     except (asyncio.CancelledError, SystemExit) as error:
         raise Abandoned(f"it ended by {error!r}, not by returning or failing") from error
+
+
+async def _within(limit: float | None, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    try:
+        async with asyncio.timeout(limit) as timeout:
+            return await function(*args)
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        raise TimedOut(f"it took longer than its limit of {limit:g} s") from error
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

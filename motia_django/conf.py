@@ -12,6 +12,12 @@ from django.conf import settings as django_settings
 from motia_django.exceptions import SettingsError, did_you_mean
 
 ORM_STATE = "motia_django.stores.orm.OrmState"
+RETENTION: Mapping[str, float | None] = {
+    "succeeded": 14,
+    "skipped": 14,
+    "cancelled": 30,
+    "dead": None,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,12 @@ class Settings:
     upkeep_interval: float = 1.0
     """Seconds between two rounds of upkeep in each worker."""
 
+    record: str = "all"
+    """Which runs the history keeps: all, or failures (then messages are light, and quick)."""
+
+    retention: Mapping[str, float | None] = field(default_factory=lambda: dict(RETENTION))
+    """Days after which finished runs are deleted, by status; None keeps them for ever."""
+
     timeline_entries: int = 200
     """Most entries that a run's timeline keeps."""
 
@@ -74,6 +86,7 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, types) or not 0 < value < 1e9:
                 raise _wrong(name, f"{expected} greater than 0", value)
+        _check_retention(self.retention)
         if not isinstance(self.state, Mapping) or not isinstance(self.state.get("BACKEND"), str):
             raise _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', self.state)
         if not all(isinstance(word, str) and word.strip("-_ ") for word in self.redact):
@@ -83,6 +96,7 @@ class Settings:
 _CHOICES = {
     "undeclared_topics": ("allow", "warn", "error"),
     "invalid_responses": ("error", "log", "debug"),
+    "record": ("all", "failures"),
 }
 _COUNT: tuple[Any, str] = (int, "a whole number")
 _SECONDS: tuple[Any, str] = (int | float, "a number")
@@ -135,7 +149,21 @@ def _parse(declared: Any) -> Settings:
         raise _wrong("redact", "a list of words", redact)
     if redact:
         values["redact"] = tuple(redact)
+    if isinstance(values.get("retention"), Mapping):
+        values["retention"] = {**RETENTION, **values["retention"]}
     return Settings(**values)
+
+
+def _check_retention(days: Any) -> None:
+    known = isinstance(days, Mapping) and not set(days) - set(RETENTION)
+    if not known or not all(map(_is_age, days.values())):
+        raise _wrong("retention", f"days, or None for ever, under {', '.join(RETENTION)}", days)
+
+
+def _is_age(days: Any) -> bool:
+    return days is None or (
+        isinstance(days, int | float) and not isinstance(days, bool) and 0 < days < 1e5
+    )
 
 
 def _wrong(name: str, expected: str, got: object) -> SettingsError:

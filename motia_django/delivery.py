@@ -1,18 +1,40 @@
-"""How a trigger wants its runs delivered: retries, backoff, delay, lease, Celery queue."""
+"""How a trigger wants its runs delivered: retries, backoff, delay, order, limits, Celery queue."""
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from motia_django import declarations
-from motia_django.declarations import Reader
+from motia_django import declarations, payloads
+from motia_django.declarations import Mismatch, Reader
 
 LONGEST_BACKOFF = timedelta(hours=1)
 JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concurrency:
+    """How many runs may go on at once: of the Step, or of each value of a key of its input."""
+
+    limit: int
+    key: tuple[str, ...] = ()
+    """The path of the key in the input; empty counts all runs of the Step together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a run has to wait for besides a worker."""
+
+    lane: str | None = None
+    """Runs of one lane keep their order, and one goes on at a time."""
+    pool: str | None = None
+    """Of the runs of one pool, so many go on at a time as `concurrency` allows."""
+    priority: int = 0
+    """Who of a pool goes first: the highest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +50,15 @@ class Delivery:
     delay_seconds: float = 0
     """Seconds between the message and its first try."""
     visibility_timeout: float | None = None
-    """Seconds of lease for one attempt; None takes the setting `LEASE`."""
+    """Most seconds that one attempt may take; None sets no limit."""
     queue: str | None = None
     """The Celery queue; None leaves it to Celery's routes."""
+    priority: int | None = None
+    """0 to 9, the highest first; None leaves it to Celery."""
+    fifo: bool = False
+    """Whether the runs of one message group keep their order, one at a time."""
+    concurrency: Concurrency | None = None
+    """How many runs of the Step may go on at once, over all workers; None sets no limit."""
 
     @classmethod
     def read(cls, reader: Reader) -> Delivery:
@@ -52,10 +80,41 @@ class Delivery:
                 "visibility_timeout", declarations.positive_number, default=None
             ),
             "queue": inner.take("queue", declarations.text, default=None),
+            "priority": inner.take("priority", _priority, default=None),
+            "concurrency": inner.take("concurrency", _concurrency, default=None),
         }
-        inner.take("type", declarations.one_of("standard"), default="standard")
+        kind = inner.take("type", declarations.one_of("standard", "fifo"), default="standard")
         inner.finish("a trigger's config")
-        return cls(**values)
+        return cls(fifo=kind == "fifo", **values)
+
+    @property
+    def limited(self) -> bool:
+        """Whether a run may have to wait its turn."""
+        return self.fifo or self.concurrency is not None
+
+    @property
+    def limit(self) -> int | None:
+        """How many runs of a pool may go on at once."""
+        return self.concurrency.limit if self.concurrency else None
+
+    def turn(self, step: str, index: int, group: str, data: Any) -> Turn | None:
+        """Return the turn that a run of trigger `index` waits for; None if it waits for none."""
+        if not self.limited:
+            return None
+        return Turn(
+            lane=_named("lane", step, index, group) if self.fifo else None,
+            pool=self._pool(step, data),
+            priority=self.priority or 0,
+        )
+
+    def _pool(self, step: str, data: Any) -> str | None:
+        if self.concurrency is None:
+            return None
+        if not self.concurrency.key:
+            return _named("pool", step)
+        for part in self.concurrency.key:
+            data = data.get(part) if isinstance(data, Mapping) else None
+        return _named("pool", step, *self.concurrency.key, payloads.dumps(data))
 
     def allows(self, attempt: int) -> bool:
         """Return whether another try may follow the failed `attempt` (counted from 1)."""
@@ -74,7 +133,36 @@ ONCE = Delivery(max_retries=0)
 """For runs whose cause waits for their answer: http requests and invocations."""
 
 
+def _named(*parts: object) -> str:
+    """Return a name for these parts, of 64 characters whatever they are."""
+    return hashlib.sha256(payloads.dumps([str(part) for part in parts]).encode()).hexdigest()
+
+
+def _priority(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 9:
+        raise Mismatch("a whole number from 0 to 9 (the highest goes first)")
+    return value
+
+
+def _concurrency(value: Any) -> Concurrency:
+    if isinstance(value, Mapping) and "limit" in value and not set(value) - {"limit", "key"}:
+        key = value.get("key")
+        path = tuple(key.split(".")) if isinstance(key, str) and key.strip() else ()
+        if path or key is None:
+            return Concurrency(limit=_limit(value["limit"]), key=path)
+    return Concurrency(limit=_limit(value))
+
+
+def _limit(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000:
+        raise Mismatch(
+            'a whole number from 1 to 10000, or {"limit": 3, "key": "customerId"} to count the runs'
+            " of each value of that key of the input apart"
+        )
+    return value
+
+
 def _mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise declarations.Mismatch("a dict")
+        raise Mismatch("a dict")
     return value

@@ -4,58 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from motia_django import calls, declarations, ledger, payloads, publish, signals, tracing
+from motia_django import calls, ledger, payloads, publish, signals, tracing
 from motia_django.conf import settings
-from motia_django.declarations import Mismatch
-from motia_django.exceptions import InvalidMessage, TooDeep, UndeclaredTopic, did_you_mean
+from motia_django.exceptions import TooDeep, UndeclaredTopic, did_you_mean
+from motia_django.messages import Message, read_messages
 from motia_django.registry import Listener, registry
 from motia_django.runs import Outcome, Run, Status, new_run_id
-from motia_django.sources import snake
 from motia_django.triggers import CronTrigger
 from motia_django.triggers.state import StateChange
 
 logger = logging.getLogger("motia.dispatch")
-
-_KEYS = ("topic", "data", "delay_seconds")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What `enqueue` sends."""
-
-    topic: str
-    data: Any = None
-    delay_seconds: float = 0
-
-    @classmethod
-    def read(cls, raw: Any) -> Message:
-        """Read `{"topic": ..., "data": ...}`; raise `InvalidMessage`."""
-        if isinstance(raw, Message):
-            return raw
-        if not isinstance(raw, Mapping):
-            raise InvalidMessage(
-                f'enqueue: expected {{"topic": ..., "data": ...}}, got {raw!r:.200}'
-            )
-        values = {snake(str(key)): value for key, value in raw.items()}
-        for key in raw:
-            if snake(str(key)) not in _KEYS:
-                known = ["topic", "data", "delaySeconds"]
-                hint = did_you_mean(str(key), known) or f" Known are {', '.join(known)}."
-                raise InvalidMessage(f"enqueue: unknown key {key!r}.{hint}")
-        return cls(
-            topic=_parsed("topic", declarations.text, values.get("topic")),
-            data=values.get("data"),
-            delay_seconds=_parsed(
-                "delaySeconds", declarations.number, values.get("delay_seconds", 0)
-            ),
-        )
 
 
 def enqueue(
@@ -67,18 +31,20 @@ def enqueue(
     """Send a message, or a list of them, to the Steps that listen on its topic.
 
     Write `enqueue({"topic": "todo.created", "data": {...}})`, `enqueue("todo.created", {...})` or
-    `enqueue(topic="todo.created", data={...})`; `delaySeconds` puts the first try off. The runs are
-    inserted in the caller's transaction and published when it commits. Return the ids of the new
-    runs, one for each listening trigger; nothing is created for a topic that nobody hears.
+    `enqueue(topic="todo.created", data={...})`. `delaySeconds` puts the first try off,
+    `messageGroupId` names the group whose order a fifo trigger keeps, and while a run that a
+    `dedupeKey` began is unfinished, that run's id is returned and no other is made. The runs are
+    inserted in the caller's transaction and published when it commits. Return their ids, one for
+    each listening trigger; nothing is created for a topic that nobody hears.
 
-    Raise `InvalidMessage`, `PayloadError`, or `UndeclaredTopic` if the settings forbid it.
+    Raise `InvalidMessage`, `PayloadError`, `UndeclaredTopic` if the settings forbid it, or
+    `LeaseLost` in a run that was given to another process.
     """
-    messages = [Message.read(each) for each in _as_list(message, data, keys)]
+    messages = read_messages(message, data, keys)
     for each in messages:
         _check_declared(each.topic)
-    runs = [run for each in messages for run in _runs_for(each)]
-    _bear(runs)
-    return [str(run.id) for run in runs]
+    tracing.check_lease()
+    return _bear([run for each in messages for run in _runs_for(each)])
 
 
 def tick(step: str, index: int, due: datetime) -> UUID | None:
@@ -98,26 +64,9 @@ def state_changed(change: StateChange) -> list[str]:
     """Start the Steps that watch this change; return the ids of their runs."""
     listeners = [each for each in registry().watchers(change) if _wanted(each, change)]
     source = f"{change.group_id}/{change.item_id}"
-    runs = [_run(each, source=source, input=change.to_json()) for each in listeners]
-    _bear(runs)
-    return [str(run.id) for run in runs]
-
-
-def _as_list(message: Any, data: Any, keys: Mapping[str, Any]) -> Sequence[Any]:
-    if isinstance(message, str):
-        return [{"topic": message, "data": data, **keys}]
-    if message is None:
-        return [keys]
-    if keys or data is not None:
-        raise InvalidMessage("enqueue: give a message, or a topic with data, not both")
-    return message if isinstance(message, list | tuple) else [message]
-
-
-def _parsed(key: str, parse: Any, value: Any) -> Any:
-    try:
-        return parse(value)
-    except Mismatch as mismatch:
-        raise InvalidMessage(f"enqueue: {key}: expected {mismatch}, got {value!r:.200}") from None
+    return _bear(
+        [_run(each, source=source, input=change.to_json(), group=source) for each in listeners]
+    )
 
 
 def _check_declared(topic: str) -> None:
@@ -137,10 +86,7 @@ def _check_declared(topic: str) -> None:
 def _runs_for(message: Message) -> list[Run]:
     data = payloads.plain(message.data)
     listeners = registry().subscribers(message.topic)
-    runs = [
-        _run(each, source=message.topic, input=data, delay=message.delay_seconds)
-        for each in listeners
-    ]
+    runs = [_run_for(each, message, data) for each in listeners]
     scope = tracing.current()
     if scope is not None:
         steps = [run.step for run in runs]
@@ -150,15 +96,37 @@ def _runs_for(message: Message) -> list[Run]:
     return runs
 
 
-def _run(listener: Listener, *, source: str, input: Any, delay: float = 0) -> Run:
+def _run_for(listener: Listener, message: Message, data: Any) -> Run:
+    key = message.dedupe_key
+    return _run(
+        listener,
+        source=message.topic,
+        input=data,
+        delay=message.delay_seconds,
+        group=message.message_group_id or "",
+        dedupe_key=key and ledger.hashed(f"dedupe {listener.step.name} {listener.index} {key}"),
+    )
+
+
+def _run(
+    listener: Listener,
+    *,
+    source: str,
+    input: Any,
+    delay: float = 0,
+    group: str = "",
+    dedupe_key: str | None = None,
+) -> Run:
     """Make the run of one listener, as a child of the run going on here if there is one."""
     now = timezone.now()
     scope = tracing.current()
-    wait = timedelta(seconds=delay + listener.trigger.delivery.delay_seconds)
+    step, delivery = listener.step, listener.trigger.delivery
+    wait = timedelta(seconds=delay + delivery.delay_seconds)
     scheduled = bool(wait) and not publish.is_eager()
+    turn = delivery.turn(step.name, listener.index, group, input)
     return Run(
         id=new_run_id(),
-        step=listener.step.name,
+        step=step.name,
         trigger=listener.trigger.kind,
         index=listener.index,
         source=source,
@@ -167,21 +135,31 @@ def _run(listener: Listener, *, source: str, input: Any, delay: float = 0) -> Ru
         parent_id=scope.run_id if scope else None,
         depth=scope.depth + 1 if scope else 0,
         status=Status.SCHEDULED if scheduled else Status.QUEUED,
+        message_group=group if delivery.fifo else "",
+        turn=turn,
+        limited=turn is not None,
+        dedupe_key=dedupe_key,
+        light=not (step.keeps_all or step.atomic or scheduled or turn or dedupe_key),
         created_at=now,
         wake_at=now + (wait if scheduled else ledger.patience(0)),
     )
 
 
-def _bear(runs: Sequence[Run]) -> None:
-    """Keep the runs and publish them after commit; those of a loop are born dead."""
+def _bear(runs: Sequence[Run]) -> list[str]:
+    """Keep the runs, publish them after commit, and return their ids; loops are born dead.
+
+    In the place of a run that is there already, by its dedupe key, stands the one that is there.
+    """
     limit = settings().max_depth
-    ledger.keep([run for run in runs if run.depth <= limit])
+    born = [run for run in runs if run.depth <= limit]
+    ledger.keep([run for run in born if not run.light and not run.dedupe_key])
+    ids = {run.id: ledger.keep_or_find(run) for run in born if run.dedupe_key}
     for run in runs:
         if run.depth > limit:
             _stillborn(run, limit)
-    publish.publish_on_commit(
-        [run for run in runs if run.depth <= limit and run.status is Status.QUEUED]
-    )
+    new = [run for run in born if ids.get(run.id, run.id) == run.id]
+    publish.publish_on_commit([run for run in new if run.status is Status.QUEUED])
+    return [str(ids.get(run.id, run.id)) for run in runs]
 
 
 def _stillborn(run: Run, limit: int) -> None:

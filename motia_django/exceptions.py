@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
+from functools import partial
 
 
 class MotiaError(Exception):
@@ -73,12 +75,43 @@ class WorkerLost(MotiaError):
     """The process that ran a Step is gone: its lease ran out."""
 
 
+class LeaseLost(MotiaError):
+    """This process was silent for so long that its run was given to another: it may not go on."""
+
+
+class TimedOut(MotiaError):
+    """An attempt took longer than its trigger's `visibilityTimeout` allows."""
+
+
+class Retry(MotiaError):
+    """Raise it in a handler to have the run tried again, `after` so many seconds or a timedelta.
+
+    It counts as a failed attempt; without `after` the trigger's backoff decides when.
+    """
+
+    def __init__(self, reason: str = "", *, after: float | timedelta | None = None) -> None:
+        self.reason = reason
+        self.after = timedelta(seconds=after) if isinstance(after, int | float) else after
+        super().__init__(reason or "the handler asked for another try")
+
+    def __reduce__(self) -> tuple[partial[Retry], tuple[str]]:
+        return partial(type(self), after=self.after), (self.reason,)
+
+
+class Dead(MotiaError):
+    """Raise it in a handler, with the reason, to make the run dead at once: no retry can help."""
+
+
 class Abandoned(MotiaError):
     """A handler was cancelled or called `sys.exit()`."""
 
 
 class StateConflict(MotiaError):
     """An item of state was written by a transaction that this one cannot see; begin it anew."""
+
+
+class CannotIntervene(MotiaError):
+    """A run is not in a state in which it can be redriven, discarded or cancelled so."""
 
 
 class NoMatch(MotiaError):

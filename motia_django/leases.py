@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connections
+from django.utils import timezone
 
 from motia_django import ledger
+from motia_django.exceptions import LeaseLost
 from motia_django.runs import Run
 
 logger = logging.getLogger("motia.leases")
@@ -23,28 +25,47 @@ _BEATS_PER_LEASE = 3
 
 
 @dataclass(slots=True)
-class _Held:
+class Held:
+    """A run that this process holds."""
+
     run: Run
     lease: timedelta
     next_beat: float
+    expires_at: datetime
+    """When others may take it for lost, by the clock that they look at too."""
+    lost: bool = False
+
+    def check(self) -> None:
+        """Raise `LeaseLost` if the run is no longer this process's, for all that is known."""
+        if not self.lost and timezone.now() >= self.expires_at:
+            self.lost = not ledger.holds(self.run)
+        if self.lost:
+            raise LeaseLost(
+                f"run {self.run.id} of {self.run.step!r}: this process was silent for longer than"
+                f" its lease of {self.lease.total_seconds():g} s, and the run was given to another;"
+                " what this attempt would still write is refused"
+            )
 
 
 class _Keeper:
     """Renews what is held here, each lease once it has lasted a third of its length."""
 
     def __init__(self) -> None:
-        self._held: dict[UUID, _Held] = {}
+        self._held: dict[UUID, Held] = {}
         self._changed = threading.Condition()
         self._process = 0
 
-    def hold(self, run: Run, lease: timedelta) -> None:
+    def hold(self, run: Run, lease: timedelta) -> Held:
+        expires_at = run.wake_at or timezone.now() + lease
+        held = Held(run, lease, time.monotonic() + _beat(lease), expires_at)
         with self._changed:
-            self._held[run.id] = _Held(run, lease, time.monotonic() + _beat(lease))
+            self._held[run.id] = held
             if self._process != os.getpid():
                 self._process = os.getpid()
                 threading.Thread(target=self._work, name="motia-leases", daemon=True).start()
             else:
                 self._changed.notify()
+        return held
 
     def release(self, run: Run) -> None:
         with self._changed:
@@ -60,7 +81,7 @@ class _Keeper:
                     logger.warning("The lease of run %s was not renewed: %r", run.id, error)
             connections.close_all()
 
-    def _wait_for_due(self) -> list[_Held]:
+    def _wait_for_due(self) -> list[Held]:
         with self._changed:
             while True:
                 now = time.monotonic()
@@ -70,13 +91,15 @@ class _Keeper:
                 beats = [held.next_beat for held in self._held.values()]
                 self._changed.wait(min(beats) - now if beats else None)
 
-    def _renew(self, held: _Held) -> None:
+    def _renew(self, held: Held) -> None:
         held.next_beat = time.monotonic() + _beat(held.lease)
+        expires_at = timezone.now() + held.lease
         if ledger.renew(held.run, lease=held.lease):
+            held.expires_at = expires_at
             return
         with self._changed:
-            still_here = self._held.pop(held.run.id, None)
-        if still_here:
+            held.lost = self._held.pop(held.run.id, None) is not None
+        if held.lost:
             logger.error("Run %s of %s has lost its lease", held.run.id, held.run.step)
 
 
@@ -84,11 +107,11 @@ _keeper = _Keeper()
 
 
 @contextmanager
-def kept(run: Run, lease: timedelta) -> Iterator[None]:
+def kept(run: Run, lease: timedelta) -> Iterator[Held]:
     """Keep a run's lease for the block; a run shorter than one heartbeat costs no query."""
-    _keeper.hold(run, lease)
+    held = _keeper.hold(run, lease)
     try:
-        yield
+        yield held
     finally:
         _keeper.release(run)
 

@@ -1,4 +1,4 @@
-"""The tables: runs, and the items of state; and, for the admin, what has no table."""
+"""The tables: runs, their turns and pauses, workers, state; for the admin, what has no table."""
 
 from __future__ import annotations
 
@@ -68,6 +68,10 @@ class Run(models.Model):
     trace_id = models.CharField(_("trace"), max_length=32)
     parent_id = models.UUIDField(_("caused by"), null=True, blank=True)
     depth = models.PositiveIntegerField(_("depth"), default=0)
+    message_group = models.CharField(
+        _("message group"), max_length=255, blank=True, default="", db_default=""
+    )
+    limited = models.BooleanField(_("waits its turn"), default=False, db_default=False)
     unique_key = models.CharField(max_length=64, null=True, blank=True, unique=True)
     input = JSONTextField(_("input"), null=True, blank=True)
     output = JSONTextField(_("output"), null=True, blank=True)
@@ -84,6 +88,12 @@ class Run(models.Model):
         verbose_name = _("run")
         verbose_name_plural = _("runs")
         ordering = ("-id",)
+        permissions = (
+            ("redrive_run", "Can redrive dead runs"),
+            ("discard_run", "Can discard dead runs"),
+            ("cancel_run", "Can cancel runs that wait"),
+            ("pause_step", "Can pause and resume Steps"),
+        )
         indexes = (
             models.Index(fields=["wake_at"], name="motia_run_wake"),
             models.Index(fields=["trace_id"], name="motia_run_trace"),
@@ -94,6 +104,71 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} {self.id}"
+
+
+class Turn(models.Model):
+    """What an unfinished run waits for and holds, if its trigger has an order or a limit.
+
+    `id` is the order of arrival, the database's own. That no lane is held twice and no slot of a
+    pool is taken twice is said by the unique columns, so that no race can get around it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    run_id = models.UUIDField(unique=True)
+    lane = models.CharField(max_length=64, null=True)
+    holds = models.CharField(max_length=64, null=True, unique=True)
+    """The lane, from the first attempt until the run is finished."""
+    pool = models.CharField(max_length=64, null=True)
+    slot = models.CharField(max_length=80, null=True, unique=True)
+    """The pool and a number below its limit, while the run is running."""
+    priority = models.SmallIntegerField(default=0)
+
+    class Meta:
+        db_table = "motia_turn"
+        default_permissions = ()
+        indexes = (
+            models.Index(fields=["lane", "id"], name="motia_turn_lane"),
+            models.Index(fields=["pool", "-priority", "id"], name="motia_turn_pool"),
+        )
+
+    def __str__(self) -> str:
+        return f"turn of {self.run_id}"
+
+
+class Pause(models.Model):
+    """A Step that an operator has paused: none of its runs is begun."""
+
+    step = models.CharField(_("Step"), max_length=200, primary_key=True)
+    paused_at = models.DateTimeField(_("since"), default=timezone.now)
+    by = models.CharField(_("by"), max_length=255, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
+
+    class Meta:
+        db_table = "motia_pause"
+        default_permissions = ()
+        verbose_name = _("pause")
+        verbose_name_plural = _("pauses")
+
+    def __str__(self) -> str:
+        return self.step
+
+
+class Worker(models.Model):
+    """A Celery worker whose upkeep has been seen."""
+
+    name = models.CharField(_("name"), max_length=255, primary_key=True)
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
+    seen_at = models.DateTimeField(_("seen"), default=timezone.now)
+    """By the worker's own clock."""
+
+    class Meta:
+        db_table = "motia_worker"
+        default_permissions = ()
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class StateItem(models.Model):

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from motia_django.declarations import Problem
-from motia_django.exceptions import UnknownStep
+from motia_django.delivery import Delivery
+from motia_django.exceptions import MotiaError, UnknownStep
 from motia_django.steps import Step
 from motia_django.triggers import CronTrigger, HttpTrigger, StateTrigger, Trigger
 from motia_django.triggers.state import StateChange
@@ -65,6 +66,13 @@ class Registry:
             return self._steps[name]
         except KeyError:
             raise UnknownStep(name, self._steps) from None
+
+    def delivery(self, step: str, kind: str, index: int) -> Delivery:
+        """Return how a trigger's runs are delivered; what is gone leaves the defaults."""
+        try:
+            return self.step(step).trigger(kind, index).delivery
+        except MotiaError:
+            return Delivery()
 
     def subscribers(self, topic: str) -> list[Listener]:
         """Return what listens on a topic."""

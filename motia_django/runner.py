@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
-from django.db import DatabaseError
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from motia_django import calls, ledger, payloads, signals, tracing
+from motia_django import calls, ledger, payloads, publish, signals, tracing
 from motia_django.conf import settings
 from motia_django.context import AsyncContext, BaseContext, Context
 from motia_django.delivery import ONCE, Delivery
-from motia_django.exceptions import MotiaError, TooDeep
+from motia_django.exceptions import TimedOut, TooDeep
 from motia_django.registry import registry
-from motia_django.runs import INVOKE, Outcome, Run, Settlement, Status, new_run_id
+from motia_django.runs import (
+    INVOKE,
+    Outcome,
+    Run,
+    Settlement,
+    Status,
+    new_run_id,
+    summary_of,
+    traceback_of,
+)
 from motia_django.steps import Step
 from motia_django.timeline import Timeline
 from motia_django.triggers import Trigger
@@ -22,11 +35,44 @@ from motia_django.triggers.base import Condition, TriggerInfo
 
 logger = logging.getLogger("motia.runs")
 
+CheckLease = Callable[[], None]
+Finish = Callable[[Outcome], Settlement | None]
+
 _FROM_STORED_INPUT: Any = object()
 _INVOKED_AS = ("queue", "http", "cron", "state", "stream")
 
 
-def perform(run: Run, raw: Any = _FROM_STORED_INPUT) -> Outcome:
+def attempt(run: Run, finish: Finish, check_lease: CheckLease | None = None) -> Settlement | None:
+    """Run one attempt and have `finish` write what became of it; None if its lease was lost.
+
+    An atomic Step's handler, its messages and its completion are one transaction: all or none.
+    """
+    if not _is_atomic(run):
+        return finish(perform(run, check_lease=check_lease))
+    outcome: Outcome | None = None
+    try:
+        with transaction.atomic(using=ledger.database()):
+            outcome = perform(run, check_lease=check_lease)
+            settlement = None if outcome.failed else finish(outcome)
+            if settlement is None:
+                raise _Undone
+            return settlement
+    except _Undone:
+        assert outcome is not None
+        return finish(outcome) if outcome.failed else None
+    except DatabaseError as error:
+        if outcome is None or outcome.failed:
+            raise
+        return finish(replace(outcome, status=Status.DEAD, value=None, error=error))
+
+
+class _Undone(Exception):
+    """Rolls an atomic Step's transaction back; its outcome says why."""
+
+
+def perform(
+    run: Run, raw: Any = _FROM_STORED_INPUT, *, check_lease: CheckLease | None = None
+) -> Outcome:
     """Run one attempt: clean the input, ask the condition, call the handler, check its result.
 
     `raw` is the input where it is not the stored one: an HTTP request is more than its JSON. What
@@ -43,7 +89,10 @@ def perform(run: Run, raw: Any = _FROM_STORED_INPUT) -> Outcome:
     except Exception as error:
         result = {"status": Status.DEAD, "error": error, "rejected": True}
     else:
-        result = _handled(run, step, trigger, given, timeline)
+        scope = _scope(run, step, timeline, check_lease)
+        result = _handled(run, step, trigger, given, scope)
+    if result["status"] is Status.DEAD:
+        timeline.fail(summary_of(result["error"]), traceback_of(result["error"]))
     outcome = Outcome(
         **result,
         started_at=started_at,
@@ -56,22 +105,35 @@ def perform(run: Run, raw: Any = _FROM_STORED_INPUT) -> Outcome:
 
 def conclude(run: Run, outcome: Outcome) -> Settlement | None:
     """Write an attempt's outcome to the ledger and tell the log; None if its lease was lost."""
-    settlement = ledger.finish(run, outcome, delivery_of(run))
+    delivery = delivery_of(run)
+    settlement = ledger.finish(run, outcome, delivery)
     if settlement is None:
         logger.error("Run %s of %s lost its lease: attempt %d", run.id, run.step, run.attempt)
-    elif settlement.status is Status.DEAD:
+        return None
+    if settlement.freed is not None:
+        publish.hand_over(settlement.freed, delivery)
+    announce(run, outcome, settlement)
+    return settlement
+
+
+def announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
+    """Tell the log and the observers of an attempt that failed."""
+    if settlement.status is Status.DEAD:
         _tell(logging.ERROR, run, outcome, "it is dead")
         signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
     elif outcome.failed and settlement.wake_at:
         wait = (settlement.wake_at - timezone.now()).total_seconds()
         _tell(logging.WARNING, run, outcome, f"next try in {max(wait, 0):.1f} s")
-    return settlement
 
 
 def record(run: Run, outcome: Outcome) -> None:
-    """Write a run that is over to the history; the history must not fail what it tells of."""
+    """Write a run that is over to the history, unless only failures are kept there.
+
+    The history must not fail what it tells of.
+    """
     try:
-        ledger.record(run, outcome)
+        if outcome.failed or registry().step(run.step).keeps_all:
+            ledger.record(run, outcome)
     except DatabaseError:
         logger.exception("Run %s of %s could not be recorded", run.id, run.step)
     if outcome.failed:
@@ -87,8 +149,12 @@ def invoke(name: str, data: Any = None) -> Any:
     step = registry().step(name)
     index, trigger = _invoked_as(step)
     plain = payloads.plain(data)
+    tracing.check_lease()
     run = _child(step, index, plain)
-    outcome = perform(run, trigger.input_for(plain))
+    with transaction.atomic(using=ledger.database()) if step.atomic else nullcontext():
+        outcome = perform(run, trigger.input_for(plain))
+        if step.atomic and outcome.failed:
+            transaction.set_rollback(True, using=ledger.database())
     _note_invocation(run, outcome)
     record(run, outcome)
     if outcome.error is not None:
@@ -97,10 +163,10 @@ def invoke(name: str, data: Any = None) -> Any:
 
 
 def _handled(
-    run: Run, step: Step, trigger: Trigger, given: Any, timeline: Timeline
+    run: Run, step: Step, trigger: Trigger, given: Any, scope: tracing.Scope
 ) -> dict[str, Any]:
     """Ask the condition and call the handler, as the current run of this thread."""
-    scope, info = _scope(run, step, timeline), _info(run, trigger)
+    info = _info(run, trigger)
 
     def context(is_async: bool) -> BaseContext:
         return (AsyncContext if is_async else Context)(scope, info, given, invoke)
@@ -110,18 +176,33 @@ def _handled(
             if run.trigger != INVOKE and not _met(trigger.condition, given, context):
                 return {"status": Status.SKIPPED}
             arguments = (given, context(step.is_async))[: step.arity]
-            value = calls.call(step.handler, *arguments)
+            value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
             checked = trigger.clean_output(value, f"Step {run.step!r}")
             return {"status": Status.SUCCEEDED, "value": checked}
         except Exception as error:
             if trigger.is_answer(error):
                 status = getattr(error, "status_code", None)
                 return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
+            if isinstance(error, SoftTimeLimitExceeded):
+                error = TimedOut(f"it took longer than its limit of {_limit(run, trigger):g} s")
             return {"status": Status.DEAD, "error": error}
 
 
-def _scope(run: Run, step: Step, timeline: Timeline) -> tracing.Scope:
+def _limit(run: Run, trigger: Trigger) -> float | None:
+    """Return the seconds that an attempt may take; who waits for an answer sets limits himself."""
+    waits = run.trigger in (INVOKE, "http")
+    return None if waits else trigger.delivery.visibility_timeout
+
+
+def _is_atomic(run: Run) -> bool:
+    return run.step in registry() and registry().step(run.step).atomic
+
+
+def _scope(
+    run: Run, step: Step, timeline: Timeline, check_lease: CheckLease | None
+) -> tracing.Scope:
     return tracing.Scope(
+        check_lease=check_lease or tracing.check_lease_of(tracing.current()),
         trace_id=run.trace_id,
         run_id=run.id,
         step=step.name,
@@ -156,12 +237,7 @@ def _trigger(run: Run, step: Step) -> Trigger:
 
 def delivery_of(run: Run) -> Delivery:
     """Return how the run is retried; a Step or trigger that is gone leaves the defaults."""
-    if run.trigger == INVOKE:
-        return ONCE
-    try:
-        return _trigger(run, registry().step(run.step)).delivery
-    except MotiaError:
-        return Delivery()
+    return ONCE if run.trigger == INVOKE else publish.delivery_of(run)
 
 
 def _invoked_as(step: Step) -> tuple[int, Trigger]:

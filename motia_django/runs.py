@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from motia_django.delivery import Delivery
+from motia_django.delivery import Delivery, Turn
+from motia_django.exceptions import Dead, Retry
 from motia_django.payloads import plain_text
 from motia_django.timeline import Entry
 
@@ -47,9 +49,9 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.SUCCEEDED: frozenset(),
     Status.SKIPPED: frozenset(),
     Status.CANCELLED: frozenset(),
-    Status.DEAD: frozenset({Status.SCHEDULED, Status.QUEUED}),
+    Status.DEAD: frozenset({Status.QUEUED, Status.CANCELLED}),
 }
-"""From each status, where a run may go next. A dead run comes back by redrive only."""
+"""From each status, where a run may go next. A dead run comes back by redrive, or is discarded."""
 
 INVOKE = "invoke"
 """The kind of a run that somebody called by the Step's name."""
@@ -77,11 +79,55 @@ class Run:
     fence: int = 0
     """Grows with every claim; only the holder of the last one may finish the run."""
     created_at: datetime
+    message_group: str = ""
+    """The group of a fifo trigger's messages that this one keeps its order in."""
+    turn: Turn | None = None
+    """What a run that is being born has to wait for; the ledger knows it afterwards."""
+    limited: bool = False
+    """Whether it has to wait its turn, by order or by concurrency."""
+    dedupe_key: str | None = None
+    """While this run is unfinished, no other is born with the same key."""
+    light: bool = False
+    """Whether it is in no table: the whole run travels in its message."""
     wake_at: datetime | None = None
     """When upkeep has to look at it: a scheduled run is due, a queued one is published again, a
     running one has lost its worker. None once it is finished."""
     timeline: tuple[Entry, ...] = ()
     """What earlier attempts noted."""
+
+    def to_message(self) -> dict[str, Any]:
+        """Return what a light run is sent as, in plain JSON."""
+        return {
+            "step": self.step,
+            "trigger": self.trigger,
+            "index": self.index,
+            "source": self.source,
+            "input": self.input,
+            "traceId": self.trace_id,
+            "parentId": str(self.parent_id) if self.parent_id else None,
+            "depth": self.depth,
+            "createdAt": self.created_at.isoformat(),
+        }
+
+    @classmethod
+    def from_message(cls, run_id: str, message: Mapping[str, Any]) -> Run:
+        """Read a light run from its message, as the first attempt at it."""
+        parent = message["parentId"]
+        return cls(
+            id=UUID(run_id),
+            step=message["step"],
+            trigger=message["trigger"],
+            index=message["index"],
+            source=message["source"],
+            input=message["input"],
+            trace_id=message["traceId"],
+            parent_id=UUID(parent) if parent else None,
+            depth=message["depth"],
+            created_at=datetime.fromisoformat(message["createdAt"]),
+            status=Status.RUNNING,
+            attempt=1,
+            light=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,15 +162,20 @@ class Settlement:
 
     status: Status
     wake_at: datetime | None = None
+    freed: Turn | None = None
+    """What the run no longer holds, so that somebody else may go on."""
 
 
 def settle(run: Run, outcome: Outcome, delivery: Delivery, now: datetime) -> Settlement:
     """Decide what follows an attempt: the end, or another try after the backoff."""
     if not outcome.failed:
         return Settlement(status=outcome.status)
-    if outcome.rejected or not delivery.allows(run.attempt):
+    hopeless = outcome.rejected or isinstance(outcome.error, Dead)
+    if hopeless or not delivery.allows(run.attempt):
         return Settlement(status=Status.DEAD)
-    return Settlement(status=Status.SCHEDULED, wake_at=now + delivery.backoff(run.attempt))
+    asked = outcome.error.after if isinstance(outcome.error, Retry) else None
+    wait = delivery.backoff(run.attempt) if asked is None else asked
+    return Settlement(status=Status.SCHEDULED, wake_at=now + wait)
 
 
 def new_run_id() -> UUID:
@@ -137,6 +188,11 @@ def new_run_id() -> UUID:
     fraction = rest * 4096 // 1_000_000
     random = int.from_bytes(os.urandom(8), "big") & (2**62 - 1)
     return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | random)
+
+
+def lowest_id_at(moment: datetime) -> UUID:
+    """Return the lowest id that a run born at that moment can have."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def summary_of(error: BaseException) -> str:

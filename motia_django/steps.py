@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from motia_django import calls, declarations, triggers
+from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Problem, Reader
 from motia_django.exceptions import TriggerGone
 from motia_django.sources import Source
@@ -36,6 +37,10 @@ class Step:
     triggers: tuple[Trigger, ...]
     enqueues: tuple[Topic, ...] = ()
     flows: tuple[str, ...] = ()
+    atomic: bool = False
+    """Whether the handler, its messages and its completion are one database transaction."""
+    record: str | None = None
+    """Which of its runs the history keeps, `all` or `failures`; None leaves it to the setting."""
     handler: Callable[..., Any]
     arity: int
     """With how many arguments the handler is called: 0, 1 or 2."""
@@ -51,6 +56,21 @@ class Step:
     def url_name(self) -> str:
         """The name for `reverse("motia:...")`: the Step's, with dots for its colons."""
         return self.name.replace("::", ".").replace(":", ".")
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the history keeps all of its runs, not the failed ones only."""
+        return (self.record or settings().record) == "all"
+
+    @property
+    def limited(self) -> bool:
+        """Whether a trigger of it has an order or a limit."""
+        return any(trigger.delivery.limited for trigger in self.triggers)
+
+    def lease(self, most: float) -> float:
+        """Return the seconds of silence, `most` or less, after which its worker counts as lost."""
+        own = (trigger.delivery.visibility_timeout for trigger in self.triggers)
+        return min([most, *(seconds for seconds in own if seconds is not None)])
 
     def trigger(self, kind: str, index: int) -> Trigger:
         """Return the trigger of `kind` at `index`, or the first of its kind if the file changed.
@@ -107,9 +127,17 @@ def step(
     description: str | None = None,
     enqueues: Sequence[str | Mapping[str, Any]] | None = None,
     flows: Sequence[str] | None = None,
+    atomic: bool | None = None,
+    record: str | None = None,
 ) -> dict[str, Any]:
     """Declare a Step's config: `config = step("CreateTodo", triggers=[http("POST", "/todos")])`."""
-    given = {"description": description, "enqueues": enqueues, "flows": flows}
+    given = {
+        "description": description,
+        "enqueues": enqueues,
+        "flows": flows,
+        "atomic": atomic,
+        "record": record,
+    }
     return {"name": name, "triggers": list(triggers)} | {
         key: value for key, value in given.items() if value is not None
     }
@@ -122,6 +150,8 @@ def _read_config(reader: Reader) -> dict[str, Any]:
         "enqueues": reader.take("enqueues", _topics, default=()),
         "flows": reader.take("flows", declarations.texts, default=()),
         "triggers": _read_triggers(reader),
+        "atomic": reader.take("atomic", declarations.boolean, default=False),
+        "record": reader.take("record", declarations.one_of("all", "failures"), default=None),
     }
     reader.finish("a Step")
     return values

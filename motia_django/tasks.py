@@ -6,19 +6,22 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import Task, shared_task
-from django.db import InterfaceError, OperationalError, connections
+from celery.exceptions import Reject
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.utils import timezone
 
 from motia_django import dispatch, leases, ledger, publish, runner
 from motia_django.celery_app import project_app, task_name
 from motia_django.conf import settings
 from motia_django.registry import registry
-from motia_django.runs import Run, Status
+from motia_django.runs import Outcome, Run, Settlement, Status, settle
 from motia_django.steps import Step
 from motia_django.triggers import CronTrigger
 
@@ -34,6 +37,8 @@ _OPTIONS: dict[str, Any] = {
 T = TypeVar("T")
 logger = logging.getLogger("motia.tasks")
 
+_LATE = {"acks_late": True, "reject_on_worker_lost": True}
+"""For messages that hold all there is of a run."""
 _PAUSES = (0.0, 0.5, 2.0, 5.0)
 """Seconds between tries to reach the database."""
 
@@ -42,30 +47,76 @@ def register(steps: Iterable[Step]) -> None:
     """Give each Step its task, `motia.<Step>`, in the project's own Celery app."""
     make_task: Any = shared_task
     for step in steps:
-        make_task(name=task_name(step.name), **_OPTIONS)(execute)
+        options = _OPTIONS if step.keeps_all else {**_OPTIONS, **_LATE}
+        make_task(name=task_name(step.name), **options)(execute)
     make_task(name=TICK, **_OPTIONS)(tick)
 
 
-def execute(task: Task[Any, Any], run_id: str) -> None:
-    """Run the run of that id, if it is there to be claimed.
+def execute(task: Task[Any, Any], run_id: str, message: dict[str, Any] | None = None) -> None:
+    """Run the run of that id, if it is there to be claimed; a light one is in its message.
 
-    The message is acknowledged before: what must not be lost is in the ledger, and a second
-    delivery finds nothing to claim.
+    The message of a run that is in the ledger is acknowledged before: what must not be lost is in
+    the ledger, and a second delivery finds nothing to claim.
     """
-    lease = timedelta(seconds=settings().lease)
-    claim = partial(ledger.claim, UUID(run_id), worker=_worker(task), lease=lease)
+    if message is None:
+        _execute_kept(task, UUID(run_id))
+    else:
+        _execute_light(task, Run.from_message(run_id, message))
+
+
+def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
+    name = _step_of(task)
+    limited, lease = False, timedelta(seconds=settings().lease)
+    if name in registry():
+        step = registry().step(name)
+        limited, lease = step.limited, timedelta(seconds=step.lease(settings().lease))
+    claim = partial(
+        ledger.claim,
+        run_id,
+        worker=_worker(task),
+        lease=lease,
+        delivery_of=runner.delivery_of,
+        limited=limited,
+    )
     run = _insisting(claim)
     if run is None:
         return
-    own = runner.delivery_of(run).visibility_timeout
-    if own is not None:
-        lease = timedelta(seconds=own)
-        ledger.renew(run, lease=lease)
-    with leases.kept(run, lease):
-        outcome = runner.perform(run)
-        settlement = _insisting(partial(runner.conclude, run, outcome))
+    with leases.kept(run, lease) as held:
+        finish = partial(_finish, run)
+        settlement = runner.attempt(run, finish, held.check)
     if settlement and settlement.status is Status.SCHEDULED and publish.is_eager():
         _try_again_now(run)
+
+
+def _finish(run: Run, outcome: Outcome) -> Settlement | None:
+    return _insisting(partial(runner.conclude, run, outcome))
+
+
+def _execute_light(task: Task[Any, Any], run: Run) -> None:
+    """Run a light run: nothing is written while all goes well.
+
+    Its message is acknowledged after, so it is delivered again if the worker was lost. From then on
+    it is in the ledger, where its attempts are counted: what kills every worker ends dead.
+    """
+    try:
+        if (task.request.delivery_info or {}).get("redelivered"):
+            _insisting(partial(ledger.take_in, run, "the worker was lost, or its broker was"))
+            _execute_kept(task, run.id)
+            return
+        outcome = runner.perform(run)
+        if outcome.failed:
+            _insisting(partial(_keep_failed, run, outcome))
+    except DatabaseError as error:
+        raise Reject(f"the ledger cannot be written: {error!r}", requeue=True) from error
+
+
+def _keep_failed(run: Run, outcome: Outcome) -> None:
+    settlement = settle(run, outcome, runner.delivery_of(run), timezone.now())
+    if not ledger.keep_failed(run, outcome, settlement):
+        return
+    runner.announce(run, outcome, settlement)
+    if settlement.status is Status.SCHEDULED and publish.is_eager():
+        _try_again_now(replace(run, light=False))
 
 
 def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) -> None:
@@ -93,6 +144,11 @@ def _insisting(work: Callable[[], T]) -> T:
             database.close()
             time.sleep(pause)
     return work()
+
+
+def _step_of(task: Task[Any, Any]) -> str:
+    """Return the name of the Step that a task runs."""
+    return str(task.name).removeprefix(task_name(""))
 
 
 def _worker(task: Task[Any, Any]) -> str:

@@ -11,6 +11,8 @@ from motia_django.conf import settings
 
 Entry = dict[str, Any]
 
+OPERATIONS = ("redriven", "discarded", "cancelled", "moved")
+"""What operators do to a run: `{"kind", "by", "time", "reason", ...}`."""
 _LARGEST_FACT = 4096
 """Bytes of JSON."""
 
@@ -18,11 +20,12 @@ _LARGEST_FACT = 4096
 class Timeline:
     """A run's list of events. Each is `{"at": seconds since the start, "kind": ..., ...}`."""
 
-    __slots__ = ("_entries", "_left_out", "_limit", "_redact", "_started")
+    __slots__ = ("_entries", "_error", "_left_out", "_limit", "_redact", "_started")
 
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._entries: list[Entry] = []
+        self._error: Entry | None = None
         self._left_out = 0
         self._limit = settings().timeline_entries
         self._redact = settings().redact
@@ -32,16 +35,24 @@ class Timeline:
         if len(self._entries) >= self._limit:
             self._left_out += 1
             return
-        at = round(time.monotonic() - self._started, 4)
-        presentable = payloads.masked(payloads.presentable(facts), self._redact)
-        self._entries.append({"at": at, "kind": kind, **_bounded(presentable)})
+        self._entries.append(self._entry(kind, facts))
+
+    def fail(self, error: str, traceback: str) -> None:
+        """Note the error that ended the attempt, however much was noted before."""
+        shown = traceback[-_LARGEST_FACT:]
+        self._error = self._entry("error", {"message": error, "traceback": shown})
 
     def entries(self) -> list[Entry]:
-        """Return what was noted, with a last entry that counts what did not fit."""
-        if not self._left_out:
-            return list(self._entries)
+        """Return what was noted, what did not fit counted, and the error at the end."""
+        whole = list(self._entries)
+        if self._left_out:
+            whole.append(self._entry("left_out", {"count": self._left_out}))
+        return whole if self._error is None else [*whole, self._error]
+
+    def _entry(self, kind: str, facts: Entry) -> Entry:
         at = round(time.monotonic() - self._started, 4)
-        return [*self._entries, {"at": at, "kind": "left_out", "count": self._left_out}]
+        presentable = payloads.masked(payloads.presentable(facts), self._redact)
+        return {"at": at, "kind": kind, **_bounded(presentable)}
 
 
 def _bounded(facts: Entry) -> Entry:
@@ -75,6 +86,11 @@ def in_words(entry: Entry) -> str:
     if kind == "enqueue":
         steps = ", ".join(facts.get("steps") or []) or "nobody"
         return f"{at}enqueue {facts.get('topic')} -> {steps}"
+    if kind == "error":
+        return f"{at}error: {facts.get('message')}"
+    if kind in OPERATIONS:
+        reason = f": {facts['reason']}" if facts.get("reason") else ""
+        return f"{kind} by {facts.get('by') or 'somebody'} at {facts.get('time')}{reason}"
     if kind == "invoke":
         return f"{at}invoke {facts.get('step')}: {facts.get('status')}"
     return f"{at}{kind} {payloads.dumps(facts)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ class Scope:
     topics: frozenset[str]
     """The topics that the Step's config says it enqueues to."""
     timeline: Timeline
+    check_lease: Callable[[], None] = lambda: None
+    """Raises `LeaseLost` if the run is no longer this process's."""
 
 
 _scope: ContextVar[Scope | None] = ContextVar("motia_scope", default=None)
@@ -37,6 +39,16 @@ _scope: ContextVar[Scope | None] = ContextVar("motia_scope", default=None)
 def current() -> Scope | None:
     """Return the run going on here, or None outside of any Step."""
     return _scope.get()
+
+
+def check_lease() -> None:
+    """Raise `LeaseLost` if a run goes on here that was given to another process meanwhile."""
+    check_lease_of(_scope.get())()
+
+
+def check_lease_of(scope: Scope | None) -> Callable[[], None]:
+    """Return what checks the lease of a run, or of the run that invoked it."""
+    return scope.check_lease if scope is not None else lambda: None
 
 
 @contextmanager

@@ -1,26 +1,39 @@
-"""What every worker does each second: publish what is due, rescue what lost its worker."""
+"""What every worker does each second: publish what is due, rescue what lost its worker, prune."""
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import threading
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from celery import bootsteps
 from django.db import connections
 
 from motia_django import ledger, publish, runner
 from motia_django.conf import settings
+from motia_django.runs import Status
 
 logger = logging.getLogger("motia.upkeep")
 
+T = TypeVar("T")
+
 BATCH = 200
 _JITTER = 0.2
+_SECONDS_BETWEEN_SIGNS = 10.0
+_SECONDS_BETWEEN_PRUNINGS = 60.0
+_MOST_ROUNDS = 50
+"""How many batches one round may take before the other chores have their turn."""
 _round = threading.RLock()
 """Held during a round, which closes its connections: no pool process is forked meanwhile. It would
 inherit them; SQLite's, with the locks that they hold, for ever."""
+_chore = threading.RLock()
+"""Held while a chore has connections open: no pool process is forked meanwhile. It would inherit
+them; SQLite's, with the locks that they hold, for ever."""
 
 
 def upkeep() -> int:
@@ -30,8 +43,16 @@ def upkeep() -> int:
         runner.conclude(run, ledger.lost_outcome(run))
     due = ledger.take_due(BATCH)
     if due:
-        publish.publish(due, insist=True)
+        resting = ledger.paused()
+        publish.publish([run for run in due if run.step not in resting], insist=True)
     return len(lost) + len(due)
+
+
+def prune() -> int:
+    """Delete what is older than the setting `RETENTION` allows, in one small batch per status."""
+    ages = settings().retention.items()
+    kept_for = {Status(status): days for status, days in ages if days is not None}
+    return sum(ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items())
 
 
 class Upkeep(bootsteps.StartStopStep):
@@ -39,9 +60,13 @@ class Upkeep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Pool",)
 
+    requires = ("celery.worker.components:Pool",)
+
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._stopping = threading.Event()
+        self._name = str(worker.hostname)
+        self._seen = self._pruned = -math.inf
         self._thread: threading.Thread | None = None
 
     def start(self, worker: Any) -> None:
@@ -60,17 +85,32 @@ class Upkeep(bootsteps.StartStopStep):
         self.stop(worker)
 
     def _work(self) -> None:
+        seen = pruned = -math.inf
         while not self._stopping.wait(self._pause()):
-            with _round:
-                self._do_rounds()
-                connections.close_all()
+            now = time.monotonic()
+            self._look_after_all()
+            if now - seen >= _SECONDS_BETWEEN_SIGNS:
+                seen = now
+                self._do(lambda: ledger.see(self._name))
+            if now - pruned >= _SECONDS_BETWEEN_PRUNINGS:
+                pruned = -math.inf if self._do(prune) else now
+        self._do(lambda: ledger.forget(self._name))
 
-    def _do_rounds(self) -> None:
-        try:
-            while upkeep() >= BATCH and not self._stopping.is_set():
-                pass
-        except Exception:
-            logger.exception("A round of upkeep failed; the next one tries again")
+    def _look_after_all(self) -> None:
+        for _ in range(_MOST_ROUNDS):
+            if (self._do(upkeep) or 0) < BATCH or self._stopping.is_set():
+                return
+
+    def _do(self, chore: Callable[[], T]) -> T | None:
+        """Do one thing, on connections of its own, so that no fork takes them along."""
+        with _chore:
+            try:
+                return chore()
+            except Exception:
+                logger.exception("A round of upkeep failed; the next one tries again")
+                return None
+            finally:
+                connections.close_all()
 
     def _pause(self) -> float:
         return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)
@@ -81,4 +121,7 @@ def join_worker(sender: Any, **kwargs: Any) -> None:
     sender.app.steps["worker"].add(Upkeep)
     os.register_at_fork(
         before=_round.acquire, after_in_parent=_round.release, after_in_child=_round.release
+    )
+    os.register_at_fork(
+        before=_chore.acquire, after_in_parent=_chore.release, after_in_child=_chore.release
     )

@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from motia_django import broker as carrier
 from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
 from motia_django.upkeep import upkeep
@@ -32,7 +33,7 @@ def broker(settings: Any) -> Iterator[Any]:
 
     def use(url: str) -> None:
         conf.broker_url = conf.broker_write_url = conf.broker_read_url = url
-        publish._pool.cache_clear()
+        carrier._pool.cache_clear()
         publish._down_until = 0.0
 
     yield use
@@ -142,7 +143,7 @@ def test_after_a_failure_requests_do_not_try_for_a_while_but_upkeep_does(broker:
     enqueue("work")
     conf: Any = project_app().conf
     conf.broker_url = conf.broker_write_url = conf.broker_read_url = "memory://"
-    publish._pool.cache_clear()
+    carrier._pool.cache_clear()
     enqueue("work")
     assert taken() == []
     assert upkeep() == 2
@@ -183,7 +184,7 @@ def test_publishing_nothing_asks_nobody(broker: Any) -> None:
 
 def test_a_large_fan_out_does_not_hold_the_caller_and_loses_nothing(settings: Any) -> None:
     settings.MOTIA = {"PUBLISH_TIMEOUT": 0.005}
-    publish._pool.cache_clear()
+    carrier._pool.cache_clear()
     ids = enqueue([{"topic": "work"} for _ in range(600)])
     sent = [message.headers["id"] for message in taken()]
     assert len(sent) < len(ids)

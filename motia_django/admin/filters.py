@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from motia_django import models
 from motia_django.admin import words
 from motia_django.registry import registry
+from motia_django.runs import lowest_id_at
 
 Choices = list[tuple[str, Any]]
 """Values and their labels, which may be lazy."""
@@ -102,4 +102,4 @@ class CreatedFilter(admin.SimpleListFilter):
         if self.value() not in self.ages:
             return queryset
         since = timezone.now() - self.ages[str(self.value())][1]
-        return queryset.filter(id__gte=UUID(int=int(since.timestamp() * 1000) << 80))
+        return queryset.filter(id__gte=lowest_id_at(since))

@@ -137,6 +137,7 @@ def _check(group: Any, key: Any) -> None:
 
 
 def _write(operation: str, group: str, key: str, value: Any) -> Changed:
+    tracing.check_lease()
     change = state_store().write(group, key, value, _announce)
     old, new = none_if_missing(change.old), none_if_missing(change.new)
     _note(operation, group=group, key=key, old=old, new=new)

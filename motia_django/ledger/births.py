@@ -1,0 +1,128 @@
+"""How a run enters the ledger: in the caller's transaction, once by a key, or when it is over."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from motia_django import models, payloads, timeline
+from motia_django.exceptions import StateConflict
+from motia_django.ledger import turns
+from motia_django.ledger.rows import database, error_of, kept, row_of
+from motia_django.runs import Outcome, Run, Settlement, Status
+
+_TRIES = 5
+"""How often a run may come and go between looking for it and making it."""
+
+
+def keep(runs: Sequence[Run], *, due: bool = False) -> None:
+    """Insert runs in the caller's transaction: they are there if, and only if, it commits.
+
+    Those that are `due` have not been published, and upkeep is to do it.
+    """
+    if not runs:
+        return
+    values: dict[str, Any] = {"wake_at": timezone.now(), "publishes": 0} if due else {}
+    with transaction.atomic(using=database(), savepoint=False):
+        rows = [row_of(run, input=payloads.plain(run.input), **values) for run in runs]
+        _runs().bulk_create(rows, batch_size=500)
+        turns.keep(runs)
+
+
+def keep_or_find(run: Run) -> UUID:
+    """Insert a run unless an unfinished one has its dedupe key; return the id of the one there is.
+
+    Raise `StateConflict` if that one is made by a transaction that this one cannot see.
+    """
+    for _ in range(_TRIES):
+        if _inserted(row_of(run, input=payloads.plain(run.input)), run):
+            return run.id
+        found = _runs().filter(unique_key=run.dedupe_key).values_list("id", flat=True).first()
+        if found is not None:
+            return found
+    raise StateConflict(
+        f"enqueue: a run of {run.step!r} with this dedupeKey is being made by another transaction,"
+        " which this one, by its isolation level, cannot see"
+    )
+
+
+def keep_once(run: Run, key: str, *, status: Status | None = None, note: str = "") -> bool:
+    """Insert a run unless one with the same `key` is there; return whether it was inserted."""
+    values: dict[str, Any] = {"unique_key": hashed(key), "input": payloads.plain(run.input)}
+    if status is not None:
+        values |= {"status": status, "wake_at": None, "publishes": 0}
+        values |= {"timeline": [{"at": None, "kind": "note", "message": note}]}
+        values |= {"finished_at": run.created_at}
+    return _inserted(row_of(run, **values), run if status is None else None)
+
+
+def take_in(run: Run, note: str) -> bool:
+    """Insert a light run whose worker was lost, to be claimed; False if it is there already."""
+    lost = {"at": None, "kind": "worker_lost", "message": note, "attempt": run.attempt}
+    row = row_of(run, status=Status.QUEUED, input=payloads.plain(run.input), timeline=[lost])
+    row.publishes = 1
+    return _inserted(row)
+
+
+def keep_failed(run: Run, outcome: Outcome, settlement: Settlement) -> bool:
+    """Insert a light run whose first attempt failed, to be kept like any other from now on.
+
+    Return False if it is there already: then this was a second delivery.
+    """
+    row = row_of(
+        run,
+        status=settlement.status,
+        wake_at=settlement.wake_at,
+        input=payloads.plain(run.input),
+        error=error_of(outcome),
+        timeline=timeline.joined((), run.attempt, outcome.timeline),
+        started_at=outcome.started_at,
+        finished_at=outcome.finished_at,
+        fence=1,
+    )
+    return _inserted(row)
+
+
+def record(run: Run, outcome: Outcome) -> None:
+    """Insert a run that is over already: history, not delivery."""
+    row = row_of(
+        run,
+        input=kept(run.input),
+        status=outcome.status,
+        output=kept(outcome.value),
+        error=error_of(outcome),
+        timeline=[*outcome.timeline],
+        started_at=outcome.started_at,
+        finished_at=outcome.finished_at,
+        wake_at=None,
+        limited=False,
+        unique_key=None,
+        attempt=1,
+    )
+    row.save(force_insert=True, using=database())
+
+
+def hashed(key: str) -> str:
+    """Return what a key is kept as."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _inserted(row: models.Run, waiting: Run | None = None) -> bool:
+    """Insert a row, and the turn of a run that waits; return False if there is one like it."""
+    try:
+        with transaction.atomic(using=database()):
+            row.save(force_insert=True, using=database())
+            turns.keep([waiting] if waiting else [])
+    except IntegrityError:
+        return False
+    return True
+
+
+def _runs() -> QuerySet[models.Run]:
+    return models.Run.objects.using(database())

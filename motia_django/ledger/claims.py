@@ -1,0 +1,145 @@
+"""Who may run a run: claimed once, leased, fenced, finished by its holder or rescued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils import timezone
+
+from motia_django import models, timeline
+from motia_django.conf import settings
+from motia_django.delivery import Delivery
+from motia_django.exceptions import WorkerLost
+from motia_django.ledger import turns
+from motia_django.ledger.due import overdue
+from motia_django.ledger.history import find
+from motia_django.ledger.rows import database, error_of, kept, locked, masked, run_of
+from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of
+
+
+def claim(
+    run_id: UUID,
+    *,
+    worker: str,
+    lease: timedelta,
+    delivery_of: Callable[[Run], Delivery] = lambda run: Delivery(),
+    limited: bool = False,
+) -> Run | None:
+    """Take a queued run for one attempt; return None if there is nothing to take.
+
+    Of any number of deliveries of one id, one gets the run. There is nothing to take either while
+    its Step is paused, or while it has to wait its turn: whoever frees the turn publishes it again.
+    With `limited` its trigger is looked at first, since a run may be older than its limit.
+    """
+    now = timezone.now()
+    taken: dict[str, Any] = {
+        "status": Status.RUNNING,
+        "attempt": F("attempt") + 1,
+        "fence": F("fence") + 1,
+        "started_at": now,
+        "wake_at": now + lease,
+        "worker": worker[:255],
+    }
+    if not limited and _claimable(run_id).filter(limited=False).update(**taken):
+        return find(run_id)
+    run = find(run_id)
+    if run is None or run.status is not Status.QUEUED:
+        return None
+    delivery = delivery_of(run)
+    if run.limited or delivery.limited:
+        return _claimed_in_turn(run, delivery, taken)
+    return find(run_id) if _claimable(run_id).update(**taken) else None
+
+
+def renew(run: Run, *, lease: timedelta) -> bool:
+    """Extend the lease of an attempt; return False if it is no longer this attempt's to extend."""
+    return bool(_held(run).update(wake_at=timezone.now() + lease))
+
+
+def holds(run: Run) -> bool:
+    """Return whether the run is still this attempt's."""
+    return _held(run).exists()
+
+
+def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
+    """Write what became of an attempt; return None and write nothing if the lease was lost."""
+    settlement = settle(run, outcome, delivery, timezone.now())
+    changes = _changes(run, outcome, settlement)
+    if not run.limited:
+        return settlement if _held(run).update(**changes) else None
+    with transaction.atomic(using=database()):
+        if not _held(run).update(**changes):
+            return None
+        freed = turns.free(run.id, finished=settlement.status.final)
+    return replace(settlement, freed=freed)
+
+
+def take_lost(limit: int) -> list[Run]:
+    """Return running runs whose lease ran out, fenced off from their old worker for this caller."""
+    now = timezone.now()
+    with transaction.atomic(using=database()):
+        rows = list(locked(overdue(now, (Status.RUNNING,)))[:limit])
+        lost = []
+        for row in rows:
+            still = _runs().filter(id=row.id, fence=row.fence, wake_at__lte=now)
+            if still.update(fence=row.fence + 1, wake_at=now + timedelta(seconds=settings().lease)):
+                lost.append(replace(run_of(row), fence=row.fence + 1))
+    return lost
+
+
+def lost_outcome(run: Run) -> Outcome:
+    """Return the outcome of an attempt whose worker is gone."""
+    now = timezone.now()
+    error = WorkerLost(f"the worker went silent during attempt {run.attempt}")
+    note = {"at": None, "kind": "worker_lost", "message": summary_of(error)}
+    return Outcome(
+        status=Status.DEAD, error=error, started_at=now, finished_at=now, timeline=(note,)
+    )
+
+
+def _claimed_in_turn(run: Run, delivery: Delivery, taken: dict[str, Any]) -> Run | None:
+    with transaction.atomic(using=database()):
+        if not turns.take(run, delivery):
+            return None
+        if not _claimable(run.id).update(**taken, limited=True):
+            transaction.set_rollback(True, using=database())
+            return None
+    return find(run.id)
+
+
+def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "status": settlement.status,
+        "wake_at": settlement.wake_at,
+        "output": kept(outcome.value),
+        "error": error_of(outcome),
+        "timeline": timeline.joined(run.timeline, run.attempt, outcome.timeline),
+        "finished_at": outcome.finished_at,
+        "publishes": 0,
+    }
+    if settlement.status.final and run.dedupe_key:
+        changes["unique_key"] = None
+    if settlement.status.final and not outcome.failed:
+        hidden = masked(run.input)
+        changes |= {"input": hidden} if hidden != run.input else {}
+    return changes
+
+
+def _claimable(run_id: UUID) -> QuerySet[models.Run]:
+    paused = models.Pause.objects.filter(step=OuterRef("step"))
+    return _runs().filter(~Exists(paused), id=run_id, status=Status.QUEUED)
+
+
+def _held(run: Run) -> QuerySet[models.Run]:
+    """The row of `run`, if its attempt still holds the lease."""
+    return _runs().filter(id=run.id, fence=run.fence, status=Status.RUNNING)
+
+
+def _runs() -> QuerySet[models.Run]:
+    return models.Run.objects.using(database())

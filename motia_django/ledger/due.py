@@ -1,0 +1,89 @@
+"""When a run has to be published: at once, when it is due, or again since it never arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from motia_django import models
+from motia_django.conf import settings
+from motia_django.delivery import Turn
+from motia_django.ledger import turns
+from motia_django.ledger.rows import LARGE, database, locked, run_of
+from motia_django.runs import Run, Status
+
+LONGEST_PATIENCE = timedelta(hours=1)
+LONGEST_WAIT_FOR_TURN = 10
+"""The patience with runs that wait their turn, in times of the first patience."""
+
+
+def take_due(limit: int) -> list[Run]:
+    """Return runs that have to be published now, made `queued` if they were scheduled.
+
+    They come without input and timeline. Two callers at once get different runs where the database
+    can skip locked rows; where it cannot, a run published twice is still claimed once.
+    """
+    now = timezone.now()
+    due = (Status.SCHEDULED, Status.QUEUED)
+    with transaction.atomic(using=database()):
+        rows = list(locked(overdue(now, due).defer(*LARGE))[:limit])
+        for publishes, limited in {(row.publishes, row.limited) for row in rows}:
+            ids = [row.id for row in rows if (row.publishes, row.limited) == (publishes, limited)]
+            wait = patience(publishes, limited=limited)
+            overdue(now, due).filter(id__in=ids).order_by().update(
+                status=Status.QUEUED, publishes=publishes + 1, wake_at=now + wait
+            )
+    return [replace(run_of(row), status=Status.QUEUED) for row in rows]
+
+
+def publish_soon(run_ids: Iterable[UUID]) -> None:
+    """Let upkeep publish these queued runs at its next round: the broker did not take them."""
+    _queued(run_ids).filter(publishes__gt=0).update(
+        publishes=F("publishes") - 1, wake_at=timezone.now()
+    )
+
+
+def call_up(turn: Turn, limit: int | None) -> list[Run]:
+    """Return the runs that may go on in this lane and pool, to be published now."""
+    ids = turns.next_up(turn, limit)
+    if not ids:
+        return []
+    _queued(ids).update(publishes=1, wake_at=timezone.now() + patience(0))
+    return [run_of(row) for row in _queued(ids).defer(*LARGE)]
+
+
+def patience(publishes: int, *, limited: bool = False) -> timedelta:
+    """Return how long a run published that many times before is left alone after the next time.
+
+    One that waits its turn is published by whoever frees it; should that one be killed just then,
+    it must not wait for an hour.
+    """
+    first = timedelta(seconds=settings().publish_patience)
+    longest = first * LONGEST_WAIT_FOR_TURN if limited else LONGEST_PATIENCE
+    return min(first * (1 << min(publishes, 16)), longest, LONGEST_PATIENCE)
+
+
+def wake(run_id: UUID) -> None:
+    """Make a scheduled run due at once."""
+    _runs().filter(id=run_id, status=Status.SCHEDULED).update(
+        status=Status.QUEUED, publishes=1, wake_at=timezone.now() + patience(0)
+    )
+
+
+def overdue(now: datetime, statuses: Sequence[Status]) -> QuerySet[models.Run]:
+    """Return the rows of these statuses whose time has come, the longest overdue first."""
+    return _runs().filter(wake_at__lte=now, status__in=statuses).order_by("wake_at")
+
+
+def _queued(run_ids: Iterable[UUID]) -> QuerySet[models.Run]:
+    return _runs().filter(id__in=list(run_ids), status=Status.QUEUED)
+
+
+def _runs() -> QuerySet[models.Run]:
+    return models.Run.objects.using(database())

@@ -1,0 +1,51 @@
+"""The ledger as history: read by people, pruned by age."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from motia_django import models
+from motia_django.ledger.rows import LARGE, database, run_of
+from motia_django.runs import Run, Status, lowest_id_at
+
+UNFINISHED = tuple(each for each in Status if not each.final)
+
+
+def find(run_id: UUID) -> Run | None:
+    """Return a run by its id."""
+    row = models.Run.objects.using(database()).filter(id=run_id).first()
+    return run_of(row) if row is not None else None
+
+
+def rows(**filters: Any) -> QuerySet[models.Run]:
+    """Return the rows that people look at, newest first, narrowed by Django's field lookups."""
+    return models.Run.objects.filter(**filters).order_by("-id")
+
+
+def trace(trace_id: str) -> QuerySet[models.Run]:
+    """Return the rows of a trace, in the order of their birth."""
+    return models.Run.objects.filter(trace_id=trace_id).order_by("created_at", "id")
+
+
+def unfinished(step: str, **filters: Any) -> Run | None:
+    """Return a run of a Step that is not finished yet, if there is one."""
+    found = models.Run.objects.using(database()).filter(step=step, **filters)
+    row = found.filter(status__in=UNFINISHED).defer(*LARGE).first()
+    return run_of(row) if row is not None else None
+
+
+def prune(status: Status, days: float, *, limit: int, now: datetime | None = None) -> int:
+    """Delete up to `limit` runs that finished so long ago with this status; return how many."""
+    before = (now or timezone.now()) - timedelta(days=days)
+    old = models.Run.objects.using(database()).filter(
+        status=status, id__lt=lowest_id_at(before), finished_at__lt=before
+    )
+    ids = list(old.order_by("id").values_list("id", flat=True)[:limit])
+    # By id, and still of that status: a dead run may have been redriven meanwhile.
+    gone = models.Run.objects.using(database()).filter(id__in=ids, status=status)
+    return gone._raw_delete(database()) if ids else 0

@@ -1,0 +1,108 @@
+"""What operators do to runs: cancel, redrive, discard, move to another Step; pause a Step.
+
+Each takes the row as its caller saw it and changes it only if nobody else has meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from motia_django import models
+from motia_django.delivery import Turn
+from motia_django.ledger import turns
+from motia_django.ledger.rows import database
+from motia_django.runs import Run, Status
+from motia_django.timeline import Entry
+
+WAITING = (Status.SCHEDULED, Status.QUEUED)
+
+
+def cancel(row: models.Run, note: Entry) -> Turn | None:
+    """Make a run that waits cancelled; return what it no longer holds, None if it was too late."""
+    return _ended(row, note, WAITING)
+
+
+def discard(row: models.Run, note: Entry) -> bool:
+    """Make a dead run cancelled: it was looked at, and nothing is to follow."""
+    return _ended(row, note, (Status.DEAD,)) is not None
+
+
+def redrive(row: models.Run, run: Run, note: Entry) -> bool:
+    """Queue a dead run again as `run`, its attempts afresh; False if somebody was quicker."""
+    return _requeued(row, run, note, (Status.DEAD,))
+
+
+def move(row: models.Run, run: Run, note: Entry) -> bool:
+    """Queue a dead or waiting run as `run`, of another Step; False if somebody was quicker."""
+    return _requeued(row, run, note, (Status.DEAD, *WAITING))
+
+
+def pause(step: str, *, by: str = "", reason: str = "") -> bool:
+    """Let no run of a Step begin from now on; return False if it was paused already."""
+    _, new = _pauses().get_or_create(step=step, defaults={"by": by[:255], "reason": reason})
+    return new
+
+
+def resume(step: str) -> bool:
+    """Let a Step's runs begin again; upkeep publishes those that wait."""
+    with transaction.atomic(using=database()):
+        was_paused, _ = _pauses().filter(step=step).delete()
+        _runs().filter(step=step, status=Status.QUEUED).update(wake_at=timezone.now(), publishes=0)
+    return bool(was_paused)
+
+
+def paused() -> Mapping[str, models.Pause]:
+    """Return the pauses in force, by Step."""
+    return {each.step: each for each in _pauses()}
+
+
+def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn | None:
+    changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None}
+    changes |= {"unique_key": None} if row.trigger != "cron" else {}
+    with transaction.atomic(using=database()):
+        if not _changed(row, statuses, note, finished_at=timezone.now(), **changes):
+            return None
+        return turns.free(row.id, finished=True) or Turn()
+
+
+def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ...]) -> bool:
+    with transaction.atomic(using=database()):
+        changed = _changed(
+            row,
+            statuses,
+            note,
+            status=Status.QUEUED,
+            step=run.step,
+            trigger=run.trigger,
+            index=run.index,
+            input=run.input,
+            limited=run.turn is not None,
+            attempt=0,
+            publishes=1,
+            wake_at=run.wake_at,
+            started_at=None,
+            finished_at=None,
+        )
+        if changed:
+            turns.free(row.id, finished=True)
+            turns.keep([run])
+    return changed
+
+
+def _changed(row: models.Run, statuses: tuple[Status, ...], note: Entry, **changes: Any) -> bool:
+    """Change a row that is still as it was seen, and note in its timeline who did."""
+    seen = _runs().filter(id=row.id, status=row.status, fence=row.fence, status__in=statuses)
+    return bool(seen.update(timeline=[*row.timeline, note], **changes))
+
+
+def _pauses() -> QuerySet[models.Pause]:
+    return models.Pause.objects.using(database())
+
+
+def _runs() -> QuerySet[models.Run]:
+    return models.Run.objects.using(database())

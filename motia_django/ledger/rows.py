@@ -1,0 +1,94 @@
+"""Between a run and its row: what is written, what is read, what is masked on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections, router
+from django.db.models import QuerySet
+
+from motia_django import models, payloads
+from motia_django.conf import settings
+from motia_django.runs import Outcome, Run, Status, traceback_of
+
+LARGE = ("input", "output", "error", "timeline")
+"""The columns that need not be read to publish a run."""
+
+
+def database() -> str:
+    """Return the alias of the database that runs are written to."""
+    return router.db_for_write(models.Run)
+
+
+def row_of(run: Run, **values: Any) -> models.Run:
+    """Return the row of a run that is not in the ledger yet."""
+    return models.Run(
+        **{
+            "id": run.id,
+            "step": run.step,
+            "trigger": run.trigger,
+            "index": run.index,
+            "source": run.source[:600],
+            "status": run.status,
+            "attempt": run.attempt,
+            "trace_id": run.trace_id,
+            "parent_id": run.parent_id,
+            "depth": run.depth,
+            "message_group": run.message_group,
+            "limited": run.turn is not None,
+            "unique_key": run.dedupe_key,
+            "created_at": run.created_at,
+            "wake_at": run.wake_at,
+            "publishes": 1 if run.status is Status.QUEUED else 0,
+            **values,
+        }
+    )
+
+
+def run_of(row: models.Run) -> Run:
+    """Return the run that a row tells of; what was not read is left empty."""
+    deferred = row.get_deferred_fields()
+    return Run(
+        id=row.id,
+        step=row.step,
+        trigger=row.trigger,
+        index=row.index,
+        source=row.source,
+        input=None if "input" in deferred else row.input,
+        trace_id=row.trace_id,
+        parent_id=row.parent_id,
+        depth=row.depth,
+        status=Status(row.status),
+        attempt=row.attempt,
+        fence=row.fence,
+        message_group=row.message_group,
+        limited=row.limited,
+        dedupe_key=None if row.trigger == "cron" else row.unique_key,
+        created_at=row.created_at,
+        wake_at=row.wake_at,
+        timeline=() if "timeline" in deferred else tuple(row.timeline or ()),
+    )
+
+
+def error_of(outcome: Outcome) -> str:
+    """Return what a row keeps of an attempt's error."""
+    return traceback_of(outcome.error) if outcome.error and outcome.failed else ""
+
+
+def masked(value: Any) -> Any:
+    """Return a payload without its secrets."""
+    return payloads.masked(value, settings().redact)
+
+
+def kept(value: Any) -> Any:
+    """Return a payload as the history keeps it: masked, and cut if it is large."""
+    if value is None:
+        return None
+    return payloads.cut(masked(payloads.presentable(value)), settings().max_payload)
+
+
+def locked(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:
+    """Return these rows for update, without those that somebody else has locked."""
+    if connections[database()].features.has_select_for_update_skip_locked:
+        return rows.select_for_update(skip_locked=True)
+    return rows

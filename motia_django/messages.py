@@ -1,0 +1,85 @@
+"""What `enqueue` takes: a message, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from motia_django import declarations
+from motia_django.declarations import Mismatch, camel
+from motia_django.exceptions import InvalidMessage, did_you_mean
+from motia_django.sources import snake
+
+_KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What `enqueue` sends."""
+
+    topic: str
+    data: Any = None
+    delay_seconds: float = 0
+    message_group_id: str | None = None
+    """Messages of one group keep their order, where a fifo trigger listens."""
+    dedupe_key: str | None = None
+    """While a run that this key began is unfinished, the key begins no other."""
+
+    @classmethod
+    def read(cls, raw: Any) -> Message:
+        """Read `{"topic": ..., "data": ...}`; raise `InvalidMessage`."""
+        if isinstance(raw, Message):
+            return raw
+        if not isinstance(raw, Mapping):
+            raise InvalidMessage(
+                f'enqueue: expected {{"topic": ..., "data": ...}}, got {raw!r:.200}'
+            )
+        values = {snake(str(key)): value for key, value in raw.items()}
+        _refuse_unknown(raw)
+        name = declarations.name_up_to(255)
+        return cls(
+            topic=_parsed("topic", declarations.text, values.get("topic")),
+            data=values.get("data"),
+            delay_seconds=_parsed(
+                "delaySeconds", declarations.number, values.get("delay_seconds", 0)
+            ),
+            message_group_id=_optional("messageGroupId", name, values.get("message_group_id")),
+            dedupe_key=_optional("dedupeKey", name, values.get("dedupe_key")),
+        )
+
+
+def read_messages(
+    message: Any, data: Any = None, keys: Mapping[str, Any] | None = None
+) -> list[Message]:
+    """Read what `enqueue` was called with, in any of its forms; raise `InvalidMessage`."""
+    return [Message.read(each) for each in _as_list(message, data, keys or {})]
+
+
+def _as_list(message: Any, data: Any, keys: Mapping[str, Any]) -> Sequence[Any]:
+    if isinstance(message, str):
+        return [{"topic": message, "data": data, **keys}]
+    if message is None:
+        return [keys]
+    if keys or data is not None:
+        raise InvalidMessage("enqueue: give a message, or a topic with data, not both")
+    return message if isinstance(message, list | tuple) else [message]
+
+
+def _refuse_unknown(raw: Mapping[Any, Any]) -> None:
+    for key in raw:
+        if snake(str(key)) not in _KEYS:
+            known = [camel(each) for each in _KEYS]
+            hint = did_you_mean(str(key), known) or f" Known are {', '.join(known)}."
+            raise InvalidMessage(f"enqueue: unknown key {key!r}.{hint}")
+
+
+def _optional(key: str, parse: Any, value: Any) -> Any:
+    return None if value is None else _parsed(key, parse, value)
+
+
+def _parsed(key: str, parse: Any, value: Any) -> Any:
+    try:
+        return parse(value)
+    except Mismatch as mismatch:
+        raise InvalidMessage(f"enqueue: {key}: expected {mismatch}, got {value!r:.200}") from None

@@ -1,0 +1,199 @@
+"""What operators do to runs and Steps: redrive, discard, cancel, pause, resume and prune them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from motia_django import ledger, payloads, publish
+from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
+from motia_django.registry import registry
+from motia_django.runs import Run, Status
+from motia_django.steps import Step
+from motia_django.timeline import Entry
+from motia_django.triggers import Trigger
+
+logger = logging.getLogger("motia.operations")
+
+AS_IT_WAS: Any = object()
+"""Stands for the input that a run has (None is an input like any other)."""
+PRUNED_AT_ONCE = 500
+_CARRIED = ("queue", "cron", "state", "stream")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one run of many."""
+
+    run_id: UUID
+    refusal: str = ""
+    """Why it was left as it is; empty if it was not."""
+
+
+def redrive(
+    run_id: UUID,
+    *,
+    by: str,
+    reason: str = "",
+    input: Any = AS_IT_WAS,
+    to: str | None = None,
+    insist: bool = False,
+) -> None:
+    """Queue a dead run again, its attempts afresh; with another `input`, or `to` another Step.
+
+    A run that waits for a Step that is gone may be redriven `to` another as well. `by` is who asks,
+    for the run's timeline. Raise `CannotIntervene` if it cannot be done, or if its input breaks
+    today's schema, unless one does `insist`.
+    """
+    run = _found(run_id)
+    step, index, trigger = _target(run, to)
+    given = run.input if input is AS_IT_WAS else payloads.plain(input)
+    if not insist:
+        _check_input(run, trigger, given)
+    new = replace(
+        run,
+        step=step.name,
+        index=index,
+        input=given,
+        turn=trigger.delivery.turn(step.name, index, run.message_group, given),
+        limited=trigger.delivery.limited,
+        status=Status.QUEUED,
+        wake_at=timezone.now() + ledger.patience(0),
+    )
+    edited = {"input": "edited"} if given != run.input else {}
+    moved = {"from": run.step, "to": step.name} if step.name != run.step else {}
+    note = _note("redriven", by, reason, attempts=run.attempt, **edited, **moved)
+    row = ledger.rows(id=run_id).get()
+    if not (ledger.move if to else ledger.redrive)(row, new, note):
+        raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are redriven")
+    logger.info("Run %s of %s was redriven by %s", run_id, step.name, by)
+    publish.publish_on_commit([new])
+
+
+def refusal(run_id: UUID, *, to: str | None = None) -> str:
+    """Return why a run cannot be redriven as it is; an empty text if it can."""
+    try:
+        run = _found(run_id)
+        if run.status is not Status.DEAD and not to:
+            return f"it is {run.status}, not dead"
+        _, _, trigger = _target(run, to)
+        _check_input(run, trigger, run.input)
+    except CannotIntervene as error:
+        return str(error)
+    return ""
+
+
+def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
+    """Make a dead run cancelled: somebody looked at it, and nothing is to follow.
+
+    Raise `CannotIntervene` if it is not dead.
+    """
+    row = _row(run_id)
+    if not ledger.discard(row, _note("discarded", by, reason)):
+        raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are discarded")
+    logger.info("Run %s of %s was discarded by %s", run_id, row.step, by)
+
+
+def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
+    """Make a run that waits, queued or scheduled, cancelled; raise `CannotIntervene` if none is."""
+    row = _row(run_id)
+    freed = ledger.cancel(row, _note("cancelled", by, reason))
+    if freed is None:
+        raise CannotIntervene(
+            f"run {run_id} is {row.status}: only runs that are queued or scheduled are cancelled"
+        )
+    logger.info("Run %s of %s was cancelled by %s", run_id, row.step, by)
+    publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index))
+
+
+def many(run_ids: Iterable[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
+    """Do something to many runs, each on its own; yield what became of each."""
+    for run_id in run_ids:
+        try:
+            act(run_id)
+        except CannotIntervene as error:
+            yield Result(run_id=run_id, refusal=str(error))
+        else:
+            yield Result(run_id=run_id)
+
+
+def pause(step: str, *, by: str, reason: str = "") -> bool:
+    """Let no queued run of a Step begin until it is resumed; return False if it was paused already.
+
+    Its runs wait, its cron ticks are skipped; what runs goes on, and its http triggers answer as
+    ever. Raise `UnknownStep`.
+    """
+    registry().step(step)
+    new = ledger.pause(step, by=by, reason=reason)
+    if new:
+        logger.warning("Step %s was paused by %s", step, by)
+    return new
+
+
+def resume(step: str, *, by: str) -> bool:
+    """Let a paused Step go on; return False if it was not paused."""
+    was_paused = ledger.resume(step)
+    if was_paused:
+        logger.warning("Step %s was resumed by %s", step, by)
+    return was_paused
+
+
+def prune(status: Status, days: float) -> Iterator[int]:
+    """Delete runs that finished more than `days` ago with this status, in small batches.
+
+    Yield how many each batch deleted. Raise `ValueError` for a status that is not final.
+    """
+    if not status.final:
+        raise ValueError(f"runs that are {status} are not finished, so they are not pruned")
+    while count := ledger.prune(status, days, limit=PRUNED_AT_ONCE):
+        yield count
+
+
+def _found(run_id: UUID) -> Run:
+    run = ledger.find(run_id)
+    if run is None:
+        raise CannotIntervene(f"there is no run {run_id}")
+    return run
+
+
+def _row(run_id: UUID) -> Any:
+    row = ledger.rows(id=run_id).first()
+    if row is None:
+        raise CannotIntervene(f"there is no run {run_id}")
+    return row
+
+
+def _target(run: Run, to: str | None) -> tuple[Step, int, Trigger]:
+    """Return the Step and the trigger in whose name a run is to be delivered."""
+    if run.trigger not in _CARRIED:
+        raise CannotIntervene(
+            f"run {run.id} was started by {run.trigger}: whoever waited for its answer has had it,"
+            " and would have to ask again"
+        )
+    if to is None and run.step not in registry():
+        raise CannotIntervene(
+            f"there is no Step {run.step!r} any more: redrive run {run.id} to another"
+        )
+    try:
+        step = registry().step(to or run.step)
+        trigger = step.trigger(run.trigger, run.index)
+    except MotiaError as error:
+        raise CannotIntervene(str(error)) from error
+    return step, step.triggers.index(trigger), trigger
+
+
+def _check_input(run: Run, trigger: Trigger, given: Any) -> None:
+    try:
+        trigger.clean_input(payloads.plain(given), f"The input of run {run.id}")
+    except InvalidInput as error:
+        raise CannotIntervene(str(error)) from error
+
+
+def _note(kind: str, by: str, reason: str, **facts: Any) -> Entry:
+    note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
+    return note | ({"reason": reason} if reason else {}) | facts
