@@ -124,6 +124,7 @@ def _run(
     wait = timedelta(seconds=delay + delivery.delay_seconds)
     scheduled = bool(wait) and not publish.is_eager()
     turn = delivery.turn(step.name, listener.index, group, input)
+    kept = step.keeps_all or step.atomic or scheduled or turn or dedupe_key
     return Run(
         id=new_run_id(),
         step=step.name,
@@ -139,7 +140,7 @@ def _run(
         turn=turn,
         limited=turn is not None,
         dedupe_key=dedupe_key,
-        light=not (step.keeps_all or step.atomic or scheduled or turn or dedupe_key),
+        light=not kept and listener.trigger.kind != "cron",
         created_at=now,
         wake_at=now + (wait if scheduled else ledger.patience(0)),
     )

@@ -61,9 +61,10 @@ def attempt(run: Run, finish: Finish, check_lease: CheckLease | None = None) -> 
         assert outcome is not None
         return finish(outcome) if outcome.failed else None
     except DatabaseError as error:
-        if outcome is None or outcome.failed:
+        if outcome is None:
             raise
-        return finish(replace(outcome, status=Status.DEAD, value=None, error=error))
+        undone = replace(outcome, status=Status.DEAD, value=None, error=error)
+        return finish(outcome if outcome.failed else undone)
 
 
 class _Undone(Exception):

@@ -28,9 +28,6 @@ _SECONDS_BETWEEN_SIGNS = 10.0
 _SECONDS_BETWEEN_PRUNINGS = 60.0
 _MOST_ROUNDS = 50
 """How many batches one round may take before the other chores have their turn."""
-_round = threading.RLock()
-"""Held during a round, which closes its connections: no pool process is forked meanwhile. It would
-inherit them; SQLite's, with the locks that they hold, for ever."""
 _chore = threading.RLock()
 """Held while a chore has connections open: no pool process is forked meanwhile. It would inherit
 them; SQLite's, with the locks that they hold, for ever."""
@@ -60,13 +57,10 @@ class Upkeep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Pool",)
 
-    requires = ("celery.worker.components:Pool",)
-
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._stopping = threading.Event()
         self._name = str(worker.hostname)
-        self._seen = self._pruned = -math.inf
         self._thread: threading.Thread | None = None
 
     def start(self, worker: Any) -> None:
@@ -119,9 +113,6 @@ class Upkeep(bootsteps.StartStopStep):
 def join_worker(sender: Any, **kwargs: Any) -> None:
     """Make upkeep a part of a worker that is being set up, whichever Celery app it works for."""
     sender.app.steps["worker"].add(Upkeep)
-    os.register_at_fork(
-        before=_round.acquire, after_in_parent=_round.release, after_in_child=_round.release
-    )
     os.register_at_fork(
         before=_chore.acquire, after_in_parent=_chore.release, after_in_child=_chore.release
     )
