@@ -131,7 +131,6 @@ def _judge_effects(
 def _judge_atomic(
     found: Findings, committed: dict[Key, Message], effects: dict[str, Counter[Key]]
 ) -> None:
-    from benchmarks.chaos.project.shop import supported
     from motia_django.models import Run, StateItem
 
     wanted = {key for key, each in committed.items() if each.topic == "atomic"}
@@ -140,9 +139,6 @@ def _judge_atomic(
     there = effects.get("Atomic", Counter())
     wrong = {key for key in wanted if there[key] != 1 or receipts[key] != 1}
     found.atomic, found.atomic_once = len(wanted), len(wanted - wrong)
-    if not supported.atomic():
-        found.unsupported.append("atomic")
-        return
     _tell(found, "messages to Atomic have not exactly one effect and one receipt", wrong)
     _tell(found, "receipts belong to no committed message", receipts.keys() - wanted)
     counted = sum(each["count"] for each in _values(StateItem.objects.filter(group="atomic")))
@@ -155,7 +151,6 @@ def _values(items: Any) -> Iterable[dict[str, int]]:
 
 
 def _judge_order(found: Findings, committed: dict[Key, Message]) -> None:
-    from benchmarks.chaos.project.shop import supported
     from benchmarks.chaos.project.shop.models import Effect
 
     rows = Effect.objects.filter(step="Fifo").order_by("id")
@@ -170,21 +165,14 @@ def _judge_order(found: Findings, committed: dict[Key, Message]) -> None:
     found.fifo = len({(each.group, each.number) for each in done})
     found.fifo_late = judged.late
     found.fifo_violations = len(judged.violations) + len(crowds)
-    if not supported.fifo():
-        found.unsupported.append("fifo")
-        return
     _tell(found, "effects are out of order", judged.violations)
     _tell(found, "handlers of one group were at work at once", crowds)
 
 
 def _judge_concurrency(found: Findings) -> None:
-    from benchmarks.chaos.project.shop import supported
 
     found.concurrency = presence.peak(home(), _outages(), "limited")
     found.concurrency_limit = CONCURRENCY
-    if not supported.limited():
-        found.unsupported.append("concurrency")
-        return
     crowds = presence.crowds(home(), _outages(), limit=CONCURRENCY, places="limited")
     _tell(found, f"times more than {CONCURRENCY} handlers of Limited were at work", crowds)
 

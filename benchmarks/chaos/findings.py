@@ -34,6 +34,4 @@ class Findings:
     concurrency: int = 0
     """Most handlers of the limited Step at work at once, frozen ones past their lease apart."""
     concurrency_limit: int = 0
-    unsupported: list[str] = field(default_factory=list)
-    """Promises that were not judged, since the package does not make them yet."""
     broken: list[str] = field(default_factory=list)

@@ -70,10 +70,8 @@ def attempt(each: Transaction) -> None:
 
 def as_sent(message: Message) -> dict[str, object]:
     """Return what `enqueue` is given for a message."""
-    from benchmarks.chaos.project.shop import supported
-
     data = {"producer": message.producer, "number": message.number, "group": message.group}
-    group = {"messageGroupId": message.group} if message.group and supported.fifo() else {}
+    group = {"messageGroupId": message.group} if message.group else {}
     return {"topic": message.topic, "data": data, **group}
 
 

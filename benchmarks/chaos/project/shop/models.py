@@ -14,7 +14,9 @@ class Sent(models.Model):
     objects: models.Manager[Sent] = models.Manager()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["producer", "number"], name="shop_sent_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=["producer", "number"], name="shop_sent_once"),
+        )
 
     def __str__(self) -> str:
         return f"{self.producer}/{self.number}"

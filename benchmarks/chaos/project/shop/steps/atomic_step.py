@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from benchmarks.chaos.project.shop import supported, work
+from benchmarks.chaos.project.shop import work
 from motia_django import Context, queue
 
 config: dict[str, Any] = {
     "name": "Atomic",
     "triggers": [queue("atomic", config=work.RETRIES)],
     "enqueues": ["receipt"],
+    "atomic": True,
 }
-if supported.atomic():
-    config["atomic"] = True
 
 
 def handler(data: dict[str, Any], ctx: Context) -> None:

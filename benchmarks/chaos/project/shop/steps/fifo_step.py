@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from benchmarks.chaos.project.shop import presence, supported, work
+from benchmarks.chaos.project.shop import presence, work
 from motia_django import Context, queue, step
 
-delivery = work.RETRIES | (supported.FIFO if supported.fifo() else {})
-config = step("Fifo", triggers=[queue("fifo", config=delivery)])
+config = step("Fifo", triggers=[queue("fifo", config=work.RETRIES | {"type": "fifo"})])
 
 
 def handler(data: dict[str, Any], ctx: Context) -> None:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from benchmarks.chaos.project.shop import presence, supported, work
+from benchmarks.chaos.plan import CONCURRENCY
+from benchmarks.chaos.project.shop import presence, work
 from motia_django import Context, queue, step
 
-delivery = work.RETRIES | (supported.LIMITED if supported.limited() else {})
+delivery = work.RETRIES | {"concurrency": CONCURRENCY}
 config = step("Limited", triggers=[queue("limited", config=delivery)])
 
 
