@@ -19,7 +19,7 @@ from benchmarks.chaos.servers import PAIRS, missing
 
 LONG, QUICK = (10_000, 50), (1_000, 8)
 SECONDS_PER_FAULT = {False: 4.0, True: 2.5}
-PATIENCE = {False: 300.0, True: 90.0}
+PATIENCE = {False: 150.0, True: 60.0}
 
 
 def main(words: Sequence[str]) -> int:

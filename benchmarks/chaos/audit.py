@@ -6,6 +6,7 @@ It reads the plan, the tables and what the handlers wrote down, and prints `Find
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -25,15 +26,19 @@ _SHOWN = 5
 _FINAL = ("succeeded", "skipped", "cancelled", "dead")
 
 
-def wait(seconds: float) -> bool:
-    """Wait until every run is over; return whether that happened in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def wait(patience: float) -> bool:
+    """Wait until every run is over; return False if for so many seconds not one more was."""
+    fewest, since = math.inf, time.monotonic()
+    while time.monotonic() < since + patience:
         try:
-            if not _unfinished().exists():
-                return True
+            left = _unfinished().count()
         except (DatabaseError, InterfaceError):
             connection.close()
+        else:
+            if not left:
+                return True
+            if left < fewest:
+                fewest, since = left, time.monotonic()
         time.sleep(0.3)
     return False
 

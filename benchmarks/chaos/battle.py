@@ -37,7 +37,7 @@ class Order:
     pair: str
     plan: Plan
     patience: float
-    """Seconds that the runs get to finish in, once all is well again."""
+    """Seconds in which something has to finish, once all is well again."""
     logs: Path
     say: Callable[[str], None]
 

@@ -69,18 +69,18 @@ class Rabbitmq(Server):
     def missing() -> str | None:
         """Look for the server's script and the two Erlang programs we use beside it."""
         absent = [name for name in ("epmd", "erl_call") if not shutil.which(name)]
-        if absent or not script():
+        if absent or not _script():
             return "install rabbitmq-server (`make test` does it for root on Debian)"
         return None
 
     def start(self, home: Path) -> str:
         """Start the port mapper and the broker, and wait for the broker to answer."""
         mapper, port, distribution = (free_port() for _ in range(3))
-        environment = prepare(home, mapper, port, distribution)
+        environment = _prepare(home, mapper, port, distribution)
         self._run(["epmd", "-port", str(mapper), "-address", "127.0.0.1"], home, environment)
-        broker = self._run([script() or "rabbitmq-server"], home, environment)
+        broker = self._run([_script() or "rabbitmq-server"], home, environment)
         deadline = time.monotonic() + SECONDS_TO_START
-        while not answers(port):
+        while not _answers(port):
             if broker.poll() is not None or time.monotonic() > deadline:
                 raise ServerFailed(f"no answer from RabbitMQ on port {port}")
             time.sleep(0.05)
@@ -106,11 +106,11 @@ class Rabbitmq(Server):
         return process
 
 
-def script() -> str | None:
+def _script() -> str | None:
     return DEBIANS_SCRIPT if Path(DEBIANS_SCRIPT).exists() else shutil.which("rabbitmq-server")
 
 
-def prepare(home: Path, mapper: int, port: int, distribution: int) -> dict[str, str]:
+def _prepare(home: Path, mapper: int, port: int, distribution: int) -> dict[str, str]:
     """Write the files RabbitMQ reads and return the environment to start it in."""
     (home / "epmd").write_text(str(mapper))
     (home / "enabled_plugins").write_text("[].")
@@ -136,7 +136,7 @@ def prepare(home: Path, mapper: int, port: int, distribution: int) -> dict[str, 
     }
 
 
-def answers(port: int) -> bool:
+def _answers(port: int) -> bool:
     try:
         with amqp.Connection(f"127.0.0.1:{port}", connect_timeout=5):
             return True

