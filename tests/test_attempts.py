@@ -261,6 +261,7 @@ def test_a_run_that_was_given_to_another_may_not_write(settings: Any, write: Any
     assert row(run_id).status == Status.QUEUED
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_late_run_that_nobody_else_has_taken_may_write(settings: Any) -> None:
     settings.MOTIA = {"LEASE": 0.05}
 
