@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ PATIENCE = {False: 150.0, True: 60.0}
 
 def main(words: Sequence[str]) -> int:
     """Do what the command line asks; return the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit("stopped"))  # by way of what ends the processes
     options = _parser().parse_args(words)
     pairs = _pairs(options.pairs)
     logs = Path(tempfile.mkdtemp(prefix="motia-chaos-logs-"))

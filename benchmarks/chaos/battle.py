@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.chaos import outages
+from benchmarks.chaos import outages, progress
 from benchmarks.chaos.faults import Inflict, Targets, catalogue
 from benchmarks.chaos.findings import Findings
 from benchmarks.chaos.plan import PRODUCERS, WORKERS, Plan, PlannedFault, faults
@@ -131,16 +131,24 @@ class _Battle:
         return dict(self._fallen), findings
 
     def _inflict_all(self) -> None:
-        """Let every planned fault fall at its time; return when all are over."""
+        """Let every planned fault fall when it is due; return when all are over."""
         kinds = catalogue(self._targets)
         threads = []
         for fault in faults(self._order.plan, self._order.pair, list(kinds)):
-            time.sleep(max(self._begun + fault.at - time.monotonic(), 0))
+            self._wait_for(fault)
             self._order.say(f"{fault.at:6.1f} s  {fault.kind}")
             threads.append(threading.Thread(target=self._inflict, args=(fault, kinds[fault.kind])))
             threads[-1].start()
         for thread in threads:
             thread.join()
+
+    def _wait_for(self, fault: PlannedFault) -> None:
+        """Wait until a fault's time, and until the producers are as far as they should be then."""
+        time.sleep(max(self._begun + fault.at - time.monotonic(), 0))
+        deadline = time.monotonic() + self._order.patience
+        share = fault.at / self._order.plan.seconds
+        while progress.of_all(self._home) < share and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def _inflict(self, fault: PlannedFault, inflict: Inflict) -> None:
         try:
@@ -150,10 +158,12 @@ class _Battle:
             self._failures.append(f"the fault {fault.kind!r} at {fault.at:.1f} s failed: {error!r}")
 
     def _wait_for_the_producers(self) -> None:
-        deadline = time.monotonic() + self._order.patience
+        far, since = 0.0, time.monotonic()
         while not all(each.done for each in self._targets.producers):
-            if time.monotonic() > deadline:
-                self._failures.append("the producers have not finished")
+            if (farther := progress.of_all(self._home)) > far:
+                far, since = farther, time.monotonic()
+            if time.monotonic() > since + self._order.patience:
+                self._failures.append("the producers do not finish")
                 return
             time.sleep(0.1)
 

@@ -19,7 +19,10 @@ from django.db import (
 )
 from django.db.models import Max
 
+from benchmarks.chaos import progress
 from benchmarks.chaos.plan import Message, Plan, Transaction, transactions
+
+MOST_UNFINISHED = 200
 
 
 class Unwanted(Exception):
@@ -35,7 +38,26 @@ def produce(producer: int, begun: float) -> None:
         if each.messages[-1].number > last:
             due = begun + plan.seconds * index / len(planned)
             time.sleep(max(due - time.monotonic(), 0))
+            wait_for_room()
             send(each)
+        progress.tell(producer, (index + 1) / len(planned))
+
+
+def wait_for_room() -> None:
+    """Wait while many runs are unfinished: what is tried is faults, not the machine's speed."""
+    while unfinished() > MOST_UNFINISHED:
+        time.sleep(0.3)
+
+
+def unfinished() -> int:
+    """Return how many runs are not over; 0 if the database does not say."""
+    from motia_django.models import Run
+
+    try:
+        return Run.objects.filter(status__in=("scheduled", "queued", "running")).count()
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        return 0
 
 
 def send(each: Transaction) -> None:

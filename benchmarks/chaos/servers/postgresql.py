@@ -28,7 +28,9 @@ class PostgreSQL(Database):
         return TestServer.missing()
 
     def prepare(self) -> None:
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(self.home))  # where pgserver would lock
+        runtime = self.home / "runtime"  # where pgserver would lock, when it is imported
+        runtime.mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
         if os.geteuid() == 0:
             self._make_room_for_its_user()
         self._run(
