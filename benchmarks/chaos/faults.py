@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
+from typing import TypeVar
 
 from benchmarks.chaos.outages import Outage
 from benchmarks.chaos.plan import LEASE
@@ -15,6 +16,9 @@ from benchmarks.chaos.processes import Supervised
 from benchmarks.chaos.servers import Broker, Database
 
 Inflict = Callable[[Random], None]
+T = TypeVar("T")
+
+_SECONDS_TO_HIT = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,21 +55,33 @@ def catalogue(targets: Targets) -> dict[str, Inflict]:
 
 
 def _kill(processes: Sequence[Supervised], dice: Random) -> None:
-    dice.choice(processes).kill()
+    _until_it_hits(dice.choice(processes).kill)
 
 
 def _kill_child(processes: Sequence[Supervised], dice: Random) -> None:
-    dice.choice(processes).kill_child(dice)
+    target = dice.choice(processes)
+    _until_it_hits(lambda: target.kill_child(dice))
 
 
 def _freeze(targets: Targets, whole: bool, dice: Random) -> None:
     """Freeze a worker, or one process of its pool, for less or for more than its lease."""
     worker = dice.choice(targets.workers)
     seconds = dice.choice((dice.uniform(0.5, 2), LEASE + dice.uniform(0.5, 2)))
-    outage = Outage(begun=time.monotonic(), processes=worker.freeze(dice, whole=whole))
+    frozen = _until_it_hits(lambda: worker.freeze(dice, whole=whole))
+    outage = Outage(begun=time.monotonic(), processes=frozen)
     time.sleep(seconds)
-    worker.thaw(outage.processes or ())
+    worker.thaw(frozen)
     targets.outages.append(outage.over())
+
+
+def _until_it_hits(hit: Callable[[], T]) -> T:
+    """Try until there is something to hit: what was hit before has to start again first."""
+    deadline = time.monotonic() + _SECONDS_TO_HIT
+    while not (result := hit()):
+        if time.monotonic() > deadline:
+            raise RuntimeError("there was nothing to hit")
+        time.sleep(0.1)
+    return result
 
 
 def _restart_broker(targets: Targets, dice: Random) -> None:

@@ -51,26 +51,29 @@ class Supervised:
             if self._process is None and not self.done:
                 self._start()
 
-    def kill(self) -> None:
-        """Kill it and its children at once."""
+    def kill(self) -> bool:
+        """Kill it and its children at once; return False if it does not run, and will again."""
         with self._lock:
-            if self._process:
-                end_group(self._process)
+            if self._process is None or self._process.poll() is not None:
+                return self.done
+            end_group(self._process)
+            return True
 
-    def kill_child(self, dice: Random) -> None:
-        """Kill one of its children."""
-        with self._lock:
-            if children := self._children():
-                self._send(dice.choice(children), signal.SIGKILL)
-
-    def freeze(self, dice: Random, *, whole: bool) -> list[int]:
-        """Stop it and its children, or one child; return the ids of the processes."""
+    def kill_child(self, dice: Random) -> bool:
+        """Kill one of its children; return False if it has none."""
         with self._lock:
             children = self._children()
-            if whole and self._process:
-                chosen = [self._process.pid, *children]
-            else:
-                chosen = [dice.choice(children)] if children else []
+            if children:
+                self._send(dice.choice(children), signal.SIGKILL)
+            return bool(children)
+
+    def freeze(self, dice: Random, *, whole: bool) -> list[int]:
+        """Stop it and its children, or one child; return the processes, none if it has none."""
+        with self._lock:
+            children = self._children()
+            if not children or self._process is None:
+                return []
+            chosen = [self._process.pid, *children] if whole else [dice.choice(children)]
             for each in chosen:
                 self._send(each, signal.SIGSTOP)
             return chosen
