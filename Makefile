@@ -56,11 +56,10 @@ bench:  ## the benchmarks
 	@$(MAKE) $(TEST)
 	@$(BIN)/python -m benchmarks
 
-chaos:  ## the promises under fire; QUICK=1 for the short form
-	@$(call needs,tests/chaos)
+chaos:  ## the promises under fire: half an hour; QUICK=1 for the short form
 	@$(MAKE) $(TEST)
 	@$(MAKE) servers
-	@QUICK=$(QUICK) $(BIN)/python -m pytest -q tests/chaos
+	@$(BIN)/python -m benchmarks.chaos $(if $(QUICK),--quick)
 
 docs:  ## the documentation as a site
 	@$(call needs,scripts/build_docs.py)
