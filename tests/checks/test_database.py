@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from django.test import override_settings
 from django.utils import timezone
 
 from motia_django import ledger
+from motia_django.checks.broker import broker
 from motia_django.checks.database import database
 from motia_django.steps import Step
 from tests.checks.conftest import MakeApp
+from tests.docs.pages import DOCS, blocks
 from tests.factories import installed, make_step, nothing
 from tests.servers.postgresql import django_settings, fresh_postgresql
 
@@ -89,6 +92,31 @@ def ids(*steps: Step) -> list[str | None]:
 def test_a_database_as_it_should_be_is_all_right(postgresql: dict[str, Any]) -> None:
     with on(postgresql):
         assert ids() == []
+
+
+@pytest.mark.parametrize("server", ["redis_server", "rabbitmq_server"])
+def test_the_settings_that_the_documentation_shows_are_all_right(
+    server: str,
+    postgresql: dict[str, Any],
+    project_app: MakeApp,
+    request: pytest.FixtureRequest,
+) -> None:
+    [shown] = [each for each in blocks(DOCS / "deploying.md") if each.title == "settings.py"]
+    names: dict[str, Any] = {"DATABASES": {"default": dict(postgresql)}}
+    exec(shown.text, names)
+    app = project_app(request.getfixturevalue(server))
+    app.config_from_object(SimpleNamespace(**names), namespace="CELERY")
+    light = {"type": "queue", "topic": "x", "config": {"visibilityTimeout": 600}}
+    ordered = {"type": "queue", "topic": "y", "config": {"priority": 9}}
+    steps = (
+        make_step(nothing, light, name="Light", record="failures"),
+        make_step(nothing, ordered, name="Ordered"),
+    )
+    with on(names["DATABASES"]["default"]):
+        assert ids(*steps) == []
+    with installed(*steps):
+        said = {message.id for message in broker()}
+    assert said <= {"motia.W015"}  # the Redis of the tests keeps nothing on disk
 
 
 def test_a_project_without_steps_needs_no_database() -> None:
