@@ -22,6 +22,7 @@ from motia_django.steps import Step
 from tests.checks.conftest import MakeApp
 from tests.docs.pages import DOCS, blocks
 from tests.factories import installed, make_step, nothing
+from tests.servers.mariadb import mariadb_settings
 from tests.servers.postgresql import django_settings, fresh_postgresql
 
 HTTP = {"type": "http", "path": "/x"}
@@ -250,6 +251,22 @@ def test_the_servers_own_isolation_level_counts_too(postgresql: dict[str, Any]) 
         [warning] = found()
     assert warning.id == "motia.W022"
     assert "serializable" in warning.msg
+
+
+def test_mariadb_is_asked_in_its_own_words(mariadb_server: str, django_db_blocker: Any) -> None:
+    declared = mariadb_settings("checked")
+    with django_db_blocker.unblock():
+        with on(declared):
+            call_command("migrate", "motia", database="checked", verbosity=0)
+            ledger.workers().delete()
+            ledger.see("celery@here")
+            assert ids() == []
+            with time_machine.travel(timezone.now() + timedelta(hours=1)):
+                assert ids() == ["motia.W025", "motia.W026"]
+        with on({**declared, "OPTIONS": {"isolation_level": None}}):  # the server's own
+            [warning] = found()
+    assert warning.id == "motia.W022"
+    assert "repeatable read" in warning.msg
 
 
 # -- routers
