@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from motia_django import models
 from motia_django.delivery import Delivery, Turn
@@ -120,12 +121,12 @@ def _head(lane: str) -> list[UUID]:
 
 
 def _unblocked() -> QuerySet[models.Turn]:
-    """Return the turns of queued runs without a slot that no other run of their lane precedes."""
-    earlier = _turns().filter(lane=OuterRef("lane"), id__lt=OuterRef("id"))
-    holder = _turns().filter(holds=OuterRef("lane"))
-    first = Q(lane=None) | Q(holds__isnull=False) | (~Exists(earlier) & ~Exists(holder))
+    """Return the turns of queued runs without a slot whose turn it is in their lane, if any."""
+    holder = _turns().filter(holds=OuterRef("lane")).values("id")[:1]
+    first = _turns().filter(lane=OuterRef("lane")).order_by("id").values("id")[:1]
+    next_in_lane = Coalesce(Subquery(holder), Subquery(first))
     queued = Exists(_queued().filter(id=OuterRef("run_id")))
-    return _turns().filter(first, queued, slot=None)
+    return _turns().filter(Q(lane=None) | Q(id=next_in_lane), queued, slot=None)
 
 
 def _queued() -> QuerySet[models.Run]:
