@@ -96,8 +96,9 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
 
 def _changed(row: models.Run, statuses: tuple[Status, ...], note: Entry, **changes: Any) -> bool:
     """Change a row that is still as it was seen, and note in its timeline who did."""
-    seen = _runs().filter(id=row.id, status=row.status, fence=row.fence, status__in=statuses)
-    return bool(seen.update(timeline=[*row.timeline, note], **changes))
+    seen = _runs().filter(id=row.id, status=row.status, fence=row.fence, step=row.step)
+    timeline = [*(row.timeline or ()), note]
+    return bool(seen.filter(status__in=statuses).update(timeline=timeline, **changes))
 
 
 def _pauses() -> QuerySet[models.Pause]:
