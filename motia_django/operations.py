@@ -16,7 +16,7 @@ from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
-from motia_django.runs import Run, Status, lowest_id_at
+from motia_django.runs import ANSWERED, Run, Status, lowest_id_at
 from motia_django.steps import Step
 from motia_django.timeline import Entry
 from motia_django.triggers import Trigger
@@ -26,7 +26,6 @@ logger = logging.getLogger("motia.operations")
 AS_IT_WAS: Any = object()
 """Stands for the input that a run has (None is an input like any other)."""
 PRUNED_AT_ONCE = 500
-_CARRIED = ("queue", "cron", "state", "stream")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +187,7 @@ def _check_status(run: Run, to: str | None) -> None:
 
 def _target(run: Run, to: str | None) -> tuple[Step, int, Trigger]:
     """Return the Step and the trigger in whose name a run is to be delivered."""
-    if run.trigger not in _CARRIED:
+    if run.trigger in ANSWERED:
         raise CannotIntervene(
             f"run {run.id} was started by {run.trigger}: whoever waited for its answer has had it,"
             " and would have to ask again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -54,7 +54,7 @@ def handler() -> Mended:
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[UUID]]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """The ids of the runs that were handed to Celery."""
     ids: list[UUID] = []
     monkeypatch.setattr(publish, "_send", lambda run, producer: ids.append(run.id))
@@ -243,6 +243,23 @@ def test_a_run_redriven_to_a_limited_step_waits_its_turn(handler: Mended) -> Non
         operations.redrive(run_id, by="ada", to="Other")
         assert ledger.turns_of([run_id])[run_id].pool
     assert row(run_id).limited
+
+
+@override_settings(MOTIA={"MAX_DEPTH": 1})
+def test_a_run_that_was_born_dead_is_redriven_with_its_input_whole() -> None:
+    def again(input: Any, ctx: Any) -> None:
+        if input["left"]:
+            ctx.enqueue("work", {**input, "left": input["left"] - 1})
+
+    with installed(make_step(again, enqueues=["work"])):
+        deliver(enqueue("work", {"left": 2, "token": "t", "text": "x" * 100_000}))
+        deliver([rows(status=Status.QUEUED)[0].id])
+        [dead] = rows(status=Status.DEAD)
+        assert "TooDeep" in dead.error
+        operations.redrive(dead.id, by="ada")
+        deliver([dead.id])
+    assert row(dead.id).status == Status.SUCCEEDED
+    assert (dead.input["token"], len(dead.input["text"])) == ("t", 100_000)
 
 
 # -- runs without a Step
