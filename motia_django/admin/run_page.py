@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from motia_django import ledger, models
 from motia_django.admin import timelines, traces, words
 from motia_django.admin.links import Links
-from motia_django.runs import Status
+from motia_django.runs import Status, last_line
 
 Pairs = list[tuple[str, str]]
 
@@ -29,7 +29,7 @@ def context(row: models.Run, links: Links) -> dict[str, Any]:
         "cause": _cause(row, links),
         "times": times(row),
         "trace": traces.trace_of(row, links),
-        "problem": words.last_line(row.error),
+        "problem": last_line(row.error),
         "input": None if row.input is None else words.document(row.input),
         "output": None if row.output is None else words.document(row.output),
         "timeline": lines,

@@ -20,6 +20,7 @@ from motia_django.admin import run_page, words
 from motia_django.admin.filters import CreatedFilter, StatusFilter, StepFilter, TriggerFilter
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.paging import BoundedPaginator
+from motia_django.runs import last_line
 
 
 class RunList(ChangeList):
@@ -69,7 +70,7 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("error"), empty_value="")
     def problem(self, row: models.Run) -> str:
         """Return the error in a few words."""
-        return Truncator(words.last_line(row.error)).chars(80)
+        return Truncator(last_line(row.error)).chars(80)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RunList

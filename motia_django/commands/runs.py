@@ -22,7 +22,7 @@ from motia_django.dispatch import enqueue
 from motia_django.exceptions import InvalidInput, MotiaError
 from motia_django.models import Run
 from motia_django.runner import invoke
-from motia_django.runs import Status, summary_of
+from motia_django.runs import Status, last_line, summary_of
 from motia_django.timeline import in_words
 
 
@@ -182,12 +182,6 @@ def described(row: Run) -> dict[str, Any]:
         "error": row.error,
         "timeline": row.timeline,
     }
-
-
-def last_line(error: str) -> str:
-    """Return the line of a traceback that names the error."""
-    lines = error.strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 def _took(row: Run) -> str:
