@@ -64,10 +64,12 @@ def redrive(
     publish.publish_on_commit([new])
 
 
-def refusal(run_id: UUID, *, input: Any = AS_IT_WAS, to: str | None = None) -> str:
+def refusal(
+    run_id: UUID, *, input: Any = AS_IT_WAS, to: str | None = None, insist: bool = False
+) -> str:
     """Return why a run cannot be redriven so; an empty text if it can."""
     try:
-        _redriven(_row(run_id), input, to, insist=False)
+        _redriven(_row(run_id), input, to, insist=insist)
     except CannotIntervene as error:
         return str(error)
     return ""
