@@ -36,6 +36,11 @@ class Result:
     refusal: str = ""
     """Why it was left as it is; empty if it was not."""
 
+    @property
+    def reason(self) -> str:
+        """The refusal without the run's own id: the same for all runs that share it."""
+        return self.refusal.replace(f" {self.run_id}", "")
+
 
 def redrive(
     run_id: UUID,

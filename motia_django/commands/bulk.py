@@ -6,6 +6,7 @@ import sys
 import time
 from abc import abstractmethod
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
@@ -128,16 +129,15 @@ class Tally:
         self._out = out
         self._count = count
         self._refusals: dict[str, list[UUID]] = {}
-        self._numbers: dict[str, int] = {}
+        self._numbers: Counter[str] = Counter()
         self._said = time.monotonic()
 
     def add(self, result: Result) -> None:
         """Count what became of one run."""
         if result.refusal:
-            reason = result.refusal.replace(f" {result.run_id}", "")
             self.refused += 1
-            self._numbers[reason] = self._numbers.get(reason, 0) + 1
-            examples = self._refusals.setdefault(reason, [])
+            self._numbers[result.reason] += 1
+            examples = self._refusals.setdefault(result.reason, [])
             examples += [result.run_id] if len(examples) < MOST_STEPS else []
         else:
             self.done += 1
@@ -148,7 +148,7 @@ class Tally:
 
     def write_refusals(self, word: str) -> None:
         """Print the reasons, the most frequent first, with some runs of each."""
-        for reason, number in sorted(self._numbers.items(), key=lambda each: -each[1]):
+        for reason, number in self._numbers.most_common():
             self._out.write(f"{runs_in_words(number)} {word}: {reason}")
             for run_id in self._refusals[reason]:
                 self._out.write(f"  {run_id}")
