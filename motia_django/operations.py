@@ -39,7 +39,7 @@ class Result:
     @property
     def reason(self) -> str:
         """The refusal without the run's own id: the same for all runs that share it."""
-        return self.refusal.replace(f" {self.run_id}", "")
+        return self.refusal.replace(f"run {self.run_id}", "this run")
 
 
 def redrive(
@@ -65,7 +65,7 @@ def redrive(
     note = _note("moved" if new.step != row.step else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):
         raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
-    logger.info("Run %s of %s was redriven by %s", run_id, new.step, by)
+    logger.debug("Run %s of %s was redriven by %s", run_id, new.step, by)
     publish.publish_on_commit([new])
 
 
@@ -88,7 +88,7 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
     row = _row(run_id)
     if not ledger.discard(row, _note("discarded", by, reason)):
         raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are discarded")
-    logger.info("Run %s of %s was discarded by %s", run_id, row.step, by)
+    logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
 
 
 def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
@@ -102,7 +102,7 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
         raise CannotIntervene(
             f"run {run_id} is {row.status}: only runs that are queued or scheduled are cancelled"
         )
-    logger.info("Run %s of %s was cancelled by %s", run_id, row.step, by)
+    logger.debug("Run %s of %s was cancelled by %s", run_id, row.step, by)
     publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index))
 
 
@@ -159,7 +159,7 @@ def prunable(status: Status, days: float) -> int:
 def _row(run_id: UUID) -> models.Run:
     row = ledger.rows(id=run_id).using(ledger.database()).first()
     if row is None:
-        raise CannotIntervene(f"there is no run {run_id}")
+        raise CannotIntervene(f"run {run_id} is not there")
     return row
 
 

@@ -169,9 +169,9 @@ def test_a_run_whose_caller_has_had_its_answer_is_not_redriven(kind: str) -> Non
 
 def test_a_run_that_is_not_there_is_said_so() -> None:
     unknown = uuid4()
-    assert operations.refusal(unknown) == f"there is no run {unknown}"
+    assert operations.refusal(unknown) == f"run {unknown} is not there"
     for act in (operations.redrive, operations.discard, operations.cancel):
-        with pytest.raises(CannotIntervene, match="there is no run"):
+        with pytest.raises(CannotIntervene, match="is not there"):
             act(unknown, by="ada")
 
 
@@ -415,7 +415,7 @@ def test_what_is_done_to_many_is_done_to_each_that_allows_it() -> None:
     assert [each.run_id for each in results] == [waiting.id, dead.id, unknown]
     assert results[0].refusal == ""
     assert "is dead" in results[1].refusal
-    assert "there is no run" in results[2].refusal
+    assert "is not there" in results[2].refusal
 
 
 # -- pause and resume

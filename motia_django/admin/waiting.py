@@ -29,10 +29,10 @@ class Reason:
 def reasons(row: models.Run, links: Links) -> list[Reason]:
     """Return why a run waits, all reasons there are; none if it does not wait."""
     if row.status == Status.SCHEDULED:
-        return [*_gone(row), *_paused(row, links), _due(row)]
+        return [*_gone(row), *_paused(row), _due(row)]
     if row.status != Status.QUEUED:
         return []
-    found = [*_gone(row), *_paused(row, links), *_in_turn(row, links)]
+    found = [*_gone(row), *_paused(row), *_in_turn(row, links)]
     return found or [_worker(row)]
 
 
@@ -46,11 +46,11 @@ def _gone(row: models.Run) -> list[Reason]:
     return [Reason(text=text % row.step, links=[])]
 
 
-def _paused(row: models.Run, links: Links) -> list[Reason]:
+def _paused(row: models.Run) -> list[Reason]:
     pause = ledger.paused().get(row.step)
     if pause is None:
         return []
-    return [Reason(text=told(pause), links=[(row.step, links.step(row.step))])]
+    return [Reason(text=told(pause), links=[])]
 
 
 def told(pause: models.Pause) -> str:

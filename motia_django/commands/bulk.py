@@ -53,7 +53,7 @@ class Bulk(Subcommand):
         """Return why it cannot be done to a run; an empty text if it can."""
         run = ledger.find(run_id)
         if run is None:
-            return f"there is no run {run_id}"
+            return f"run {run_id} is not there"
         return "" if run.status in self.statuses else f"run {run_id} is {run.status}"
 
     def run(self, options: Mapping[str, Any]) -> None:

@@ -322,7 +322,7 @@ def test_the_list_asks_first_and_says_what_would_be_refused(
     response = posted(admin_client, what, *runs)
     html = response.content.decode()
     assert response.context["count"] == 3
-    assert ("The input of run is invalid: n:" in html) is (what == "redrive")
+    assert ("The input of this run is invalid: n:" in html) is (what == "redrive")
     assert [now(run).status for run in runs] == ["dead", "dead", "dead", "queued"]
     assert not LogEntry.objects.exists()
 
@@ -339,7 +339,7 @@ def test_what_is_confirmed_is_done_and_logged_for_each_run(
     assert (entry.object_id, entry.change_message) == (str(good.id), "Redrive: mended")
     told = said(admin_client.get(LIST))
     assert told[0] == "1 run redriven."
-    assert told[1].startswith("1 refused: The input of run is invalid: n:")
+    assert told[1].startswith("1 refused: The input of this run is invalid: n:")
 
 
 def test_all_that_match_are_done_in_batches(

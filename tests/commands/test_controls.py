@@ -55,7 +55,7 @@ def test_runs_that_wait_are_cancelled_by_id_and_by_filters(steps: Steps) -> None
 def test_what_runs_is_not_cancelled(fails: Fails) -> None:
     run = kept_run(status=Status.RUNNING)
     printed, error, code = fails("cancel", str(run.id))
-    assert "run is running: only runs that are queued or scheduled are cancelled" in printed
+    assert "this run is running: only runs that are queued or scheduled are cancelled" in printed
     assert (error, code, row(run).status) == ("1 run refused", 1, "running")
 
 

@@ -188,13 +188,13 @@ def test_what_is_refused_is_grouped_by_reason_and_fails(fails: Fails) -> None:
     assert error == "4 runs refused"
     assert printed.splitlines() == [
         "1 run redriven.",
-        "2 runs refused: The input of run is invalid: amount: Input should be a valid integer,"
+        "2 runs refused: The input of this run is invalid: amount: Input should be a valid integer,"
         " unable to parse string as an integer",
         f"  {bad[0].id}",
         f"  {bad[1].id}",
-        "1 run refused: run is queued: only dead runs are redriven",
+        "1 run refused: this run is queued: only dead runs are redriven",
         f"  {waiting.id}",
-        "1 run refused: there is no run",
+        "1 run refused: this run is not there",
         f"  {unknown}",
     ]
 
@@ -316,6 +316,6 @@ def test_what_is_not_dead_is_not_discarded(fails: Fails) -> None:
     run = kept_run()
     for words in ([], ["--dry-run"]):
         printed, _, code = fails("discard", str(run.id), *words)
-        assert "run is queued" in printed
+        assert "this run is queued" in printed
         assert code == 1
     assert status(run) == "queued"
