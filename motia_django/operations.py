@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from motia_django import ledger, models, payloads, publish
@@ -26,6 +28,7 @@ logger = logging.getLogger("motia.operations")
 AS_IT_WAS: Any = object()
 """Stands for the input that a run has (None is an input like any other)."""
 PRUNED_AT_ONCE = 500
+COMMITTED_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +110,18 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
 
 
 def many(run_ids: Iterable[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
-    """Do something to many runs, each on its own; yield what became of each."""
-    for run_id in run_ids:
+    """Do something to many runs, whatever becomes of the others; yield what became of each.
+
+    Some are committed together, since it is the commits that take time.
+    """
+    ids = iter(run_ids)
+    while some := list(islice(ids, COMMITTED_AT_ONCE)):
         try:
-            act(run_id)
-        except CannotIntervene as error:
-            yield Result(run_id=run_id, refusal=str(error))
-        else:
-            yield Result(run_id=run_id)
+            with transaction.atomic(using=ledger.database()):
+                results = [_done(run_id, act) for run_id in some]
+        except OperationalError:  # somebody waits for one of them, and this for him: one by one
+            results = [_done(run_id, act) for run_id in some]
+        yield from results
 
 
 def pause(step: str, *, by: str, reason: str = "") -> bool:
@@ -154,6 +161,14 @@ def prunable(status: Status, days: float) -> int:
     before = timezone.now() - timedelta(days=days)
     old = ledger.rows(status=status, id__lt=lowest_id_at(before), finished_at__lt=before)
     return old.order_by().count()
+
+
+def _done(run_id: UUID, act: Callable[[UUID], None]) -> Result:
+    try:
+        act(run_id)
+    except CannotIntervene as error:
+        return Result(run_id=run_id, refusal=str(error))
+    return Result(run_id=run_id)
 
 
 def _row(run_id: UUID) -> models.Run:

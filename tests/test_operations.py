@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test import override_settings
 from django.utils import timezone
 from pydantic import BaseModel
@@ -416,6 +416,56 @@ def test_what_is_done_to_many_is_done_to_each_that_allows_it() -> None:
     assert results[0].refusal == ""
     assert "is dead" in results[1].refusal
     assert "is not there" in results[2].refusal
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("trigger", [FIFO, LIMITED], ids=["fifo", "concurrency"])
+def test_a_cancel_and_a_claim_at_once_never_wait_for_each_other(
+    trigger: dict[str, Any], sent: list[UUID]
+) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("in-memory SQLite has no real concurrency")
+    delivery = make_step(lambda input: None, trigger).triggers[0].delivery
+
+    def claim(run_id: UUID) -> bool:
+        lease = timedelta(minutes=1)
+        options: Any = {"delivery_of": lambda run: delivery, "limited": True}
+        return ledger.claim(run_id, worker="here", lease=lease, **options) is not None
+
+    def cancel(run_id: UUID) -> bool:
+        try:
+            operations.cancel(run_id, by="ada")
+        except CannotIntervene:
+            return False
+        return True
+
+    def at_once(act: Callable[[UUID], bool]) -> bool:
+        try:
+            return act(run_id)
+        finally:
+            connections.close_all()
+
+    with installed(make_step(lambda input: None, trigger)), ThreadPoolExecutor(2) as pool:
+        for number in range(25):
+            run_id = UUID(enqueue("work", number)[0])
+            done = list(pool.map(at_once, (claim, cancel)))
+            assert done.count(True) == 1
+            if done[0]:
+                models.Turn.objects.all().delete()
+
+
+def test_when_two_wait_for_each_other_each_run_is_done_by_itself() -> None:
+    runs = [kept_run(), kept_run()]
+    fails = iter([True])
+
+    def cancel(run_id: UUID) -> None:
+        operations.cancel(run_id, by="ada")
+        if run_id == runs[1].id and next(fails, False):
+            raise OperationalError("deadlock detected")
+
+    results = list(operations.many([run.id for run in runs], cancel))
+    assert [each.refusal for each in results] == ["", ""]
+    assert [kinds(run.id) for run in runs] == [["cancelled"], ["cancelled"]]
 
 
 # -- pause and resume
