@@ -7,11 +7,12 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 DEV := $(VENV)/.installed-dev
 TEST := $(VENV)/.installed-test
+MYSQL := $(VENV)/.installed-mysql
 GRID := $(VENV)/.installed-grid
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint grid bench chaos docs screenshots
+.PHONY: help demo test lint grid bench chaos docs screenshots servers
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -25,13 +26,17 @@ demo: $(DEV)  ## the tutorial, running: PORT=8000, admin at /admin/ (admin, admi
 	@$(BIN)/python -m scripts.make_demo_admin
 	@exec $(BIN)/python manage.py motia_steps dev --port $(PORT) --note "Login    admin, password admin (of the demo only)"
 
-test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, then on PostgreSQL
-	@scripts/install_servers.sh
+test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, PostgreSQL and MariaDB
+	@$(MAKE) servers
 	@$(MAKE) lint
 	@echo "== tests on SQLite"
 	@$(BIN)/python -m pytest -n 2 -q
 	@echo "== tests on PostgreSQL (the journeys ran above)"
 	@MOTIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 -q -m "not journey"
+	@echo "== tests on MariaDB (the journeys ran above)"
+	@if $(BIN)/python -c 'from tests.servers.mariadb import Mariadb; exit(Mariadb.missing())'; then \
+	  MOTIA_TEST_DATABASE=mariadb $(BIN)/python -m pytest -n 2 -q -m "not journey"; \
+	else test "$(CI)" != true; fi
 
 lint: $(TEST)  ## ruff, mypy, the layers of imports, missing migrations
 	@$(BIN)/ruff check --quiet
@@ -51,11 +56,10 @@ bench:  ## the benchmarks
 	@$(MAKE) $(TEST)
 	@$(BIN)/python -m benchmarks
 
-chaos:  ## the promises under fire; QUICK=1 for the short form
-	@$(call needs,tests/chaos)
+chaos:  ## the promises under fire: half an hour; QUICK=1 for the short form
 	@$(MAKE) $(TEST)
-	@scripts/install_servers.sh
-	@QUICK=$(QUICK) $(BIN)/python -m pytest -q tests/chaos
+	@$(MAKE) servers
+	@$(BIN)/python -m benchmarks.chaos $(if $(QUICK),--quick)
 
 docs:  ## the documentation as a site
 	@$(call needs,scripts/build_docs.py)
@@ -65,8 +69,12 @@ docs:  ## the documentation as a site
 screenshots:  ## the pictures in the documentation
 	@$(call needs,scripts/take_screenshots.py)
 	@$(MAKE) $(TEST)
-	@scripts/install_servers.sh
+	@$(MAKE) servers
 	@$(BIN)/python -m scripts.take_screenshots
+
+servers:
+	@PYTHON=$(BIN)/python scripts/install_servers.sh
+	@$(MAKE) $(MYSQL)
 
 needs = test -e $(1) || { echo "make $@: nothing to run yet: there is no $(1)." >&2; exit 1; }
 
@@ -79,8 +87,13 @@ $(DEV): setup.cfg pyproject.toml | $(BIN)/pip
 
 $(TEST): setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Installing what the tests need into $(VENV) (once; about two minutes)."
-	@$(INSTALL) -e '.[test,lint]'
+	@$(INSTALL) -e '.[test,beat,lint]'
 	@touch $@
+
+# Without a compiler it cannot be built; then the tests on MariaDB are skipped, unless CI=true.
+$(MYSQL): setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Building mysqlclient into $(VENV) (once)."
+	@$(INSTALL) -e '.[mysql]' && touch $@ || test "$(CI)" != true
 
 $(GRID): setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Installing tox into $(VENV) (once)."

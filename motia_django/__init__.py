@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from motia_django.context import AsyncContext as AsyncContext
     from motia_django.context import Context as Context
+    from motia_django.exceptions import Dead as Dead
+    from motia_django.exceptions import LeaseLost as LeaseLost
     from motia_django.exceptions import MotiaError as MotiaError
+    from motia_django.exceptions import Retry as Retry
     from motia_django.public import aenqueue as aenqueue
     from motia_django.public import ainvoke as ainvoke
     from motia_django.public import enqueue as enqueue
@@ -34,7 +37,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "AsyncContext": "context",
     "Context": "context",
+    "Dead": "exceptions",
+    "LeaseLost": "exceptions",
     "MotiaError": "exceptions",
+    "Retry": "exceptions",
     "aenqueue": "public",
     "ainvoke": "public",
     "enqueue": "public",

@@ -24,6 +24,7 @@ class MotiaConfig(AppConfig):
     def ready(self) -> None:
         """Find the Steps, and make them tasks, schedules and checks of the project."""
         from motia_django import (
+            beat,
             celery_app,
             checks,
             discovery,
@@ -39,12 +40,15 @@ class MotiaConfig(AppConfig):
         registry.install(steps)
         tasks.register(steps)
         schedule.join_beat(app, steps)
+        beat.join(app)
         checks.register()
         if settings.DEBUG:
             loggers.show_in_development()
         worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init.refuse")
         worker_init.connect(upkeep.join_worker, dispatch_uid="motia.worker_init.upkeep")
+        worker_init.connect(beat.join_worker, dispatch_uid="motia.worker_init.beat")
         beat_init.connect(_refuse_to_work, dispatch_uid="motia.beat_init.refuse")
+        beat_init.connect(beat.catch_up, dispatch_uid="motia.beat_init.catch_up")
         if _is_being_served():
             discovery.refuse_to_start(steps)
 

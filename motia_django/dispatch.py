@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from motia_django.exceptions import TooDeep, UndeclaredTopic, did_you_mean
 from motia_django.messages import Message, read_messages
 from motia_django.registry import Listener, registry
 from motia_django.runs import Outcome, Run, Status, new_run_id
+from motia_django.timeline import Entry, in_words
 from motia_django.triggers import CronTrigger
 from motia_django.triggers.state import StateChange
 
@@ -48,16 +50,20 @@ def enqueue(
 
 
 def tick(step: str, index: int, due: datetime) -> UUID | None:
-    """Start the run of a cron trigger's tick; return None if that tick has had its run already."""
+    """Start the run of a cron trigger's tick; return None if it is skipped or has had its run."""
     listener = Listener(
         step=registry().step(step), index=index, trigger=registry().step(step).triggers[index]
     )
     assert isinstance(listener.trigger, CronTrigger)
     run = _run(listener, source=listener.trigger.source, input=CronTrigger.input_at(due))
-    if not ledger.keep_once(run, f"tick {step} {index} {due.isoformat()}"):
-        return None
-    publish.publish_on_commit([run])
-    return run.id
+    key = f"tick {step} {index} {due.isoformat()}"
+    reason = _reason_to_skip(run, listener.trigger)
+    if reason is not None:
+        _skip(run, key, reason)
+    elif ledger.keep_once(run, key):
+        publish.publish_on_commit([run])
+        return run.id
+    return None
 
 
 def state_changed(change: StateChange) -> list[str]:
@@ -124,6 +130,7 @@ def _run(
     wait = timedelta(seconds=delay + delivery.delay_seconds)
     scheduled = bool(wait) and not publish.is_eager()
     turn = delivery.turn(step.name, listener.index, group, input)
+    kept = step.keeps_all or step.atomic or scheduled or turn or dedupe_key
     return Run(
         id=new_run_id(),
         step=step.name,
@@ -139,7 +146,7 @@ def _run(
         turn=turn,
         limited=turn is not None,
         dedupe_key=dedupe_key,
-        light=not (step.keeps_all or step.atomic or scheduled or turn or dedupe_key),
+        light=not kept and listener.trigger.kind != "cron",
         created_at=now,
         wake_at=now + (wait if scheduled else ledger.patience(0)),
     )
@@ -160,6 +167,21 @@ def _bear(runs: Sequence[Run]) -> list[str]:
     new = [run for run in born if ids.get(run.id, run.id) == run.id]
     publish.publish_on_commit([run for run in new if run.status is Status.QUEUED])
     return [str(ids.get(run.id, run.id)) for run in runs]
+
+
+def _reason_to_skip(run: Run, trigger: CronTrigger) -> Entry | None:
+    """Return why a tick is not to run: its Step is paused, or an earlier tick's run goes on."""
+    if run.step in ledger.paused():
+        return {"at": None, "kind": "note", "message": "skipped, since its Step is paused"}
+    busy = ledger.unfinished(run) if trigger.overlap == "skip" else None
+    return {"at": None, "kind": "overlap", "run_id": str(busy)} if busy else None
+
+
+def _skip(run: Run, key: str, reason: Entry) -> None:
+    """Keep a tick's run as skipped."""
+    skipped = replace(run, status=Status.SKIPPED, wake_at=None, turn=None)
+    if ledger.keep_once(skipped, key, timeline=[reason], finished_at=run.created_at):
+        logger.info("A tick of %s is skipped: %s", run.step, in_words(reason))
 
 
 def _stillborn(run: Run, limit: int) -> None:

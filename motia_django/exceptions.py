@@ -106,8 +106,8 @@ class Abandoned(MotiaError):
     """A handler was cancelled or called `sys.exit()`."""
 
 
-class StateConflict(MotiaError):
-    """An item of state was written by a transaction that this one cannot see; begin it anew."""
+class DedupeConflict(MotiaError):
+    """A run with this dedupe key is made by a transaction that this one cannot see; begin anew."""
 
 
 class CannotIntervene(MotiaError):

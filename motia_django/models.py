@@ -51,6 +51,21 @@ class JSONTextField(models.TextField):  # type: ignore[type-arg]
             raise ValidationError(str(error)) from error
 
 
+class ExactCharField(models.CharField):  # type: ignore[type-arg]
+    """Text that equals only itself, on every database.
+
+    MySQL and MariaDB compare as their collation says, which usually means that "a", "A", "ä" and
+    "a " are one; the two that say otherwise have different names there.
+    """
+
+    def db_parameters(self, connection: Any) -> Any:
+        parameters = super().db_parameters(connection)
+        if connection.vendor == "mysql" and not self.db_collation:
+            is_mariadb = connection.mysql_is_mariadb
+            parameters["collation"] = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
+        return parameters
+
+
 class Run(models.Model):
     """One execution of one Step: queue entry, outbox, history and dead letter in one."""
 
@@ -174,8 +189,8 @@ class Worker(models.Model):
 class StateItem(models.Model):
     """One item of state."""
 
-    group = models.CharField(_("group"), max_length=255)
-    key = models.CharField(_("key"), max_length=255)
+    group = ExactCharField(_("group"), max_length=255)
+    key = ExactCharField(_("key"), max_length=255)
     value = JSONTextField(_("value"))
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

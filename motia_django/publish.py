@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from django.db import transaction
 from kombu import Producer
@@ -31,7 +30,7 @@ _eager = threading.local()
 def publish_on_commit(runs: Sequence[Run]) -> None:
     """Publish these runs when the transaction they were kept in commits; at once outside of one."""
     if runs:
-        _after_commit(partial(publish, runs))
+        _after_commit(lambda: publish(runs))
 
 
 def hand_over(freed: Turn, delivery: Delivery) -> None:
@@ -62,6 +61,7 @@ def delivery_of(run: Run) -> Delivery:
 
 
 def _after_commit(work: Callable[[], object]) -> None:
+    """Do work after commit; what it raises is logged by Django, which needs its `__qualname__`."""
     transaction.on_commit(work, using=ledger.database(), robust=True)
 
 

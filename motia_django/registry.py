@@ -94,6 +94,10 @@ class Registry:
             for shape in shapes
         ]
 
+    def in_background(self) -> list[Step]:
+        """Return the Steps that workers run: those with any trigger but http."""
+        return [step for step in self if any(each.kind != "http" for each in step.triggers)]
+
     def flows(self) -> dict[str, list[Step]]:
         """Return the Steps of each flow, by the flow's name."""
         flows: dict[str, list[Step]] = {}

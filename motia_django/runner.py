@@ -61,9 +61,10 @@ def attempt(run: Run, finish: Finish, check_lease: CheckLease | None = None) -> 
         assert outcome is not None
         return finish(outcome) if outcome.failed else None
     except DatabaseError as error:
-        if outcome is None or outcome.failed:
+        if outcome is None:
             raise
-        return finish(replace(outcome, status=Status.DEAD, value=None, error=error))
+        undone = replace(outcome, status=Status.DEAD, value=None, error=error)
+        return finish(outcome if outcome.failed else undone)
 
 
 class _Undone(Exception):
@@ -108,7 +109,9 @@ def conclude(run: Run, outcome: Outcome) -> Settlement | None:
     delivery = delivery_of(run)
     settlement = ledger.finish(run, outcome, delivery)
     if settlement is None:
-        logger.error("Run %s of %s lost its lease: attempt %d", run.id, run.step, run.attempt)
+        what = outcome.summary or outcome.status
+        text = "Run %s of %s was given to another: attempt %d counts for nothing (%s)"
+        logger.error(text, run.id, run.step, run.attempt, what)
         return None
     if settlement.freed is not None:
         publish.hand_over(settlement.freed, delivery)

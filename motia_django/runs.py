@@ -29,7 +29,7 @@ class Status(StrEnum):
     """A worker holds its lease."""
     SUCCEEDED = "succeeded"
     SKIPPED = "skipped"
-    """Its trigger's condition was false."""
+    """Its trigger's condition was false, or it was a tick that came while another went on."""
     CANCELLED = "cancelled"
     DEAD = "dead"
     """Its attempts are spent, or its input can never be right."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,58 +11,68 @@ from celery import Celery
 from celery.beat import BeatLazyFunc
 from celery.schedules import BaseSchedule, schedstate
 
+from motia_django import ticks
 from motia_django.registry import Listener, Registry
 from motia_django.tasks import TICK
 from motia_django.triggers import CronTrigger
 from motia_django.triggers.cron import CronExpression
 
+PREFIX = "motia:"
+"""What the names of the Steps' entries begin with."""
+LONGEST_NAME = 200
+"""Characters of an entry's name: what django-celery-beat's column holds."""
 _NEVER = timedelta(days=1)
 
 
 class CronSchedule(BaseSchedule):
     """A cron expression in a time zone, for Celery's schedulers."""
 
-    def __init__(self, text: str, zone: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, text: str, zone: str | None = None, catch_up: bool = False, **options: Any
+    ) -> None:
         self.text = text
         self.zone = zone
+        self.catch_up = catch_up
         self.expression = CronExpression.parse(text)
         super().__init__(**options)
 
     def is_due(self, last_run_at: datetime) -> schedstate:
-        """Return whether a time has been due since `last_run_at`, and the seconds to the next."""
+        """Return whether the newest due time is still to be run, and the seconds to the next.
+
+        Older ones that came after `last_run_at` never are. One later than `ticks.GRACE` was missed:
+        it is to be run only if the schedule catches up.
+        """
         now = datetime.now(UTC)
-        due = self._after(last_run_at)
-        if due is None or due > now:
-            return schedstate(False, self._seconds(due, now))
-        return schedstate(True, self._seconds(self._after(now), now))
+        due = self.expression.latest(now, self._zone())
+        is_new = due is not None and due > _aware(last_run_at)
+        in_time = due is not None and now - due <= ticks.GRACE
+        return schedstate(is_new and (in_time or self.catch_up), self._seconds(now))
 
     def remaining_estimate(self, last_run_at: datetime) -> timedelta:
         """Return the time from now to the next due time after `last_run_at`."""
-        due = self._after(last_run_at)
+        due = self.expression.after(_aware(last_run_at), self._zone())
         return _NEVER if due is None else due - datetime.now(UTC)
 
-    def _after(self, moment: datetime) -> datetime | None:
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return self.expression.after(moment.astimezone(UTC), self._zone())
+    def _seconds(self, now: datetime) -> float:
+        due = self.expression.after(now, self._zone())
+        return ((due - now) if due else _NEVER).total_seconds()
 
     def _zone(self) -> tzinfo:
         return ZoneInfo(self.zone) if self.zone else self.app.timezone
 
-    @staticmethod
-    def _seconds(due: datetime | None, now: datetime) -> float:
-        return ((due - now) if due else _NEVER).total_seconds()
+    def _facts(self) -> tuple[str, str | None, bool]:
+        return self.text, self.zone, self.catch_up
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CronSchedule):
             return NotImplemented
-        return (self.text, self.zone) == (other.text, other.zone)
+        return self._facts() == other._facts()
 
     def __hash__(self) -> int:
-        return hash((self.text, self.zone))
+        return hash(self._facts())
 
-    def __reduce__(self) -> tuple[type[CronSchedule], tuple[str, str | None]]:
-        return type(self), (self.text, self.zone)
+    def __reduce__(self) -> tuple[type[CronSchedule], tuple[str, str | None, bool]]:
+        return type(self), self._facts()
 
     def __repr__(self) -> str:
         return f"<cron: {self.text}{f' in {self.zone}' if self.zone else ''}>"
@@ -69,7 +80,7 @@ class CronSchedule(BaseSchedule):
 
 def entries(registry: Registry) -> dict[str, dict[str, Any]]:
     """Return beat's entry for each cron trigger, by the entry's name."""
-    return {_name(each): _entry(each) for each in registry.schedules}
+    return {entry_name(each): entry(each) for each in registry.schedules}
 
 
 def join_beat(app: Celery, registry: Registry) -> None:
@@ -77,23 +88,27 @@ def join_beat(app: Celery, registry: Registry) -> None:
     app.conf.beat_schedule = {**(app.conf.beat_schedule or {}), **entries(registry)}
 
 
-def due_now(text: str, zone: str | None) -> str | None:
-    """Return when the schedule was due last: what beat puts into the message it sends."""
-    schedule = CronSchedule(text, zone)
-    latest = schedule.expression.latest(datetime.now(UTC), schedule._zone())
-    return latest.isoformat() if latest else None
+def entry_name(listener: Listener) -> str:
+    """Return the name of a trigger's entry, such as `motia:Work:0`; a long one ends in a digest."""
+    name = f"{PREFIX}{listener.step.name}:{listener.index}"
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME - 17]}~{digest}"
 
 
-def _name(listener: Listener) -> str:
-    return f"motia:{listener.step.name}:{listener.index}"
-
-
-def _entry(listener: Listener) -> dict[str, Any]:
-    trigger = listener.trigger
+def entry(listener: Listener) -> dict[str, Any]:
+    """Return beat's entry for a cron trigger. Beat calls `ticks.bear` for the time it was due."""
+    trigger, step = listener.trigger, listener.step.name
     assert isinstance(trigger, CronTrigger)
-    text, zone = trigger.schedule.text, trigger.timezone.key if trigger.timezone else None
+    zone = trigger.timezone.key if trigger.timezone else None
     return {
         "task": TICK,
-        "schedule": CronSchedule(text, zone),
-        "args": (listener.step.name, listener.index, BeatLazyFunc(due_now, text, zone)),
+        "schedule": CronSchedule(trigger.schedule.text, zone, trigger.catch_up),
+        "args": (step, listener.index, BeatLazyFunc(ticks.bear, step, listener.index)),
     }
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return a moment in UTC; a naive one is in UTC already."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,28 +17,22 @@ from celery.exceptions import Reject
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from motia_django import dispatch, leases, ledger, publish, runner
-from motia_django.celery_app import project_app, task_name
+from motia_django import dispatch, leases, ledger, publish, runner, ticks
+from motia_django.celery_app import task_name
 from motia_django.conf import settings
 from motia_django.registry import registry
 from motia_django.runs import Outcome, Run, Settlement, Status, settle
 from motia_django.steps import Step
-from motia_django.triggers import CronTrigger
 
 TICK = "motia.tick"
-_OPTIONS: dict[str, Any] = {
-    "bind": True,
-    "ignore_result": True,
-    "acks_late": False,
-    "max_retries": 0,
-}
+_OPTIONS: dict[str, Any] = {"bind": True, "ignore_result": True, "max_retries": 0}
+_KEPT_BY_THE_LEDGER = {"acks_late": False}
+_KEPT_BY_THE_BROKER = {"acks_late": True, "reject_on_worker_lost": True}
 
 
 T = TypeVar("T")
 logger = logging.getLogger("motia.tasks")
 
-_LATE = {"acks_late": True, "reject_on_worker_lost": True}
-"""For messages that hold all there is of a run."""
 _PAUSES = (0.0, 0.5, 2.0, 5.0)
 """Seconds between tries to reach the database."""
 
@@ -47,9 +41,9 @@ def register(steps: Iterable[Step]) -> None:
     """Give each Step its task, `motia.<Step>`, in the project's own Celery app."""
     make_task: Any = shared_task
     for step in steps:
-        options = _OPTIONS if step.keeps_all else {**_OPTIONS, **_LATE}
-        make_task(name=task_name(step.name), **options)(execute)
-    make_task(name=TICK, **_OPTIONS)(tick)
+        kept_by = _KEPT_BY_THE_LEDGER if step.keeps_all else _KEPT_BY_THE_BROKER
+        make_task(name=task_name(step.name), **_OPTIONS, **kept_by)(execute)
+    make_task(name=TICK, **_OPTIONS, **_KEPT_BY_THE_BROKER)(tick)
 
 
 def execute(task: Task[Any, Any], run_id: str, message: dict[str, Any] | None = None) -> None:
@@ -120,15 +114,17 @@ def _keep_failed(run: Run, outcome: Outcome) -> None:
 
 
 def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) -> None:
-    """Start the run of a schedule's tick; without `due`, of the last time that has been due."""
-    trigger = registry().step(step).triggers[index]
-    assert isinstance(trigger, CronTrigger)
-    zone = trigger.timezone or project_app().timezone
-    moment = (
-        datetime.fromisoformat(due) if due else trigger.schedule.latest(datetime.now(UTC), zone)
-    )
-    if moment is not None:
-        dispatch.tick(step, index, moment)
+    """Start the run of a schedule's tick; without `due`, of the last time that has been due.
+
+    The message is acknowledged after: if the database stays away it goes back to the broker.
+    """
+    moment = datetime.fromisoformat(due) if due else ticks.newest(ticks.trigger_of(step, index))
+    if moment is None:
+        return
+    try:
+        _insisting(partial(dispatch.tick, step, index, moment))
+    except (OperationalError, InterfaceError) as error:
+        raise Reject(f"the ledger cannot be reached: {error}", requeue=True) from error
 
 
 def _insisting(work: Callable[[], T]) -> T:

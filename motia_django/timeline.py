@@ -112,6 +112,7 @@ _TOLD: dict[str, Callable[[Entry], str]] = {
     "invoke": lambda facts: f"invoke {facts.get('step')}: {facts.get('status')}",
     "error": lambda facts: f"error: {facts.get('message')}",
     "note": lambda facts: f"note: {facts.get('message')}",
+    "overlap": lambda facts: f"skipped, since run {facts.get('run_id')} still went on",
     "worker_lost": lambda facts: f"worker_lost: {facts.get('message')}",
     "left_out": lambda facts: f"{facts.get('count')} more entries did not fit",
 }

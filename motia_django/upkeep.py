@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import random
 import threading
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from celery import bootsteps
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from motia_django import ledger, publish, runner
 from motia_django.conf import settings
@@ -27,6 +28,9 @@ _SECONDS_BETWEEN_SIGNS = 10.0
 _SECONDS_BETWEEN_PRUNINGS = 60.0
 _MOST_ROUNDS = 50
 """How many batches one round may take before the other chores have their turn."""
+_chore = threading.RLock()
+"""Held while a chore has connections open: no pool process is forked meanwhile. It would inherit
+them; SQLite's, with the locks that they hold, for ever."""
 
 
 def upkeep() -> int:
@@ -48,14 +52,10 @@ def prune() -> int:
     return sum(ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items())
 
 
-def _all_of_it() -> None:
-    for _ in range(_MOST_ROUNDS):
-        if upkeep() < BATCH:
-            return
-
-
 class Upkeep(bootsteps.StartStopStep):
     """The part of a Celery worker that does upkeep, in a thread of its main process."""
+
+    requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
@@ -82,22 +82,29 @@ class Upkeep(bootsteps.StartStopStep):
         seen = pruned = -math.inf
         while not self._stopping.wait(self._pause()):
             now = time.monotonic()
-            self._do(_all_of_it)
+            self._look_after_all()
             if now - seen >= _SECONDS_BETWEEN_SIGNS:
                 seen = now
                 self._do(lambda: ledger.see(self._name))
             if now - pruned >= _SECONDS_BETWEEN_PRUNINGS:
                 pruned = -math.inf if self._do(prune) else now
-            close_old_connections()
         self._do(lambda: ledger.forget(self._name))
-        connections.close_all()
+
+    def _look_after_all(self) -> None:
+        for _ in range(_MOST_ROUNDS):
+            if (self._do(upkeep) or 0) < BATCH or self._stopping.is_set():
+                return
 
     def _do(self, chore: Callable[[], T]) -> T | None:
-        try:
-            return chore()
-        except Exception:
-            logger.exception("A round of upkeep failed; the next one tries again")
-            return None
+        """Do one thing, on connections of its own, so that no fork takes them along."""
+        with _chore:
+            try:
+                return chore()
+            except Exception:
+                logger.exception("A round of upkeep failed; the next one tries again")
+                return None
+            finally:
+                connections.close_all()
 
     def _pause(self) -> float:
         return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)
@@ -106,3 +113,6 @@ class Upkeep(bootsteps.StartStopStep):
 def join_worker(sender: Any, **kwargs: Any) -> None:
     """Make upkeep a part of a worker that is being set up, whichever Celery app it works for."""
     sender.app.steps["worker"].add(Upkeep)
+    os.register_at_fork(
+        before=_chore.acquire, after_in_parent=_chore.release, after_in_child=_chore.release
+    )

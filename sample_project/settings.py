@@ -1,7 +1,8 @@
 """Settings of the sample project: SQLite and Redis, or what the environment names.
 
-`DATABASE_URL` (postgresql://user:password@host:port/name), `CELERY_BROKER_URL` (redis:// or amqp://)
-and `CELERY_TASK_ALWAYS_EAGER=1` switch the parts; `SAMPLE_DATA` is the folder of the SQLite file.
+`DATABASE_URL` (postgresql://user:password@host:port/name, or mysql://...), `CELERY_BROKER_URL`
+(redis:// or amqp://) and `CELERY_TASK_ALWAYS_EAGER=1` switch the parts; `SAMPLE_DATA` is the folder
+of the SQLite file.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def database(url: str | None) -> dict[str, Any]:
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": f"django.db.backends.{'mysql' if parts.scheme == 'mysql' else 'postgresql'}",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -1,11 +1,20 @@
 #!/usr/bin/env bash
-# Install what the tests need and pip cannot give: RabbitMQ and Chromium, by apt where that is
-# possible. Where it is not, say what to install and go on, unless CI=true: there it is an error.
+# Install what the tests need and pip cannot give: RabbitMQ, MariaDB, what mysqlclient is built with,
+# and Chromium, by apt where that is possible. Where it is not, say what to install and go on, unless
+# CI=true: there it is an error.
 set -euo pipefail
 
 packages=()
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null ||
     packages+=(rabbitmq-server)
+# Not mariadb-server: it would start one of its own.
+[ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null ||
+    packages+=(mariadb-server-core mariadb-client-core)
+command -v mariadb_config >/dev/null || packages+=(libmariadb-dev)
+command -v pkg-config >/dev/null || packages+=(pkg-config)
+command -v cc >/dev/null || packages+=(gcc libc6-dev)
+"${PYTHON:-python3}" -c 'import os, sysconfig as at
+exit(not os.path.exists(at.get_path("include") + "/Python.h"))' || packages+=(python3-dev)
 command -v chromium >/dev/null || packages+=(chromium)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 

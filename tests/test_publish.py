@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from motia_django import broker as carrier
@@ -192,3 +192,16 @@ def test_a_large_fan_out_does_not_hold_the_caller_and_loses_nothing(settings: An
         pass
     sent += [message.headers["id"] for message in taken()]
     assert sorted(sent) == sorted(ids)
+
+
+def test_a_database_that_fails_just_after_the_commit_breaks_no_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("the server has gone away")
+
+    monkeypatch.setattr(publish, "_send_or_leave", fail)
+    with transaction.atomic():
+        [run_id] = enqueue("work")
+    assert ledger.rows(id=run_id).get().status == "queued"
+    assert "the server has gone away" in caplog.text

@@ -77,7 +77,7 @@ def test_from_a_final_status_only_a_dead_run_comes_back() -> None:
     for status, moves in MOVES.items():
         assert status not in moves
         assert status.final is not bool(moves) or status is Status.DEAD
-    assert MOVES[Status.DEAD] == {Status.SCHEDULED, Status.QUEUED}
+    assert MOVES[Status.DEAD] == {Status.QUEUED, Status.CANCELLED}
 
 
 def test_every_status_can_be_reached() -> None:

@@ -3,11 +3,14 @@ from __future__ import annotations
 import pickle
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import time_machine
+from celery.beat import BeatLazyFunc
 
+from motia_django import ticks
 from motia_django.celery_app import project_app
 from motia_django.registry import registry
-from motia_django.schedule import CronSchedule, due_now, entries
+from motia_django.schedule import LONGEST_NAME, CronSchedule, entries
 from motia_django.tasks import TICK
 from tests.factories import installed, make_step, nothing
 
@@ -43,13 +46,39 @@ def test_a_schedule_is_due_once_its_time_has_come() -> None:
         assert schedule.is_due(NOON) == (True, 9.5)
 
 
-def test_after_downtime_a_schedule_is_due_once() -> None:
-    schedule = CronSchedule("0 * * * *")
-    with time_machine.travel(NOON + timedelta(days=3, minutes=1), tick=False):
-        due, seconds = schedule.is_due(NOON)
-        assert due
-        assert seconds == 59 * 60
+@pytest.mark.parametrize("catch_up", [False, True])
+def test_after_downtime_a_schedule_that_catches_up_is_due_once_and_others_are_not(
+    catch_up: bool,
+) -> None:
+    schedule = CronSchedule("0 * * * *", catch_up=catch_up)
+    with time_machine.travel(NOON + timedelta(days=3, minutes=20), tick=False):
+        assert schedule.is_due(NOON) == (catch_up, 40 * 60)
         assert not schedule.is_due(datetime.now(UTC)).is_due
+
+
+def test_a_tick_is_late_up_to_the_grace_and_missed_after_it() -> None:
+    schedule, due = CronSchedule("0 * * * *"), NOON + timedelta(hours=1)
+    with time_machine.travel(due + ticks.GRACE, tick=False):
+        assert schedule.is_due(NOON).is_due
+    with time_machine.travel(due + ticks.GRACE + timedelta(microseconds=1), tick=False):
+        assert not schedule.is_due(NOON).is_due
+
+
+def test_of_several_missed_ticks_the_newest_decides() -> None:
+    schedule = CronSchedule("*/10 * * * * *")
+    with time_machine.travel(NOON + timedelta(days=3, seconds=12), tick=False):
+        assert schedule.is_due(NOON) == (True, 8.0)
+
+
+def test_after_the_last_year_of_a_schedule_nothing_is_due() -> None:
+    schedule = CronSchedule("0 0 0 1 1 * 2020")
+    with time_machine.travel(NOON, tick=False):
+        assert not schedule.is_due(datetime(2019, 1, 1, tzinfo=UTC)).is_due
+
+
+def test_a_clock_set_back_makes_no_tick_due_again() -> None:
+    with time_machine.travel(NOON - timedelta(minutes=5), tick=False):
+        assert not CronSchedule("* * * * *").is_due(NOON).is_due
 
 
 def test_a_schedule_without_a_future_sleeps() -> None:
@@ -72,13 +101,23 @@ def test_a_schedule_survives_beats_shelf() -> None:
     assert copy == schedule
     assert hash(copy) == hash(schedule)
     assert copy != CronSchedule("0 9 * * *")
+    assert copy != CronSchedule("0 9 * * *", "Asia/Tokyo", catch_up=True)
+    with installed(make_step(nothing, {"type": "cron", "schedule": "@daily"})) as steps:
+        [entry] = entries(steps).values()
+        assert pickle.loads(pickle.dumps(entry["schedule"])) == entry["schedule"]
+        assert isinstance(pickle.loads(pickle.dumps(entry["args"][2])), BeatLazyFunc)
 
 
-def test_beat_tells_the_tick_when_it_was_due() -> None:
-    with time_machine.travel(NOON + timedelta(seconds=1.2), tick=False):
-        assert due_now("*/10 * * * * *", None) == NOON.isoformat()
+def test_entries_of_long_names_are_told_apart_within_the_columns_width() -> None:
+    triggers = [{"type": "cron", "schedule": "@daily"}] * 2
+    steps = [make_step(nothing, *triggers, name=name) for name in ("a" * 200, "a" * 199 + "b")]
+    with installed(*steps) as found:
+        names = list(entries(found))
+    assert len(set(names)) == 4
+    assert {len(name) for name in names} == {LONGEST_NAME}
 
 
 def test_a_naive_last_run_is_taken_as_utc() -> None:
     with time_machine.travel(NOON + timedelta(hours=2), tick=False):
         assert CronSchedule("0 * * * *").is_due(NOON.replace(tzinfo=None)).is_due
+        assert not CronSchedule("0 * * * *").is_due(datetime(2026, 6, 1, 14)).is_due

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -19,13 +21,16 @@ from tests.servers import (
     ServerUnavailable,
     django_settings,
     fixtures,
+    fresh_mariadb,
     fresh_postgresql,
     fresh_rabbitmq,
     fresh_redis,
+    mariadb_settings,
     postgresql_settings,
     sharing,
 )
 from tests.servers.base import Server
+from tests.servers.keeper import SERVERS
 from tests.servers.run_directory import VARIABLE
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +44,13 @@ def test_postgresql_answers(postgresql_server: str) -> None:
     with psycopg.connect(postgresql_server) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
         assert connection.execute("SHOW fsync").fetchone() == ("off",)
+
+
+def test_mariadb_answers(mariadb_server: str) -> None:
+    with mariadb(mariadb_server) as connection:
+        assert rows(connection, "SELECT 1") == [(1,)]
+        assert rows(connection, "SELECT @@character_set_server") == [("utf8mb4",)]
+        assert rows(connection, "SELECT @@tx_isolation") == [("REPEATABLE-READ",)]
 
 
 def test_rabbitmq_carries_a_message(rabbitmq_server: str) -> None:
@@ -61,6 +73,12 @@ def test_every_fresh_postgresql_is_empty_and_alone(postgresql_server: str) -> No
         assert other.execute("SELECT to_regclass('mine')").fetchone() == (None,)
 
 
+def test_every_fresh_mariadb_is_empty_and_alone(mariadb_server: str) -> None:
+    with mariadb(fresh_mariadb()) as first, mariadb(fresh_mariadb()) as other:
+        first.query("CREATE TABLE mine (id int)")
+        assert rows(other, "SHOW TABLES") == []
+
+
 def test_every_fresh_rabbitmq_is_empty_and_alone(rabbitmq_server: str) -> None:
     first, second = fresh_rabbitmq(), fresh_rabbitmq()
     put(first, "for the first")
@@ -68,7 +86,7 @@ def test_every_fresh_rabbitmq_is_empty_and_alone(rabbitmq_server: str) -> None:
     assert take(first) == "for the first"
 
 
-def test_django_finds_the_database_it_is_given(postgresql_server: str) -> None:
+def test_django_finds_the_postgresql_database_it_is_given(postgresql_server: str) -> None:
     settings = postgresql_settings("for_django")
     assert settings == postgresql_settings("for_django")
     assert settings == django_settings(postgresql_server) | {"NAME": "for_django"}
@@ -76,6 +94,31 @@ def test_django_finds_the_database_it_is_given(postgresql_server: str) -> None:
         host=settings["HOST"], port=settings["PORT"], user=settings["USER"], dbname="for_django"
     ) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("for_django",)
+
+
+def test_django_finds_the_mariadb_database_it_is_given(mariadb_server: str) -> None:
+    settings = mariadb_settings("for_django")
+    assert settings == mariadb_settings("for_django")
+    with mariadb(f"mysql://root@{settings['HOST']}:{settings['PORT']}/for_django") as connection:
+        assert rows(connection, "SELECT database()") == [("for_django",)]
+
+
+@pytest.mark.journey
+@pytest.mark.parametrize("name", ["redis", "postgresql", "mariadb", "rabbitmq"])
+def test_a_server_started_again_has_its_data_and_its_url(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    request.getfixturevalue(f"{name}_server")
+    keep, find = KEPT[name]
+    server = SERVERS[name]()
+    try:
+        url = server.start(tmp_path)
+        keep(url)
+        server.stop()
+        assert server.start(tmp_path) == url
+        assert find(url)
+    finally:
+        server.stop()
 
 
 def test_a_child_process_finds_the_same_server(redis_server: str) -> None:
@@ -155,6 +198,27 @@ def test_a_missing_server_skips_but_fails_in_ci(
         fixtures._url_or_skip(lambda: sharing.url_of(Absent))
 
 
+def mariadb(url: str) -> Any:
+    """Connect to a MariaDB by its URL, each statement a transaction of its own."""
+    from MySQLdb import connect
+
+    parts = urlsplit(url)
+    return connect(
+        host=parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        database=parts.path.removeprefix("/"),
+        autocommit=True,
+    )
+
+
+def rows(connection: Any, query: str) -> list[tuple[Any, ...]]:
+    """Return what a query finds."""
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
+
+
 def put(url: str, message: str) -> None:
     with Connection(url) as connection, connection.SimpleQueue("box") as box:
         box.put(message)
@@ -168,6 +232,36 @@ def take(url: str) -> str | None:
             return None
         message.ack()
         return str(message.payload)
+
+
+def ask_postgresql(url: str, query: str) -> list[Any]:
+    """Return what a query finds, if it is one that finds something."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(query)
+        return found.fetchall() if found.description else []
+
+
+def ask_mariadb(url: str, query: str) -> list[Any]:
+    """Return what a query finds."""
+    with mariadb(url) as connection:
+        return rows(connection, query)
+
+
+KEPT: dict[str, tuple[Callable[[str], object], Callable[[str], object]]] = {
+    "redis": (
+        lambda url: Redis.from_url(url).set("key", "kept"),
+        lambda url: Redis.from_url(url).get("key"),
+    ),
+    "postgresql": (
+        lambda url: ask_postgresql(url, "CREATE TABLE kept AS SELECT 1"),
+        lambda url: ask_postgresql(url, "SELECT * FROM kept"),
+    ),
+    "mariadb": (
+        lambda url: ask_mariadb(url, "CREATE DATABASE kept"),
+        lambda url: ask_mariadb(url, "SHOW DATABASES LIKE 'kept'"),
+    ),
+    "rabbitmq": (lambda url: put(url, "kept"), take),
+}
 
 
 def run_script(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

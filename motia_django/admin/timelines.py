@@ -25,6 +25,7 @@ _KINDS: dict[str, Promise] = {
     "enqueue": gettext_lazy("message sent"),
     "invoke": gettext_lazy("Step invoked"),
     "worker_lost": gettext_lazy("worker lost"),
+    "overlap": gettext_lazy("overlap"),
     "left_out": gettext_lazy("left out"),
     "error": gettext_lazy("error"),
     "note": gettext_lazy("note"),
@@ -35,6 +36,7 @@ _KINDS: dict[str, Promise] = {
 }
 _LEVELS = {"worker_lost": "error", "error": "error", "left_out": "debug"}
 _FRAME = ("at", "kind", "attempt")
+_LINKED = ("invoke", "overlap")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ def _line(entry: Entry, links: Links) -> Line:
         kind=str(_KINDS.get(kind, kind)),
         level=level if level in LEVELS else "",
         text=text,
-        url=links.run(str(entry["run_id"])) if kind == "invoke" and entry.get("run_id") else "",
+        url=links.run(str(entry["run_id"])) if kind in _LINKED and entry.get("run_id") else "",
         facts="" if is_long else short,
         document=document[: words.MOST_CHARACTERS],
     )
@@ -133,6 +135,10 @@ def _message(entry: Entry) -> tuple[str, Any]:
     return str(entry.get("message", "")), None
 
 
+def _overlap(entry: Entry) -> tuple[str, Any]:
+    return _("the run before it still went on"), None
+
+
 def _left_out(entry: Entry) -> tuple[str, Any]:
     count = entry.get("count")
     count = count if isinstance(count, int) else 0
@@ -152,6 +158,7 @@ _READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
     "worker_lost": _message,
     "error": _message,
     "note": _message,
+    "overlap": _overlap,
     "left_out": _left_out,
     **dict.fromkeys(OPERATIONS, _operation),
 }

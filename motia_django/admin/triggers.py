@@ -72,6 +72,10 @@ def _item(any_group: str, group: str | None, key: str | None) -> str:
 def _notes(trigger: Trigger) -> Iterator[str]:
     if isinstance(trigger, CronTrigger):
         yield _due(trigger)
+        if trigger.overlap == "skip":
+            yield _("skipped while a run of it goes on")
+        if trigger.catch_up:
+            yield _("made up for if it was missed")
     if isinstance(trigger, StateTrigger):
         yield _("when %s") % ", ".join(_event(event) for event in trigger.events)
         if trigger.on_noop:

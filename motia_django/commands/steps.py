@@ -155,6 +155,7 @@ def _described_trigger(trigger: Trigger) -> dict[str, Any]:
         zone = trigger.timezone or project_app().timezone
         facts["timezone"] = str(zone)
         facts["next"] = trigger.schedule.after(datetime.now(UTC), zone)
+        facts |= {"overlap": trigger.overlap, "catchUp": trigger.catch_up}
     if trigger.kind not in ("http",):
         facts["retries"] = trigger.delivery.max_retries
     return facts

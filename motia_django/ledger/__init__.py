@@ -18,7 +18,7 @@ from motia_django.ledger.due import (
     take_due,
     wake,
 )
-from motia_django.ledger.history import find, prune, rows, trace, unfinished
+from motia_django.ledger.history import find, has_ticked, prune, rows, trace, unfinished
 from motia_django.ledger.interventions import cancel, discard, move, pause, paused, redrive, resume
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import next_up, turns_of
@@ -34,6 +34,7 @@ __all__ = [
     "find",
     "finish",
     "forget",
+    "has_ticked",
     "hashed",
     "holds",
     "keep",

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models, payloads, timeline
-from motia_django.exceptions import StateConflict
+from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import turns
 from motia_django.ledger.rows import database, error_of, kept, row_of
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
@@ -38,7 +38,7 @@ def keep(runs: Sequence[Run], *, due: bool = False) -> None:
 def keep_or_find(run: Run) -> UUID:
     """Insert a run unless an unfinished one has its dedupe key; return the id of the one there is.
 
-    Raise `StateConflict` if that one is made by a transaction that this one cannot see.
+    Raise `DedupeConflict` if that one is made by a transaction that this one cannot see.
     """
     for _ in range(_TRIES):
         if _inserted(row_of(run, input=payloads.plain(run.input)), run):
@@ -46,20 +46,22 @@ def keep_or_find(run: Run) -> UUID:
         found = _runs().filter(unique_key=run.dedupe_key).values_list("id", flat=True).first()
         if found is not None:
             return found
-    raise StateConflict(
+    raise DedupeConflict(
         f"enqueue: a run of {run.step!r} with this dedupeKey is being made by another transaction,"
         " which this one, by its isolation level, cannot see"
     )
 
 
-def keep_once(run: Run, key: str, *, status: Status | None = None, note: str = "") -> bool:
-    """Insert a run unless one with the same `key` is there; return whether it was inserted."""
-    values: dict[str, Any] = {"unique_key": hashed(key), "input": payloads.plain(run.input)}
-    if status is not None:
-        values |= {"status": status, "wake_at": None, "publishes": 0}
-        values |= {"timeline": [{"at": None, "kind": "note", "message": note}]}
-        values |= {"finished_at": run.created_at}
-    return _inserted(row_of(run, **values), run if status is None else None)
+def keep_once(run: Run, key: str, **values: Any) -> bool:
+    """Insert a run unless one with the same `key` was ever kept; return whether it was inserted.
+
+    The constraint decides. Looking first only spares the database's log the error.
+    """
+    digest = hashed(key)
+    if _runs().filter(unique_key=digest).exists():
+        return False
+    row = row_of(run, input=payloads.plain(run.input), **{**values, "unique_key": digest})
+    return _inserted(row, None if run.status.final else run)
 
 
 def take_in(run: Run, note: str) -> bool:

@@ -36,7 +36,8 @@ def take_due(limit: int) -> list[Run]:
         for publishes, limited in {(row.publishes, row.limited) for row in rows}:
             ids = [row.id for row in rows if (row.publishes, row.limited) == (publishes, limited)]
             wait = patience(publishes, limited=limited)
-            overdue(now, due).filter(id__in=ids).order_by().update(
+            # By id alone: else InnoDB walks `wake_at`, into rows that were skipped as locked.
+            _runs().filter(id__in=ids, status__in=due).update(
                 status=Status.QUEUED, publishes=publishes + 1, wake_at=now + wait
             )
     return [replace(run_of(row), status=Status.QUEUED) for row in rows]

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger.rows import LARGE, database, run_of
+from motia_django.ledger.rows import database, run_of
 from motia_django.runs import Run, Status, lowest_id_at
 
 UNFINISHED = tuple(each for each in Status if not each.final)
@@ -32,11 +32,16 @@ def trace(trace_id: str) -> QuerySet[models.Run]:
     return models.Run.objects.filter(trace_id=trace_id).order_by("created_at", "id")
 
 
-def unfinished(step: str, **filters: Any) -> Run | None:
-    """Return a run of a Step that is not finished yet, if there is one."""
-    found = models.Run.objects.using(database()).filter(step=step, **filters)
-    row = found.filter(status__in=UNFINISHED).defer(*LARGE).first()
-    return run_of(row) if row is not None else None
+def unfinished(run: Run) -> UUID | None:
+    """Return an unfinished run that the same trigger of the same Step has started, if any."""
+    waiting = _of_trigger(run.step, run.trigger, run.index).filter(wake_at__isnull=False)
+    found = waiting.filter(status__in=UNFINISHED).order_by("wake_at")
+    return found.values_list("id", flat=True).first()
+
+
+def has_ticked(step: str, index: int, source: str) -> bool:
+    """Return whether a tick of this cron trigger, with this very expression, is on record."""
+    return _of_trigger(step, "cron", index).filter(source=source[:600]).exists()
 
 
 def prune(status: Status, days: float, *, limit: int, now: datetime | None = None) -> int:
@@ -49,3 +54,7 @@ def prune(status: Status, days: float, *, limit: int, now: datetime | None = Non
     # By id, and still of that status: a dead run may have been redriven meanwhile.
     gone = models.Run.objects.using(database()).filter(id__in=ids, status=status)
     return gone._raw_delete(database()) if ids else 0
+
+
+def _of_trigger(step: str, kind: str, index: int) -> QuerySet[models.Run]:
+    return models.Run.objects.using(database()).filter(step=step, trigger=kind, index=index)

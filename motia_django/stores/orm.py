@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db import IntegrityError, connections, router, transaction
+from django.db import connections, router, transaction
 from django.db.models import F, QuerySet
 
-from motia_django.exceptions import StateConflict
 from motia_django.models import StateItem
 from motia_django.stores.base import MISSING, Change, StateStore
 
-_TRIES = 5
-"""How often an item may come and go between looking for it and making it."""
+_NEW = 0
+"""The version of an item that its own transaction is making: nobody else ever sees it."""
 
 
 class OrmState(StateStore):
@@ -31,7 +30,7 @@ class OrmState(StateStore):
         announce: Callable[[Change], object],
     ) -> Change:
         with transaction.atomic(using=_database()):
-            change = self._write(group, key, value)
+            change = _written(group, key, value)
             announce(change)
         return change
 
@@ -42,23 +41,21 @@ class OrmState(StateStore):
     def groups(self) -> list[str]:
         return sorted(_items().order_by().values_list("group", flat=True).distinct())
 
-    def _write(self, group: str, key: str, value: Callable[[Any], Any]) -> Change:
-        for _ in range(_TRIES):
-            row = _locked(group, key)
-            if row is not None:
-                return _replaced(row, value)
-            new = value(MISSING)
-            if new is MISSING or _inserted(group, key, new):
-                return Change(group=group, key=key, old=MISSING, new=new)
-        raise StateConflict(
-            f"state: {group!r}/{key!r} is being made by another transaction, which this one, by its"
-            " isolation level, cannot see"
-        )
+
+def _written(group: str, key: str, value: Callable[[Any], Any]) -> Change:
+    row = _locked(group, key).first()
+    if row is None:
+        if value(MISSING) is MISSING:
+            return Change(group=group, key=key, old=MISSING, new=MISSING)
+        _make(group, key)
+        row = _locked(group, key).get()
+    return _replaced(row, value)
 
 
 def _replaced(row: StateItem, value: Callable[[Any], Any]) -> Change:
     """Write a locked row anew, or delete it."""
-    old, new = row.value, value(row.value)
+    old = MISSING if row.version == _NEW else row.value
+    new = value(old)
     if new is MISSING:
         row.delete()
     else:
@@ -76,24 +73,30 @@ def _items() -> QuerySet[StateItem]:
     return StateItem.objects.using(_database())
 
 
-def _locked(group: str, key: str) -> StateItem | None:
-    """Return the item's row, locked until the transaction ends.
+def _locked(group: str, key: str) -> QuerySet[StateItem]:
+    """Return the item's row, if there is one, to be locked until the transaction ends.
 
     A database without row locks (SQLite) is locked whole by an UPDATE that changes nothing: reading
     first would fail as soon as somebody else had written in between.
     """
     rows = _items().filter(group=group, key=key)
     if connections[_database()].features.has_select_for_update:
-        return rows.select_for_update().first()
+        return rows.select_for_update()
     rows.update(version=F("version"))
-    return rows.first()
+    return rows
 
 
-def _inserted(group: str, key: str, value: Any) -> bool:
-    """Insert the item; return False if somebody else has done so first."""
-    try:
-        with transaction.atomic(using=_database()):
-            StateItem.objects.create(group=group, key=key, value=value)
-    except IntegrityError:
-        return False
-    return True
+def _make(group: str, key: str) -> None:
+    """Insert a new row for the item and lock it, or lock the one that somebody else has inserted.
+
+    An INSERT that fails is not as good: MySQL leaves all who come too late with a lock that they
+    share, and when each wants it for himself, all but one fail.
+    """
+    features = connections[_database()].features
+    names = ["group", "key"]
+    _items().bulk_create(
+        [StateItem(group=group, key=key, version=_NEW)],
+        update_conflicts=True,
+        update_fields=names,
+        unique_fields=names if features.supports_update_conflicts_with_target else None,
+    )

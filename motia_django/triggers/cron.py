@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from motia_django.declarations import Mismatch, Reader
+from motia_django.declarations import Mismatch, Reader, boolean, one_of
 from motia_django.delivery import Delivery
 from motia_django.exceptions import did_you_mean
 from motia_django.triggers.base import Trigger, take_condition
@@ -111,6 +111,10 @@ class CronTrigger(Trigger):
     schedule: CronExpression
     timezone: ZoneInfo | None = None
     """None means the Celery app's own."""
+    overlap: str = "allow"
+    """`skip` leaves a tick out that comes while a run of this trigger is unfinished."""
+    catch_up: bool = False
+    """Whether the newest tick that was missed, while beat was down, is made up for."""
 
     @classmethod
     def read(cls, reader: Reader) -> CronTrigger:
@@ -118,6 +122,8 @@ class CronTrigger(Trigger):
         return cls(
             schedule=reader.take("schedule", _expression, also=("expression", "cron")),
             timezone=reader.take("timezone", _zone, default=None),
+            overlap=reader.take("overlap", one_of("allow", "skip"), default="allow"),
+            catch_up=reader.take("catch_up", boolean, default=False),
             condition=take_condition(reader),
             delivery=Delivery.read(reader),
         )
@@ -145,11 +151,19 @@ def cron(
     schedule: str,
     *,
     timezone: str | None = None,
+    overlap: Literal["allow", "skip"] | None = None,
+    catch_up: bool | None = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Declare a cron trigger: `cron("0 * * * *", timezone="Europe/Berlin")`."""
-    given = {"timezone": timezone, "condition": condition, "config": config}
+    given = {
+        "timezone": timezone,
+        "overlap": overlap,
+        "catch_up": catch_up,
+        "condition": condition,
+        "config": config,
+    }
     return {"type": "cron", "schedule": schedule} | {
         key: value for key, value in given.items() if value is not None
     }

@@ -15,10 +15,11 @@ from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request as RestRequest
 from rest_framework.views import APIView
 
-from motia_django import runner, tracing
+from motia_django import ledger, runner, tracing
 from motia_django.exceptions import InvalidInput
 from motia_django.registry import Listener, Route
 from motia_django.runs import Outcome, Run, Status, new_run_id
+from motia_django.steps import Step
 from motia_django.triggers.http import HttpTrigger, Request
 from motia_django.web.requests import read_request, recorded
 from motia_django.web.responses import ConditionNotMet, bad_request, written
@@ -37,7 +38,7 @@ class StepView(APIView):
         assert isinstance(listener.trigger, HttpTrigger)
         raw = read_request(request, listener.trigger, params)
         run = _run(listener, raw)
-        outcome, response = _performed(run, raw)
+        outcome, response = _performed(run, raw, listener.step)
         if outcome.rejected:
             raise _rejection(outcome)
         self.headers[TRACE_HEADER] = run.trace_id
@@ -100,12 +101,12 @@ def _run(listener: Listener, request: Request) -> Run:
     )
 
 
-def _performed(run: Run, raw: Request) -> tuple[Outcome, HttpResponseBase | None]:
+def _performed(run: Run, raw: Request, step: Step) -> tuple[Outcome, HttpResponseBase | None]:
     """Run the Step inside the request's transactions, which an error rolls back."""
     outcome: Outcome | None = None
     response: HttpResponseBase | None = None
     try:
-        with _atomic_requests():
+        with _transactions(step):
             outcome = runner.perform(run, raw)
             if outcome.error is not None:
                 raise outcome.error
@@ -120,15 +121,16 @@ def _performed(run: Run, raw: Request) -> tuple[Outcome, HttpResponseBase | None
 
 
 @contextmanager
-def _atomic_requests() -> Iterator[None]:
-    """Open the transactions that `ATOMIC_REQUESTS` asks for.
+def _transactions(step: Step) -> Iterator[None]:
+    """Open the transactions that `ATOMIC_REQUESTS` and an atomic Step ask for.
 
     Here and not around the view, as Django does it, so that the history of a request that was
     rolled back is not rolled back with it.
     """
     with ExitStack() as stack:
         for alias in connections:
-            if connections.settings[alias]["ATOMIC_REQUESTS"]:
+            own = step.atomic and alias == ledger.database()
+            if own or connections.settings[alias]["ATOMIC_REQUESTS"]:
                 stack.enter_context(transaction.atomic(using=alias))
         yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -68,6 +69,26 @@ def nobody(change: Change) -> None:
 def put(store: StateStore, group: str, key: str, value: Any) -> Change:
     """Write a value."""
     return store.write(group, key, constant(value), nobody)
+
+
+def errors_of(number: int, work: Callable[[], None]) -> list[BaseException]:
+    """Do something in many threads at once; return what they raised."""
+    errors: list[BaseException] = []
+
+    def thread() -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=thread) for _ in range(number)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return errors
 
 
 # -- the bare store
@@ -315,24 +336,35 @@ def test_every_async_twin_exists_for_every_call() -> None:
 def test_no_increment_is_lost_between_threads(store: StateStore, backend: str) -> None:
     if backend == "orm" and connection.vendor == "sqlite":
         pytest.skip("a SQLite database in memory cannot be shared by threads that write")
-    errors: list[BaseException] = []
 
     def count() -> None:
-        try:
-            for _ in range(25):
-                store.write("g", "k", lambda old: 1 if old is MISSING else old + 1, lambda _: None)
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
+        for _ in range(25):
+            store.write("g", "k", lambda old: 1 if old is MISSING else old + 1, nobody)
 
-    threads = [threading.Thread(target=count) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    assert errors_of(8, count) == []
     assert store.get("g", "k") == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_comes_second_to_make_an_item_finds_it_made(
+    store: StateStore, backend: str
+) -> None:
+    if backend == "orm" and connection.vendor == "sqlite":
+        pytest.skip("a SQLite database in memory cannot be shared by threads that write")
+    together = threading.Barrier(8, timeout=30)
+    announced: list[Change] = []
+
+    def come_and_go() -> None:
+        for key in map(str, range(10)):
+            together.wait()
+            store.write("g", key, lambda old: 1 if old is MISSING else old + 1, announced.append)
+            together.wait()
+            store.write("g", key, constant(MISSING), announced.append)
+
+    assert errors_of(8, come_and_go) == []
+    assert store.items("g") == []
+    kinds = Counter(change.event().event_type for change in announced if change.old != change.new)
+    assert kinds == {"state:created": 10, "state:updated": 70, "state:deleted": 10}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -55,7 +55,7 @@ def test_the_default_of_a_setting_is_the_one_that_is_printed(name: str) -> None:
 
 def test_every_check_has_a_heading_and_no_other_has() -> None:
     sources = "".join(file.read_text() for file in (ROOT / "motia_django").rglob("*.py"))
-    used = set(re.findall(r"motia\.[EW]\d{3}", sources))
+    used = set(re.findall(r"motia\.[EWI]\d{3}", sources))
     assert used
     assert {each for each in headings(CHECKS) if each.startswith("motia.")} == used
 

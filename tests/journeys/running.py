@@ -94,12 +94,12 @@ class Project:
             lambda: f"{name}@" in self.log(name) and " ready." in self.log(name), self.all_logs
         )
 
-    def start_beat(self) -> None:
+    def start_beat(self, name: str = "beat") -> None:
         """Start beat."""
         schedule = str(self.logs / "celerybeat-schedule")
         celery = [sys.executable, "-m", "celery", "-A", self.celery_app, "beat", "-l", "INFO"]
-        self.start("beat", [*celery, "--pidfile=", "-s", schedule])
-        eventually(lambda: "beat: Starting" in self.log("beat"), self.all_logs)
+        self.start(name, [*celery, "--pidfile=", "-s", schedule])
+        eventually(lambda: "beat: Starting" in self.log(name), self.all_logs)
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `manage.py ...` to its end."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,14 +39,11 @@ def status(project: Project, run_id: str) -> str:
     return str(next(run["status"] for run in project.runs() if run["id"] == run_id))
 
 
-def begun(project: Project) -> bool:
-    return any(run["status"] == "running" for run in project.runs(step="Slow"))
-
-
 def test_a_killed_worker_loses_nothing(project: Project) -> None:
     project.start_worker("first")
     run_id = enqueue(project, "slow", {"id": "a", "seconds": 4})
-    eventually(lambda: begun(project), project.all_logs)
+    eventually(lambda: "Task motia.Slow" in project.log("first"), project.all_logs)
+    time.sleep(1)
     project.kill("first")
     assert status(project, run_id) == "running"
 

@@ -7,22 +7,29 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.running import Project, eventually, sample_project
-from tests.servers import fresh_postgresql, fresh_rabbitmq, fresh_redis
+from tests.servers import fresh_mariadb, fresh_postgresql, fresh_rabbitmq, fresh_redis
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
 
-@pytest.fixture(params=["sqlite-redis", "postgresql-redis", "postgresql-rabbitmq"])
-def project(request: pytest.FixtureRequest, tmp_path: Path, redis_server: str) -> Iterator[Project]:
+FRESH = {
+    "postgresql": fresh_postgresql,
+    "mariadb": fresh_mariadb,
+    "redis": fresh_redis,
+    "rabbitmq": fresh_rabbitmq,
+}
+
+
+@pytest.fixture(
+    params=["sqlite-redis", "postgresql-redis", "postgresql-rabbitmq", "mariadb-rabbitmq"]
+)
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
     """The sample project with web server, worker and beat, on each database and broker."""
     database, broker = request.param.split("-")
-    if database == "postgresql":
-        request.getfixturevalue("postgresql_server")
-    if broker == "rabbitmq":
-        request.getfixturevalue("rabbitmq_server")
-    database_url = fresh_postgresql() if database == "postgresql" else None
-    broker_url = fresh_rabbitmq() if broker == "rabbitmq" else fresh_redis()
-    with sample_project(tmp_path, database_url, broker_url) as started:
+    for server in {database, broker} & set(FRESH):
+        request.getfixturevalue(f"{server}_server")
+    database_url = FRESH[database]() if database in FRESH else None
+    with sample_project(tmp_path, database_url, FRESH[broker]()) as started:
         started.start_worker()
         started.start_beat()
         started.start_web()

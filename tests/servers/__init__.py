@@ -6,11 +6,13 @@ Load the fixtures by `pytest_plugins = ["tests.servers"]`; the functions work in
 
 from tests.servers.base import ServerFailed, ServerUnavailable
 from tests.servers.fixtures import (
+    mariadb_server,
     postgresql_server,
     pytest_configure,
     rabbitmq_server,
     redis_server,
 )
+from tests.servers.mariadb import fresh_mariadb, mariadb_settings, mariadb_url
 from tests.servers.postgresql import (
     django_settings,
     fresh_postgresql,
@@ -24,9 +26,13 @@ __all__ = [
     "ServerFailed",
     "ServerUnavailable",
     "django_settings",
+    "fresh_mariadb",
     "fresh_postgresql",
     "fresh_rabbitmq",
     "fresh_redis",
+    "mariadb_server",
+    "mariadb_settings",
+    "mariadb_url",
     "postgresql_server",
     "postgresql_settings",
     "postgresql_url",

@@ -25,7 +25,10 @@ class Server(ABC):
 
     @abstractmethod
     def start(self, home: Path) -> str:
-        """Start the server, all its files in `home`; return its URL once it answers there."""
+        """Start the server, all its files in `home`; return its URL once it answers there.
+
+        Started again in the same home, it has its data again, at the same URL.
+        """
 
     @abstractmethod
     def stop(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.servers.base import ServerUnavailable
+from tests.servers.mariadb import mariadb_url
 from tests.servers.postgresql import postgresql_url
 from tests.servers.rabbitmq import rabbitmq_url
 from tests.servers.redis import redis_url
@@ -27,6 +28,12 @@ def redis_server() -> str:
 def postgresql_server() -> str:
     """Return the URL of a real PostgreSQL."""
     return _url_or_skip(postgresql_url)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> str:
+    """Return the URL of a real MariaDB."""
+    return _url_or_skip(mariadb_url)
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,15 @@ import sys
 from pathlib import Path
 
 from tests.servers.base import Server
+from tests.servers.mariadb import Mariadb
 from tests.servers.postgresql import Postgresql
 from tests.servers.rabbitmq import Rabbitmq
 from tests.servers.redis import Redis
 from tests.servers.run_directory import leave, wait_for_the_owner_to_end
 
-SERVERS: dict[str, type[Server]] = {server.name: server for server in (Redis, Postgresql, Rabbitmq)}
+SERVERS: dict[str, type[Server]] = {
+    server.name: server for server in (Redis, Postgresql, Mariadb, Rabbitmq)
+}
 
 
 def keep(server: Server, directory: Path) -> None:

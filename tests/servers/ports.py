@@ -2,11 +2,19 @@
 
 import random
 import socket
+from pathlib import Path
 
 from tests.servers.base import ServerFailed
 
 # Below the range from which Linux gives outgoing connections theirs.
 RANGE = range(20_000, 32_000)
+
+
+def port_of(file: Path) -> int:
+    """Return the port noted in a file of the server's home: a free one when it starts first."""
+    if not file.exists():
+        file.write_text(str(free_port()))
+    return int(file.read_text())
 
 
 def free_port() -> int:

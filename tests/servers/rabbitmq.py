@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 import amqp
 
 from tests.servers.base import Server, ServerFailed
-from tests.servers.ports import free_port
+from tests.servers.ports import port_of
+from tests.servers.processes import end
 from tests.servers.run_directory import locked, next_number
 from tests.servers.sharing import home_of, url_of
 
@@ -75,7 +75,8 @@ class Rabbitmq(Server):
 
     def start(self, home: Path) -> str:
         """Start the port mapper and the broker, and wait for the broker to answer."""
-        mapper, port, distribution = (free_port() for _ in range(3))
+        files = ("epmd", "port", "distribution")
+        mapper, port, distribution = (port_of(home / file) for file in files)
         environment = _prepare(home, mapper, port, distribution)
         self._run(["epmd", "-port", str(mapper), "-address", "127.0.0.1"], home, environment)
         broker = self._run([_script() or "rabbitmq-server"], home, environment)
@@ -87,10 +88,9 @@ class Rabbitmq(Server):
         return f"amqp://guest:guest@127.0.0.1:{port}//"
 
     def stop(self) -> None:
-        """Kill both, the broker first, with what they started: there is nothing to save."""
-        for process in reversed(self._processes):
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        """Ask both to end, the broker first, and see that they do, with what they started."""
+        while self._processes:
+            end(self._processes.pop())
 
     def _run(
         self, command: list[str], home: Path, environment: dict[str, str]
@@ -112,7 +112,6 @@ def _script() -> str | None:
 
 def _prepare(home: Path, mapper: int, port: int, distribution: int) -> dict[str, str]:
     """Write the files RabbitMQ reads and return the environment to start it in."""
-    (home / "epmd").write_text(str(mapper))
     (home / "enabled_plugins").write_text("[].")
     (home / "rabbitmq.conf").write_text("disk_free_limit.absolute = 1MB\n")
     cookie = home / ".erlang.cookie"

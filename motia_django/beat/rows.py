@@ -1,0 +1,147 @@
+"""The Steps' schedules as rows of django-celery-beat, kept the same as the Steps' files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, router, transaction
+from django.db.models import Q, QuerySet
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+from motia_django import ticks
+from motia_django.beat.crontabs import nearest
+from motia_django.registry import Listener, Registry
+from motia_django.schedule import PREFIX, entry_name
+from motia_django.tasks import TICK
+from motia_django.triggers import CronTrigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """The names of the rows, by what had to be done about them."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
+    """Those of the changed and unchanged that are not enabled, and stay so."""
+    taken: list[str] = field(default_factory=list)
+    """Names that somebody's own periodic task has, so that the schedule has no row."""
+
+
+def reconcile(steps: Registry) -> Reconciled:
+    """Make the rows agree with the Steps: add, change and remove what has to be.
+
+    The Steps say what runs and when. Whether it runs is the operator's: `enabled` and all else that
+    the admin lets one edit stays. Rows of other tasks are not touched.
+    """
+    wanted = {entry_name(each): each for each in steps.schedules}
+    found = {row.name: row for row in _candidates(wanted)}
+    done = Reconciled()
+    for name, listener in wanted.items():
+        row = found.get(name)
+        if row is None:
+            (done.added if _add(name, listener) else done.unchanged).append(name)
+        elif not is_owned(row):
+            done.taken.append(name)
+        else:
+            (done.changed if _change(row, listener) else done.unchanged).append(name)
+            done.paused.extend([] if row.enabled else [name])
+    for name, row in found.items():
+        if name not in wanted and is_owned(row):
+            row.delete()
+            done.removed.append(name)
+    return done
+
+
+def is_ours(name: str, entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry of `beat_schedule` is a Step's."""
+    return name.startswith(PREFIX) and entry.get("task") == TICK
+
+
+def is_owned(row: PeriodicTask) -> bool:
+    """Return whether a row is a Step's, or was."""
+    return is_ours(row.name, {"task": row.task})
+
+
+def listener_of(row: PeriodicTask, steps: Registry) -> Listener | None:
+    """Return the trigger that a row stands for."""
+    if not is_owned(row):
+        return None
+    return next((each for each in steps.schedules if entry_name(each) == row.name), None)
+
+
+def enabled(steps: Registry) -> list[PeriodicTask]:
+    """Return the rows of the Steps' triggers that nobody has paused."""
+    names = [entry_name(each) for each in steps.schedules]
+    return list(_owned().filter(enabled=True, name__in=names))
+
+
+def _owned() -> QuerySet[Any]:
+    rows: QuerySet[Any] = PeriodicTask.objects.select_related("crontab")
+    return rows.filter(name__startswith=PREFIX, task=TICK)
+
+
+def _candidates(wanted: Mapping[str, Listener]) -> QuerySet[Any]:
+    named: QuerySet[Any] = PeriodicTask.objects.filter(name__in=list(wanted))
+    ours = Q(name__startswith=PREFIX, task=TICK)
+    rows: QuerySet[Any] = PeriodicTask.objects.select_related("crontab")
+    return rows.filter(ours | Q(pk__in=named))
+
+
+def _add(name: str, listener: Listener) -> bool:
+    """Insert a row; return False if another beat has just done so."""
+    row = PeriodicTask(name=name, task=TICK, **_facts(listener))
+    try:
+        with transaction.atomic(using=router.db_for_write(PeriodicTask)):
+            row.save(force_insert=True)
+    except (IntegrityError, ValidationError):
+        return False
+    return True
+
+
+def _change(row: PeriodicTask, listener: Listener) -> bool:
+    """Make a row say what the Step says; return whether it said anything else."""
+    facts = _facts(listener, row)
+    different = [name for name, value in facts.items() if getattr(row, name) != value]
+    if not different:
+        return False
+    for name in different:
+        setattr(row, name, facts[name])
+    row.last_run_at = None  # what the new times would have been in the past was not missed
+    row.save()
+    return True
+
+
+def _facts(listener: Listener, row: PeriodicTask | None = None) -> dict[str, Any]:
+    """Return the columns that are the Step's; all others are the operator's."""
+    trigger = listener.trigger
+    assert isinstance(trigger, CronTrigger)
+    zone = str(ticks.zone_of(trigger))
+    first = (
+        f"{trigger.schedule.text} in {zone}: Step {listener.step.name} of {listener.step.app}."
+        " Its file says when; pause it here."
+    )
+    _, *more = row.description.split("\n") if row is not None else [""]
+    return {
+        "args": json.dumps([listener.step.name, listener.index]),
+        "crontab": _crontab(nearest(trigger.schedule, zone), row),
+        "interval": None,
+        "solar": None,
+        "clocked": None,
+        "description": "\n".join([first, *more]),
+    }
+
+
+def _crontab(wanted: Mapping[str, Any], row: PeriodicTask | None) -> CrontabSchedule:
+    """Return the row's crontab if it is right, or another that is."""
+    now = row.crontab if row is not None else None
+    if now is not None and all(getattr(now, name) == value for name, value in wanted.items()):
+        return now
+    first = CrontabSchedule.objects.filter(**wanted).order_by("pk").first()
+    return first or CrontabSchedule.objects.create(**wanted)

@@ -1,0 +1,36 @@
+"""The system checks: what is wrong with Steps and settings, and what will hurt once deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core import checks
+from django.core.checks import CheckMessage
+
+from motia_django.checks.broker import broker
+from motia_django.checks.database import database
+from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
+from motia_django.conf import settings
+from motia_django.exceptions import SettingsError
+
+Check = Callable[..., list[CheckMessage]]
+
+ALL: tuple[Check, ...] = (step_files, project_settings, step_warnings, celery_app)
+"""What every `check` looks at."""
+
+
+def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Warn of what will hurt in production; it asks the broker and the database."""
+    try:
+        settings()
+    except SettingsError:
+        return []  # which is an error of its own
+    return [*broker(), *database()]
+
+
+def register() -> None:
+    """Add these checks to Django's, under the tag `motia`."""
+    for check in ALL:
+        checks.register(check, "motia")
+    checks.register(deployment, "motia", deploy=True)

@@ -1,0 +1,234 @@
+"""Before deploying: what of the broker, and of Celery's settings for it, will hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from django.core import checks
+from kombu import Connection
+
+from motia_django.celery_app import is_the_projects, project_app, task_name
+from motia_django.checks.asking import ask
+from motia_django.delivery import Delivery
+from motia_django.registry import registry
+from motia_django.steps import Step
+
+Warnings = Iterator[checks.CheckMessage]
+
+OF_ONE_MACHINE = "motia.W010"
+EAGER = "motia.W011"
+NO_BROKER = "motia.W012"
+EVICTS = "motia.W013"
+SEEN_AGAIN_TOO_SOON = "motia.W014"
+FORGETS = "motia.W015"
+NO_PRIORITIES = "motia.W016"
+NO_TIME_LIMIT = "motia.I001"
+
+_VISIBILITY_TIMEOUT = 3600
+"""Kombu's, in seconds."""
+_CARRIED_LIGHT = ("queue", "state")
+_PLACES = {
+    "memory": "in the memory of the process that sends them, and no worker ever sees them",
+    "filesystem": "in files of this machine, which are looked at once a second",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisFacts:
+    """What a Redis says of itself; None is what it does not tell."""
+
+    policy: str | None
+    """Which keys go when its memory is full."""
+    on_disk: bool | None
+    """Whether it keeps anything there."""
+
+
+def broker() -> Warnings:
+    """Warn of Celery's settings, and of what its broker says when it is asked."""
+    app = project_app()
+    if not registry().in_background() or not is_the_projects(app):
+        return
+    if app.conf.task_always_eager:
+        yield _eager()
+        return
+    try:
+        connection = app.connection_for_write()
+        driver = connection.transport.driver_type
+    except Exception as error:  # no such transport, or its library is not installed
+        yield _no_broker("the address in CELERY_BROKER_URL", error)
+        return
+    if driver in _PLACES:
+        yield _of_one_machine(driver)
+    elif driver == "redis":
+        yield from _visibility(app.conf.broker_transport_options or {})
+        yield from _asked_redis(connection)
+    else:
+        yield from _priorities(app) if driver == "amqp" else ()
+        yield from _asked(connection)
+
+
+def _asked_redis(connection: Connection) -> Warnings:
+    try:
+        facts = ask(lambda: _redis_facts(connection))
+    except Exception as error:
+        yield _no_broker(connection.as_uri(), error)
+        return
+    if (facts.policy or "").startswith("allkeys-"):
+        yield _evicts(facts.policy)
+    if facts.on_disk is False and _light_steps():
+        yield _forgets([step.name for step, _ in _light_steps()])
+
+
+def _asked(connection: Connection) -> Warnings:
+    try:
+        ask(lambda: _reach(connection))
+    except Exception as error:
+        yield _no_broker(connection.as_uri(), error)
+
+
+def _reach(connection: Connection) -> None:
+    with connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+
+
+def _redis_facts(connection: Connection) -> RedisFacts:
+    with connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        channel: Any = connection.channel()
+        client = channel.client
+        policy = client.info("memory").get("maxmemory_policy")
+        if client.info("persistence").get("aof_enabled"):
+            return RedisFacts(policy=policy, on_disk=True)
+        return RedisFacts(policy=policy, on_disk=_saves(client))
+
+
+def _saves(client: Any) -> bool | None:
+    """Return whether a Redis writes snapshots; None if it does not let itself be asked."""
+    try:
+        return bool(client.config_get("save").get("save"))
+    except Exception:
+        return None
+
+
+def _light_steps() -> list[tuple[Step, Delivery]]:
+    """Return the deliveries whose messages are all there is of a run."""
+    return [
+        (step, trigger.delivery)
+        for step in registry()
+        if not (step.keeps_all or step.atomic)
+        for trigger in step.triggers
+        if trigger.kind in _CARRIED_LIGHT
+        and not (trigger.delivery.limited or trigger.delivery.delay_seconds)
+    ]
+
+
+def _visibility(options: Mapping[str, Any]) -> Warnings:
+    timeout = options.get("visibility_timeout", _VISIBILITY_TIMEOUT)
+    light = _light_steps()
+    limits = {step.name: each.visibility_timeout or 0 for step, each in light}
+    longest = max(limits, key=lambda name: limits[name], default="")
+    if longest and limits[longest] >= timeout:
+        yield checks.Warning(
+            f"Redis delivers a message again that is not acknowledged within {timeout:g} seconds,"
+            f" and Step {longest!r}, whose messages are acknowledged when its runs are over, may"
+            f" take {limits[longest]:g}: such runs would be run twice at once.",
+            hint="Set CELERY_BROKER_TRANSPORT_OPTIONS = {"
+            f'"visibility_timeout": {2 * limits[longest]:.0f}}}, the same for web and workers.',
+            id=SEEN_AGAIN_TOO_SOON,
+        )
+    endless = sorted({step.name for step, each in light if each.visibility_timeout is None})
+    if endless:
+        yield checks.Info(
+            f"{_named(endless)} may take any time, and Redis delivers a message again that is not"
+            f" acknowledged within {timeout:g} seconds: a run that takes longer is run twice.",
+            hint='Give the trigger a limit well below that: "config": {"visibilityTimeout": 300}.',
+            id=NO_TIME_LIMIT,
+        )
+
+
+def _priorities(app: Celery) -> Warnings:
+    without = {
+        queue
+        for step in registry()
+        for trigger in step.triggers
+        if trigger.delivery.priority is not None
+        for queue in _without_priorities(app, step, trigger.delivery)
+    }
+    for name in sorted(without):
+        yield checks.Warning(
+            f"Triggers have a priority, and their Celery queue {name!r} has none: RabbitMQ delivers"
+            " its messages in the order they came.",
+            hint="Set CELERY_TASK_QUEUE_MAX_PRIORITY = 9, and delete the queue once so that it is"
+            " declared anew: RabbitMQ does not change one that exists.",
+            id=NO_PRIORITIES,
+        )
+
+
+def _without_priorities(app: Celery, step: Step, delivery: Delivery) -> Iterator[str]:
+    """Yield the name of the queue that a trigger's messages go to, if it knows no priorities."""
+    options = {"queue": delivery.queue} if delivery.queue else {}
+    try:
+        queue = app.amqp.router.route(options, task_name(step.name))["queue"]
+        arguments = queue.queue_arguments or {}
+    except Exception:
+        return  # routes of the project's own making, or a queue that is not there
+    if arguments.get("x-queue-type") == "quorum":
+        return  # which knows two priorities by itself
+    if not (queue.max_priority or arguments.get("x-max-priority")):
+        yield queue.name
+
+
+def _eager() -> checks.CheckMessage:
+    return checks.Warning(
+        "Celery is eager: background Steps run in the process that sends their message, and"
+        " whoever made the request waits for them; nothing is delayed, and nothing rescued.",
+        hint="Take CELERY_TASK_ALWAYS_EAGER out of the settings of production.",
+        id=EAGER,
+    )
+
+
+def _of_one_machine(driver: str) -> checks.CheckMessage:
+    return checks.Warning(
+        f"Celery's broker is {driver}://, which keeps messages {_PLACES[driver]}.",
+        hint='Set CELERY_BROKER_URL to a server\'s: "redis://host:6379/0" or "amqp://user@host//".',
+        id=OF_ONE_MACHINE,
+    )
+
+
+def _no_broker(tried: str | None, error: Exception) -> checks.CheckMessage:
+    return checks.Warning(
+        f"Celery's broker did not answer at {tried}: {type(error).__name__}: {error}",
+        hint="See that it runs and that CELERY_BROKER_URL names it. Until then messages wait in"
+        " the ledger.",
+        id=NO_BROKER,
+    )
+
+
+def _evicts(policy: str | None) -> checks.CheckMessage:
+    return checks.Warning(
+        f"The broker's Redis deletes any key when its memory is full (maxmemory-policy {policy}),"
+        " whole queues included. The ledger sends their messages again after a while; those of"
+        ' Steps with "record": "failures" are lost.',
+        hint="Set maxmemory-policy to noeviction, or give the broker a Redis of its own.",
+        id=EVICTS,
+    )
+
+
+def _forgets(steps: list[str]) -> checks.CheckMessage:
+    return checks.Warning(
+        f"The broker's Redis keeps nothing on disk, and the messages of {_named(steps)} are in no"
+        " table: a restart of Redis loses them.",
+        hint='Switch on appendonly in Redis, or give these Steps "record": "all".',
+        id=FORGETS,
+    )
+
+
+def _named(steps: list[str]) -> str:
+    """Return the Steps of these names, in words."""
+    few = ", ".join(map(repr, sorted(set(steps))[:3]))
+    more = len(set(steps)) - 3
+    word = "Step" if len(set(steps)) == 1 else "Steps"
+    return f"{word} {few} and {more} more" if more > 0 else f"{word} {few}"

@@ -1,0 +1,221 @@
+"""Before deploying: what of the ledger's database will hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.core import checks
+from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.utils import timezone
+
+from motia_django import ledger
+from motia_django.celery_app import project_app
+from motia_django.checks.database_facts import Facts, facts_of
+from motia_django.conf import ORM_STATE, settings
+from motia_django.registry import registry
+
+Warnings = Iterator[checks.CheckMessage]
+
+NO_DATABASE = "motia.W017"
+NOT_MIGRATED = "motia.W018"
+REOPENED = "motia.W019"
+POOLED = "motia.W020"
+ONE_WRITER = "motia.W021"
+ISOLATED = "motia.W022"
+APART = "motia.W023"
+NOT_DEFAULT = "motia.W024"
+NO_WORKER = "motia.W025"
+CLOCKS = "motia.W026"
+
+_UNUSABLE = ("repeatable read", "serializable")
+_RECENTLY = timedelta(minutes=1)
+_WAITING = ("IMMEDIATE", "EXCLUSIVE")
+_SKEW = 2.0
+"""Seconds by which clocks may differ, unless that is much of a lease."""
+_SKEW_OF_LEASE = 0.1
+
+
+def database() -> Warnings:
+    """Warn of the database's settings, and of what it says when it is asked."""
+    if not len(registry()):
+        return
+    yield from _routes()
+    yield from _connections()
+    try:
+        facts = facts_of(ledger.database())
+    except Exception as error:
+        yield _no_database(error)
+        return
+    if facts.unmigrated:
+        yield _not_migrated(facts.unmigrated)
+        return
+    yield from _workers(facts.signs)
+    yield from _isolation(facts)
+    yield from _clocks(facts)
+
+
+def _routes() -> Warnings:
+    """Warn of tables that are not where the runs are, and of runs that are not on `default`."""
+    home = ledger.database()
+    models = [model for model in apps.get_app_config("motia").get_models() if model._meta.managed]
+    if settings().state["BACKEND"] != ORM_STATE:
+        models = [model for model in models if model._meta.model_name != "stateitem"]
+    elsewhere = [
+        f"{model._meta.db_table} on {router.db_for_write(model)!r}"
+        for model in models
+        if router.db_for_write(model) != home
+    ]
+    if elsewhere:
+        yield _apart(home, elsewhere)
+    if home != DEFAULT_DB_ALIAS:
+        yield _not_default(home)
+
+
+def _connections() -> Warnings:
+    """Warn of connections that are opened for each run."""
+    alias, conf = ledger.database(), project_app().conf
+    connection = connections[alias]
+    if not registry().in_background() or connection.vendor == "sqlite" or conf.task_always_eager:
+        return
+    if connection.settings_dict.get("OPTIONS", {}).get("pool"):
+        if "prefork" in str(conf.worker_pool):
+            yield _pooled(alias)
+    elif not conf.get("CELERY_DB_REUSE_MAX"):
+        yield _reopened()
+
+
+def _workers(signs: Sequence[datetime]) -> Warnings:
+    """Warn if nobody does upkeep, or if there are too many workers for SQLite."""
+    conf, now = project_app().conf, timezone.now()
+    if not registry().in_background() or conf.task_always_eager:
+        return
+    seen = [sign for sign in signs if sign > now - _RECENTLY]
+    if not seen:
+        yield _no_worker(max(signs, default=None))
+    connection = connections[ledger.database()]
+    if connection.vendor == "sqlite" and (len(seen) > 1 or conf.worker_concurrency != 1):
+        mode = connection.settings_dict.get("OPTIONS", {}).get("transaction_mode")
+        yield _one_writer(len(seen), waits=str(mode).upper() in _WAITING)
+
+
+def _isolation(facts: Facts) -> Warnings:
+    if facts.isolation in _UNUSABLE:
+        yield _isolated(facts.isolation)
+
+
+def _clocks(facts: Facts) -> Warnings:
+    """Warn of clocks apart: times are written by one machine and read by another."""
+    most = min(_SKEW, settings().lease * _SKEW_OF_LEASE)
+    if abs(facts.ahead) > most:
+        yield _clock("The database", facts.ahead)
+    worker = max(((sign - timezone.now()).total_seconds() for sign in facts.signs), default=0)
+    if worker > most:
+        yield _clock("A worker", worker)
+
+
+def _no_database(error: Exception) -> checks.CheckMessage:
+    return checks.Warning(
+        f"The ledger's database {ledger.database()!r} cannot be asked:"
+        f" {type(error).__name__}: {error}",
+        hint="Run this check where the database can be reached, with the settings of production.",
+        id=NO_DATABASE,
+    )
+
+
+def _not_migrated(missing: Sequence[str]) -> checks.CheckMessage:
+    return checks.Warning(
+        f"The database {ledger.database()!r} lacks migrations of motia_django:"
+        f" {', '.join(missing)}.",
+        hint="Run manage.py migrate before web, workers and beat are started.",
+        id=NOT_MIGRATED,
+    )
+
+
+def _reopened() -> checks.CheckMessage:
+    return checks.Warning(
+        "Celery closes the database connection before and after each task, and opening one takes"
+        " longer than all queries of a run: some 10 ms on PostgreSQL.",
+        hint="Set CELERY_DB_REUSE_MAX = 1000.",
+        id=REOPENED,
+    )
+
+
+def _pooled(alias: str) -> checks.CheckMessage:
+    return checks.Warning(
+        f"The database {alias!r} has a connection pool, which prefork workers close with each"
+        " task: that takes longer than having no pool.",
+        hint='Where workers run, take "pool" out of OPTIONS and set CELERY_DB_REUSE_MAX = 1000; or'
+        ' start them with -P threads and set CELERY_WORKER_POOL = "threads" to say so here.',
+        id=POOLED,
+    )
+
+
+def _one_writer(workers: int, *, waits: bool) -> checks.CheckMessage:
+    who = f"{workers} workers do" if workers > 1 else "a worker of several processes does"
+    until = (
+        ""
+        if waits
+        else ' In any case set OPTIONS = {"transaction_mode": "IMMEDIATE", "timeout": 20}, or'
+        ' writers that meet fail with "database is locked" instead of waiting.'
+    )
+    return checks.Warning(
+        f"The ledger is on SQLite, where one process writes at a time, and {who}.",
+        hint="Use PostgreSQL, MariaDB or MySQL; for a small site, one worker with"
+        f" CELERY_WORKER_CONCURRENCY = 1 will do.{until}",
+        id=ONE_WRITER,
+    )
+
+
+def _isolated(level: str) -> checks.CheckMessage:
+    return checks.Warning(
+        f"Transactions on {ledger.database()!r} are {level}, where two that meet do not wait for"
+        " one another: one fails. Runs with an order or a limit, writes to one item of state, and"
+        " upkeep meet all the time.",
+        hint="Use read committed, Django's default: take isolation_level out of OPTIONS, and"
+        " whatever the server or the role has instead of its own default.",
+        id=ISOLATED,
+    )
+
+
+def _apart(home: str, elsewhere: Sequence[str]) -> checks.CheckMessage:
+    return checks.Warning(
+        f"Runs are kept on the database {home!r}, and database routers put"
+        f" {', '.join(elsewhere)}: what is written there does not commit together with runs.",
+        hint="Let the routers give one database for every model of the app label 'motia'.",
+        id=APART,
+    )
+
+
+def _not_default(home: str) -> checks.CheckMessage:
+    return checks.Warning(
+        f"Database routers put runs on {home!r}. A message commits together with rows of that"
+        " database only: if a transaction on another one is rolled back, its messages are sent all"
+        " the same.",
+        hint="Let the routers leave the app label 'motia' where the rows are that Steps and views"
+        " write; if that is so, silence this.",
+        id=NOT_DEFAULT,
+    )
+
+
+def _no_worker(last: datetime | None) -> checks.CheckMessage:
+    ever = f"the last one was at {last:%Y-%m-%d %H:%M:%S %Z}" if last else "nor for a day"
+    return checks.Warning(
+        f"No worker has been seen for a minute ({ever}): nobody runs background Steps, sends what"
+        " is due, or rescues what was lost.",
+        hint="Start workers with `celery -A <project> worker`. If this check runs before they are"
+        " started, it is to be expected.",
+        id=NO_WORKER,
+    )
+
+
+def _clock(whose: str, ahead: float) -> checks.CheckMessage:
+    way = "ahead of" if ahead > 0 else "behind"
+    return checks.Warning(
+        f"{whose} has a clock that is {abs(ahead):.1f} seconds {way} this machine's. Leases,"
+        " delays and schedules are as exact as clocks agree; apart by more than a lease, running"
+        " Steps are taken for lost and run twice.",
+        hint="Let a time service (chrony, systemd-timesyncd) set the clocks of all machines.",
+        id=CLOCKS,
+    )

@@ -1,0 +1,89 @@
+"""Attempts that go wrong in real worker processes: too long, frozen, deadly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.running import Project, eventually, sample_project
+from tests.servers import fresh_postgresql, fresh_rabbitmq, fresh_redis
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> str:
+    request.getfixturevalue(f"{request.param}_server")
+    return fresh_redis() if request.param == "redis" else fresh_rabbitmq()
+
+
+@pytest.fixture
+def project(tmp_path: Path, broker: str, postgresql_server: str) -> Iterator[Project]:
+    with sample_project(tmp_path, fresh_postgresql(), broker) as started:
+        yield started
+
+
+def enqueue(project: Project, topic: str, data: object) -> None:
+    project.command("motia_steps", "enqueue", topic, "--data", json.dumps(data))
+
+
+def ended(project: Project, step: str, status: str) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        runs = project.runs(step=step)
+        return runs[0] if runs and runs[0]["status"] == status else None
+
+    return eventually(look, project.all_logs) or {}
+
+
+def test_an_attempt_is_ended_at_its_limit_and_its_process_goes_on(project: Project) -> None:
+    project.start_worker(concurrency=1)
+    enqueue(project, "endless", {})
+    run = ended(project, "Endless", "dead")
+    assert "TimedOut: it took longer than its limit of 1 s" in run["error"]
+    enqueue(project, "slow", {"id": "after", "seconds": 0})
+    ended(project, "Slow", "succeeded")
+
+
+def test_what_kills_every_worker_ends_dead_though_it_is_in_no_table(project: Project) -> None:
+    project.start_worker()
+    enqueue(project, "deadly", {"n": 1})
+    run = ended(project, "Deadly", "dead")
+    assert run["input"] == {"n": 1}
+    assert 2 <= run["attempt"] <= 3
+    assert "worker_lost" in {entry["kind"] for entry in run["timeline"]}
+
+
+def test_a_process_that_was_frozen_cannot_go_on_with_a_run_that_another_has(
+    project: Project,
+) -> None:
+    project.start_worker("first", concurrency=1)
+    enqueue(project, "slow", {"id": "a", "seconds": 4})
+    eventually(lambda: "Task motia.Slow" in project.log("first"), project.all_logs)
+    time.sleep(1)
+    freeze(project, "first", signal.SIGSTOP)
+    project.start_worker("second", concurrency=1)
+    run = ended(project, "Slow", "succeeded")
+    assert run["attempt"] == 2
+    freeze(project, "first", signal.SIGCONT)
+    eventually(lambda: "LeaseLost" in project.log("first"), project.all_logs)
+    time.sleep(1)
+    [run] = project.runs(step="Slow")
+    assert (run["attempt"], run["status"]) == (2, "succeeded")
+    state = project.command("shell", "-v", "0", "-c", SHOW_STATE).stdout
+    assert json.loads(state) == {"begun": 2, "ended": 1}
+
+
+SHOW_STATE = (
+    "import json; from motia_django import state; print(json.dumps(state.get('slow', 'a')))"
+)
+
+
+def freeze(project: Project, name: str, number: int) -> None:
+    os.killpg(project.processes[name].pid, number)

@@ -1,0 +1,243 @@
+"""Order within a message group, and so many at once: by the ledger alone, and over enqueue."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from celery.signals import after_task_publish
+from django.utils import timezone
+
+from motia_django import enqueue, ledger, models
+from motia_django.runs import Status
+from motia_django.upkeep import upkeep
+from tests.factories import deliver, installed, let_time_pass, make_step, nothing, row
+from tests.ledger.taking import begin, end
+
+pytestmark = pytest.mark.django_db
+
+
+def fifo(**config: Any) -> dict[str, Any]:
+    return {"type": "queue", "topic": "work", "config": {"type": "fifo", **config}}
+
+
+def limited(concurrency: Any, **config: Any) -> dict[str, Any]:
+    return {"type": "queue", "topic": "work", "config": {"concurrency": concurrency, **config}}
+
+
+def send(group: str | None = None, data: Any = None) -> str:
+    [run_id] = enqueue({"topic": "work", "data": data, "messageGroupId": group})
+    return run_id
+
+
+def test_the_runs_of_a_group_go_on_one_at_a_time_in_their_order() -> None:
+    with installed(make_step(nothing, fifo())):
+        first, second = send("a"), send("a")
+        assert begin(second) is None
+        running = begin(first)
+        assert running is not None
+        assert begin(second) is None
+        end(running)
+        assert begin(second) is not None
+
+
+def test_groups_go_on_beside_each_other() -> None:
+    with installed(make_step(nothing, fifo())):
+        assert begin(send("a")) and begin(send("b"))
+
+
+def test_messages_without_a_group_are_one_group() -> None:
+    with installed(make_step(nothing, fifo())):
+        first, second = send(), send()
+        assert begin(first) and not begin(second)
+
+
+def test_a_run_that_waits_for_its_retry_holds_its_group() -> None:
+    with installed(make_step(nothing, fifo())):
+        first, second = send("a"), send("a")
+        end(begin(first), failed=True)
+        assert row(first).status == Status.SCHEDULED
+        assert begin(second) is None
+        let_time_pass(first)
+        end(begin(first))
+        assert begin(second) is not None
+
+
+def test_one_that_was_begun_holds_its_group_against_an_earlier_one_that_commits_late() -> None:
+    with installed(make_step(nothing, fifo())):
+        first, second = send("a"), send("a")
+        turn = models.Turn.objects.get(run_id=first)
+        models.Turn.objects.filter(id=turn.id).delete()
+        running = begin(second)
+        models.Turn.objects.create(id=turn.id, run_id=first, lane=turn.lane)
+        assert begin(first) is None
+        end(running, failed=True)
+        assert begin(first) is None
+        let_time_pass(second)
+        end(begin(second))
+        assert begin(first) is not None
+
+
+def test_a_dead_run_lets_its_group_go_on() -> None:
+    with installed(make_step(nothing, fifo(maxRetries=0))):
+        first, second = send("a"), send("a")
+        end(begin(first), failed=True)
+        assert row(first).status == Status.DEAD
+        assert begin(second) is not None
+
+
+def test_a_lost_worker_keeps_the_order() -> None:
+    with installed(make_step(nothing, fifo())):
+        first, second = send("a"), send("a")
+        begin(first)
+        let_time_pass(first)
+        assert row(first).status == Status.SCHEDULED
+        assert begin(second) is None
+
+
+def test_never_more_than_the_limit_at_once() -> None:
+    with installed(make_step(nothing, limited(2))):
+        ids = [send() for _ in range(4)]
+        running = [begin(each) for each in ids]
+        assert [each is not None for each in running] == [True, True, False, False]
+        end(running[0])
+        assert begin(ids[3]) is not None
+        assert begin(ids[2]) is None
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_slot_is_freed_by_a_finish_and_by_a_backoff(failed: bool) -> None:
+    with installed(make_step(nothing, limited(1))):
+        first, second = send(), send()
+        end(begin(first), failed=failed)
+        assert begin(second) is not None
+
+
+def test_a_slot_is_freed_by_a_crash() -> None:
+    with installed(make_step(nothing, limited(1))):
+        first, second = send(), send()
+        begin(first)
+        let_time_pass(first)
+        assert begin(second) is not None
+
+
+def test_a_key_has_slots_of_its_own() -> None:
+    by_customer = {"limit": 1, "key": "customer.id"}
+    with installed(make_step(nothing, limited(by_customer))):
+        ada, bob, ada_again, nobody = (
+            send(data=data)
+            for data in (
+                {"customer": {"id": 1}},
+                {"customer": {"id": 2}},
+                {"customer": {"id": 1}},
+                {"customer": None},
+            )
+        )
+        assert begin(ada) and begin(bob) and begin(nobody)
+        assert begin(ada_again) is None
+
+
+def test_order_and_limit_go_together() -> None:
+    with installed(make_step(nothing, fifo(concurrency=2))):
+        a1, a2, b1, c1 = send("a"), send("a"), send("b"), send("c")
+        running = begin(a1)
+        assert begin(a2) is None
+        assert begin(b1) is not None
+        assert begin(c1) is None
+        end(running)
+        assert begin(c1) is not None
+        assert begin(a2) is None
+
+
+def test_a_limit_that_came_later_counts_for_older_runs() -> None:
+    with installed(make_step(nothing, {"type": "queue", "topic": "work"})):
+        ids = [send() for _ in range(3)]
+    with installed(make_step(nothing, limited(1))):
+        running = begin(ids[0])
+        assert running is not None and begin(ids[1]) is None
+        end(running)
+        assert begin(ids[1]) is not None
+
+
+def test_a_limit_that_is_gone_holds_nothing_up() -> None:
+    with installed(make_step(nothing, limited(1))):
+        ids = [send() for _ in range(3)]
+    with installed(make_step()):
+        assert all(begin(each) for each in ids)
+
+
+def test_who_is_more_urgent_goes_first_when_a_slot_is_free() -> None:
+    urgent = {"type": "queue", "topic": "urgent", "config": {"concurrency": 1, "priority": 9}}
+    with installed(make_step(nothing, limited(1, priority=1), urgent)):
+        running = begin(send())
+        usual = send()
+        [hurried] = enqueue("urgent")
+        freed = end(running).freed
+        assert freed is not None
+        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [hurried]
+        assert begin(hurried) is not None
+        assert begin(usual) is None
+
+
+def test_what_is_finished_leaves_no_turn_behind() -> None:
+    with installed(make_step(nothing, fifo(concurrency=3))):
+        end(begin(send("a")))
+    assert not models.Turn.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("trigger", [fifo(), limited(1), limited({"limit": 1, "key": "n"})])
+def test_each_run_hands_over_to_the_next(trigger: dict[str, Any]) -> None:
+    order: list[int] = []
+    with installed(make_step(lambda data: order.append(data["n"]), trigger)), published() as sent:
+        for number in range(4):
+            send("a", {"n": number})
+        deliver_as_published(sent)
+    assert sorted(order) == [0, 1, 2, 3]
+    if trigger["config"].get("type") == "fifo":
+        assert order == [0, 1, 2, 3]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_who_may_go_on_is_published() -> None:
+    with installed(make_step(nothing, fifo())), published() as sent:
+        first, second = send("a"), send("a")
+        assert list(sent) == [first]
+        end(begin(first))
+        assert list(sent) == [first, second]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_its_turn_is_not_published_over_and_over() -> None:
+    with installed(make_step(nothing, fifo())):
+        ids = [send("a") for _ in range(3)]
+        models.Run.objects.update(wake_at=timezone.now())
+        assert upkeep() == 3
+        assert begin(ids[0]) is not None
+        models.Run.objects.filter(status=Status.QUEUED).update(wake_at=timezone.now())
+        assert upkeep() == 2
+        assert all(row(each).wake_at > timezone.now() for each in ids[1:])  # type: ignore[operator]
+
+
+@contextmanager
+def published() -> Iterator[deque[str]]:
+    """Collect the ids of the runs that are published."""
+    sent: deque[str] = deque()
+
+    def note(headers: Mapping[str, Any], **kwargs: Any) -> None:
+        sent.append(headers["id"])
+
+    after_task_publish.connect(note)
+    try:
+        yield sent
+    finally:
+        after_task_publish.disconnect(note)
+
+
+def deliver_as_published(sent: deque[str]) -> None:
+    """Deliver each message once, in the order of publishing, with what it leads to."""
+    while sent:
+        deliver([sent.popleft()])
