@@ -5,15 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from motia_django import ledger, payloads, publish
+from motia_django import ledger, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
+from motia_django.ledger.interventions import WAITING
+from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
-from motia_django.runs import Run, Status
+from motia_django.runs import ANSWERED, Run, Status, lowest_id_at
 from motia_django.steps import Step
 from motia_django.timeline import Entry
 from motia_django.triggers import Trigger
@@ -23,7 +28,7 @@ logger = logging.getLogger("motia.operations")
 AS_IT_WAS: Any = object()
 """Stands for the input that a run has (None is an input like any other)."""
 PRUNED_AT_ONCE = 500
-_CARRIED = ("queue", "cron", "state", "stream")
+COMMITTED_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,11 @@ class Result:
     run_id: UUID
     refusal: str = ""
     """Why it was left as it is; empty if it was not."""
+
+    @property
+    def reason(self) -> str:
+        """The refusal without the run's own id: the same for all runs that share it."""
+        return self.refusal.replace(f"run {self.run_id}", "this run")
 
 
 def redrive(
@@ -50,39 +60,24 @@ def redrive(
     for the run's timeline. Raise `CannotIntervene` if it cannot be done, or if its input breaks
     today's schema, unless one does `insist`.
     """
-    run = _found(run_id)
-    step, index, trigger = _target(run, to)
-    given = run.input if input is AS_IT_WAS else payloads.plain(input)
-    if not insist:
-        _check_input(run, trigger, given)
-    new = replace(
-        run,
-        step=step.name,
-        index=index,
-        input=given,
-        turn=trigger.delivery.turn(step.name, index, run.message_group, given),
-        limited=trigger.delivery.limited,
-        status=Status.QUEUED,
-        wake_at=timezone.now() + ledger.patience(0),
-    )
-    edited = {"input": "edited"} if given != run.input else {}
-    moved = {"from": run.step, "to": step.name} if step.name != run.step else {}
-    note = _note("redriven", by, reason, attempts=run.attempt, **edited, **moved)
-    row = ledger.rows(id=run_id).get()
+    row = _row(run_id)
+    new = _redriven(row, input, to, insist=insist)
+    facts: dict[str, Any] = {"attempts": row.attempt}
+    facts |= {"input": "edited"} if new.input != row.input else {}
+    facts |= {"from": row.step, "to": new.step} if new.step != row.step else {}
+    note = _note("moved" if new.step != row.step else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):
-        raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are redriven")
-    logger.info("Run %s of %s was redriven by %s", run_id, step.name, by)
+        raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
+    logger.debug("Run %s of %s was redriven by %s", run_id, new.step, by)
     publish.publish_on_commit([new])
 
 
-def refusal(run_id: UUID, *, to: str | None = None) -> str:
-    """Return why a run cannot be redriven as it is; an empty text if it can."""
+def refusal(
+    run_id: UUID, *, input: Any = AS_IT_WAS, to: str | None = None, insist: bool = False
+) -> str:
+    """Return why a run cannot be redriven so; an empty text if it can."""
     try:
-        run = _found(run_id)
-        if run.status is not Status.DEAD and not to:
-            return f"it is {run.status}, not dead"
-        _, _, trigger = _target(run, to)
-        _check_input(run, trigger, run.input)
+        _redriven(_row(run_id), input, to, insist=insist)
     except CannotIntervene as error:
         return str(error)
     return ""
@@ -96,30 +91,37 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
     row = _row(run_id)
     if not ledger.discard(row, _note("discarded", by, reason)):
         raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are discarded")
-    logger.info("Run %s of %s was discarded by %s", run_id, row.step, by)
+    logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
 
 
 def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
     """Make a run that waits, queued or scheduled, cancelled; raise `CannotIntervene` if none is."""
-    row = _row(run_id)
-    freed = ledger.cancel(row, _note("cancelled", by, reason))
+    row, note = _row(run_id), _note("cancelled", by, reason)
+    freed = ledger.cancel(row, note)
+    if freed is None:  # if it was scheduled, it may have been queued just now
+        row = _row(run_id)
+        freed = ledger.cancel(row, note)
     if freed is None:
         raise CannotIntervene(
             f"run {run_id} is {row.status}: only runs that are queued or scheduled are cancelled"
         )
-    logger.info("Run %s of %s was cancelled by %s", run_id, row.step, by)
+    logger.debug("Run %s of %s was cancelled by %s", run_id, row.step, by)
     publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index))
 
 
 def many(run_ids: Iterable[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
-    """Do something to many runs, each on its own; yield what became of each."""
-    for run_id in run_ids:
+    """Do something to many runs, whatever becomes of the others; yield what became of each.
+
+    Some are committed together, since it is the commits that take time.
+    """
+    ids = iter(run_ids)
+    while some := list(islice(ids, COMMITTED_AT_ONCE)):
         try:
-            act(run_id)
-        except CannotIntervene as error:
-            yield Result(run_id=run_id, refusal=str(error))
-        else:
-            yield Result(run_id=run_id)
+            with transaction.atomic(using=ledger.database()):
+                results = [_done(run_id, act) for run_id in some]
+        except OperationalError:  # somebody waits for one of them, and this for him: one by one
+            results = [_done(run_id, act) for run_id in some]
+        yield from results
 
 
 def pause(step: str, *, by: str, reason: str = "") -> bool:
@@ -148,29 +150,66 @@ def prune(status: Status, days: float) -> Iterator[int]:
 
     Yield how many each batch deleted. Raise `ValueError` for a status that is not final.
     """
-    if not status.final:
-        raise ValueError(f"runs that are {status} are not finished, so they are not pruned")
+    _check_final(status)
     while count := ledger.prune(status, days, limit=PRUNED_AT_ONCE):
         yield count
 
 
-def _found(run_id: UUID) -> Run:
-    run = ledger.find(run_id)
-    if run is None:
-        raise CannotIntervene(f"there is no run {run_id}")
-    return run
+def prunable(status: Status, days: float) -> int:
+    """Return how many runs `prune` would delete now; raise `ValueError` as it does."""
+    _check_final(status)
+    before = timezone.now() - timedelta(days=days)
+    old = ledger.rows(status=status, id__lt=lowest_id_at(before), finished_at__lt=before)
+    return old.order_by().count()
 
 
-def _row(run_id: UUID) -> Any:
-    row = ledger.rows(id=run_id).first()
+def _done(run_id: UUID, act: Callable[[UUID], None]) -> Result:
+    try:
+        act(run_id)
+    except CannotIntervene as error:
+        return Result(run_id=run_id, refusal=str(error))
+    return Result(run_id=run_id)
+
+
+def _row(run_id: UUID) -> models.Run:
+    row = ledger.rows(id=run_id).using(ledger.database()).first()
     if row is None:
-        raise CannotIntervene(f"there is no run {run_id}")
+        raise CannotIntervene(f"run {run_id} is not there")
     return row
+
+
+def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> Run:
+    """Return what a run is to become; raise `CannotIntervene` if it may not."""
+    run = run_of(row)
+    _check_status(run, to)
+    step, index, trigger = _target(run, to)
+    given = run.input if input is AS_IT_WAS else payloads.plain(input)
+    if not insist:
+        _check_input(run, trigger, given)
+    return replace(
+        run,
+        step=step.name,
+        index=index,
+        input=given,
+        turn=trigger.delivery.turn(step.name, index, run.message_group, given),
+        limited=trigger.delivery.limited,
+        status=Status.QUEUED,
+        attempt=0,
+        wake_at=timezone.now() + ledger.patience(0),
+    )
+
+
+def _check_status(run: Run, to: str | None) -> None:
+    waits_in_vain = run.status in WAITING and run.step not in registry()
+    if run.status is Status.DEAD or waits_in_vain:
+        return
+    others = ", and those that wait for a Step that is gone," if to else ""
+    raise CannotIntervene(f"run {run.id} is {run.status}: only dead runs{others} are redriven")
 
 
 def _target(run: Run, to: str | None) -> tuple[Step, int, Trigger]:
     """Return the Step and the trigger in whose name a run is to be delivered."""
-    if run.trigger not in _CARRIED:
+    if run.trigger in ANSWERED:
         raise CannotIntervene(
             f"run {run.id} was started by {run.trigger}: whoever waited for its answer has had it,"
             " and would have to ask again"
@@ -185,6 +224,11 @@ def _target(run: Run, to: str | None) -> tuple[Step, int, Trigger]:
     except MotiaError as error:
         raise CannotIntervene(str(error)) from error
     return step, step.triggers.index(trigger), trigger
+
+
+def _check_final(status: Status) -> None:
+    if not status.final:
+        raise ValueError(f"runs that are {status} are not finished, so they are not pruned")
 
 
 def _check_input(run: Run, trigger: Trigger, given: Any) -> None:

@@ -55,6 +55,8 @@ MOVES: dict[Status, frozenset[Status]] = {
 
 INVOKE = "invoke"
 """The kind of a run that somebody called by the Step's name."""
+ANSWERED = ("http", INVOKE)
+"""The kinds of runs that somebody waited for: their history is no message to be delivered again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,3 +209,12 @@ def summary_of(error: BaseException) -> str:
 def traceback_of(error: BaseException) -> str:
     """Return an exception with its traceback, as Python prints it."""
     return plain_text("".join(traceback.format_exception(error)))
+
+
+def last_line(error: str) -> str:
+    """Return the line of a traceback that names the exception."""
+    lines = error.strip().splitlines()
+    headings = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
+    after = lines[headings[-1] + 1 :] if headings else lines
+    named = (line for line in after if line and not line[0].isspace())
+    return next(named, lines[-1].strip() if lines else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from motia_django import payloads
@@ -74,25 +74,45 @@ def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> li
 
 
 def in_words(entry: Entry) -> str:
-    """Return one entry as a line of text: `+0.012 s  log info: Todo processed {"todoId": "17"}`."""
+    """Return one entry as a line of text: `+0.012 s  info: Todo processed {"todoId": "17"}`."""
+    kind = str(entry.get("kind", "?"))
+    if kind in OPERATIONS:
+        return _operation(kind, entry)
     facts = {key: value for key, value in entry.items() if key not in ("at", "kind", "attempt")}
     at = "" if entry.get("at") is None else f"+{entry['at']:.3f} s  "
-    kind = entry.get("kind", "?")
-    if kind == "log":
-        fields = f" {payloads.dumps(facts['fields'])}" if facts.get("fields") else ""
-        return f"{at}{facts.get('level')}: {facts.get('message')}{fields}"
-    if kind == "state":
-        return f"{at}state {facts.get('operation')} {facts.get('group')}/{facts.get('key', '')}"
-    if kind == "enqueue":
-        steps = ", ".join(facts.get("steps") or []) or "nobody"
-        return f"{at}enqueue {facts.get('topic')} -> {steps}"
-    if kind == "error":
-        return f"{at}error: {facts.get('message')}"
-    if kind in OPERATIONS:
-        reason = f": {facts['reason']}" if facts.get("reason") else ""
-        return f"{kind} by {facts.get('by') or 'somebody'} at {facts.get('time')}{reason}"
-    if kind == "invoke":
-        return f"{at}invoke {facts.get('step')}: {facts.get('status')}"
-    if kind == "overlap":
-        return f"{at}skipped, since run {facts.get('run_id')} still went on"
-    return f"{at}{kind} {payloads.dumps(facts)}"
+    told = _TOLD[kind](facts) if kind in _TOLD else f"{kind} {payloads.dumps(facts)}"
+    return f"{at}{told}"
+
+
+def _operation(kind: str, facts: Entry) -> str:
+    route = f" from {facts['from']} to {facts.get('to')}" if facts.get("from") else ""
+    edited = ", its input edited" if facts.get("input") else ""
+    count = facts.get("attempts")
+    after = f", after {count} attempt{'s' * (count != 1)}" if count else ""
+    reason = f": {facts['reason']}" if facts.get("reason") else ""
+    who = facts.get("by") or "somebody"
+    return f"{kind}{route} by {who} at {facts.get('time')}{after}{edited}{reason}"
+
+
+def _log(facts: Entry) -> str:
+    fields = f" {payloads.dumps(facts['fields'])}" if facts.get("fields") else ""
+    return f"{facts.get('level')}: {facts.get('message')}{fields}"
+
+
+def _enqueue(facts: Entry) -> str:
+    return f"enqueue {facts.get('topic')} -> {', '.join(facts.get('steps') or []) or 'nobody'}"
+
+
+_TOLD: dict[str, Callable[[Entry], str]] = {
+    "log": _log,
+    "enqueue": _enqueue,
+    "state": lambda facts: (
+        f"state {facts.get('operation')} {facts.get('group')}/{facts.get('key', '')}"
+    ),
+    "invoke": lambda facts: f"invoke {facts.get('step')}: {facts.get('status')}",
+    "error": lambda facts: f"error: {facts.get('message')}",
+    "note": lambda facts: f"note: {facts.get('message')}",
+    "overlap": lambda facts: f"skipped, since run {facts.get('run_id')} still went on",
+    "worker_lost": lambda facts: f"worker_lost: {facts.get('message')}",
+    "left_out": lambda facts: f"{facts.get('count')} more entries did not fit",
+}

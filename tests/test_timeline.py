@@ -131,6 +131,25 @@ def test_every_entry_can_be_put_into_words() -> None:
     ]
 
 
+def test_what_operators_did_is_told_with_who_when_and_why() -> None:
+    note = {"at": None, "kind": "discarded", "by": "ada", "time": "2026-11-22T19:00:00+00:00"}
+    assert in_words(note) == "discarded by ada at 2026-11-22T19:00:00+00:00"
+    moved = {"kind": "moved", "from": "Old", "to": "New", "attempts": 1, "input": "edited"}
+    assert in_words({**note, **moved, "reason": "renamed"}) == (
+        "moved from Old to New by ada at 2026-11-22T19:00:00+00:00, after 1 attempt,"
+        " its input edited: renamed"
+    )
+
+
+def test_errors_notes_and_losses_are_told_by_their_message() -> None:
+    error = {"at": 1.5, "kind": "error", "message": "ValueError: no", "traceback": "Traceback"}
+    assert in_words(error) == "+1.500 s  error: ValueError: no"
+    assert in_words({"at": None, "kind": "note", "message": "missed"}) == "note: missed"
+    assert in_words({"at": 2, "kind": "left_out", "count": 7}).endswith(
+        "7 more entries did not fit"
+    )
+
+
 def test_an_entry_without_a_time_can_be_put_into_words() -> None:
     assert in_words({"at": None, "kind": "worker_lost", "message": "m"}).startswith("worker_lost")
     in_words({})

@@ -72,6 +72,20 @@ class StepFilter(ExactFilter):
         return [(name, name) for name in sorted(step.name for step in registry())]
 
 
+class GoneFilter(admin.SimpleListFilter):
+    """Runs whose Step is not there, in this process at least."""
+
+    title, parameter_name = _("runs without a Step"), "gone"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("yes", _("no such Step"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() != "yes":
+            return queryset
+        return queryset.exclude(step__in=[step.name for step in registry()])
+
+
 class GroupFilter(ExactFilter):
     """Items of one group."""
 

@@ -22,13 +22,18 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     class Media:
         css = {"all": ("motia_django/admin.css",)}
 
+    list_also: tuple[str, ...] = ()
+    """Methods that the list takes besides those to look."""
+
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         return [
-            path("", self._guarded(self.changelist_view), name=f"{name}_changelist"),
             path(
-                "<path:object_id>/change/", self._guarded(self.change_view), name=f"{name}_change"
+                "",
+                self.guarded(self.changelist_view, also=self.list_also),
+                name=f"{name}_changelist",
             ),
+            path("<path:object_id>/change/", self.guarded(self.change_view), name=f"{name}_change"),
         ]
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
@@ -57,14 +62,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
         return TemplateResponse(request, template, {**frame, **context})
 
-    def _guarded(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-        """Let in who is logged in and may view, to look only."""
+    def guarded(
+        self, view: Callable[..., HttpResponseBase], *, also: tuple[str, ...] = ()
+    ) -> Callable[..., HttpResponseBase]:
+        """Let in who is logged in and may view, to look only or by these methods `also`."""
+        allowed = ["GET", "HEAD", *also]
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not self.has_view_permission(request):
                 raise PermissionDenied
-            if request.method not in ("GET", "HEAD"):
-                return HttpResponseNotAllowed(["GET", "HEAD"])
+            if request.method not in allowed:
+                return HttpResponseNotAllowed(allowed)
             request.current_app = self.admin_site.name
             return view(request, *args, **kwargs)
 

@@ -5,31 +5,37 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models
-from motia_django.admin import timelines, traces, words
+from motia_django.admin import timelines, traces, waiting, words
+from motia_django.admin.interventions import offered
 from motia_django.admin.links import Links
-from motia_django.runs import Status
+from motia_django.registry import registry
+from motia_django.runs import Status, last_line
 
 Pairs = list[tuple[str, str]]
 
 
-def context(row: models.Run, links: Links) -> dict[str, Any]:
+def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, Any]:
     """Return the page's context."""
     lines = timelines.lines(row.timeline, links)
     return {
         "run": row,
         "status": words.badge(row.status),
         "kind": words.kind(row.trigger),
+        "is_gone": row.step not in registry(),
+        "waits": waiting.reasons(row, links),
+        "offered": offered(row, request),
         "step_url": links.step(row.step),
         "runs_url": links.runs(),
         "trace_url": links.runs(q=row.trace_id),
         "cause": _cause(row, links),
         "times": times(row),
         "trace": traces.trace_of(row, links),
-        "problem": words.last_line(row.error),
+        "problem": last_line(row.error),
         "input": None if row.input is None else words.document(row.input),
         "output": None if row.output is None else words.document(row.output),
         "timeline": lines,
@@ -60,7 +66,7 @@ def waiting_time(row: models.Run) -> timedelta:
 
 def working_time(row: models.Run) -> timedelta | None:
     """Return how long the last attempt took, or has taken until now."""
-    if row.started_at is None:
+    if row.started_at is None or row.status == Status.CANCELLED:
         return None
     if row.status == Status.RUNNING:
         return timezone.now() - row.started_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -10,16 +11,26 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import models
-from motia_django.admin import run_page, words
-from motia_django.admin.filters import CreatedFilter, StatusFilter, StepFilter, TriggerFilter
+from motia_django.admin import many_runs, run_page, run_views, words
+from motia_django.admin.filters import (
+    CreatedFilter,
+    GoneFilter,
+    StatusFilter,
+    StepFilter,
+    TriggerFilter,
+)
+from motia_django.admin.interventions import ALL
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.paging import BoundedPaginator
+from motia_django.registry import registry
+from motia_django.runs import Status, last_line
 
 
 class RunList(ChangeList):
@@ -32,8 +43,9 @@ class RunList(ChangeList):
 class RunAdmin(ReadOnlyAdmin):
     """Every run of every Step, newest first."""
 
-    list_display = ("step", "standing", "cause", "born", "took", "problem")
-    list_filter = (StatusFilter, TriggerFilter, StepFilter, CreatedFilter)
+    list_display = ("name", "standing", "cause", "born", "took", "problem")
+    list_filter = (StatusFilter, TriggerFilter, StepFilter, GoneFilter, CreatedFilter)
+    list_also = ("POST",)
     list_per_page = 50
     ordering = ("-id",)
     sortable_by: ClassVar[tuple[str, ...]] = ()
@@ -42,6 +54,13 @@ class RunAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
+
+    @admin.display(description=gettext_lazy("Step"))
+    def name(self, row: models.Run) -> SafeString | str:
+        """Return the Step's name, with a mark if there is no such Step."""
+        if row.step in registry():
+            return row.step
+        return words.stacked(row.step, _("no such Step"))
 
     @admin.display(description=gettext_lazy("status"))
     def standing(self, row: models.Run) -> SafeString:
@@ -69,7 +88,25 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("error"), empty_value="")
     def problem(self, row: models.Run) -> str:
         """Return the error in a few words."""
-        return Truncator(words.last_line(row.error)).chars(80)
+        return Truncator(last_line(row.error)).chars(80)
+
+    def get_urls(self) -> list[URLPattern]:
+        views = [
+            path(
+                f"<path:object_id>/{each.name}/",
+                self.guarded(partial(self.intervene_view, what=each.name), also=("POST",)),
+                name=f"motia_run_{each.name}",
+            )
+            for each in ALL
+        ]
+        return [*views, *super().get_urls()]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what may be done to many runs, by those who may."""
+        offered = (each for each in ALL if each.of_many and each.allowed(request))
+        return {
+            each.name: (partial(many_runs.act, each), each.name, each.label) for each in offered
+        }
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RunList
@@ -89,7 +126,8 @@ class RunAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {"title": _("Runs"), "bound": BoundedPaginator.limit}
+        dead_url = self.links(request).runs(status=Status.DEAD)
+        context = {"title": _("Runs"), "bound": BoundedPaginator.limit, "dead_url": dead_url}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def change_view(
@@ -100,8 +138,16 @@ class RunAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show one run."""
-        row = self.get_object(request, unquote(object_id))
+        row = self._found(request, object_id)
+        context = run_page.context(row, self.links(request), request)
+        return self.page(request, "admin/motia/run/run.html", row.step, **context)
+
+    def intervene_view(self, request: HttpRequest, object_id: str, *, what: str) -> HttpResponse:
+        """Do something to one run: a form by GET, the deed by POST."""
+        return run_views.intervene(self, request, self._found(request, object_id), what)
+
+    def _found(self, request: HttpRequest, object_id: str) -> models.Run:
+        row: models.Run | None = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404(_("There is no run %s.") % object_id)
-        context = run_page.context(row, self.links(request))
-        return self.page(request, "admin/motia/run/run.html", row.step, **context)
+        return row

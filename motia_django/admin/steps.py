@@ -8,14 +8,16 @@ from typing import Any
 
 from django.contrib.admin.utils import unquote
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models
-from motia_django.admin import run_page, triggers, words
+from motia_django.admin import pauses, run_page, triggers, words
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.registry import registry
+from motia_django.runs import last_line
 from motia_django.steps import Step
 
 LAST_RUNS = 20
@@ -30,6 +32,7 @@ class Row:
     runs_url: str
     where: str
     triggers: list[triggers.Described]
+    pause: models.Pause | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +56,17 @@ class StepAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show all Steps, and every problem of every Step file."""
         links = self.links(request)
-        rows = [_row(step, links) for step in sorted(registry(), key=lambda step: step.name)]
+        paused = ledger.paused()
+        steps = sorted(registry(), key=lambda step: step.name)
+        rows = [_row(step, links, paused.get(step.name)) for step in steps]
+        gone = [pause for name, pause in sorted(paused.items()) if name not in registry()]
         return self.page(
             request,
             "admin/motia/step/steps.html",
             _("Steps"),
             rows=rows,
+            gone=gone,
+            may_pause=pauses.may_pause(request),
             problems=registry().problems,
         )
 
@@ -70,17 +78,37 @@ class StepAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show one Step. One that is gone has no page, but its runs may still be in the history."""
-        name = unquote(object_id)
-        if name not in registry():
-            raise Http404(_("There is no Step named %s.") % name)
-        links = self.links(request)
-        row = _row(registry().step(name), links)
+        name, links = _name(object_id), self.links(request)
+        row = _row(registry().step(name), links, ledger.paused().get(name))
         context = {"row": row, "step": row.step, "topics": _topics(row.step, links)}
+        context |= {"may_pause": pauses.may_pause(request)}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         runs = _last_runs(name, links) if links.may_see(models.Run) else []
         return self.page(
             request, "admin/motia/step/step.html", name, **context, flows=flows, runs=runs
         )
+
+    def get_urls(self) -> list[URLPattern]:
+        views: dict[str, Any] = {"pause": self.pause_view, "resume": self.resume_view}
+        own = [
+            path(
+                f"<path:object_id>/{word}/",
+                self.guarded(view, also=("POST",)),
+                name=f"motia_step_{word}",
+            )
+            for word, view in views.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why, and pause a Step."""
+        return pauses.pause(self, request, _name(object_id))
+
+    def resume_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Resume a Step; one that is gone too."""
+        name, links = unquote(object_id), self.links(request)
+        back = links.step(name) if name in registry() else links.steps()
+        return pauses.resume(self, request, name, back)
 
 
 def where(step: Step) -> str:
@@ -96,13 +124,22 @@ def listeners(topic: str, links: Links) -> list[tuple[str, str]]:
     return [(name, links.step(name)) for name in names]
 
 
-def _row(step: Step, links: Links) -> Row:
+def _name(object_id: str) -> str:
+    """Return the name of a Step that is there."""
+    name = unquote(object_id)
+    if name not in registry():
+        raise Http404(_("There is no Step named %s.") % name)
+    return name
+
+
+def _row(step: Step, links: Links, pause: models.Pause | None) -> Row:
     return Row(
         step=step,
         url=links.step(step.name),
         runs_url=links.runs(step=step.name),
         where=where(step),
         triggers=triggers.described(step),
+        pause=pause,
     )
 
 
@@ -120,7 +157,7 @@ def _last_runs(name: str, links: Links) -> list[LastRun]:
             kind=words.kind(row.trigger),
             created=words.moment(row.created_at),
             took=words.duration(run_page.working_time(row)),
-            problem=words.last_line(row.error),
+            problem=last_line(row.error),
         )
         for row in rows
     ]

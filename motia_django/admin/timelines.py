@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django.admin import words
 from motia_django.admin.links import Links
-from motia_django.timeline import Entry
+from motia_django.timeline import OPERATIONS, Entry
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 SHORT = 100
@@ -26,7 +27,14 @@ _KINDS: dict[str, Promise] = {
     "worker_lost": gettext_lazy("worker lost"),
     "overlap": gettext_lazy("overlap"),
     "left_out": gettext_lazy("left out"),
+    "error": gettext_lazy("error"),
+    "note": gettext_lazy("note"),
+    "redriven": gettext_lazy("redriven"),
+    "moved": gettext_lazy("moved"),
+    "discarded": gettext_lazy("discarded"),
+    "cancelled": gettext_lazy("cancelled"),
 }
+_LEVELS = {"worker_lost": "error", "error": "error", "left_out": "debug"}
 _FRAME = ("at", "kind", "attempt")
 _LINKED = ("invoke", "overlap")
 
@@ -45,7 +53,7 @@ class Line:
     facts: str
     """JSON in a line, or nothing."""
     document: str
-    """JSON too long for a line, to unfold, or nothing."""
+    """JSON too long for a line, or a traceback, to unfold, or nothing."""
 
 
 def lines(timeline: Any, links: Links) -> list[Line]:
@@ -59,16 +67,17 @@ def _line(entry: Entry, links: Links) -> Line:
     text, facts = _READERS.get(kind, _as_it_is)(entry)
     short = words.one_line(facts, SHORT + 1) if facts else ""
     is_long = len(short) > SHORT
-    level = {"log": entry.get("level"), "worker_lost": "error", "left_out": "debug"}.get(kind)
+    document = words.document(facts) if is_long else str(entry.get("traceback") or "")
+    level = entry.get("level") if kind == "log" else _LEVELS.get(kind)
     return Line(
-        at=_time(entry.get("at")),
+        at=_when(entry.get("time")) if kind in OPERATIONS else _time(entry.get("at")),
         attempt=entry.get("attempt"),
         kind=str(_KINDS.get(kind, kind)),
         level=level if level in LEVELS else "",
         text=text,
         url=links.run(str(entry["run_id"])) if kind in _LINKED and entry.get("run_id") else "",
         facts="" if is_long else short,
-        document=words.document(facts) if is_long else "",
+        document=document[: words.MOST_CHARACTERS],
     )
 
 
@@ -76,6 +85,14 @@ def _time(at: Any) -> str:
     if isinstance(at, bool) or not isinstance(at, int | float):
         return words.NOTHING
     return words.duration(timedelta(seconds=at))
+
+
+def _when(time: Any) -> str:
+    """Return when an operator did something."""
+    try:
+        return words.moment(parse_datetime(str(time)))
+    except ValueError:
+        return words.NOTHING
 
 
 def _log(entry: Entry) -> tuple[str, Any]:
@@ -101,7 +118,20 @@ def _invoke(entry: Entry) -> tuple[str, Any]:
     return f"{entry.get('step', '')}: {words.STATUSES.get(status, status)}", None
 
 
-def _worker_lost(entry: Entry) -> tuple[str, Any]:
+def _operation(entry: Entry) -> tuple[str, Any]:
+    parts = [_("by %s") % (entry.get("by") or _("somebody"))]
+    if entry.get("from"):
+        parts.append(_("from %(old)s to %(new)s") % {"old": entry["from"], "new": entry.get("to")})
+    count = entry.get("attempts")
+    if isinstance(count, int) and count:
+        parts.append(ngettext("after %d attempt", "after %d attempts", count) % count)
+    if entry.get("input"):
+        parts.append(_("its input edited"))
+    text = ", ".join(map(str, parts))
+    return f"{text}: {entry['reason']}" if entry.get("reason") else text, None
+
+
+def _message(entry: Entry) -> tuple[str, Any]:
     return str(entry.get("message", "")), None
 
 
@@ -125,7 +155,10 @@ _READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
     "state": _state,
     "enqueue": _enqueue,
     "invoke": _invoke,
-    "worker_lost": _worker_lost,
+    "worker_lost": _message,
+    "error": _message,
+    "note": _message,
     "overlap": _overlap,
     "left_out": _left_out,
+    **dict.fromkeys(OPERATIONS, _operation),
 }

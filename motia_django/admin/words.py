@@ -121,14 +121,5 @@ def one_line(value: Any, length: int = 120) -> str:
     return Truncator(payloads.dumps(masked(value))).chars(length)
 
 
-def last_line(error: str) -> str:
-    """Return the line of a traceback that names the exception."""
-    lines = error.strip().splitlines()
-    headings = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
-    after = lines[headings[-1] + 1 :] if headings else lines
-    named = (line for line in after if line and not line[0].isspace())
-    return next(named, lines[-1].strip() if lines else "")
-
-
 def _local(value: datetime) -> datetime:
     return localtime(value) if is_aware(value) else value

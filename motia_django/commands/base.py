@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import socket
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
@@ -53,6 +56,15 @@ def add_format(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "json"), default="table", help="for people, or for machines"
     )
+
+
+def operator() -> str:
+    """Return who gives the command, for timelines and logs."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may run as a user without a name
+        user = f"uid {os.getuid()}"
+    return f"motia_steps ({user}@{socket.gethostname()})"
 
 
 def parsed_json(text: str, option: str) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from shlex import quote
+from textwrap import indent
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +23,9 @@ from motia_django.conf import settings
 from motia_django.dispatch import enqueue
 from motia_django.exceptions import InvalidInput, MotiaError
 from motia_django.models import Run
+from motia_django.registry import registry
 from motia_django.runner import invoke
-from motia_django.runs import Status, summary_of
+from motia_django.runs import Status, last_line, summary_of
 from motia_django.timeline import in_words
 
 
@@ -91,12 +94,18 @@ class Runs(Subcommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--step", help="only this Step's")
         parser.add_argument("--status", choices=[each.value for each in Status])
+        parser.add_argument(
+            "--no-step", action="store_true", help="only those whose Step is not there any more"
+        )
         parser.add_argument("--limit", type=int, default=20, help="how many, 20 by default")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
         filters = {key: options[key] for key in ("step", "status") if options.get(key)}
-        rows = list(ledger.rows(**filters)[: max(options["limit"], 0)])
+        found = ledger.rows(**filters)
+        if options.get("no_step"):
+            found = found.exclude(step__in=[step.name for step in registry()])
+        rows = list(found[: max(options["limit"], 0)])
         if options.get("format") == "json":
             self.json([described(row) for row in rows])
             return
@@ -106,7 +115,7 @@ class Runs(Subcommand):
                 (
                     row.id,
                     f"{localtime(row.created_at):%Y-%m-%d %H:%M:%S}",
-                    row.step,
+                    step_of(row),
                     row.status,
                     f"{row.trigger} {row.source}".strip(),
                     row.attempt,
@@ -116,6 +125,8 @@ class Runs(Subcommand):
                 for row in rows
             ],
         )
+        if hint_for_gone(rows):
+            self.out.write(f"\n{hint_for_gone(rows)}")
 
 
 class Trace(Subcommand):
@@ -128,6 +139,7 @@ class Trace(Subcommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("id", help="a trace id (32 hex digits) or a run id")
+        parser.add_argument("--traceback", dest="show_traceback", action="store_true")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
@@ -140,18 +152,25 @@ class Trace(Subcommand):
         self.out.write(f"trace {rows[0].trace_id}  {len(rows)} runs\n")
         for depth, row in _as_tree(rows):
             self._print(row, "  " * depth, rows[0].created_at)
+            self._print_timeline(row, "  " * (depth + 2), bool(options.get("show_traceback")))
+        if hint_for_gone(rows):
+            self.out.write(f"\n{hint_for_gone(rows)}")
 
     def _print(self, row: Run, margin: str, began: datetime) -> None:
         after = (row.created_at - began).total_seconds()
         tries = f", attempt {row.attempt}" if row.attempt > 1 else ""
         self.out.write(
-            f"{margin}{row.step}  {row.status}{tries}  {row.trigger} {row.source}"
+            f"{margin}{step_of(row)}  {row.status}{tries}  {row.trigger} {row.source}"
             f"  +{after:.3f} s  took {_took(row)}  {row.id}"
         )
+
+    def _print_timeline(self, row: Run, margin: str, tracebacks: bool) -> None:
         for entry in row.timeline:
-            self.out.write(f"{margin}    {in_words(entry)}")
-        if row.error:
-            self.out.write(f"{margin}    {last_line(row.error)}")
+            self.out.write(f"{margin}{in_words(entry)}")
+            if tracebacks and entry.get("traceback"):
+                self.out.write(indent(str(entry["traceback"]).rstrip(), f"{margin}  "))
+        if row.error and not any(entry.get("kind") == "error" for entry in row.timeline):
+            self.out.write(f"{margin}{last_line(row.error)}")
 
 
 def use_broker_of_dev() -> None:
@@ -161,12 +180,28 @@ def use_broker_of_dev() -> None:
         os.environ["CELERY_BROKER_URL"] = url
 
 
+def step_of(row: Run) -> str:
+    """Return the name of a run's Step, marked if there is no such Step."""
+    return row.step if row.step in registry() else f"{row.step} (no such Step)"
+
+
+def hint_for_gone(rows: Iterable[Run]) -> str:
+    """Return how to go on with those of these runs that wait or died without a Step."""
+    open_ones = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
+    gone = {row.step for row in rows if row.status in open_ones and row.step not in registry()}
+    return "\n".join(
+        f"Give the runs of {step} to another: motia_steps redrive --step {quote(step)} --to STEP"
+        for step in sorted(gone)
+    )
+
+
 def described(row: Run) -> dict[str, Any]:
     """Return the facts of a run for machines, masked."""
     redact = settings().redact
     return {
         "id": row.id,
         "step": row.step,
+        "noSuchStep": row.step not in registry(),
         "status": row.status,
         "trigger": row.trigger,
         "source": row.source,
@@ -182,12 +217,6 @@ def described(row: Run) -> dict[str, Any]:
         "error": row.error,
         "timeline": row.timeline,
     }
-
-
-def last_line(error: str) -> str:
-    """Return the line of a traceback that names the error."""
-    lines = error.strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 def _took(row: Run) -> str:

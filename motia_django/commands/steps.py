@@ -10,11 +10,15 @@ from typing import Any
 
 from django.core import checks
 from django.core.management.base import CommandError
+from django.db import Error
+from django.utils.timezone import localtime
 
+from motia_django import ledger
 from motia_django.celery_app import project_app, task_name
 from motia_django.checks import ALL as CHECKS
 from motia_django.commands.base import Subcommand, add_format
 from motia_django.exceptions import UnknownStep
+from motia_django.models import Pause
 from motia_django.registry import registry
 from motia_django.steps import Step
 from motia_django.triggers import CronTrigger, HttpTrigger, Trigger
@@ -33,11 +37,12 @@ class ListSteps(Subcommand):
     def run(self, options: Mapping[str, Any]) -> None:
         flow = options.get("flow")
         steps = [step for step in registry() if flow is None or flow in step.flows]
+        resting = paused()
         if options.get("format") == "json":
-            self.json([described(step) for step in steps])
+            self.json([described(step, resting.get(step.name)) for step in steps])
             return
         rows = [
-            (step.name, _words(trigger), ", ".join(step.flows), _near(step.file))
+            (_marked(step, resting), _words(trigger), ", ".join(step.flows), _near(step.file))
             for step in steps
             for trigger in step.triggers
         ]
@@ -56,7 +61,9 @@ class Show(Subcommand):
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        facts = described(found(options["step"]))
+        step = found(options["step"])
+        pause = paused().get(step.name)
+        facts = described(step, pause)
         if options.get("format") == "json":
             self.json(facts)
             return
@@ -64,6 +71,8 @@ class Show(Subcommand):
             value = facts[key]
             text = ", ".join(value) if isinstance(value, list) else value
             self.out.write(f"{key:12} {text}".rstrip())
+        if pause:
+            self.out.write(f"{'paused':12} {told(pause)}")
         for trigger in facts["triggers"]:
             self.out.write(f"{'trigger':12} {trigger.pop('type')} {trigger.pop('source')}")
             for key, value in trigger.items():
@@ -103,7 +112,22 @@ def found(name: str) -> Step:
         raise CommandError(str(error)) from error
 
 
-def described(step: Step) -> dict[str, Any]:
+def paused() -> Mapping[str, Pause]:
+    """Return the pauses in force, by Step; none where the database is not set up yet."""
+    try:
+        return ledger.paused()
+    except Error:
+        return {}
+
+
+def told(pause: Pause) -> str:
+    """Return since when, by whom and why a Step is paused."""
+    by = f" by {pause.by}" if pause.by else ""
+    reason = f": {pause.reason}" if pause.reason else ""
+    return f"since {localtime(pause.paused_at):%Y-%m-%d %H:%M:%S}{by}{reason}"
+
+
+def described(step: Step, pause: Pause | None) -> dict[str, Any]:
     """Return the facts of a Step for machines."""
     return {
         "name": step.name,
@@ -113,6 +137,7 @@ def described(step: Step) -> dict[str, Any]:
         "task": task_name(step.name),
         "flows": list(step.flows),
         "enqueues": [topic.name for topic in step.enqueues],
+        "paused": _described_pause(pause),
         "triggers": [_described_trigger(trigger) for trigger in step.triggers],
     }
 
@@ -134,6 +159,16 @@ def _described_trigger(trigger: Trigger) -> dict[str, Any]:
     if trigger.kind not in ("http",):
         facts["retries"] = trigger.delivery.max_retries
     return facts
+
+
+def _marked(step: Step, resting: Mapping[str, Pause]) -> str:
+    return f"{step.name} (paused)" if step.name in resting else step.name
+
+
+def _described_pause(pause: Pause | None) -> dict[str, Any] | None:
+    if pause is None:
+        return None
+    return {"since": pause.paused_at, "by": pause.by, "reason": pause.reason}
 
 
 def _words(trigger: Trigger) -> str:

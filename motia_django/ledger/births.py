@@ -15,7 +15,7 @@ from motia_django import models, payloads, timeline
 from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import turns
 from motia_django.ledger.rows import database, error_of, kept, row_of
-from motia_django.runs import Outcome, Run, Settlement, Status
+from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
 
 _TRIES = 5
 """How often a run may come and go between looking for it and making it."""
@@ -92,10 +92,14 @@ def keep_failed(run: Run, outcome: Outcome, settlement: Settlement) -> bool:
 
 
 def record(run: Run, outcome: Outcome) -> None:
-    """Insert a run that is over already: history, not delivery."""
+    """Insert a run that is over already: history, not delivery.
+
+    Its input is masked and cut, unless it died and might be redriven.
+    """
+    whole = outcome.failed and run.trigger not in ANSWERED
     row = row_of(
         run,
-        input=kept(run.input),
+        input=payloads.plain(run.input) if whole else kept(run.input),
         status=outcome.status,
         output=kept(outcome.value),
         error=error_of(outcome),

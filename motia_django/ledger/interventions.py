@@ -65,6 +65,7 @@ def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn |
     changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None}
     changes |= {"unique_key": None} if row.trigger != "cron" else {}
     with transaction.atomic(using=database()):
+        _lock_turn(row)
         if not _changed(row, statuses, note, finished_at=timezone.now(), **changes):
             return None
         return turns.free(row.id, finished=True) or Turn()
@@ -72,6 +73,7 @@ def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn |
 
 def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ...]) -> bool:
     with transaction.atomic(using=database()):
+        _lock_turn(row)
         changed = _changed(
             row,
             statuses,
@@ -94,10 +96,17 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
     return changed
 
 
+def _lock_turn(row: models.Run) -> None:
+    """Lock a run's turn before the run, as a claim does: else the two could wait for each other."""
+    if row.limited:
+        list(models.Turn.objects.using(database()).select_for_update().filter(run_id=row.id))
+
+
 def _changed(row: models.Run, statuses: tuple[Status, ...], note: Entry, **changes: Any) -> bool:
     """Change a row that is still as it was seen, and note in its timeline who did."""
-    seen = _runs().filter(id=row.id, status=row.status, fence=row.fence, status__in=statuses)
-    return bool(seen.update(timeline=[*row.timeline, note], **changes))
+    seen = _runs().filter(id=row.id, status=row.status, fence=row.fence, step=row.step)
+    timeline = [*(row.timeline or ()), note]
+    return bool(seen.filter(status__in=statuses).update(timeline=timeline, **changes))
 
 
 def _pauses() -> QuerySet[models.Pause]:

@@ -152,7 +152,8 @@ def test_runs_can_be_looked_at_only(admin_client: Client, make_run: MakeRun, pat
     run = make_run()
     assert admin_client.get(LIST + path.format(id=run.id)).status_code == 404
     assert admin_client.post(page_of(run), {"status": "dead"}).status_code == 405
-    assert admin_client.post(LIST, {"action": "delete_selected"}).status_code == 405
+    selected = {"action": "delete_selected", "index": "0", "_selected_action": [str(run.id)]}
+    assert admin_client.post(LIST, selected).status_code == 302
     assert models.Run.objects.get().status == "succeeded"
 
 

@@ -81,6 +81,39 @@ def test_the_tutorials_runs_are_in_the_admin_under_one_trace(project: Project, p
     expect(page.locator("#content")).to_contain_text("<b>Learn</b> Motia")
 
 
+def test_a_dead_run_is_redriven_with_an_edited_input_and_succeeds(
+    project: Project, page: Page
+) -> None:
+    message = '{"orderId": "17", "amount": "much"}'
+    project.command("motia_steps", "enqueue", "payment.requested", "--data", message)
+    [dead] = eventually(lambda: project.runs(step="ProcessPayment", status="dead"))
+
+    page.goto(f"http://127.0.0.1:{project.port}/admin/motia/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "admin")
+    page.click("[type=submit]")
+    page.click("text=Dead letters")
+    page.click("#result_list >> text=ProcessPayment")
+    expect(page.locator(".motia-problem")).to_contain_text("amount")
+    page.click("input[value=Redrive]")
+    expect(page.locator(".errornote")).to_contain_text("is invalid: amount")
+    page.click("text=The run")
+    page.click("text=Redrive with edited input")
+    page.fill("textarea", '{"orderId": "17", "amount": "5 euros"}')
+    page.click("input[type=submit]")
+    expect(page.locator(".errorlist")).to_contain_text("is invalid: amount")
+    page.fill("textarea", '{"orderId": "17", "amount": 5}')
+    page.fill("[name=reason]", "the shop has mended its form")
+    page.click("input[type=submit]")
+    expect(page.locator(".messagelist .success")).to_contain_text("1 run redriven.")
+
+    [mended] = eventually(lambda: project.runs(step="ProcessPayment", status="succeeded"))
+    assert mended["id"] == dead["id"]
+    page.reload()
+    expect(page.locator("h1 .motia-succeeded")).to_be_visible()
+    expect(page.locator("#content")).to_contain_text("the shop has mended its form")
+
+
 def test_a_state_item_edited_in_the_admin_starts_who_watches_it(
     project: Project, page: Page
 ) -> None:

@@ -81,6 +81,7 @@ def test_every_option_of_a_subcommand_is_told_of(subcommand: type[Subcommand]) -
     assert {option for option in options_of(subcommand) if f"`{option}" not in told} == set()
 
 
+@pytest.mark.django_db
 def test_the_list_of_steps_looks_as_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     out = StringIO()

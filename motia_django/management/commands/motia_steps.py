@@ -7,6 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from motia_django.commands.base import Subcommand
+from motia_django.commands.controls import Cancel, Pause, Prune, Resume
+from motia_django.commands.dead import Dead, Discard, Redrive
 from motia_django.commands.dev import Dev
 from motia_django.commands.new import New
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
@@ -21,6 +23,13 @@ ALL: tuple[type[Subcommand], ...] = (
     Enqueue,
     Runs,
     Trace,
+    Dead,
+    Redrive,
+    Discard,
+    Cancel,
+    Pause,
+    Resume,
+    Prune,
     Sync,
     Dev,
     New,

@@ -1,0 +1,154 @@
+"""What may be done to a run from its page or from the list: to which runs, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy, ngettext
+
+from motia_django import models, operations
+from motia_django.admin import run_forms
+from motia_django.admin.run_forms import ReasonForm
+from motia_django.ledger.interventions import WAITING
+from motia_django.registry import registry
+from motia_django.runs import ANSWERED, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervention:
+    """One thing that may be done to a run."""
+
+    name: str
+    """In addresses and forms."""
+    label: Promise
+    """On buttons."""
+    explained: Promise
+    """What follows from it."""
+    past: Callable[[int], str]
+    permission: str
+    statuses: tuple[Status, ...]
+    applies: Callable[[models.Run], bool]
+    """Whether it can be done to a run at all."""
+    act: Callable[..., None] = operations.redrive
+    form: type[ReasonForm] = ReasonForm
+    of_many: bool = False
+    """Whether the list offers it too."""
+    ends: bool = False
+    """Whether the run will not run any more."""
+
+    def allowed(self, request: HttpRequest) -> bool:
+        """Return whether this request's user may do it."""
+        return bool(request.user.has_perm(self.permission))
+
+
+def offered(row: models.Run, request: HttpRequest) -> list[Intervention]:
+    """Return what this request's user may do to a run as it is now."""
+    return [each for each in ALL if each.applies(row) and each.allowed(request)]
+
+
+def who(request: HttpRequest) -> str:
+    """Return the user, for timelines."""
+    return f"{request.user.get_username()} (admin)"
+
+
+def log(request: HttpRequest, rows: Iterable[Any], message: str) -> None:
+    """Put what was done into the admin's log."""
+    LogEntry.objects.log_actions(request.user.pk, list(rows), CHANGE, message)  # type: ignore[arg-type]
+
+
+def _is_dead(row: models.Run) -> bool:
+    return row.status == Status.DEAD
+
+
+def _waits(row: models.Run) -> bool:
+    return row.status in WAITING
+
+
+def _is_repeatable(row: models.Run) -> bool:
+    return _is_dead(row) and row.step in registry() and row.trigger not in ANSWERED
+
+
+def _is_movable(row: models.Run) -> bool:
+    is_open = _is_dead(row) or (_waits(row) and row.step not in registry())
+    return is_open and row.trigger not in ANSWERED and bool(run_forms.takers(row))
+
+
+def _redriven(count: int) -> str:
+    return ngettext("%d run redriven.", "%d runs redriven.", count) % count
+
+
+def _discarded(count: int) -> str:
+    return ngettext("%d run discarded.", "%d runs discarded.", count) % count
+
+
+def _cancelled(count: int) -> str:
+    return ngettext("%d run cancelled.", "%d runs cancelled.", count) % count
+
+
+ALL = (
+    Intervention(
+        name="redrive",
+        label=gettext_lazy("Redrive"),
+        explained=gettext_lazy(
+            "It is queued again as the same run, with its attempts afresh, by today's code."
+        ),
+        past=_redriven,
+        permission="motia.redrive_run",
+        statuses=(Status.DEAD,),
+        applies=_is_repeatable,
+        form=run_forms.RedriveForm,
+        of_many=True,
+    ),
+    Intervention(
+        name="edit",
+        label=gettext_lazy("Redrive with edited input"),
+        explained=gettext_lazy("It is queued again as the same run, with this input instead."),
+        past=_redriven,
+        permission="motia.redrive_run",
+        statuses=(Status.DEAD,),
+        applies=_is_repeatable,
+        form=run_forms.EditForm,
+    ),
+    Intervention(
+        name="move",
+        label=gettext_lazy("Redrive to another Step"),
+        explained=gettext_lazy(
+            "It is queued again as the same run, as one of the Step that you choose."
+        ),
+        past=_redriven,
+        permission="motia.redrive_run",
+        statuses=(Status.DEAD, *WAITING),
+        applies=_is_movable,
+        form=run_forms.MoveForm,
+    ),
+    Intervention(
+        name="discard",
+        label=gettext_lazy("Discard"),
+        explained=gettext_lazy("It becomes cancelled, and nothing follows. This is final."),
+        past=_discarded,
+        permission="motia.discard_run",
+        statuses=(Status.DEAD,),
+        applies=_is_dead,
+        act=operations.discard,
+        of_many=True,
+        ends=True,
+    ),
+    Intervention(
+        name="cancel",
+        label=gettext_lazy("Cancel"),
+        explained=gettext_lazy("It will not run, and nothing follows. This is final."),
+        past=_cancelled,
+        permission="motia.cancel_run",
+        statuses=WAITING,
+        applies=_waits,
+        act=operations.cancel,
+        of_many=True,
+        ends=True,
+    ),
+)
+BY_NAME = {each.name: each for each in ALL}

@@ -1,0 +1,56 @@
+"""Pausing and resuming a Step: a page that asks why, and two addresses that take a POST."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.utils.translation import gettext as _
+
+from motia_django import models, operations
+from motia_django.admin.interventions import log, who
+from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.admin.run_forms import ReasonForm
+
+PERMISSION = "motia.pause_step"
+
+
+def may_pause(request: HttpRequest) -> bool:
+    """Return whether this request's user may pause and resume Steps."""
+    return bool(request.user.has_perm(PERMISSION))
+
+
+def pause(admin: ReadOnlyAdmin, request: HttpRequest, step: str) -> HttpResponse:
+    """Ask why; on POST pause the Step."""
+    _check(request)
+    links = admin.links(request)
+    form = ReasonForm(None, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        if operations.pause(step, by=who(request), reason=reason):
+            log(request, [models.Step(name=step)], f"Pause: {reason}" if reason else "Pause")
+            admin.message_user(request, _("%s is paused.") % step, messages.SUCCESS)
+        else:
+            admin.message_user(request, _("%s was paused already.") % step, messages.WARNING)
+        return HttpResponseRedirect(links.step(step))
+    title = _("Pause %s") % step
+    context = {"form": form, "step_url": links.step(step)}
+    return admin.page(request, "admin/motia/step/pause.html", title, name=step, **context)
+
+
+def resume(admin: ReadOnlyAdmin, request: HttpRequest, step: str, back: str) -> HttpResponse:
+    """Resume the Step, and go `back`."""
+    _check(request)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if operations.resume(step, by=who(request)):
+        log(request, [models.Step(name=step)], "Resume")
+        admin.message_user(request, _("%s is resumed.") % step, messages.SUCCESS)
+    else:
+        admin.message_user(request, _("%s was not paused.") % step, messages.WARNING)
+    return HttpResponseRedirect(back)
+
+
+def _check(request: HttpRequest) -> None:
+    if not may_pause(request):
+        raise PermissionDenied

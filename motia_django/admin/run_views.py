@@ -1,0 +1,68 @@
+"""The pages on which something is done to one run: a form by GET, the deed by POST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+
+from motia_django import models
+from motia_django.admin import words
+from motia_django.admin.interventions import BY_NAME, Intervention, log, who
+from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.exceptions import CannotIntervene
+
+
+def intervene(
+    admin: ReadOnlyAdmin, request: HttpRequest, row: models.Run, name: str
+) -> HttpResponse:
+    """Ask on a page of its own; on POST do it, and go back to the run."""
+    what = BY_NAME.get(name)
+    if what is None:
+        raise Http404
+    if not what.allowed(request):
+        raise PermissionDenied
+    address = admin.links(request).run(row.pk)
+    if not what.applies(row):
+        text = _("That cannot be done to this run now: it is %s.")
+        admin.message_user(
+            request, text % words.STATUSES.get(row.status, row.status), messages.ERROR
+        )
+        return HttpResponseRedirect(address)
+    form = what.form(row, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid() and _done(request, row, what, form):
+        admin.message_user(request, what.past(1), messages.SUCCESS)
+        return HttpResponseRedirect(address)
+    return _page(admin, request, row, what, form)
+
+
+def _done(request: HttpRequest, row: models.Run, what: Intervention, form: Any) -> bool:
+    """Do it and log it; if somebody was quicker, say so in the form and return False."""
+    reason = form.cleaned_data["reason"]
+    try:
+        what.act(row.id, by=who(request), reason=reason, **form.changes())
+    except CannotIntervene as error:
+        form.add_error(None, str(error))
+        return False
+    log(request, [row], f"{what.label}: {reason}" if reason else str(what.label))
+    return True
+
+
+def _page(
+    admin: ReadOnlyAdmin, request: HttpRequest, row: models.Run, what: Intervention, form: Any
+) -> HttpResponse:
+    shown = {"run": row, "what": what, "form": form, "kind": words.kind(row.trigger)}
+    title = f"{what.label}: {row.step}"
+    return admin.page(
+        request,
+        "admin/motia/run/intervene.html",
+        title,
+        **shown,
+        status=words.badge(row.status),
+        run_url=admin.links(request).run(row.pk),
+        runs_url=admin.links(request).runs(),
+        input=None if row.input is None else words.document(row.input),
+    )

@@ -1,0 +1,120 @@
+"""Why a run waits: for its time, its turn, its Step, or just a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from motia_django import ledger, models
+from motia_django.admin import words
+from motia_django.admin.links import Links
+from motia_django.registry import registry
+from motia_django.runs import Status
+
+MOST_HOLDERS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One reason why a run waits, with what to look at."""
+
+    text: str
+    links: list[tuple[str, str]]
+    """Names and addresses; an address is empty if the user may not go there."""
+
+
+def reasons(row: models.Run, links: Links) -> list[Reason]:
+    """Return why a run waits, all reasons there are; none if it does not wait."""
+    if row.status == Status.SCHEDULED:
+        return [*_gone(row), *_paused(row), _due(row)]
+    if row.status != Status.QUEUED:
+        return []
+    found = [*_gone(row), *_paused(row), *_in_turn(row, links)]
+    return found or [_worker(row)]
+
+
+def _gone(row: models.Run) -> list[Reason]:
+    if row.step in registry():
+        return []
+    text = _(
+        "There is no Step named %s here. The run is kept; it goes on when the Step is back, or"
+        " when it is redriven to another."
+    )
+    return [Reason(text=text % row.step, links=[])]
+
+
+def _paused(row: models.Run) -> list[Reason]:
+    pause = ledger.paused().get(row.step)
+    if pause is None:
+        return []
+    return [Reason(text=told(pause), links=[])]
+
+
+def told(pause: models.Pause) -> str:
+    """Return since when, by whom and why a Step is paused."""
+    text = _("Its Step is paused since %s") % words.moment(pause.paused_at)
+    by = _(" by %s") % pause.by if pause.by else ""
+    return f"{text}{by}: {pause.reason}" if pause.reason else f"{text}{by}."
+
+
+def _due(row: models.Run) -> Reason:
+    when = words.moment_with_zone(row.wake_at)
+    if row.attempt:
+        text = _("Attempt %(number)d begins after the backoff, at %(when)s.")
+        return Reason(text=text % {"number": row.attempt + 1, "when": when}, links=[])
+    return Reason(text=_("It is scheduled for %s.") % when, links=[])
+
+
+def _worker(row: models.Run) -> Reason:
+    text = ngettext(
+        "It waits for a worker. Its message was sent %d time.",
+        "It waits for a worker. Its message was sent %d times.",
+        row.publishes,
+    )
+    return Reason(text=text % row.publishes, links=[])
+
+
+def _in_turn(row: models.Run, links: Links) -> list[Reason]:
+    turn = _turns().filter(run_id=row.id).first()
+    if turn is None:
+        return []
+    return [*_behind(turn, links), *_without_slot(row, turn, links)]
+
+
+def _behind(turn: models.Turn, links: Links) -> list[Reason]:
+    """Return which run of its lane goes before it."""
+    if turn.lane is None or turn.holds is not None:
+        return []
+    others = _turns().filter(lane=turn.lane).exclude(id=turn.id)
+    first = others.filter(holds=turn.lane).first() or others.filter(id__lt=turn.id).first()
+    if first is None:
+        return []
+    text = _("It waits its turn: a run of its message group, or of its Step's order, is before it.")
+    return [Reason(text=text, links=_named([first], links))]
+
+
+def _without_slot(row: models.Run, turn: models.Turn, links: Links) -> list[Reason]:
+    """Return which runs hold all the places that its Step's `concurrency` allows."""
+    limit = registry().delivery(row.step, row.trigger, row.index).limit
+    if turn.pool is None or limit is None or turn.slot is not None:
+        return []
+    holders = _turns().filter(pool=turn.pool, slot__isnull=False)
+    if holders.count() < limit:
+        return []
+    text = ngettext(
+        "It waits its turn: %d run at once is allowed, and it is going on.",
+        "It waits its turn: %d runs at once are allowed, and they are going on.",
+        limit,
+    )
+    return [Reason(text=text % limit, links=_named(holders[:MOST_HOLDERS], links))]
+
+
+def _named(turns: list[models.Turn] | QuerySet[models.Turn], links: Links) -> list[tuple[str, str]]:
+    return [(_("run %s") % turn.run_id, links.run(turn.run_id)) for turn in turns]
+
+
+def _turns() -> QuerySet[models.Turn]:
+    return models.Turn.objects.using(ledger.database()).order_by("id")

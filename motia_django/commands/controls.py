@@ -1,0 +1,132 @@
+"""`cancel`, `pause`, `resume` and `prune`: what is not to run, not now, or not to be kept."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError
+
+from motia_django import ledger, operations
+from motia_django.commands.base import Subcommand, operator
+from motia_django.commands.bulk import Bulk, confirm, runs_in_words
+from motia_django.commands.runs import use_broker_of_dev
+from motia_django.commands.selection import known
+from motia_django.commands.steps import told
+from motia_django.conf import settings
+from motia_django.ledger.interventions import WAITING
+from motia_django.runs import Status
+
+FINAL = tuple(each for each in Status if each.final)
+
+
+class Cancel(Bulk):
+    """`motia_steps cancel <run id>... | filters`."""
+
+    name = "cancel"
+    help = "Cancel runs that wait, scheduled or queued: by id, or all that match."
+    past = "cancelled"
+    statuses = WAITING
+
+    def act(self, options: Mapping[str, Any]) -> Callable[[UUID], None]:
+        return partial(operations.cancel, by=operator(), reason=options["reason"])
+
+
+class Pause(Subcommand):
+    """`motia_steps pause <step>`."""
+
+    name = "pause"
+    help = "Let no run of a Step begin until it is resumed; what runs goes on."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("--reason", default="", help="why, for whoever finds it paused")
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        step = known(options["step"])
+        if operations.pause(step, by=operator(), reason=options["reason"]):
+            self.out.write(f"{step} is paused: its runs wait until it is resumed.")
+        else:
+            self.out.write(f"{step} was paused already: {told(ledger.paused()[step])}.")
+
+
+class Resume(Subcommand):
+    """`motia_steps resume <step>`."""
+
+    name = "resume"
+    help = "Let a paused Step go on with the runs that wait."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("step", help="the Step's name")
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        use_broker_of_dev()
+        step = options["step"]
+        if operations.resume(step, by=operator()):
+            self.out.write(f"{step} is resumed: the workers take what waits within a second or so.")
+        else:
+            self.out.write(f"{known(step)} was not paused.")
+
+
+class Prune(Subcommand):
+    """`motia_steps prune`."""
+
+    name = "prune"
+    help = "Delete old history, as upkeep does by itself: by the setting RETENTION, or as said."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--status", choices=[each.value for each in FINAL])
+        parser.add_argument("--older-than", type=float, metavar="DAYS", help="for this --status")
+        parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        ages = _ages(options)
+        if options.get("dry_run"):
+            for status, days in ages.items():
+                count = operations.prunable(status, days)
+                self.out.write(f"{_told(status, days)}: {count:,} would be deleted")
+            return
+        if options.get("older_than") is not None and not options.get("yes"):
+            [(status, days)] = ages.items()
+            count = operations.prunable(status, days)
+            confirm(f"Delete {runs_in_words(count)}, {_told(status, days)}?")
+        for status, days in ages.items():
+            self._prune(status, days)
+
+    def _prune(self, status: Status, days: float) -> None:
+        total = 0
+        for count in operations.prune(status, days):
+            total += count
+            if total % (20 * operations.PRUNED_AT_ONCE) == 0:
+                self.out.write(f"  {total:,} ...")
+                self.out.flush()
+        self.out.write(f"{_told(status, days)}: {total:,} deleted")
+
+
+def _ages(options: Mapping[str, Any]) -> dict[Status, float]:
+    """Return after how many days the runs of each status are deleted."""
+    days, status = options.get("older_than"), options.get("status")
+    if days is not None:
+        if not status or not 0 <= days < 1e5:
+            raise CommandError(
+                "--older-than: expected a number of days, with --status", returncode=2
+            )
+        return {Status(status): days}
+    kept = settings().retention
+    if status and kept[status] is None:
+        raise CommandError(
+            f"MOTIA['RETENTION'] keeps {status} runs for ever: say --older-than", returncode=2
+        )
+    return {
+        Status(each): age
+        for each, age in kept.items()
+        if age is not None and status in (None, each)
+    }
+
+
+def _told(status: Status, days: float) -> str:
+    return f"{status} for more than {days:g} day{'s' * (days != 1)}"

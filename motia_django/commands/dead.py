@@ -1,0 +1,142 @@
+"""`dead`, `redrive` and `discard`: find dead runs, run them again, or lay them aside."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.timezone import localtime
+
+from motia_django import operations
+from motia_django.commands.base import Subcommand, add_format, operator, parsed_json
+from motia_django.commands.bulk import Bulk
+from motia_django.commands.runs import described, hint_for_gone, step_of
+from motia_django.commands.selection import Selection, add_filters, known, matching
+from motia_django.ledger.interventions import WAITING
+from motia_django.models import Run
+from motia_django.registry import registry
+from motia_django.runs import ANSWERED, Status, last_line
+
+
+class Dead(Subcommand):
+    """`motia_steps dead`."""
+
+    name = "dead"
+    help = "List dead runs, those that were born last first."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_filters(parser, dead=True)
+        parser.add_argument("--oldest", action="store_true", help="the oldest first")
+        parser.add_argument("--limit", type=int, default=20, help="how many, 20 by default")
+        add_format(parser)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        limit = max(options["limit"], 0)
+        rows = Selection(statuses=(Status.DEAD,), matching=matching(options)).rows()
+        rows = rows if options.get("oldest") else rows.order_by("-id")
+        shown = list(rows[: limit + 1])
+        if options.get("format") == "json":
+            self.json([described(row) for row in shown[:limit]])
+            return
+        self.table(
+            ("RUN", "DIED", "AGE", "STEP", "TRIGGER", "TRY", "ERROR"),
+            [_line(row) for row in shown[:limit]],
+        )
+        if len(shown) > limit:
+            self.out.write(f"\nThere are more than {limit}: see more with --limit, or narrow them.")
+        hint = hint_for_gone(shown[:limit])
+        if hint:
+            self.out.write(f"\n{hint}")
+
+
+class Redrive(Bulk):
+    """`motia_steps redrive <run id>... | filters`."""
+
+    name = "redrive"
+    help = "Queue dead runs again, their attempts afresh: by id, or all that match."
+    past = "redriven"
+    statuses = (Status.DEAD,)
+    only = ~Q(trigger__in=ANSWERED)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--input", help="another input for the runs of these ids, as JSON")
+        parser.add_argument(
+            "--to",
+            metavar="STEP",
+            help="another Step; also for runs that wait for one that is gone",
+        )
+        parser.add_argument(
+            "--insist", action="store_true", help="even if today's schema rejects the input"
+        )
+
+    def act(self, options: Mapping[str, Any]) -> Callable[[UUID], None]:
+        return partial(
+            operations.redrive,
+            by=operator(),
+            reason=options["reason"],
+            insist=bool(options.get("insist")),
+            **_changes(options),
+        )
+
+    def refusal(self, run_id: UUID, options: Mapping[str, Any]) -> str:
+        insist = bool(options.get("insist"))
+        return operations.refusal(run_id, insist=insist, **_changes(options))
+
+    def statuses_for(self, options: Mapping[str, Any]) -> Sequence[Status]:
+        step = options.get("step")
+        is_gone = options.get("to") and step and step not in registry()
+        return (*self.statuses, *WAITING) if is_gone else self.statuses
+
+
+class Discard(Bulk):
+    """`motia_steps discard <run id>... | filters`."""
+
+    name = "discard"
+    help = "Lay dead runs aside: they become cancelled. By id, or all that match."
+    past = "discarded"
+    statuses = (Status.DEAD,)
+
+    def act(self, options: Mapping[str, Any]) -> Callable[[UUID], None]:
+        return partial(operations.discard, by=operator(), reason=options["reason"])
+
+
+def _changes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of the runs is to be another; raise `CommandError` for what cannot be."""
+    changes: dict[str, Any] = {}
+    if options.get("input") is not None:
+        if not options.get("ids"):
+            raise CommandError("--input is for runs given by their ids", returncode=2)
+        changes["input"] = parsed_json(options["input"], "--input")
+    if options.get("to"):
+        changes["to"] = known(options["to"])
+    return changes
+
+
+def _line(row: Run) -> tuple[object, ...]:
+    died = row.finished_at or row.created_at
+    return (
+        row.id,
+        f"{localtime(died):%Y-%m-%d %H:%M:%S}",
+        _age(timezone.now() - died),
+        step_of(row),
+        f"{row.trigger} {row.source}".strip(),
+        row.attempt,
+        last_line(row.error)[:80],
+    )
+
+
+def _age(length: timedelta) -> str:
+    """Return an age in its largest unit: `3 h`."""
+    seconds = max(int(length.total_seconds()), 0)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

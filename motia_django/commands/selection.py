@@ -1,0 +1,143 @@
+"""Which runs a subcommand is about: by their ids, or by filters, read batch by batch."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from motia_django import ledger
+from motia_django.exceptions import UnknownStep
+from motia_django.models import Run
+from motia_django.registry import registry
+from motia_django.runs import Status, lowest_id_at
+
+BATCH = 500
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_WHEN = "an age such as 30m, 2h or 7d, or a time such as 2026-11-22T18:00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Runs of these statuses that match; or those of these ids, whatever they are."""
+
+    statuses: Sequence[Status]
+    matching: Q = field(default_factory=Q)
+    ids: Sequence[UUID] = ()
+    limit: int | None = None
+
+    def rows(self) -> QuerySet[Run]:
+        """Return the rows, oldest first, in the order of their birth."""
+        chosen = Q(id__in=list(self.ids)) if self.ids else self.matching
+        statuses = {} if self.ids else {"status__in": list(self.statuses)}
+        return ledger.rows(**statuses).filter(chosen).order_by("id")
+
+    def run_ids(self) -> Iterator[UUID]:
+        """Yield the ids, by batches of them: those born from now on are left out."""
+        return islice(iter(self.ids) if self.ids else self._found(), self.limit)
+
+    def count(self) -> int:
+        """Return how many there are."""
+        found = len(self.ids) or self.rows().count()
+        return found if self.limit is None else min(found, self.limit)
+
+    def by_step(self) -> list[tuple[str, int]]:
+        """Return how many runs of each Step match, the most first; no limit applies."""
+        counted = self.rows().order_by().values_list("step").annotate(number=Count("id"))
+        return sorted(counted, key=lambda each: (-each[1], each[0]))
+
+    def _found(self) -> Iterator[UUID]:
+        rows = self.rows().filter(id__lt=lowest_id_at(timezone.now() + timedelta(seconds=1)))
+        ids: list[UUID] = list(rows.values_list("id", flat=True)[:BATCH])
+        while ids:
+            yield from ids
+            ids = list(rows.filter(id__gt=ids[-1]).values_list("id", flat=True)[:BATCH])
+
+
+def add_filters(parser: ArgumentParser, *, dead: bool) -> None:
+    """Add the options that runs are chosen by."""
+    parser.add_argument("--step", metavar="STEP", help="only this Step's")
+    parser.add_argument("--topic", help="only those that this topic, or schedule, started")
+    when = "died" if dead else "were born"
+    if dead:
+        parser.add_argument("--error", metavar="TEXT", help="only those whose error has this text")
+    parser.add_argument("--since", metavar="WHEN", help=f"only those that {when} since: {_WHEN}")
+    parser.add_argument("--before", metavar="WHEN", help=f"only those that {when} before")
+
+
+def matching(options: Mapping[str, Any]) -> Q:
+    """Return the filters given on the command line; raise `CommandError` for what is none."""
+    filters = Q()
+    if options.get("step"):
+        filters &= Q(step=known_to_history(options["step"]))
+    if options.get("topic"):
+        filters &= Q(source=options["topic"])
+    if options.get("error"):
+        filters &= Q(error__icontains=options["error"])
+    if options.get("since"):
+        filters &= _compared("gte", moment(options["since"], "--since"))
+    if options.get("before"):
+        filters &= _compared("lt", moment(options["before"], "--before"))
+    return filters
+
+
+def parsed_ids(texts: Sequence[str]) -> list[UUID]:
+    """Return the ids of runs, each once; raise `CommandError` for what is none."""
+    ids = []
+    for text in texts:
+        try:
+            ids.append(UUID(text))
+        except ValueError as error:
+            raise CommandError(
+                f"expected a run's id, such as 01a20481-a3e3-7e98-8543-12a9b22a742e, got {text!r}",
+                returncode=2,
+            ) from error
+    return list(dict.fromkeys(ids))
+
+
+def known_to_history(step: str) -> str:
+    """Return the name of a Step that is there, or of which there are runs."""
+    if step not in registry() and not ledger.rows(step=step).exists():
+        names = [each.name for each in registry()]
+        raise CommandError(f"{UnknownStep(step, names)} Nor is there a run of it.", returncode=2)
+    return step
+
+
+def known(step: str) -> str:
+    """Return the name of a Step that is there; raise `CommandError` with the nearest one."""
+    try:
+        return registry().step(step).name
+    except UnknownStep as error:
+        raise CommandError(str(error), returncode=2) from error
+
+
+def moment(text: str, option: str) -> datetime:
+    """Return the time that an age or an ISO 8601 date or time means, in the project's zone."""
+    age = _AGE.fullmatch(text.strip())
+    try:
+        if age:
+            return timezone.now() - timedelta(**{_UNITS[age[2]]: float(age[1])})
+        found: datetime | date | None = parse_datetime(text) or parse_date(text)
+    except (ValueError, OverflowError):
+        found = None
+    if found is None:
+        raise CommandError(f"{option}: expected {_WHEN}, got {text!r}", returncode=2)
+    whole = found if isinstance(found, datetime) else datetime.combine(found, time())
+    return whole if timezone.is_aware(whole) else timezone.make_aware(whole)
+
+
+def _compared(how: str, when: datetime) -> Q:
+    """Compare when a dead run died, or when one that waits was born."""
+    died = Q(**{f"finished_at__{how}": when}, status=Status.DEAD)
+    return died | Q(Q(**{f"created_at__{how}": when}), ~Q(status=Status.DEAD))

@@ -1,0 +1,567 @@
+"""What is done to runs from their pages and from the list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+from motia_django import ledger, models
+from motia_django.admin import many_runs
+from motia_django.admin.masks import restored
+from motia_django.runs import Status
+from tests.admin.conftest import MakeRun
+from tests.factories import installed, make_step
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/motia/run/"
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+WORK = {"type": "queue", "topic": "work", "input": SCHEMA}
+ClientOf = Callable[..., Client]
+Dead = Callable[..., models.Run]
+EVERY = ("redrive", "edit", "move", "discard", "cancel")
+PERMISSIONS = {
+    "redrive": "redrive_run",
+    "edit": "redrive_run",
+    "move": "redrive_run",
+    "discard": "discard_run",
+    "cancel": "cancel_run",
+}
+
+
+@pytest.fixture(autouse=True)
+def _steps() -> Iterator[None]:
+    """The Steps of these tests."""
+    other = make_step(name="Other")
+    web = make_step(lambda: None, {"type": "http", "method": "GET", "path": "/nowhere"}, name="Web")
+    with installed(make_step(lambda input: None, WORK), other, web):
+        yield
+
+
+@pytest.fixture
+def dead(make_run: MakeRun) -> Dead:
+    """Return a function that inserts a dead run of the Step Work."""
+
+    def dead(**values: Any) -> models.Run:
+        usual = {"step": "Work", "trigger": "queue", "source": "work", "status": "dead"}
+        return make_run(**{**usual, "input": {"n": 1}, "attempt": 4, **values})
+
+    return dead
+
+
+def at(run: models.Run, what: str = "change") -> str:
+    return f"{LIST}{run.pk}/{what}/"
+
+
+def now(run: models.Run) -> models.Run:
+    return models.Run.objects.get(id=run.id)
+
+
+def text(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def offered(client: Client, run: models.Run) -> set[str]:
+    """Return what the run's page offers to do."""
+    return set(re.findall(r'(?:action|href)="\.\./(\w+)/"', text(client, at(run))))
+
+
+def said(response: Any) -> list[str]:
+    return [str(each) for each in response.context["messages"]]
+
+
+# -- on one run's page
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, {"redrive", "edit", "move", "discard"}),
+        ({"step": "Gone"}, {"move", "discard"}),
+        ({"trigger": "http"}, {"discard"}),
+        ({"trigger": "cron"}, {"redrive", "edit", "discard"}),
+        ({"status": "queued"}, {"cancel"}),
+        ({"status": "scheduled"}, {"cancel"}),
+        ({"status": "queued", "step": "Gone"}, {"cancel", "move"}),
+        ({"status": "running"}, set()),
+        ({"status": "succeeded"}, set()),
+        ({"status": "cancelled"}, set()),
+    ],
+)
+def test_a_run_offers_what_its_status_allows(
+    admin_client: Client, dead: Dead, values: dict[str, str], expected: set[str]
+) -> None:
+    assert offered(admin_client, dead(**values)) == expected
+
+
+@pytest.mark.parametrize(
+    ("permission", "of_dead", "of_waiting"),
+    [
+        ("redrive_run", {"redrive", "edit", "move"}, {"move"}),
+        ("discard_run", {"discard"}, set()),
+        ("cancel_run", set(), {"cancel"}),
+        ("pause_step", set(), set()),
+    ],
+)
+def test_a_run_offers_what_the_user_may_do(
+    client_of: ClientOf, dead: Dead, permission: str, of_dead: set[str], of_waiting: set[str]
+) -> None:
+    client = client_of("view_run", permission)
+    assert offered(client, dead()) == of_dead
+    assert offered(client, dead(status="queued", step="Gone")) == of_waiting
+
+
+@pytest.mark.parametrize("what", EVERY)
+def test_what_the_user_may_not_do_is_forbidden(client_of: ClientOf, dead: Dead, what: str) -> None:
+    others = set(PERMISSIONS.values()) - {PERMISSIONS[what]}
+    client = client_of("view_run", *others)
+    run = dead(status="queued" if what == "cancel" else "dead")
+    for answer in (client.get(at(run, what)), client.post(at(run, what), {"step": "Other"})):
+        assert answer.status_code == 403
+    assert now(run).status == run.status
+
+
+@pytest.mark.parametrize("what", EVERY)
+def test_who_may_not_view_runs_may_do_nothing_to_them(
+    client_of: ClientOf, dead: Dead, what: str
+) -> None:
+    client, run = client_of(PERMISSIONS[what]), dead()
+    assert client.post(at(run, what)).status_code == 403
+    assert now(run).status == "dead"
+
+
+@pytest.mark.parametrize("what", EVERY)
+def test_a_get_does_nothing(admin_client: Client, dead: Dead, what: str) -> None:
+    run = dead(status="queued" if what == "cancel" else "dead")
+    assert "No, take me back" in text(admin_client, at(run, what))
+    assert (now(run).status, now(run).timeline) == (run.status, [])
+    assert not LogEntry.objects.exists()
+
+
+def test_a_post_needs_its_token(dead: Dead, django_user_model: Any) -> None:
+    run, client = dead(), Client(enforce_csrf_checks=True)
+    client.force_login(django_user_model.objects.create_superuser("root"))
+    assert client.post(at(run, "redrive")).status_code == 403
+    assert now(run).status == "dead"
+
+
+def test_one_click_redrives_a_run_and_both_logs_tell_who(admin_client: Client, dead: Dead) -> None:
+    run = dead()
+    response = admin_client.post(at(run, "redrive"), {"reason": ""}, follow=True)
+    assert response.redirect_chain == [(at(run), 302)]
+    assert said(response) == ["1 run redriven."]
+    assert (now(run).status, now(run).attempt) == ("queued", 0)
+    assert now(run).timeline[-1]["by"] == "admin (admin)"
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.object_repr) == (str(run.id), str(run))
+    assert entry.change_message == "Redrive"
+    assert entry.get_admin_url() == at(run)
+
+
+@pytest.mark.parametrize(
+    ("what", "data", "status"),
+    [
+        ("discard", {}, "cancelled"),
+        ("cancel", {}, "cancelled"),
+        ("move", {"step": "Other"}, "queued"),
+    ],
+)
+def test_the_reason_is_in_both_logs(
+    admin_client: Client, dead: Dead, what: str, data: dict[str, str], status: str
+) -> None:
+    run = dead(status="queued" if what == "cancel" else "dead")
+    admin_client.post(at(run, what), {"reason": "a test order", **data})
+    assert now(run).status == status
+    assert now(run).timeline[-1]["reason"] == "a test order"
+    assert LogEntry.objects.get().change_message.endswith(": a test order")
+
+
+def test_an_input_that_breaks_the_schema_leads_to_the_form(
+    admin_client: Client, dead: Dead
+) -> None:
+    run = dead(input={})
+    response = admin_client.post(at(run, "redrive"), {"reason": ""})
+    assert response.status_code == 200
+    assert "is invalid" in response.content.decode()
+    assert now(run).status == "dead"
+    response = admin_client.post(at(run, "edit"), {"content": '{"n": "x"}'})
+    assert "is invalid: n:" in str(response.context["form"].errors["content"])
+    response = admin_client.post(at(run, "edit"), {"content": "{n"})
+    assert "This is not JSON" in str(response.context["form"].errors["content"])
+    assert "{n" in response.content.decode()
+    assert now(run).status == "dead"
+    assert admin_client.post(at(run, "edit"), {"content": '{"n": 7}'}).status_code == 302
+    assert (now(run).status, now(run).input) == ("queued", {"n": 7})
+
+
+def test_secrets_are_masked_in_the_form_and_kept_in_the_input(
+    admin_client: Client, dead: Dead
+) -> None:
+    run = dead(input={"n": "x", "token": "s3cret"})
+    html = text(admin_client, at(run, "edit"))
+    assert "s3cret" not in html
+    assert "********" in html
+    admin_client.post(at(run, "edit"), {"content": '{"n": 7, "token": "********"}'})
+    assert now(run).input == {"n": 7, "token": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("edited", "original", "expected"),
+    [
+        ({"token": "********"}, {"token": "a"}, {"token": "a"}),
+        ({"token": "b"}, {"token": "a"}, {"token": "b"}),
+        (
+            {"x": {"token": "********"}, "n": 2},
+            {"x": {"token": "a"}},
+            {"x": {"token": "a"}, "n": 2},
+        ),
+        ([{"token": "********"}, 3], [{"token": "a"}, 2], [{"token": "a"}, 3]),
+        ("********", "********", "********"),
+        (1, True, 1),
+        (None, {"token": "a"}, None),
+    ],
+)
+def test_masks_left_alone_give_way_to_their_secrets(
+    edited: Any, original: Any, expected: Any
+) -> None:
+    assert restored(edited, original) == expected
+
+
+@pytest.mark.parametrize(
+    ("edited", "original"),
+    [
+        ([{"token": "********", "id": 2}], [{"token": "a", "id": 1}, {"token": "b", "id": 2}]),
+        ([{"token": "********", "id": 9}], [{"token": "a", "id": 1}]),
+        ({"other": "********"}, {"token": "a"}),
+    ],
+)
+def test_a_mask_whose_secret_cannot_be_told_is_refused(edited: Any, original: Any) -> None:
+    with pytest.raises(ValidationError, match="write it out"):
+        restored(edited, original)
+
+
+def test_a_run_is_redriven_to_a_step_that_listens_to_such_triggers(
+    admin_client: Client, dead: Dead
+) -> None:
+    run = dead(step="Gone", status="queued")
+    html = text(admin_client, at(run, "move"))
+    assert re.findall(r'<option value="(\w+)"', html) == ["Other", "Work"]
+    response = admin_client.post(at(run, "move"), {"step": "Web"})
+    assert "step" in response.context["form"].errors
+    admin_client.post(at(run, "move"), {"step": "Other"})
+    assert (now(run).status, now(run).step) == ("queued", "Other")
+    assert "from Gone to Other" in text(admin_client, at(run))
+
+
+def test_what_no_longer_applies_is_said_so(admin_client: Client, dead: Dead) -> None:
+    run = dead(status="succeeded")
+    response = admin_client.post(at(run, "redrive"), follow=True)
+    assert said(response) == ["That cannot be done to this run now: it is succeeded."]
+    assert admin_client.get(f"{LIST}{uuid4()}/redrive/").status_code == 404
+
+
+def test_whoever_is_second_is_told_so(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = dead()
+    monkeypatch.setattr(ledger, "redrive", lambda *args: False)
+    response = admin_client.post(at(run, "redrive"))
+    assert "changed by somebody else" in response.content.decode()
+    assert not LogEntry.objects.exists()
+
+
+# -- on the list
+
+
+def posted(client: Client, what: str, *runs: models.Run, query: str = "", **data: str) -> Any:
+    form = {"action": what, "index": "0", "select_across": "0", **data}
+    selected = {"_selected_action": [str(run.pk) for run in runs]}
+    return client.post(f"{LIST}{query}", {**form, **selected})
+
+
+def test_the_list_offers_what_the_user_may_do(client_of: ClientOf, dead: Dead) -> None:
+    dead()
+    html = text(client_of("view_run", "discard_run"), LIST)
+    assert 'value="discard"' in html
+    assert 'value="redrive"' not in html
+    assert 'value="cancel"' not in html
+
+
+def test_who_may_only_look_has_no_actions(client_of: ClientOf, dead: Dead) -> None:
+    run, client = dead(), client_of("view_run")
+    assert "action-checkbox" not in text(client, LIST)
+    posted(client, "redrive", run, confirmed="yes")
+    assert now(run).status == "dead"
+
+
+@pytest.mark.parametrize("what", ["redrive", "discard", "cancel"])
+def test_a_user_without_the_permission_changes_nothing(
+    client_of: ClientOf, dead: Dead, what: str
+) -> None:
+    others = set(PERMISSIONS.values()) - {PERMISSIONS[what]}
+    client = client_of("view_run", *others)
+    run = dead(status="queued" if what == "cancel" else "dead")
+    posted(client, what, run, confirmed="yes")
+    assert now(run).status == run.status
+
+
+@pytest.mark.parametrize("what", ["redrive", "discard"])
+def test_the_list_asks_first_and_says_what_would_be_refused(
+    admin_client: Client, dead: Dead, what: str
+) -> None:
+    runs = [dead(), dead(), dead(input={}), dead(status="queued")]
+    response = posted(admin_client, what, *runs)
+    html = response.content.decode()
+    assert response.context["count"] == 3
+    assert ("The input of this run is invalid: n:" in html) is (what == "redrive")
+    assert [now(run).status for run in runs] == ["dead", "dead", "dead", "queued"]
+    assert not LogEntry.objects.exists()
+
+
+def test_what_is_confirmed_is_done_and_logged_for_each_run(
+    admin_client: Client, dead: Dead
+) -> None:
+    good, bad, other = dead(), dead(input={}), dead()
+    response = posted(admin_client, "redrive", good, bad, confirmed="yes", reason="mended")
+    assert response.status_code == 302
+    assert [now(run).status for run in (good, bad, other)] == ["queued", "dead", "dead"]
+    assert now(good).timeline[-1]["reason"] == "mended"
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.change_message) == (str(good.id), "Redrive: mended")
+    told = said(admin_client.get(LIST))
+    assert told[0] == "1 run redriven."
+    assert told[1].startswith("1 refused: The input of this run is invalid: n:")
+
+
+def test_all_that_match_are_done_in_batches(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many_runs, "BATCH", 2)
+    runs = [dead() for _ in range(5)]
+    other = dead(step="Other")
+    posted(admin_client, "discard", runs[0], query="?step=Work", select_across="1", confirmed="yes")
+    assert {now(run).status for run in runs} == {"cancelled"}
+    assert now(other).status == "dead"
+    assert LogEntry.objects.count() == 5
+
+
+def test_a_long_one_stops_in_time_and_goes_on_when_asked(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many_runs, "BATCH", 2)
+    monkeypatch.setattr(many_runs, "SECONDS", -1)
+    runs = [dead(input={}), *(dead() for _ in range(4))]
+    everything = {"select_across": "1", "confirmed": "yes", "reason": "r"}
+    response = posted(admin_client, "redrive", runs[1], **everything)
+    for done in (1, 3):
+        html = response.content.decode()
+        fields = dict(re.findall(r'name="(after|done|refused)" value="([^"]*)"', html))
+        assert (fields["done"], fields["refused"]) == (str(done), "1")
+        assert 'value="Go on"' in html
+        assert 'value="r"' in html
+        response = posted(admin_client, "redrive", runs[1], **everything, **fields)
+    fields = dict(
+        re.findall(r'name="(after|done|refused)" value="([^"]*)"', response.content.decode())
+    )
+    response = posted(admin_client, "redrive", runs[1], **everything, **fields)
+    assert response.status_code == 302
+    assert said(admin_client.get(LIST)) == ["4 runs redriven."]
+    assert [now(run).status for run in runs] == ["dead", *["queued"] * 4]
+
+
+def test_runs_of_other_statuses_are_left_alone(admin_client: Client, dead: Dead) -> None:
+    run = dead(status="succeeded")
+    posted(admin_client, "cancel", run, confirmed="yes")
+    assert said(admin_client.get(LIST)) == ["Nothing to do: none of these runs allows it now."]
+    assert now(run).status == "succeeded"
+
+
+def test_get_parameters_do_nothing(admin_client: Client, dead: Dead) -> None:
+    run = dead()
+    text(admin_client, f"{LIST}?action=redrive&index=0&confirmed=yes&select_across=1&e=1")
+    assert now(run).status == "dead"
+
+
+# -- without a Step, and the way to the dead
+
+
+def test_a_run_whose_step_is_gone_is_marked_and_found(admin_client: Client, dead: Dead) -> None:
+    run = dead(step="Gone")
+    dead()
+    assert text(admin_client, LIST).count("no such Step</span>") == 1
+    listed = admin_client.get(f"{LIST}?gone=yes").context["cl"].result_list
+    assert [each.id for each in listed] == [run.id]
+    assert "(no such Step)" in text(admin_client, at(run))
+
+
+def test_the_dead_are_a_click_away(admin_client: Client, client_of: ClientOf, dead: Dead) -> None:
+    dead()
+    link = '<a href="/admin/motia/run/?status=dead">Dead letters</a>'
+    assert link in text(admin_client, "/admin/motia/")
+    assert link in text(admin_client, LIST)
+    assert link not in text(client_of("view_step"), "/admin/motia/")
+
+
+@pytest.mark.parametrize("what", EVERY)
+def test_the_pages_need_no_inline_script_or_style(
+    admin_client: Client, dead: Dead, what: str
+) -> None:
+    run = dead(status="queued" if what == "cancel" else "dead", input={})
+    pages = [text(admin_client, at(run)), text(admin_client, at(run, what))]
+    if what in ("redrive", "discard", "cancel"):
+        pages.append(posted(admin_client, what, run).content.decode())
+    for html in pages:
+        assert "<style" not in html
+        assert " style=" not in html
+        assert "<script>" not in html
+        assert "onclick" not in html
+
+
+def test_the_pages_escape_what_the_run_holds(admin_client: Client, dead: Dead) -> None:
+    evil = "<script>alert(1)</script>"
+    run = dead(step=evil, input={evil: evil}, source=evil)
+    note = {"at": None, "kind": "redriven", "by": evil, "time": evil, "reason": evil}
+    models.Run.objects.filter(id=run.id).update(timeline=[note, {**note, "kind": "moved"}])
+    pages = [text(admin_client, at(run)), text(admin_client, at(run, "move"))]
+    pages.append(posted(admin_client, "redrive", run).content.decode())
+    assert not any("<script>alert" in html for html in pages)
+
+
+# -- the timeline, and why it waits
+
+
+def test_the_timeline_tells_what_operators_did_and_each_attempts_error(
+    admin_client: Client, dead: Dead
+) -> None:
+    time = "2026-11-22T19:00:00+00:00"
+    run = dead(
+        timeline=[
+            {"at": 1, "kind": "error", "message": "E: no", "traceback": "Trace\n x", "attempt": 1},
+            {"at": None, "kind": "note", "message": "missed"},
+            {"at": None, "kind": "redriven", "by": "ada", "time": time, "attempts": 2},
+            {"at": None, "kind": "moved", "by": "bob", "time": time, "from": "A", "to": "B",
+             "input": "edited", "reason": "why not"},
+            {"at": None, "kind": "discarded", "time": "nonsense"},
+        ]
+    )  # fmt: skip
+    lines = admin_client.get(at(run)).context["timeline"]
+    assert [(line.kind, line.text, line.level) for line in lines] == [
+        ("error", "E: no", "error"),
+        ("note", "missed", ""),
+        ("redriven", "by ada, after 2 attempts", ""),
+        ("moved", "by bob, from A to B, its input edited: why not", ""),
+        ("discarded", "by somebody", ""),
+    ]
+    assert lines[0].document == "Trace\n x"
+    assert lines[2].at == "2026-11-22 19:00:00"
+
+
+def reasons(client: Client, run: models.Run) -> list[str]:
+    return [each.text for each in client.get(at(run)).context["waits"]]
+
+
+def test_a_run_that_waits_says_for_what(admin_client: Client, dead: Dead) -> None:
+    [worker] = reasons(admin_client, dead(status="queued", publishes=2))
+    assert worker == "It waits for a worker. Its message was sent 2 times."
+    assert "no Step named Gone" in reasons(admin_client, dead(status="queued", step="Gone"))[0]
+    run = dead(status="scheduled", attempt=0)
+    assert reasons(admin_client, run)[0].startswith("It is scheduled for")
+    run = dead(status="scheduled", attempt=2)
+    assert reasons(admin_client, run)[0].startswith("Attempt 3 begins after the backoff")
+    assert reasons(admin_client, dead()) == []
+    ledger.pause("Work", by="ada", reason="lunch")
+    [paused] = reasons(admin_client, dead(status="queued"))
+    assert paused.startswith("Its Step is paused since 20")
+    assert paused.endswith("by ada: lunch")
+
+
+def test_a_run_behind_another_names_it(admin_client: Client, dead: Dead) -> None:
+    first, second = dead(status="running"), dead(status="queued")
+    for run, holds in ((first, "lane"), (second, None)):
+        models.Turn.objects.create(run_id=run.id, lane="lane", holds=holds)
+    [reason] = admin_client.get(at(second)).context["waits"]
+    assert "waits its turn" in reason.text
+    assert reason.links == [(f"run {first.id}", at(first))]
+
+
+def test_a_run_without_a_place_names_who_has_them(admin_client: Client, dead: Dead) -> None:
+    config = {"config": {"concurrency": 1}}
+    with installed(make_step(lambda input: None, {**WORK, **config})):
+        first, second = dead(status="running"), dead(status="queued")
+        models.Turn.objects.create(run_id=first.id, pool="pool", slot="pool.0")
+        models.Turn.objects.create(run_id=second.id, pool="pool")
+        [reason] = admin_client.get(at(second)).context["waits"]
+        assert reason.text.startswith("It waits its turn: 1 run at once")
+        assert reason.links == [(f"run {first.id}", at(first))]
+        models.Turn.objects.filter(run_id=first.id).delete()
+        assert "waits for a worker" in reasons(admin_client, second)[0]
+
+
+# -- Steps
+
+
+def test_a_step_is_paused_with_a_reason_and_resumed(admin_client: Client) -> None:
+    page = "/admin/motia/step/Work/"
+    assert "paused" not in text(admin_client, f"{page}change/")
+    assert "No, take me back" in text(admin_client, f"{page}pause/")
+    assert not ledger.paused()
+    response = admin_client.post(f"{page}pause/", {"reason": "lunch"}, follow=True)
+    assert said(response) == ["Work is paused."]
+    assert (ledger.paused()["Work"].by, ledger.paused()["Work"].reason) == (
+        "admin (admin)",
+        "lunch",
+    )
+    for address in ("/admin/motia/step/", f"{page}change/"):
+        html = text(admin_client, address)
+        assert 'motia-paused">paused</span>' in html
+        assert "by admin (admin): lunch" in html
+    assert said(admin_client.post(f"{page}pause/", follow=True)) == ["Work was paused already."]
+    assert admin_client.get(f"{page}resume/").status_code == 405
+    assert ledger.paused()
+    assert said(admin_client.post(f"{page}resume/", follow=True)) == ["Work is resumed."]
+    assert said(admin_client.post(f"{page}resume/", follow=True)) == ["Work was not paused."]
+    messages = LogEntry.objects.order_by("id").values_list("object_id", "change_message")
+    assert list(messages) == [("Work", "Pause: lunch"), ("Work", "Resume")]
+
+
+def test_a_paused_step_that_is_gone_is_shown_and_can_be_resumed(admin_client: Client) -> None:
+    ledger.pause("Gone/Step", reason="<b>")
+    html = text(admin_client, "/admin/motia/step/")
+    assert "Paused, but not there" in html
+    assert "<b>" not in html
+    address = re.findall(r'action="([^"]+/resume/)"', html)[0]
+    response = admin_client.post(address, follow=True)
+    assert response.redirect_chain[-1][0] == "/admin/motia/step/"
+    assert not ledger.paused()
+
+
+@pytest.mark.parametrize("permissions", [("view_step",), ("pause_step",), ("view_run",)])
+def test_who_may_not_pause_does_not(client_of: ClientOf, permissions: tuple[str, ...]) -> None:
+    client = client_of(*permissions)
+    ledger.pause("Other")
+    page = "/admin/motia/step"
+    for address in (f"{page}/Work/pause/", f"{page}/Other/resume/"):
+        assert client.post(address).status_code == 403
+    assert client.get(f"{page}/Work/pause/").status_code == 403
+    assert set(ledger.paused()) == {"Other"}
+    if permissions == ("view_step",):
+        assert "../pause/" not in text(client, f"{page}/Work/change/")
+
+
+def test_a_step_that_is_not_there_cannot_be_paused(admin_client: Client) -> None:
+    assert admin_client.post("/admin/motia/step/Gone/pause/").status_code == 404
+    assert not ledger.paused()
+
+
+def test_a_run_that_was_cancelled_has_not_worked(admin_client: Client, dead: Dead) -> None:
+    times = dict(admin_client.get(at(dead(status=Status.CANCELLED))).context["times"])
+    assert times["Worked"] == "–"

@@ -1,0 +1,204 @@
+"""`cancel`, `pause`, `resume` and `prune`; and what the lists say of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import DatabaseError
+from django.test import override_settings
+from django.utils import timezone
+
+from motia_django import ledger, models
+from motia_django.runs import Run, Status, lowest_id_at
+from tests.commands.conftest import Fails, Steps
+from tests.factories import installed, kept_run, make_step, row, rows
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _steps() -> Iterator[None]:
+    """The Steps of these tests."""
+    with installed(make_step(), make_step(name="Other")):
+        yield
+
+
+def finished_run(status: Status, days: float) -> Run:
+    """Return a run that finished so many days ago."""
+    moment = timezone.now() - timedelta(days=days)
+    run_id = UUID(int=lowest_id_at(moment).int + uuid4().int % 2**60)
+    run = kept_run(id=run_id, status=status, created_at=moment)
+    models.Run.objects.filter(id=run.id).update(finished_at=moment, wake_at=None)
+    return run
+
+
+# -- cancel
+
+
+def test_runs_that_wait_are_cancelled_by_id_and_by_filters(steps: Steps) -> None:
+    one, later = kept_run(), kept_run(status=Status.SCHEDULED)
+    other, elsewhere = kept_run(step="Other"), kept_run(source="elsewhere")
+    assert steps("cancel", str(one.id), "--reason", "wrong") == "1 run cancelled.\n"
+    steps("cancel", "--step", "Other", "--yes")
+    steps("cancel", "--topic", "elsewhere", "--yes")
+    assert {row(run).status for run in (one, other, elsewhere)} == {"cancelled"}
+    assert row(one).timeline[-1]["reason"] == "wrong"
+    assert row(later).status == "scheduled"
+    assert "1 run cancelled." in steps("cancel", "--all", "--yes")
+    assert row(later).status == "cancelled"
+
+
+def test_what_runs_is_not_cancelled(fails: Fails) -> None:
+    run = kept_run(status=Status.RUNNING)
+    printed, error, code = fails("cancel", str(run.id))
+    assert "this run is running: only runs that are queued or scheduled are cancelled" in printed
+    assert (error, code, row(run).status) == ("1 run refused", 1, "running")
+
+
+def test_cancel_by_age_goes_by_birth(steps: Steps) -> None:
+    old = kept_run(created_at=timezone.now() - timedelta(hours=3))
+    new = kept_run()
+    steps("cancel", "--before", "2h", "--yes")
+    assert (row(old).status, row(new).status) == ("cancelled", "queued")
+
+
+# -- pause and resume
+
+
+def test_a_paused_step_is_shown_as_such_until_it_is_resumed(steps: Steps) -> None:
+    assert "paused" not in steps("list") + steps("show", "Work")
+    printed = steps("pause", "Work", "--reason", "the bank is down")
+    assert printed == "Work is paused: its runs wait until it is resumed.\n"
+    assert "Work (paused)" in steps("list")
+    assert "Other (paused)" not in steps("list")
+    assert ": the bank is down" in steps("show", "Work")
+    pause = json.loads(steps("show", "Work", "--format", "json"))["paused"]
+    assert pause["reason"] == "the bank is down"
+    assert pause["by"].startswith("motia_steps (")
+    listed = json.loads(steps("list", "--format", "json"))
+    assert {each["name"]: bool(each["paused"]) for each in listed} == {"Work": True, "Other": False}
+    assert steps("resume", "Work").startswith("Work is resumed")
+    assert "paused" not in steps("list") + steps("show", "Work")
+
+
+def test_pausing_twice_says_who_was_first(steps: Steps) -> None:
+    ledger.pause("Work", by="ada", reason="lunch")
+    printed = steps("pause", "Work")
+    assert printed.startswith("Work was paused already: since 20")
+    assert "by ada: lunch." in printed
+
+
+def test_resuming_what_is_not_paused_says_so(steps: Steps) -> None:
+    assert steps("resume", "Work") == "Work was not paused.\n"
+
+
+def test_a_step_that_is_gone_can_still_be_resumed(steps: Steps) -> None:
+    ledger.pause("Old")
+    assert steps("resume", "Old").startswith("Old is resumed")
+
+
+@pytest.mark.parametrize("word", ["pause", "resume"])
+def test_a_step_that_is_not_there_is_neither_paused_nor_resumed(fails: Fails, word: str) -> None:
+    _, error, code = fails(word, "Othr")
+    assert "Did you mean 'Other'?" in error
+    assert code == 2
+    assert not ledger.paused()
+
+
+def test_steps_are_listed_where_the_database_is_not_set_up(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_table() -> None:
+        raise DatabaseError("no such table: motia_pause")
+
+    monkeypatch.setattr(ledger, "paused", no_table)
+    assert "2 Steps" in steps("list")
+
+
+# -- runs without a Step
+
+
+def test_a_run_whose_step_is_gone_is_marked_everywhere(steps: Steps) -> None:
+    run = kept_run(step="Old")
+    kept_run()
+    hint = "Give the runs of Old to another: motia_steps redrive --step Old --to STEP"
+    for words in (["runs"], ["trace", str(run.id)]):
+        printed = steps(*words)
+        assert "Old (no such Step)" in printed
+        assert printed.endswith(f"{hint}\n")
+    [listed] = json.loads(steps("runs", "--no-step", "--format", "json"))
+    assert (listed["id"], listed["noSuchStep"]) == (str(run.id), True)
+
+
+def test_a_finished_run_whose_step_is_gone_needs_no_hint(steps: Steps) -> None:
+    kept_run(step="Old", status=Status.SUCCEEDED)
+    assert "(no such Step)" in steps("runs")
+    assert "Give the runs" not in steps("runs")
+
+
+def test_a_trace_shows_the_traceback_of_each_attempt_if_asked(steps: Steps) -> None:
+    error = {"at": 1, "kind": "error", "message": "ValueError: no", "attempt": 1}
+    run = kept_run(status=Status.DEAD)
+    models.Run.objects.filter(id=run.id).update(
+        timeline=[{**error, "traceback": "Traceback:\n  File x\n"}], error="ValueError: no"
+    )
+    plain = steps("trace", str(run.id))
+    assert plain.count("ValueError: no") == 1
+    assert "Traceback" not in plain
+    assert "Traceback:\n" in steps("trace", str(run.id), "--traceback")
+
+
+# -- prune
+
+
+@override_settings(MOTIA={"RETENTION": {"succeeded": 5, "skipped": None}})
+def test_prune_does_what_the_setting_says(steps: Steps) -> None:
+    old = {status: finished_run(status, 99) for status in Status}
+    young = finished_run(Status.SUCCEEDED, 4)
+    assert steps("prune", "--dry-run").splitlines() == [
+        "succeeded for more than 5 days: 1 would be deleted",
+        "cancelled for more than 30 days: 1 would be deleted",
+    ]
+    assert len(rows()) == 8
+    assert "succeeded for more than 5 days: 1 deleted" in steps("prune")
+    kept = {each.id for each in rows()}
+    gone = {old[Status.SUCCEEDED].id, old[Status.CANCELLED].id}
+    assert kept == {run.id for run in old.values()} - gone | {young.id}
+
+
+def test_prune_of_one_status_and_age_is_asked_about(
+    steps: Steps, fails: Fails, answer: Callable[[str], list[str]]
+) -> None:
+    dead = finished_run(Status.DEAD, 99)
+    words = ("prune", "--status", "dead", "--older-than", "90")
+    _, error, code = fails(*words)
+    assert "add --yes" in error
+    assert code == 2
+    asked = answer("n")
+    fails(*words)
+    assert asked == ["Delete 1 run, dead for more than 90 days? [y/N] "]
+    assert row(dead).status == "dead"
+    assert steps(*words, "--yes") == "dead for more than 90 days: 1 deleted\n"
+    assert rows() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--older-than", "3"], "with --status"),
+        (["--status", "dead", "--older-than", "-1"], "expected a number of days"),
+        (["--status", "dead", "--older-than", "nan"], "expected a number of days"),
+        (["--status", "dead"], "keeps dead runs for ever: say --older-than"),
+        (["--status", "queued"], "invalid choice: 'queued'"),
+        (["--status", "dead", "--older-than", "soon"], "invalid float value"),
+    ],
+)
+def test_prune_refuses_what_makes_no_sense(fails: Fails, words: list[str], says: str) -> None:
+    finished_run(Status.DEAD, 99)
+    _, error, _ = fails("prune", *words)
+    assert says in error
+    assert len(rows()) == 1

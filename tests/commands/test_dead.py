@@ -1,0 +1,321 @@
+"""`dead`, `redrive` and `discard`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pydantic import BaseModel
+
+from motia_django import models
+from motia_django.commands import bulk, selection
+from motia_django.commands.selection import Selection, moment
+from motia_django.runs import Run, Status
+from tests.commands.conftest import Fails, Steps
+from tests.factories import installed, kept_run, make_step, row, rows
+
+pytestmark = pytest.mark.django_db
+
+
+class Amount(BaseModel):
+    amount: int
+
+
+AMOUNTS = {"type": "queue", "topic": "work", "input": Amount}
+
+
+@pytest.fixture(autouse=True)
+def _steps() -> Iterator[None]:
+    """The Steps of these tests."""
+    with installed(make_step(lambda input: None, AMOUNTS), make_step(name="Other")):
+        yield
+
+
+def dead_run(hours: float = 0, error: str = "ValueError: no", **values: Any) -> Run:
+    """Return a run that died so many hours ago."""
+    run = kept_run(**{"status": Status.DEAD, "input": {"amount": 1}, **values})
+    died = timezone.now() - timedelta(hours=hours)
+    trace = f"Traceback (most recent call last):\n  somewhere\n{error}\n"
+    models.Run.objects.filter(id=run.id).update(
+        finished_at=died, error=trace, wake_at=None, attempt=4
+    )
+    return run
+
+
+def status(run: Run) -> str:
+    return row(run).status
+
+
+# -- dead
+
+
+def test_dead_runs_are_listed_with_age_attempts_and_the_error_in_a_line(steps: Steps) -> None:
+    older, newer = dead_run(50), dead_run(error="KeyError: 'x'")
+    kept_run()
+    head, first, second = steps("dead").splitlines()
+    assert head.split() == ["RUN", "DIED", "AGE", "STEP", "TRIGGER", "TRY", "ERROR"]
+    assert first.startswith(str(newer.id))
+    assert first.endswith("Work  queue work  4    KeyError: 'x'")
+    assert second.startswith(str(older.id))
+    assert "  2 d  " in second
+    assert steps("dead", "--oldest").splitlines()[1] == second
+
+
+def test_a_dead_run_whose_step_is_gone_is_marked_with_a_hint(steps: Steps) -> None:
+    dead_run(step="Old Name")
+    printed = steps("dead")
+    assert "Old Name (no such Step)" in printed
+    assert "motia_steps redrive --step 'Old Name' --to STEP" in printed
+
+
+def test_dead_runs_can_be_read_by_machines(steps: Steps) -> None:
+    run = dead_run(step="Old", input={"password": "p", "amount": 1})
+    [listed] = json.loads(steps("dead", "--format", "json"))
+    assert (listed["id"], listed["noSuchStep"], listed["attempt"]) == (str(run.id), True, 4)
+    assert listed["input"] == {"password": "********", "amount": 1}
+
+
+def test_a_list_that_is_cut_says_so(steps: Steps) -> None:
+    dead_run(), dead_run()
+    assert "There are more than 1" in steps("dead", "--limit", "1")
+    assert "There are more" not in steps("dead", "--limit", "2")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--step", "Other"], "other"),
+        (["--topic", "elsewhere"], "elsewhere"),
+        (["--error", "timed OUT"], "slow"),
+        (["--since", "90m"], "now"),
+        (["--before", "2d"], "old"),
+        (["--before", "2d", "--step", "Other"], ""),
+    ],
+)
+def test_dead_runs_are_found_by_filters(steps: Steps, words: list[str], found: str) -> None:
+    runs = {
+        "other": dead_run(5, step="Other"),
+        "elsewhere": dead_run(5, source="elsewhere"),
+        "slow": dead_run(5, error="Boom: it timed out"),
+        "now": dead_run(1),
+        "old": dead_run(60),
+    }
+    listed = [each["id"] for each in json.loads(steps("dead", *words, "--format", "json"))]
+    assert listed == ([str(runs[found].id)] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--step", "Othr"], "Did you mean 'Other'? Nor is there a run of it."),
+        (["--since", "yesterday"], "--since: expected an age such as 30m"),
+        (["--before", "2026-13-01"], "--before: expected an age"),
+        (["--since", f"{10**12}w"], "--since: expected an age"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(fails: Fails, words: list[str], says: str) -> None:
+    _, error, code = fails("dead", *words)
+    assert says in error
+    assert code == 2
+
+
+def test_a_moment_is_an_age_or_a_time_in_the_projects_zone() -> None:
+    assert moment("1.5h", "--since") == pytest.approx(
+        timezone.now() - timedelta(minutes=90), abs=timedelta(seconds=5)
+    )
+    assert moment("2026-11-22T18:00Z", "--since").isoformat() == "2026-11-22T18:00:00+00:00"
+    assert moment("2026-11-22", "--since") == timezone.make_aware(datetime(2026, 11, 22))
+
+
+# -- redrive
+
+
+def test_runs_are_redriven_by_id_without_a_question(steps: Steps) -> None:
+    one, two, other = dead_run(), dead_run(), dead_run()
+    printed = steps("redrive", str(one.id), str(two.id), str(one.id), "--reason", "mended")
+    assert printed == "2 runs redriven.\n"
+    assert [status(run) for run in (one, two, other)] == ["queued", "queued", "dead"]
+    note = row(one).timeline[-1]
+    assert (note["kind"], note["reason"]) == ("redriven", "mended")
+    assert note["by"].startswith("motia_steps (") and "@" in note["by"]
+
+
+def test_runs_are_redriven_by_filters_after_a_question(
+    steps: Steps, answer: Callable[[str], list[str]]
+) -> None:
+    runs = [dead_run(), dead_run(), dead_run(step="Other")]
+    asked = answer("y")
+    printed = steps("redrive", "--all")
+    assert printed.splitlines() == [
+        "3 runs match:",
+        "          2  Work",
+        "          1  Other",
+        "3 runs redriven.",
+    ]
+    assert asked == ["Redrive 3 runs? [y/N] "]
+    assert {status(run) for run in runs} == {"queued"}
+
+
+def test_whoever_says_no_changes_nothing(fails: Fails, answer: Callable[[str], list[str]]) -> None:
+    run = dead_run()
+    answer("")
+    _, error, code = fails("redrive", "--step", "Work")
+    assert (error, code, status(run)) == ("Nothing was done.", 1, "dead")
+
+
+def test_where_nobody_can_be_asked_yes_has_to_be_said(steps: Steps, fails: Fails) -> None:
+    run = dead_run()
+    _, error, code = fails("redrive", "--step", "Work")
+    assert "add --yes" in error
+    assert (code, status(run)) == (2, "dead")
+    steps("redrive", "--step", "Work", "--yes")
+    assert status(run) == "queued"
+
+
+def test_what_is_refused_is_grouped_by_reason_and_fails(fails: Fails) -> None:
+    bad = [dead_run(input={"amount": "x"}), dead_run(input={"amount": "y"})]
+    good, waiting, unknown = dead_run(), kept_run(), uuid4()
+    ids = [str(run.id) for run in (*bad, good, waiting)]
+    printed, error, code = fails("redrive", *ids, str(unknown))
+    assert code == 1
+    assert error == "4 runs refused"
+    assert printed.splitlines() == [
+        "1 run redriven.",
+        "2 runs refused: The input of this run is invalid: amount: Input should be a valid integer,"
+        " unable to parse string as an integer",
+        f"  {bad[0].id}",
+        f"  {bad[1].id}",
+        "1 run refused: this run is queued: only dead runs are redriven",
+        f"  {waiting.id}",
+        "1 run refused: this run is not there",
+        f"  {unknown}",
+    ]
+
+
+def test_of_many_refusals_some_are_named(fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "MOST_STEPS", 2)
+    for _ in range(5):
+        dead_run(input={})
+    printed, _, _ = fails("redrive", "--all", "--yes")
+    assert printed.splitlines()[-1] == "  and 3 more"
+
+
+def test_one_may_insist_on_an_input_that_the_schema_rejects(steps: Steps) -> None:
+    run = dead_run(input={})
+    steps("redrive", str(run.id), "--insist")
+    assert status(run) == "queued"
+
+
+def test_a_dry_run_tells_what_would_be_and_changes_nothing(fails: Fails, steps: Steps) -> None:
+    good, bad = dead_run(), dead_run(input={})
+    printed, error, _ = fails("redrive", "--all", "--dry-run")
+    assert "1 run would be redriven." in printed
+    assert error == "1 run would be refused"
+    assert steps("redrive", str(bad.id), "--dry-run", "--insist") == "1 run would be redriven.\n"
+    assert "would be discarded" in steps("discard", str(bad.id), "--dry-run")
+    assert {status(good), status(bad)} == {"dead"}
+    assert all(each.timeline == [] for each in rows())
+
+
+def test_a_run_is_redriven_with_another_input(steps: Steps) -> None:
+    run = dead_run(input={})
+    steps("redrive", str(run.id), "--input", '{"amount": 3}')
+    assert (status(run), row(run).input) == ("queued", {"amount": 3})
+
+
+@pytest.mark.parametrize("waits", [Status.DEAD, Status.QUEUED, Status.SCHEDULED])
+def test_runs_of_a_step_that_is_gone_are_redriven_to_another(steps: Steps, waits: Status) -> None:
+    run = kept_run(step="Old", status=waits)
+    steps("redrive", "--step", "Old", "--to", "Other", "--yes")
+    assert (status(run), row(run).step) == ("queued", "Other")
+
+
+def test_runs_that_wait_for_a_step_that_is_there_are_left_to_it(steps: Steps) -> None:
+    waiting, dead = kept_run(), dead_run()
+    steps("redrive", "--step", "Work", "--to", "Other", "--yes")
+    assert (row(waiting).step, row(dead).step) == ("Work", "Other")
+
+
+def test_runs_that_were_answered_are_not_among_those_that_match(steps: Steps) -> None:
+    http, invoked = dead_run(trigger="http"), dead_run(trigger="invoke")
+    assert steps("redrive", "--all", "--yes") == "None of the dead runs matches: nothing to do.\n"
+    assert {status(http), status(invoked)} == {"dead"}
+
+
+def test_the_oldest_can_be_tried_first(steps: Steps) -> None:
+    runs = [dead_run() for _ in range(3)]
+    steps("redrive", "--all", "--limit", "1", "--yes")
+    assert [status(run) for run in runs] == ["queued", "dead", "dead"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "say which runs: their ids, filters, or --all for all dead runs"),
+        (["nonsense"], "expected a run's id, such as 01a2"),
+        (["{id}", "--all"], "either the ids of runs, or filters"),
+        (["{id}", "--step", "Work"], "either the ids of runs, or filters"),
+        (["{id}", "--input", "{x"], "--input: expected JSON"),
+        (["--all", "--input", "1"], "--input is for runs given by their ids"),
+        (["{id}", "--to", "Othr"], "There is no Step named 'Othr'. Did you mean 'Other'?"),
+        (["--step", "Wrk"], "Did you mean 'Work'?"),
+        (["--all", "--limit", "0"], "--limit: expected at least 1, got 0"),
+        (["--since", "soon"], "--since: expected"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_changes_nothing(
+    fails: Fails, words: list[str], says: str
+) -> None:
+    run = dead_run()
+    _, error, code = fails("redrive", *(word.replace("{id}", str(run.id)) for word in words))
+    assert says in error
+    assert code == 2
+    assert status(run) == "dead"
+
+
+def test_many_runs_are_read_in_batches_by_their_ids(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "BATCH", 4)
+    runs = [dead_run() for _ in range(10)]
+    chosen = Selection(statuses=[Status.DEAD])
+    with CaptureQueriesContext(connection) as queries:
+        assert list(chosen.run_ids()) == [run.id for run in runs]
+    assert len(queries) == 4
+    assert all("LIMIT 4" in each["sql"] for each in queries)
+    assert not any('"input"' in each["sql"] for each in queries)
+    steps("discard", "--all", "--yes")
+    assert {status(run) for run in runs} == {"cancelled"}
+
+
+def test_a_long_one_says_how_far_it_is(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_SECONDS_BETWEEN_SIGNS", 0)
+    dead_run(), dead_run()
+    assert "  1 of 2 ...\n  2 of 2 ...\n" in steps("redrive", "--all", "--yes")
+
+
+# -- discard
+
+
+def test_dead_runs_are_discarded_with_a_reason(steps: Steps) -> None:
+    run, other = dead_run(), dead_run(step="Other")
+    printed = steps("discard", "--step", "Work", "--reason", "test orders", "--yes")
+    assert "1 run discarded." in printed
+    assert (status(run), status(other)) == ("cancelled", "dead")
+    assert row(run).timeline[-1]["reason"] == "test orders"
+
+
+def test_what_is_not_dead_is_not_discarded(fails: Fails) -> None:
+    run = kept_run()
+    for words in ([], ["--dry-run"]):
+        printed, _, code = fails("discard", str(run.id), *words)
+        assert "this run is queued" in printed
+        assert code == 1
+    assert status(run) == "queued"
