@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-from collections.abc import Sequence
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.chaos.servers.base import Database
+from tests.servers.mariadb import PATH
+from tests.servers.mariadb import Mariadb as TestServer
 
 _NAME = "chaos"
 
@@ -21,15 +22,13 @@ class MariaDB(Database):
 
     @staticmethod
     def missing() -> str | None:
-        if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
-            return "install mariadb-server"
-        return None if find_spec("MySQLdb") else "pip install mysqlclient"
+        return TestServer.missing()
 
     def prepare(self) -> None:
         (self.home / "scratch").mkdir()
         self._run(
             [
-                "mariadb-install-db",
+                _found("mariadb-install-db"),
                 "--no-defaults",
                 f"--datadir={self.home / 'data'}",
                 "--auth-root-authentication-method=normal",
@@ -38,6 +37,9 @@ class MariaDB(Database):
             ]
         )
 
+    def environment(self) -> Mapping[str, str]:
+        return {"PATH": PATH}
+
     def start(self) -> None:
         super().start()
         with self._connection() as connection:
@@ -45,7 +47,7 @@ class MariaDB(Database):
 
     def command(self) -> Sequence[str]:
         return [
-            "mariadbd",
+            _found("mariadbd"),
             "--no-defaults",
             f"--datadir={self.home / 'data'}",
             f"--socket={self._socket}",
@@ -85,3 +87,7 @@ class MariaDB(Database):
         import MySQLdb
 
         return MySQLdb.connect(unix_socket=self._socket, user="root")
+
+
+def _found(program: str) -> str:
+    return shutil.which(program, path=PATH) or program
