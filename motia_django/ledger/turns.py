@@ -78,7 +78,8 @@ def _late(run: Run, delivery: Delivery) -> models.Turn:
 
 def _lane_taken(row: models.Turn) -> bool:
     """Hold the lane, unless an earlier run of it is unfinished or another one holds it."""
-    if _turns().filter(lane=row.lane, id__lt=row.id).exists():
+    first = _turns().filter(lane=row.lane).order_by("id").values_list("id", flat=True).first()
+    if first != row.id:
         return False
     return _updated(row.id, holds=row.lane)
 
