@@ -133,3 +133,34 @@ def python(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
     )
+
+
+def test_code_that_knows_a_step_later_than_others_loses_none_of_its_runs(
+    tmp_path: Path, broker: str
+) -> None:
+    with sample_project(tmp_path, None, broker) as project:
+        new = project.environment["DJANGO_SETTINGS_MODULE"]
+        project.environment["DJANGO_SETTINGS_MODULE"] = "tests.journeys.settings_of_old"
+        project.start_worker("old")
+        project.environment["DJANGO_SETTINGS_MODULE"] = new
+        run_id = enqueue(project, "slow", {"id": "a", "seconds": 0})
+        eventually(lambda: "unregistered task" in project.log("old"), project.all_logs)
+        assert status(project, run_id) == "queued"
+        project.kill("old")
+        project.start_worker("new")
+        eventually(lambda: status(project, run_id) == "succeeded", project.all_logs)
+
+
+def test_a_run_of_a_step_that_is_gone_waits_and_can_be_given_to_another(
+    tmp_path: Path, broker: str
+) -> None:
+    with sample_project(tmp_path, None, broker) as project:
+        run_id = enqueue(project, "slow", {"id": "a", "seconds": 0})
+        project.environment["DJANGO_SETTINGS_MODULE"] = "tests.journeys.settings_of_old"
+        project.start_worker()
+        eventually(lambda: f"here for run {run_id}" in project.log("worker"), project.all_logs)
+        listed = project.command("motia_steps", "runs", "--no-step")
+        assert run_id in listed.stdout
+        project.command("motia_steps", "redrive", run_id, "--to", "SendEmail", "--yes", "--insist")
+        eventually(lambda: status(project, run_id) in ("succeeded", "dead", "scheduled"))
+        assert project.runs(step="SendEmail")[0]["id"] == run_id

@@ -1,0 +1,87 @@
+"""What upkeep does besides publishing and rescuing: prune, and tell that its worker is there."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from motia_django import enqueue, ledger, models
+from motia_django.runs import Status, lowest_id_at
+from motia_django.upkeep import Upkeep, prune, upkeep
+from tests.factories import deliver, installed, make_step, row, rows
+
+pytestmark = pytest.mark.django_db
+
+
+def finished(days_ago: float, status: Status) -> models.Run:
+    """Return the row of a run that finished so long ago."""
+    then = timezone.now() - timedelta(days=days_ago)
+    old = models.Run(step="Work", trigger="queue", trace_id="0" * 32, status=status)
+    old.id = lowest_id_at(then - timedelta(seconds=1))
+    old.created_at = old.finished_at = then
+    old.save(force_insert=True)
+    return old
+
+
+def test_what_is_older_than_its_status_is_kept_is_deleted(settings: Any) -> None:
+    settings.MOTIA = {"RETENTION": {"succeeded": 7, "skipped": 0.5, "dead": None}}
+    gone = [finished(8, Status.SUCCEEDED), finished(1, Status.SKIPPED)]
+    kept = [
+        finished(6, Status.SUCCEEDED),
+        finished(0.25, Status.SKIPPED),
+        finished(29, Status.CANCELLED),
+        finished(1000, Status.DEAD),
+        finished(999, Status.RUNNING),
+    ]
+    assert prune() == len(gone)
+    assert {each.id for each in rows()} == {each.id for each in kept}
+
+
+def test_what_is_unfinished_is_never_deleted() -> None:
+    with installed(make_step()):
+        [run_id] = enqueue("work")
+        models.Run.objects.update(created_at=timezone.now() - timedelta(days=999))
+        prune()
+        assert row(run_id).status == Status.QUEUED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_is_seen_while_it_works_and_forgotten_when_it_ends(settings: Any) -> None:
+    settings.MOTIA = {"UPKEEP_INTERVAL": 0.02}
+    part = Upkeep(SimpleNamespace(hostname="celery@here"))
+    part.start(None)
+    eventually_seen = threading.Event()
+    for _ in range(200):
+        if ledger.workers().filter(name="celery@here").exists():
+            eventually_seen.set()
+            break
+        eventually_seen.wait(0.02)
+    part.stop(None)
+    assert eventually_seen.is_set()
+    assert not ledger.workers().exists()
+
+
+def test_workers_that_have_long_been_silent_are_forgotten() -> None:
+    ledger.see("old")
+    ledger.workers().update(seen_at=timezone.now() - timedelta(days=2))
+    ledger.see("new")
+    assert [each.name for each in ledger.workers()] == ["new"]
+
+
+def test_a_paused_step_is_left_alone_and_goes_on_when_it_is_resumed() -> None:
+    with installed(make_step()):
+        [run_id] = enqueue("work")
+        ledger.pause("Work")
+        models.Run.objects.update(wake_at=timezone.now())
+        upkeep()
+        deliver([run_id])
+        assert row(run_id).status == Status.QUEUED
+        ledger.resume("Work")
+        assert upkeep() == 1
+        deliver([run_id])
+        assert row(run_id).status == Status.SUCCEEDED
