@@ -61,8 +61,9 @@ def attempt(run: Run, finish: Finish, check_lease: CheckLease | None = None) -> 
         assert outcome is not None
         return finish(outcome) if outcome.failed else None
     except DatabaseError as error:
+        now = timezone.now()
         if outcome is None:
-            raise
+            outcome = Outcome(status=Status.DEAD, error=error, started_at=now, finished_at=now)
         undone = replace(outcome, status=Status.DEAD, value=None, error=error)
         return finish(outcome if outcome.failed else undone)
 

@@ -12,10 +12,23 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import before_task_publish
 from django.contrib.auth.models import Group
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from motia_django import Dead, LeaseLost, Retry, enqueue, invoke, ledger, models, publish, state
+from motia_django import (
+    Dead,
+    LeaseLost,
+    Retry,
+    enqueue,
+    invoke,
+    ledger,
+    models,
+    publish,
+    runner,
+    runs,
+    state,
+)
+from motia_django.delivery import ONCE
 from motia_django.runs import Status
 from tests.factories import deliver, installed, kept_run, make_step, nothing, row, rows
 from tests.ledger.taking import begin
@@ -157,6 +170,25 @@ def test_an_atomic_step_whose_commit_fails_is_tried_again(monkeypatch: Any) -> N
     assert row(run_id).status == Status.SCHEDULED
     assert "a deferred constraint" in row(run_id).error
     assert not Group.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_atomic_step_whose_transaction_cannot_be_opened_is_tried_again(
+    monkeypatch: Any,
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise OperationalError("the server has gone away")
+
+    with installed(make_step(nothing, atomic=True)):
+        [run_id] = enqueue("work")
+        run = begin(run_id)
+        assert run is not None
+        monkeypatch.setattr(runner.transaction, "atomic", refuse)
+        settlement = runner.attempt(
+            run, lambda outcome: runs.settle(run, outcome, ONCE, run.created_at)
+        )
+        monkeypatch.undo()
+    assert settlement is not None and settlement.status is Status.DEAD
 
 
 def test_an_atomic_step_that_broke_its_transaction_has_failed() -> None:
