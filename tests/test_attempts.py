@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,10 +26,8 @@ from motia_django import (
     models,
     publish,
     runner,
-    runs,
     state,
 )
-from motia_django.delivery import ONCE
 from motia_django.runs import Status
 from tests.factories import deliver, installed, kept_run, make_step, nothing, row, rows
 from tests.ledger.taking import begin
@@ -176,19 +175,19 @@ def test_an_atomic_step_whose_commit_fails_is_tried_again(monkeypatch: Any) -> N
 def test_an_atomic_step_whose_transaction_cannot_be_opened_is_tried_again(
     monkeypatch: Any,
 ) -> None:
-    def refuse(*args: Any) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.undo()
         raise OperationalError("the server has gone away")
 
     with installed(make_step(nothing, atomic=True)):
         [run_id] = enqueue("work")
         run = begin(run_id)
         assert run is not None
-        monkeypatch.setattr(runner.transaction, "atomic", refuse)
-        settlement = runner.attempt(
-            run, lambda outcome: runs.settle(run, outcome, ONCE, run.created_at)
-        )
-        monkeypatch.undo()
-    assert settlement is not None and settlement.status is Status.DEAD
+        monkeypatch.setattr(transaction.get_connection(), "set_autocommit", refuse)
+        settlement = runner.attempt(run, partial(runner.conclude, run))
+    assert settlement is not None
+    assert row(run_id).status == Status.SCHEDULED
+    assert "the server has gone away" in row(run_id).error
 
 
 def test_an_atomic_step_that_broke_its_transaction_has_failed() -> None:
