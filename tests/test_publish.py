@@ -4,17 +4,20 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
+from kombu import Queue
 
 from motia_django import broker as carrier
 from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
 from motia_django.upkeep import upkeep
 from tests.factories import installed, make_step, nothing, row, rows
+from tests.servers import fresh_rabbitmq, fresh_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,6 +92,50 @@ def test_a_trigger_chooses_its_celery_queue() -> None:
     with project_app().connection_for_read() as connection:
         queue = connection.SimpleQueue("gpu")
         assert queue.get(block=False).headers["task"] == "motia.Heavy"
+
+
+def test_the_most_urgent_is_taken_first_from_a_real_redis(broker: Any, redis_server: str) -> None:
+    broker(fresh_redis())
+    steps = [
+        make_step(
+            nothing,
+            {"type": "queue", "topic": "all", "config": {"priority": priority}},
+            name=f"P{priority}",
+        )
+        for priority in (0, 3, 6, 9)
+    ]
+    with installed(*steps):
+        enqueue("all")
+        assert [each.headers["task"] for each in taken()] == [
+            "motia.P9",
+            "motia.P6",
+            "motia.P3",
+            "motia.P0",
+        ]
+
+
+def test_the_most_urgent_is_taken_first_from_a_real_rabbitmq(
+    broker: Any, rabbitmq_server: str
+) -> None:
+    broker(fresh_rabbitmq())
+    steps = [
+        make_step(
+            nothing,
+            {"type": "queue", "topic": "all", "config": {"priority": priority, "queue": "ranked"}},
+            name=f"P{priority}",
+        )
+        for priority in (1, 9, 5)
+    ]
+    arguments = {"x-max-priority": 9}
+    with installed(*steps), project_app().connection_for_write() as connection:
+        queue = Queue(
+            "ranked", durable=True, queue_arguments=arguments, channel=connection.default_channel
+        )
+        queue.declare()
+        project_app().amqp.queues.add(queue)
+        enqueue("all")
+        order = [message.headers["task"] for message in iter(partial(queue.get, no_ack=True), None)]
+    assert order == ["motia.P9", "motia.P5", "motia.P1"]
 
 
 def test_a_broker_that_refuses_loses_nothing_and_breaks_nothing(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from celery.signals import after_task_publish
+from django.db import connection, connections
 from django.utils import timezone
 
 from motia_django import enqueue, ledger, models
 from motia_django.runs import Status
 from motia_django.upkeep import upkeep
-from tests.factories import deliver, installed, let_time_pass, make_step, nothing, row
+from tests.factories import deliver, installed, let_time_pass, make_step, nothing, row, rows
 from tests.ledger.taking import begin, end
 
 pytestmark = pytest.mark.django_db
@@ -220,6 +224,44 @@ def test_what_waits_its_turn_is_not_published_over_and_over() -> None:
         models.Run.objects.filter(status=Status.QUEUED).update(wake_at=timezone.now())
         assert upkeep() == 2
         assert all(row(each).wake_at > timezone.now() for each in ids[1:])  # type: ignore[operator]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="in-memory SQLite has no real concurrency"
+)
+@pytest.mark.parametrize(
+    ("trigger", "most"), [(fifo(), 1), (limited(3), 3), (fifo(concurrency=2), 1)], ids=str
+)
+def test_workers_that_race_for_turns_keep_to_them(trigger: dict[str, Any], most: int) -> None:
+    lock, running, peaks, order = threading.Lock(), set[str](), [0], list[str]()
+
+    def work(run_id: str) -> None:
+        try:
+            run = begin(run_id)
+            if run is None:
+                return
+            with lock:
+                running.add(run_id)
+                peaks.append(len(running))
+                order.append(run_id)
+            time.sleep(0.002)
+            with lock:
+                running.remove(run_id)
+            end(run)
+        finally:
+            connections.close_all()
+
+    with installed(make_step(nothing, trigger)):
+        ids = [send("a") for _ in range(24)]
+        with ThreadPoolExecutor(8) as pool:
+            while waiting := rows(status=Status.QUEUED):
+                list(pool.map(work, [str(each.id) for each in waiting]))
+    assert max(peaks) <= most
+    assert set(order) == set(ids)
+    if most == 1:
+        assert order == ids
+    assert not models.Turn.objects.exists()
 
 
 @contextmanager
