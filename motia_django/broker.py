@@ -37,7 +37,7 @@ def send(run: Run, delivery: Delivery, *, is_async: bool, producer: Producer | N
         retry_policy=_ONE_MORE_TRY,
         argsrepr=f"({run_id!r},)",
         kwargsrepr="{}",
-        **_priority(delivery),
+        **_priority(delivery, producer),
         **_time_limits(delivery, is_async),
     )
 
@@ -59,11 +59,11 @@ def _time_limits(delivery: Delivery, is_async: bool) -> dict[str, float]:
     return hard if is_async else {"soft_time_limit": seconds, **hard}
 
 
-def _priority(delivery: Delivery) -> dict[str, int]:
+def _priority(delivery: Delivery, producer: Producer | None) -> dict[str, int]:
     """Return the message's priority as its broker counts: Redis from 0 up, AMQP from 9 down."""
-    if delivery.priority is None:
+    if delivery.priority is None or producer is None:
         return {}
-    if project_app().connection_for_write().transport.driver_type == "redis":
+    if producer.connection.transport.driver_type == "redis":
         return {"priority": HIGHEST_PRIORITY - delivery.priority}
     return {"priority": delivery.priority}
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from motia_django import models, payloads, timeline
 from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import turns
+from motia_django.ledger.due import patience
 from motia_django.ledger.rows import database, error_of, kept, row_of
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
 
@@ -67,9 +68,16 @@ def keep_once(run: Run, key: str, **values: Any) -> bool:
 def take_in(run: Run, note: str) -> bool:
     """Insert a light run whose worker was lost, to be claimed; False if it is there already."""
     lost = {"at": None, "kind": "worker_lost", "message": note, "attempt": run.attempt}
-    row = row_of(run, status=Status.QUEUED, input=payloads.plain(run.input), timeline=[lost])
-    row.publishes = 1
-    return _inserted(row)
+    return _inserted(
+        row_of(
+            run,
+            status=Status.QUEUED,
+            wake_at=timezone.now() + patience(0),
+            publishes=1,
+            input=payloads.plain(run.input),
+            timeline=[lost],
+        )
+    )
 
 
 def keep_failed(run: Run, outcome: Outcome, settlement: Settlement) -> bool:

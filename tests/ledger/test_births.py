@@ -132,6 +132,7 @@ def test_a_light_run_that_kills_every_worker_ends_dead() -> None:
     with installed(make_step(nothing, trigger, record="failures")):
         run = make_run(light=True, attempt=1)
         assert ledger.take_in(run, "the worker was lost")
+        assert row(run).wake_at is not None
         assert begin(run.id) is not None
         let_time_pass(run)
     assert row(run).status == Status.DEAD
