@@ -61,9 +61,10 @@ def _time_limits(delivery: Delivery, is_async: bool) -> dict[str, float]:
 
 def _priority(delivery: Delivery, producer: Producer | None) -> dict[str, int]:
     """Return the message's priority as its broker counts: Redis from 0 up, AMQP from 9 down."""
-    if delivery.priority is None or producer is None:
+    connection = producer.connection if producer else None
+    if delivery.priority is None or connection is None:
         return {}
-    if producer.connection.transport.driver_type == "redis":
+    if connection.transport.driver_type == "redis":
         return {"priority": HIGHEST_PRIORITY - delivery.priority}
     return {"priority": delivery.priority}
 
