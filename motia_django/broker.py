@@ -23,7 +23,13 @@ _GRACE = 10.0
 HIGHEST_PRIORITY = 9
 
 
-def send(run: Run, delivery: Delivery, *, is_async: bool, producer: Producer | None) -> None:
+FRESH = "motia_fresh"
+"""The header of messages whose runs were just born: in a queue these are in the order of births."""
+
+
+def send(
+    run: Run, delivery: Delivery, *, is_async: bool, fresh: bool, producer: Producer | None
+) -> None:
     """Send a run's message: its id, and if it is light all of it; raise what the broker raises."""
     task: Any = project_app().tasks[task_name(run.step)]
     run_id = str(run.id)
@@ -37,6 +43,7 @@ def send(run: Run, delivery: Delivery, *, is_async: bool, producer: Producer | N
         retry_policy=_ONE_MORE_TRY,
         argsrepr=f"({run_id!r},)",
         kwargsrepr="{}",
+        headers={FRESH: True} if fresh else None,
         **_priority(delivery, producer),
         **_time_limits(delivery, is_async),
     )

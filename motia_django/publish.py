@@ -47,7 +47,7 @@ def publish(runs: Sequence[Run], *, insist: bool = False) -> bool:
     some seconds. Upkeep itself does `insist`. Runs that have to wait their turn are left out:
     whoever frees it hands over to them. Where Celery is eager the runs are run here.
     """
-    return _send_or_leave(_going(runs), insist=insist)
+    return _send_or_leave(_going(runs), insist=insist, fresh=not insist)
 
 
 def is_eager() -> bool:
@@ -76,8 +76,8 @@ def _going(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if not run.limited or run.id in going or run.id not in turns]
 
 
-def _send_or_leave(runs: Sequence[Run], *, insist: bool = False) -> bool:
-    """Send what the broker takes, and leave the rest to upkeep."""
+def _send_or_leave(runs: Sequence[Run], *, insist: bool = False, fresh: bool = False) -> bool:
+    """Send what the broker takes, and leave the rest to upkeep; `fresh` runs were just born."""
     global _down_until
     if is_eager():
         _run_here(runs)
@@ -86,7 +86,8 @@ def _send_or_leave(runs: Sequence[Run], *, insist: bool = False) -> bool:
     left = deque(runs)
     if left and (insist or now >= _down_until):
         try:
-            _send_all(left, math.inf if insist else now + 2 * settings().publish_timeout)
+            deadline = math.inf if insist else now + 2 * settings().publish_timeout
+            _send_all(left, deadline, fresh)
             _down_until = 0.0
         except Exception as error:
             _down_until = time.monotonic() + _PAUSE
@@ -102,11 +103,11 @@ def _leave(runs: Sequence[Run]) -> None:
     ledger.keep([run for run in runs if run.light], due=True)
 
 
-def _send_all(left: deque[Run], deadline: float) -> None:
+def _send_all(left: deque[Run], deadline: float, fresh: bool) -> None:
     """Send these runs' messages and take each off the list; stop at the deadline."""
     with broker.producer() as producer:
         while left and time.monotonic() <= deadline:
-            _send(left[0], producer)
+            _send(left[0], producer, fresh)
             left.popleft()
 
 
@@ -119,14 +120,14 @@ def _run_here(runs: Sequence[Run]) -> None:
     _eager.waiting = waiting = deque(runs)
     try:
         while waiting:
-            _send(waiting.popleft(), None)
+            _send(waiting.popleft(), None, fresh=True)
     finally:
         _eager.waiting = None
 
 
-def _send(run: Run, producer: Producer | None) -> None:
+def _send(run: Run, producer: Producer | None, fresh: bool) -> None:
     if task_name(run.step) not in project_app().tasks:
         logger.error("No Step %r here for run %s: it stays queued", run.step, run.id)
         return
     is_async = run.step in registry() and registry().step(run.step).is_async
-    broker.send(run, delivery_of(run), is_async=is_async, producer=producer)
+    broker.send(run, delivery_of(run), is_async=is_async, fresh=fresh, producer=producer)

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -94,6 +94,8 @@ class Run:
     wake_at: datetime | None = None
     """When upkeep has to look at it: a scheduled run is due, a queued one is published again, a
     running one has lost its worker. None once it is finished."""
+    publishes: int = 0
+    """How often it was published before, since it was queued."""
     timeline: tuple[Entry, ...] = ()
     """What earlier attempts noted."""
 
@@ -190,6 +192,11 @@ def new_run_id() -> UUID:
     fraction = rest * 4096 // 1_000_000
     random = int.from_bytes(os.urandom(8), "big") & (2**62 - 1)
     return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | random)
+
+
+def birth_of(run_id: UUID) -> datetime:
+    """Return when a run was born, to the millisecond: its id begins with it."""
+    return datetime.fromtimestamp((run_id.int >> 80) / 1000, UTC)
 
 
 def lowest_id_at(moment: datetime) -> UUID:

@@ -8,15 +8,15 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from celery import bootsteps
 from django.db import connections
 
-from motia_django import ledger, publish, runner
+from motia_django import arrivals, ledger, publish, runner
 from motia_django.conf import settings
-from motia_django.runs import Status
+from motia_django.runs import Run, Status
 
 logger = logging.getLogger("motia.upkeep")
 
@@ -41,8 +41,15 @@ def upkeep() -> int:
     due = ledger.take_due(BATCH)
     if due:
         resting = ledger.paused()
-        publish.publish([run for run in due if run.step not in resting], insist=True)
+        publish.publish([run for run in due if _is_missing(run, resting)], insist=True)
     return len(lost) + len(due)
+
+
+def _is_missing(run: Run, resting: Mapping[str, object]) -> bool:
+    """Return whether a due run has to be published, at first or again."""
+    if run.step in resting:
+        return False
+    return not run.publishes or not arrivals.is_on_its_way(run, settings().publish_patience)
 
 
 def prune() -> int:
@@ -113,6 +120,7 @@ class Upkeep(bootsteps.StartStopStep):
 def join_worker(sender: Any, **kwargs: Any) -> None:
     """Make upkeep a part of a worker that is being set up, whichever Celery app it works for."""
     sender.app.steps["worker"].add(Upkeep)
+    arrivals.watch()
     os.register_at_fork(
         before=_chore.acquire, after_in_parent=_chore.release, after_in_child=_chore.release
     )

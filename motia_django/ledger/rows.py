@@ -66,6 +66,7 @@ def run_of(row: models.Run) -> Run:
         dedupe_key=None if row.trigger == "cron" else row.unique_key,
         created_at=row.created_at,
         wake_at=row.wake_at,
+        publishes=row.publishes if row.status == Status.QUEUED else 0,
         timeline=() if "timeline" in deferred else tuple(row.timeline or ()),
     )
 

@@ -1,0 +1,70 @@
+"""What has arrived in this worker lately: how far each queue has been worked off.
+
+A broker's queue is first in, first out. So if the message of a run that was born later has arrived,
+a run's own was lost; while those of runs that were born earlier arrive, it is still on its way, and
+publishing it once more would only make a long queue longer. Only messages count that were sent when
+their run was born: retries and the like are out of that order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from celery.signals import task_received
+
+from motia_django.broker import FRESH
+from motia_django.celery_app import project_app, task_name
+from motia_django.registry import registry
+from motia_django.runs import Run, birth_of
+
+_REMEMBERED = 64
+"""Arrivals of each queue that are looked back upon."""
+_PREFIX = task_name("")
+_arrivals: dict[str, deque[tuple[float, datetime]]] = {}
+
+
+def watch() -> None:
+    """Note from now on what this worker receives."""
+    task_received.connect(_note, dispatch_uid="motia.arrivals")
+
+
+def is_on_its_way(run: Run, within: float) -> bool:
+    """Return whether the run's message is still to come, for all that is known here.
+
+    It is if messages of its queue have arrived within so many seconds, all of them of runs that
+    were born before it. Without any arrival nothing is known.
+    """
+    since = time.monotonic() - within
+    lately = [born for at, born in _arrivals.get(queue_of(run), ()) if at >= since]
+    return bool(lately) and max(lately) < birth_of(run.id)
+
+
+def queue_of(run: Run) -> str:
+    """Return the Celery queue that a run's message goes to."""
+    return _queue(run.step, registry().delivery(run.step, run.trigger, run.index).queue)
+
+
+@lru_cache(maxsize=4096)
+def _queue(step: str, queue: str | None) -> str:
+    try:
+        routed = project_app().amqp.router.route({"queue": queue} if queue else {}, task_name(step))
+        return str(routed["queue"].name)
+    except Exception:
+        return queue or ""  # routes of the project's own making: nothing is known then
+
+
+def _note(sender: Any, request: Any, **kwargs: Any) -> None:
+    """Note a message; never fail the worker that received it."""
+    try:
+        if request.name.startswith(_PREFIX) and request.request_dict.get(FRESH):
+            queue = request.delivery_info.get("routing_key") or ""
+            born = birth_of(UUID(request.id))
+            arrivals = _arrivals.setdefault(queue, deque(maxlen=_REMEMBERED))
+            arrivals.append((time.monotonic(), born))
+    except (ValueError, AttributeError, TypeError):
+        return

@@ -1,0 +1,129 @@
+"""A long queue is not made longer: what is on its way is not published again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.signals import after_task_publish, task_received
+from django.utils import timezone
+
+from motia_django import arrivals, enqueue, models
+from motia_django.broker import FRESH
+from motia_django.runs import birth_of, new_run_id
+from motia_django.upkeep import upkeep
+from tests.factories import installed, make_step, nothing, row
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def worker() -> Iterator[None]:
+    arrivals.watch()
+    arrivals._arrivals.clear()
+    yield
+    task_received.disconnect(dispatch_uid="motia.arrivals")
+    arrivals._arrivals.clear()
+
+
+@pytest.fixture
+def queued() -> Iterator[list[str]]:
+    """Three runs, born one after the other, whose patience is over."""
+    with installed(make_step()):
+        ids = [run_id for _ in range(3) for run_id in enqueue("work")]
+        models.Run.objects.update(wake_at=timezone.now())
+        yield ids
+
+
+@pytest.fixture
+def published() -> Iterator[list[str]]:
+    sent: list[str] = []
+
+    def note(headers: Any, **kwargs: Any) -> None:
+        sent.append(headers["id"])
+
+    after_task_publish.connect(note)
+    yield sent
+    after_task_publish.disconnect(note)
+
+
+def arrive(
+    ids: Sequence[str], queue: str = "celery", name: str = "motia.Work", fresh: bool = True
+) -> None:
+    for run_id in ids:
+        request = SimpleNamespace(
+            name=name,
+            id=run_id,
+            delivery_info={"routing_key": queue},
+            request_dict={FRESH: True} if fresh else {},
+        )
+        task_received.send(sender=None, request=request)
+
+
+def test_what_was_overtaken_is_published_again_and_what_is_behind_is_not(
+    queued: list[str], published: list[str]
+) -> None:
+    published.clear()
+    arrive([queued[1]])
+    assert upkeep() == 3
+    assert sorted(published) == queued[:2]
+    assert all(row(each).wake_at > timezone.now() for each in queued)  # type: ignore[operator]
+
+
+def test_where_nothing_arrives_all_is_published_again(
+    queued: list[str], published: list[str]
+) -> None:
+    published.clear()
+    upkeep()
+    assert sorted(published) == queued
+
+
+def test_what_arrived_long_ago_tells_nothing(
+    queued: list[str], published: list[str], settings: Any
+) -> None:
+    published.clear()
+    arrive([queued[0]])
+    settings.MOTIA = {"PUBLISH_PATIENCE": 1e-9}
+    upkeep()
+    assert sorted(published) == queued
+
+
+@pytest.mark.parametrize(
+    ("queue", "name", "fresh"),
+    [
+        ("another", "motia.Work", True),
+        ("celery", "shop.tasks.pay", True),
+        ("celery", "motia.Work", False),
+    ],
+)
+def test_other_queues_other_tasks_and_retries_tell_nothing(
+    queued: list[str], published: list[str], queue: str, name: str, fresh: bool
+) -> None:
+    published.clear()
+    arrive([queued[0]], queue, name, fresh)
+    upkeep()
+    assert sorted(published) == queued
+
+
+def test_what_is_due_for_the_first_time_is_published_whatever_arrives(
+    published: list[str],
+) -> None:
+    with installed(make_step(nothing, {"type": "queue", "topic": "work"})):
+        [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
+        models.Run.objects.update(wake_at=timezone.now())
+        arrive([run_id.replace(run_id[0:8], "00000000")])
+        upkeep()
+    assert published == [run_id]
+
+
+def test_messages_that_are_none_of_ours_are_no_trouble() -> None:
+    arrive(["no id at all"])
+    task_received.send(sender=None, request=SimpleNamespace(name="motia.Work", id="x"))
+
+
+def test_a_run_was_born_when_its_id_says() -> None:
+    before = timezone.now()
+    born = birth_of(new_run_id())
+    assert abs((born - before).total_seconds()) < 1
