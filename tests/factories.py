@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from celery.signals import after_task_publish
 from django.utils import timezone
 
 from motia_django import ledger, models, registry, tasks
@@ -108,3 +109,18 @@ def let_time_pass(run: Run | str | UUID) -> None:
     run_id = run.id if isinstance(run, Run) else run
     models.Run.objects.filter(id=run_id).update(wake_at=timezone.now())
     upkeep()
+
+
+@contextmanager
+def published() -> Iterator[list[str]]:
+    """Collect the ids of the runs that are handed to the broker, in their order."""
+    ids: list[str] = []
+
+    def note(headers: Mapping[str, Any], **kwargs: Any) -> None:
+        ids.append(headers["id"])
+
+    after_task_publish.connect(note)
+    try:
+        yield ids
+    finally:
+        after_task_publish.disconnect(note)

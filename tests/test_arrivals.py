@@ -7,14 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery.signals import after_task_publish, task_received
+from celery.signals import task_received
 from django.utils import timezone
 
 from motia_django import arrivals, enqueue, models
 from motia_django.broker import FRESH
 from motia_django.runs import birth_of, new_run_id
 from motia_django.upkeep import upkeep
-from tests.factories import installed, make_step, nothing, row
+from tests.factories import installed, make_step, nothing, published, row
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,15 +38,9 @@ def queued() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def published() -> Iterator[list[str]]:
-    sent: list[str] = []
-
-    def note(headers: Any, **kwargs: Any) -> None:
-        sent.append(headers["id"])
-
-    after_task_publish.connect(note)
-    yield sent
-    after_task_publish.disconnect(note)
+def sent() -> Iterator[list[str]]:
+    with published() as ids:
+        yield ids
 
 
 def arrive(
@@ -63,31 +57,29 @@ def arrive(
 
 
 def test_what_was_overtaken_is_published_again_and_what_is_behind_is_not(
-    queued: list[str], published: list[str]
+    queued: list[str], sent: list[str]
 ) -> None:
-    published.clear()
+    sent.clear()
     arrive([queued[1]])
     assert upkeep() == 3
-    assert sorted(published) == queued[:2]
+    assert sorted(sent) == queued[:2]
     assert all(row(each).wake_at > timezone.now() for each in queued)  # type: ignore[operator]
 
 
-def test_where_nothing_arrives_all_is_published_again(
-    queued: list[str], published: list[str]
-) -> None:
-    published.clear()
+def test_where_nothing_arrives_all_is_published_again(queued: list[str], sent: list[str]) -> None:
+    sent.clear()
     upkeep()
-    assert sorted(published) == queued
+    assert sorted(sent) == queued
 
 
 def test_what_arrived_long_ago_tells_nothing(
-    queued: list[str], published: list[str], settings: Any
+    queued: list[str], sent: list[str], settings: Any
 ) -> None:
-    published.clear()
+    sent.clear()
     arrive([queued[0]])
     settings.MOTIA = {"PUBLISH_PATIENCE": 1e-9}
     upkeep()
-    assert sorted(published) == queued
+    assert sorted(sent) == queued
 
 
 @pytest.mark.parametrize(
@@ -99,23 +91,23 @@ def test_what_arrived_long_ago_tells_nothing(
     ],
 )
 def test_other_queues_other_tasks_and_retries_tell_nothing(
-    queued: list[str], published: list[str], queue: str, name: str, fresh: bool
+    queued: list[str], sent: list[str], queue: str, name: str, fresh: bool
 ) -> None:
-    published.clear()
+    sent.clear()
     arrive([queued[0]], queue, name, fresh)
     upkeep()
-    assert sorted(published) == queued
+    assert sorted(sent) == queued
 
 
 def test_what_is_due_for_the_first_time_is_published_whatever_arrives(
-    published: list[str],
+    sent: list[str],
 ) -> None:
     with installed(make_step(nothing, {"type": "queue", "topic": "work"})):
         [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
         models.Run.objects.update(wake_at=timezone.now())
         arrive([run_id.replace(run_id[0:8], "00000000")])
         upkeep()
-    assert published == [run_id]
+    assert sent == [run_id]
 
 
 def test_messages_that_are_none_of_ours_are_no_trouble() -> None:

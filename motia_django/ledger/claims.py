@@ -74,6 +74,7 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
     if not run.limited:
         return settlement if _held(run).update(**changes) else None
     with transaction.atomic(using=database()):
+        turns.lock(run.id)
         if not _held(run).update(**changes):
             return None
         freed = turns.free(run.id, finished=settlement.status.final)

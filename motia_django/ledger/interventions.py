@@ -65,7 +65,8 @@ def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn |
     changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None}
     changes |= {"unique_key": None} if row.trigger != "cron" else {}
     with transaction.atomic(using=database()):
-        _lock_turn(row)
+        if row.limited:
+            turns.lock(row.id)
         if not _changed(row, statuses, note, finished_at=timezone.now(), **changes):
             return None
         return turns.free(row.id, finished=True) or Turn()
@@ -73,7 +74,8 @@ def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn |
 
 def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ...]) -> bool:
     with transaction.atomic(using=database()):
-        _lock_turn(row)
+        if row.limited:
+            turns.lock(row.id)
         changed = _changed(
             row,
             statuses,
@@ -94,12 +96,6 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             turns.free(row.id, finished=True)
             turns.keep([run])
     return changed
-
-
-def _lock_turn(row: models.Run) -> None:
-    """Lock a run's turn before the run, as a claim does: else the two could wait for each other."""
-    if row.limited:
-        list(models.Turn.objects.using(database()).select_for_update().filter(run_id=row.id))
 
 
 def _changed(row: models.Run, statuses: tuple[Status, ...], note: Entry, **changes: Any) -> bool:

@@ -26,6 +26,11 @@ def keep(runs: Sequence[Run]) -> None:
         _turns().bulk_create(rows, batch_size=500)
 
 
+def lock(run_id: UUID) -> None:
+    """Lock a run's turn before the run, as `take` does: else two could wait for each other."""
+    list(_turns().select_for_update().filter(run_id=run_id))
+
+
 def take(run: Run, delivery: Delivery) -> bool:
     """Take the lane and a slot for a run, in a transaction of the caller; False if it must wait."""
     row = _turns().filter(run_id=run.id).first() or _late(run, delivery)

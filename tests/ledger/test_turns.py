@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from celery.signals import after_task_publish
 from django.db import connection, connections
 from django.utils import timezone
 
 from motia_django import enqueue, ledger, models
 from motia_django.runs import Status
 from motia_django.upkeep import upkeep
-from tests.factories import deliver, installed, let_time_pass, make_step, nothing, row, rows
+from tests.factories import (
+    deliver,
+    installed,
+    let_time_pass,
+    make_step,
+    nothing,
+    published,
+    row,
+    rows,
+)
 from tests.ledger.taking import begin, end
 
 pytestmark = pytest.mark.django_db
@@ -209,9 +214,9 @@ def test_each_run_hands_over_to_the_next(trigger: dict[str, Any]) -> None:
 def test_only_who_may_go_on_is_published() -> None:
     with installed(make_step(nothing, fifo())), published() as sent:
         first, second = send("a"), send("a")
-        assert list(sent) == [first]
+        assert sent == [first]
         end(begin(first))
-        assert list(sent) == [first, second]
+        assert sent == [first, second]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -264,22 +269,7 @@ def test_workers_that_race_for_turns_keep_to_them(trigger: dict[str, Any], most:
     assert not models.Turn.objects.exists()
 
 
-@contextmanager
-def published() -> Iterator[deque[str]]:
-    """Collect the ids of the runs that are published."""
-    sent: deque[str] = deque()
-
-    def note(headers: Mapping[str, Any], **kwargs: Any) -> None:
-        sent.append(headers["id"])
-
-    after_task_publish.connect(note)
-    try:
-        yield sent
-    finally:
-        after_task_publish.disconnect(note)
-
-
-def deliver_as_published(sent: deque[str]) -> None:
+def deliver_as_published(sent: list[str]) -> None:
     """Deliver each message once, in the order of publishing, with what it leads to."""
     while sent:
-        deliver([sent.popleft()])
+        deliver([sent.pop(0)])
