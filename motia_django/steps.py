@@ -62,11 +62,6 @@ class Step:
         """Whether the history keeps all of its runs, not the failed ones only."""
         return (self.record or settings().record) == "all"
 
-    @property
-    def limited(self) -> bool:
-        """Whether a trigger of it has an order or a limit."""
-        return any(trigger.delivery.limited for trigger in self.triggers)
-
     def lease(self, most: float) -> float:
         """Return the seconds of silence, `most` or less, after which its worker counts as lost."""
         own = (trigger.delivery.visibility_timeout for trigger in self.triggers)

@@ -59,18 +59,13 @@ def execute(task: Task[Any, Any], run_id: str, message: dict[str, Any] | None = 
 
 
 def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
-    name = _step_of(task)
-    limited, lease = False, timedelta(seconds=settings().lease)
-    if name in registry():
-        step = registry().step(name)
-        limited, lease = step.limited, timedelta(seconds=step.lease(settings().lease))
+    lease = _lease(task)
     claim = partial(
         ledger.claim,
         run_id,
         worker=_worker(task),
         lease=lease,
         delivery_of=runner.delivery_of,
-        limited=limited,
     )
     run = _insisting(claim)
     if run is None:
@@ -142,9 +137,11 @@ def _insisting(work: Callable[[], T]) -> T:
     return work()
 
 
-def _step_of(task: Task[Any, Any]) -> str:
-    """Return the name of the Step that a task runs."""
-    return str(task.name).removeprefix(task_name(""))
+def _lease(task: Task[Any, Any]) -> timedelta:
+    """Return how long a run of the task's Step may be silent."""
+    most = settings().lease
+    name = str(task.name).removeprefix(task_name(""))
+    return timedelta(seconds=registry().step(name).lease(most) if name in registry() else most)
 
 
 def _worker(task: Task[Any, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from motia_django import models, timeline
@@ -29,32 +29,25 @@ def claim(
     worker: str,
     lease: timedelta,
     delivery_of: Callable[[Run], Delivery] = lambda run: Delivery(),
-    limited: bool = False,
 ) -> Run | None:
     """Take a queued run for one attempt; return None if there is nothing to take.
 
     Of any number of deliveries of one id, one gets the run. There is nothing to take either while
     its Step is paused, or while it has to wait its turn: whoever frees the turn publishes it again.
-    With `limited` its trigger is looked at first, since a run may be older than its limit.
     """
-    now = timezone.now()
-    taken: dict[str, Any] = {
-        "status": Status.RUNNING,
-        "attempt": F("attempt") + 1,
-        "fence": F("fence") + 1,
-        "started_at": now,
-        "wake_at": now + lease,
-        "worker": worker[:255],
-    }
-    if not limited and _claimable(run_id).filter(limited=False).update(**taken):
-        return find(run_id)
     run = find(run_id)
     if run is None or run.status is not Status.QUEUED:
         return None
     delivery = delivery_of(run)
-    if run.limited or delivery.limited:
-        return _claimed_in_turn(run, delivery, taken)
-    return find(run_id) if _claimable(run_id).update(**taken) else None
+    if not (run.limited or delivery.limited):
+        return _claimed(run, worker, lease)
+    with transaction.atomic(using=database()):
+        if not turns.take(run, delivery):
+            return None
+        claimed = _claimed(replace(run, limited=True), worker, lease)
+        if claimed is None:
+            transaction.set_rollback(True, using=database())
+    return claimed
 
 
 def renew(run: Run, *, lease: timedelta) -> bool:
@@ -104,14 +97,30 @@ def lost_outcome(run: Run) -> Outcome:
     )
 
 
-def _claimed_in_turn(run: Run, delivery: Delivery, taken: dict[str, Any]) -> Run | None:
-    with transaction.atomic(using=database()):
-        if not turns.take(run, delivery):
-            return None
-        if not _claimable(run.id).update(**taken, limited=True):
-            transaction.set_rollback(True, using=database())
-            return None
-    return find(run.id)
+def _claimed(run: Run, worker: str, lease: timedelta) -> Run | None:
+    """Take a run as it was read, if nobody else has had it since.
+
+    To read it after it was taken would not do: a process that was frozen in between would read, and
+    use, the fence of whoever has rescued and claimed it meanwhile.
+    """
+    now = timezone.now()
+    claimed = replace(
+        run,
+        status=Status.RUNNING,
+        attempt=run.attempt + 1,
+        fence=run.fence + 1,
+        wake_at=now + lease,
+    )
+    taken = _claimable(run).update(
+        status=claimed.status,
+        attempt=claimed.attempt,
+        fence=claimed.fence,
+        limited=claimed.limited,
+        wake_at=claimed.wake_at,
+        started_at=now,
+        worker=worker[:255],
+    )
+    return claimed if taken else None
 
 
 def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, Any]:
@@ -132,9 +141,10 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
     return changes
 
 
-def _claimable(run_id: UUID) -> QuerySet[models.Run]:
+def _claimable(run: Run) -> QuerySet[models.Run]:
+    """The row of a queued run, if it is as it was read and its Step is not paused."""
     paused = models.Pause.objects.filter(step=OuterRef("step"))
-    return _runs().filter(~Exists(paused), id=run_id, status=Status.QUEUED)
+    return _runs().filter(~Exists(paused), id=run.id, fence=run.fence, status=Status.QUEUED)
 
 
 def _held(run: Run) -> QuerySet[models.Run]:

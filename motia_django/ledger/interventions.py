@@ -81,6 +81,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             statuses,
             note,
             status=Status.QUEUED,
+            fence=row.fence + 1,
             step=run.step,
             trigger=run.trigger,
             index=run.index,

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.utils import timezone
 
 from motia_django import ledger, runner
-from motia_django.registry import registry
 from motia_django.runs import Outcome, Run, Settlement, Status
 
 
@@ -21,7 +20,6 @@ def begin(run_id: str | UUID) -> Run | None:
         worker="here",
         lease=timedelta(seconds=60),
         delivery_of=runner.delivery_of,
-        limited=registry().step(run.step).limited,
     )
 
 

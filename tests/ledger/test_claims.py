@@ -57,6 +57,26 @@ def test_an_unknown_id_cannot_be_claimed() -> None:
     assert ledger.claim(UUID(int=7), worker="here", lease=MINUTE) is None
 
 
+@pytest.mark.parametrize("rescued", [False, True])
+def test_who_was_frozen_while_he_claimed_gets_nothing_that_is_anothers(
+    monkeypatch: pytest.MonkeyPatch, rescued: bool
+) -> None:
+    run = kept_run()
+
+    def read_and_freeze(run_id: UUID) -> Run | None:
+        monkeypatch.undo()
+        seen = ledger.find(run_id)
+        other = claimed(run)
+        if rescued:
+            ledger.finish(other, outcome(Status.DEAD), Delivery(backoff_delay_ms=0))
+            ledger.wake(run.id)
+        return seen
+
+    monkeypatch.setattr("motia_django.ledger.claims.find", read_and_freeze)
+    assert ledger.claim(run.id, worker="frozen", lease=MINUTE) is None
+    assert row(run).worker != "frozen"
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(
     connection.vendor == "sqlite", reason="in-memory SQLite has no real concurrency"
