@@ -46,7 +46,7 @@ def is_on_its_way(run: Run, within: float) -> bool:
 
 def queue_of(run: Run) -> str:
     """Return the Celery queue that a run's message goes to."""
-    return _queue(run.step, registry().delivery(run.step, run.trigger, run.index).queue)
+    return _queue(run.step, registry().delivery(run.step, run.trigger, run.index, run.source).queue)
 
 
 @lru_cache(maxsize=4096)

@@ -18,11 +18,11 @@ JITTER = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concurrency:
-    """How many runs may go on at once: of the Step, or of each value of a key of its input."""
+    """How many runs may go on at once: of the trigger, or of each value of a key of its input."""
 
     limit: int
     key: tuple[str, ...] = ()
-    """The path of the key in the input; empty counts all runs of the Step together."""
+    """The path of the key in the input; empty counts all runs of the trigger together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,6 @@ class Turn:
     """Runs of one lane keep their order, and one goes on at a time."""
     pool: str | None = None
     """Of the runs of one pool, so many go on at a time as `concurrency` allows."""
-    priority: int = 0
-    """Who of a pool goes first: the highest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +56,7 @@ class Delivery:
     fifo: bool = False
     """Whether the runs of one message group keep their order, one at a time."""
     concurrency: Concurrency | None = None
-    """How many runs of the Step may go on at once, over all workers; None sets no limit."""
+    """How many of the trigger's runs may go on at once, over all workers; None sets no limit."""
 
     @classmethod
     def read(cls, reader: Reader) -> Delivery:
@@ -103,18 +101,17 @@ class Delivery:
             return None
         return Turn(
             lane=_named("lane", step, index, group) if self.fifo else None,
-            pool=self._pool(step, data),
-            priority=self.priority or 0,
+            pool=self._pool(step, index, data),
         )
 
-    def _pool(self, step: str, data: Any) -> str | None:
+    def _pool(self, step: str, index: int, data: Any) -> str | None:
         if self.concurrency is None:
             return None
         if not self.concurrency.key:
-            return _named("pool", step)
+            return _named("pool", step, index)
         for part in self.concurrency.key:
             data = data.get(part) if isinstance(data, Mapping) else None
-        return _named("pool", step, *self.concurrency.key, payloads.dumps(data))
+        return _named("pool", step, index, *self.concurrency.key, payloads.dumps(data))
 
     def allows(self, attempt: int) -> bool:
         """Return whether another try may follow the failed `attempt` (counted from 1)."""

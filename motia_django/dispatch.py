@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -126,6 +127,7 @@ def _run(
     """Make the run of one listener, as a child of the run going on here if there is one."""
     now = timezone.now()
     scope = tracing.current()
+    group = group if len(group) <= 255 else ledger.hashed(group)
     step, delivery = listener.step, listener.trigger.delivery
     wait = timedelta(seconds=delay + delivery.delay_seconds)
     scheduled = bool(wait) and not publish.is_eager()
@@ -159,14 +161,24 @@ def _bear(runs: Sequence[Run]) -> list[str]:
     """
     limit = settings().max_depth
     born = [run for run in runs if run.depth <= limit]
-    ledger.keep([run for run in born if not run.light and not run.dedupe_key])
-    ids = {run.id: ledger.keep_or_find(run) for run in born if run.dedupe_key}
+    ids = _kept([run for run in born if not run.light])
     for run in runs:
         if run.depth > limit:
             _stillborn(run, limit)
     new = [run for run in born if ids.get(run.id, run.id) == run.id]
     publish.publish_on_commit([run for run in new if run.status is Status.QUEUED])
     return [str(ids.get(run.id, run.id)) for run in runs]
+
+
+def _kept(runs: Sequence[Run]) -> dict[UUID, UUID]:
+    """Insert runs, in their order; return for each with a dedupe key the run that has the key."""
+    ids: dict[UUID, UUID] = {}
+    for has_key, some in groupby(runs, lambda run: run.dedupe_key is not None):
+        if has_key:
+            ids |= {run.id: ledger.keep_or_find(run) for run in some}
+        else:
+            ledger.keep(list(some))
+    return ids
 
 
 def _reason_to_skip(run: Run, trigger: CronTrigger) -> Entry | None:

@@ -90,6 +90,9 @@ class Retry(MotiaError):
     """
 
     def __init__(self, reason: str = "", *, after: float | timedelta | None = None) -> None:
+        is_number = isinstance(after, int | float) and not isinstance(after, bool)
+        if not (after is None or is_number or isinstance(after, timedelta)):
+            raise TypeError(f"Retry: after: expected seconds or a timedelta, got {after!r:.100}")
         self.reason = reason
         self.after = timedelta(seconds=after) if isinstance(after, int | float) else after
         super().__init__(reason or "the handler asked for another try")

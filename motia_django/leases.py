@@ -51,7 +51,7 @@ class _Keeper:
     """Renews what is held here, each lease once it has lasted a third of its length."""
 
     def __init__(self) -> None:
-        self._held: dict[UUID, Held] = {}
+        self._held: dict[tuple[UUID, int], Held] = {}
         self._changed = threading.Condition()
         self._process = 0
 
@@ -59,7 +59,7 @@ class _Keeper:
         expires_at = run.wake_at or timezone.now() + lease
         held = Held(run, lease, time.monotonic() + _beat(lease), expires_at)
         with self._changed:
-            self._held[run.id] = held
+            self._held[run.id, run.fence] = held
             if self._process != os.getpid():
                 self._process = os.getpid()
                 threading.Thread(target=self._work, name="motia-leases", daemon=True).start()
@@ -69,7 +69,7 @@ class _Keeper:
 
     def release(self, run: Run) -> None:
         with self._changed:
-            self._held.pop(run.id, None)
+            self._held.pop((run.id, run.fence), None)
 
     def _work(self) -> None:
         while True:
@@ -98,7 +98,7 @@ class _Keeper:
             held.expires_at = expires_at
             return
         with self._changed:
-            held.lost = self._held.pop(held.run.id, None) is not None
+            held.lost = self._held.pop((held.run.id, held.run.fence), None) is not None
         if held.lost:
             logger.error("Run %s of %s has lost its lease", held.run.id, held.run.step)
 

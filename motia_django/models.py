@@ -136,14 +136,15 @@ class Turn(models.Model):
     pool = models.CharField(max_length=64, null=True)
     slot = models.CharField(max_length=80, null=True, unique=True)
     """The pool and a number below its limit, while the run is running."""
-    priority = models.SmallIntegerField(default=0)
+    called = models.BooleanField(default=False)
+    """Whether the run was called up: its message is on its way, or it is running."""
 
     class Meta:
         db_table = "motia_turn"
         default_permissions = ()
         indexes = (
             models.Index(fields=["lane", "id"], name="motia_turn_lane"),
-            models.Index(fields=["pool", "-priority", "id"], name="motia_turn_pool"),
+            models.Index(fields=["pool", "called", "id"], name="motia_turn_pool"),
         )
 
     def __str__(self) -> str:

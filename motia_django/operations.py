@@ -106,7 +106,7 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
             f"run {run_id} is {row.status}: only runs that are queued or scheduled are cancelled"
         )
     logger.debug("Run %s of %s was cancelled by %s", run_id, row.step, by)
-    publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index))
+    publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index, row.source))
 
 
 def many(run_ids: Iterable[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
@@ -220,10 +220,21 @@ def _target(run: Run, to: str | None) -> tuple[Step, int, Trigger]:
         )
     try:
         step = registry().step(to or run.step)
-        trigger = step.trigger(run.trigger, run.index)
+        trigger = _trigger_of(step, run, to)
     except MotiaError as error:
         raise CannotIntervene(str(error)) from error
     return step, step.triggers.index(trigger), trigger
+
+
+def _trigger_of(step: Step, run: Run, to: str | None) -> Trigger:
+    """Return the trigger that the run was born of; of another Step, the first one of its kind."""
+    if to is None:
+        return step.trigger(run.trigger, run.index, run.source)
+    same_kind = [each for each in step.triggers if each.kind == run.trigger]
+    by_source = [each for each in same_kind if each.source == run.source]
+    if not same_kind:
+        raise CannotIntervene(f"Step {step.name!r} has no trigger of type {run.trigger}")
+    return (by_source or same_kind)[0]
 
 
 def _check_final(status: Status) -> None:

@@ -8,8 +8,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 from kombu import Producer
 
 from motia_django import broker, ledger
@@ -47,7 +48,8 @@ def publish(runs: Sequence[Run], *, insist: bool = False) -> bool:
     some seconds. Upkeep itself does `insist`. Runs that have to wait their turn are left out:
     whoever frees it hands over to them. Where Celery is eager the runs are run here.
     """
-    return _send_or_leave(_going(runs), insist=insist, fresh=not insist)
+    deadline = math.inf if insist else time.monotonic() + 2 * settings().publish_timeout
+    return _send_or_leave(_going(runs, deadline), insist=insist, fresh=not insist)
 
 
 def is_eager() -> bool:
@@ -57,23 +59,52 @@ def is_eager() -> bool:
 
 def delivery_of(run: Run) -> Delivery:
     """Return how the run is delivered; a Step or trigger that is gone leaves the defaults."""
-    return registry().delivery(run.step, run.trigger, run.index)
+    return registry().delivery(run.step, run.trigger, run.index, run.source)
 
 
 def _after_commit(work: Callable[[], object]) -> None:
-    """Do work after commit; what it raises is logged by Django, which needs its `__qualname__`."""
-    transaction.on_commit(work, using=ledger.database(), robust=True)
+    """Do work after commit; what it raises is logged by Django, which needs its `__qualname__`.
+
+    Before the project's own hooks: one of these that raises keeps Django from calling the rest.
+    """
+
+    def ours() -> None:
+        work()
+
+    transaction.on_commit(ours, using=ledger.database(), robust=True)
+    hooks = connections[ledger.database()].run_on_commit
+    if hooks and hooks[-1][1] is ours:
+        names = [each[1].__qualname__ == ours.__qualname__ for each in hooks[:-1] if _named(each)]
+        hooks.insert(sum(names), hooks.pop())
 
 
-def _going(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that need not wait their turn."""
+def _named(hook: Any) -> bool:
+    return hasattr(hook[1], "__qualname__")
+
+
+def stand_back(run: Run) -> None:
+    """Let a run wait that was delivered before its turn; it is called up when that comes."""
+    ledger.recall([run.id])
+    for turn in ledger.turns_of([run.id]).values():
+        hand_over(turn, delivery_of(run))
+
+
+def _going(runs: Sequence[Run], deadline: float) -> list[Run]:
+    """Return the runs that need not wait their turn, and those whose turn it is."""
     limited = [run for run in runs if run.limited]
+    going = [run for run in runs if not run.limited]
     if not limited:
-        return list(runs)
+        return going
     turns = ledger.turns_of(run.id for run in limited)
-    asked = {(turns[run.id], delivery_of(run).limit) for run in limited if run.id in turns}
-    going = {each for turn, limit in asked for each in ledger.next_up(turn, limit)}
-    return [run for run in runs if not run.limited or run.id in going or run.id not in turns]
+    asked = dict.fromkeys(
+        (turns[run.id], delivery_of(run).limit) for run in limited if run.id in turns
+    )
+    for turn, limit in asked:
+        if time.monotonic() > deadline:
+            ledger.publish_soon(run.id for run in limited if turns.get(run.id) == turn)
+        else:
+            going += ledger.call_up(turn, limit)
+    return going + [run for run in limited if run.id not in turns]
 
 
 def _send_or_leave(runs: Sequence[Run], *, insist: bool = False, fresh: bool = False) -> bool:

@@ -67,10 +67,10 @@ class Registry:
         except KeyError:
             raise UnknownStep(name, self._steps) from None
 
-    def delivery(self, step: str, kind: str, index: int) -> Delivery:
+    def delivery(self, step: str, kind: str, index: int, source: str = "") -> Delivery:
         """Return how a trigger's runs are delivered; what is gone leaves the defaults."""
         try:
-            return self.step(step).trigger(kind, index).delivery
+            return self.step(step).trigger(kind, index, source).delivery
         except MotiaError:
             return Delivery()
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from motia_django import calls, ledger, payloads, publish, signals, tracing
 from motia_django.conf import settings
 from motia_django.context import AsyncContext, BaseContext, Context
 from motia_django.delivery import ONCE, Delivery
-from motia_django.exceptions import TimedOut, TooDeep
+from motia_django.exceptions import InvalidInput, TimedOut, TooDeep
 from motia_django.registry import registry
 from motia_django.runs import (
     INVOKE,
@@ -50,22 +50,32 @@ def attempt(run: Run, finish: Finish, check_lease: CheckLease | None = None) -> 
     if not _is_atomic(run):
         return finish(perform(run, check_lease=check_lease))
     outcome: Outcome | None = None
+    settlement: Settlement | None = None
     try:
         with transaction.atomic(using=ledger.database()):
             outcome = perform(run, check_lease=check_lease)
             settlement = None if outcome.failed else finish(outcome)
             if settlement is None:
                 raise _Undone
-            return settlement
     except _Undone:
         assert outcome is not None
         return finish(outcome) if outcome.failed else None
-    except DatabaseError as error:
+    except Exception as error:
+        if settlement is not None and not ledger.holds(run):
+            logger.exception("What run %s of %s does after its commit failed", run.id, run.step)
+            return settlement
+        return finish(_undone(outcome, error))
+    return settlement
+
+
+def _undone(outcome: Outcome | None, error: Exception) -> Outcome:
+    """Return the outcome of an attempt whose transaction could not be opened, or not committed."""
+    if outcome is None:
         now = timezone.now()
-        if outcome is None:
-            outcome = Outcome(status=Status.DEAD, error=error, started_at=now, finished_at=now)
-        undone = replace(outcome, status=Status.DEAD, value=None, error=error)
-        return finish(outcome if outcome.failed else undone)
+        return Outcome(status=Status.DEAD, error=error, started_at=now, finished_at=now)
+    return (
+        outcome if outcome.failed else replace(outcome, status=Status.DEAD, value=None, error=error)
+    )
 
 
 class _Undone(Exception):
@@ -89,7 +99,9 @@ def perform(
         stored = payloads.plain(run.input) if raw is _FROM_STORED_INPUT else raw
         given = trigger.clean_input(stored, f"The input of Step {run.step!r}")
     except Exception as error:
-        result = {"status": Status.DEAD, "error": error, "rejected": True}
+        # A schema may ask the database, which may be away: only what is invalid stays so.
+        hopeless = isinstance(error, InvalidInput)
+        result = {"status": Status.DEAD, "error": error, "rejected": hopeless}
     else:
         scope = _scope(run, step, timeline, check_lease)
         result = _handled(run, step, trigger, given, scope)
@@ -138,7 +150,7 @@ def record(run: Run, outcome: Outcome) -> None:
     try:
         if outcome.failed or registry().step(run.step).keeps_all:
             ledger.record(run, outcome)
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         logger.exception("Run %s of %s could not be recorded", run.id, run.step)
     if outcome.failed:
         signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
@@ -188,7 +200,9 @@ def _handled(
                 status = getattr(error, "status_code", None)
                 return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
             if isinstance(error, SoftTimeLimitExceeded):
-                error = TimedOut(f"it took longer than its limit of {_limit(run, trigger):g} s")
+                limit = _limit(run, trigger)
+                text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
+                error = TimedOut(f"it took longer than {text}")
             return {"status": Status.DEAD, "error": error}
 
 
@@ -236,7 +250,7 @@ def _met(condition: Condition | None, given: Any, context: Any) -> bool:
 def _trigger(run: Run, step: Step) -> Trigger:
     if run.trigger == INVOKE:
         return step.triggers[run.index]
-    return step.trigger(run.trigger, run.index)
+    return step.trigger(run.trigger, run.index, run.source)
 
 
 def delivery_of(run: Run) -> Delivery:

@@ -40,6 +40,8 @@ class Status(StrEnum):
         return self not in (Status.SCHEDULED, Status.QUEUED, Status.RUNNING)
 
 
+UNFINISHED = tuple(each for each in Status if not each.final)
+
 MOVES: dict[Status, frozenset[Status]] = {
     Status.SCHEDULED: frozenset({Status.QUEUED, Status.CANCELLED}),
     Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),

@@ -67,17 +67,27 @@ class Step:
         own = (trigger.delivery.visibility_timeout for trigger in self.triggers)
         return min([most, *(seconds for seconds in own if seconds is not None)])
 
-    def trigger(self, kind: str, index: int) -> Trigger:
-        """Return the trigger of `kind` at `index`, or the first of its kind if the file changed.
+    def trigger(self, kind: str, index: int, source: str = "") -> Trigger:
+        """Return the trigger of `kind` that a run was born of, by its `source` if the file changed.
 
-        Raise `TriggerGone` if there is none any more.
+        One whose source was changed in its place is still the same. Raise `TriggerGone` if there is
+        none.
         """
-        if 0 <= index < len(self.triggers) and self.triggers[index].kind == kind:
-            return self.triggers[index]
-        for each in self.triggers:
-            if each.kind == kind:
-                return each
-        raise TriggerGone(f"Step {self.name!r} no longer has a trigger of type {kind}")
+        there = self.triggers[index] if 0 <= index < len(self.triggers) else None
+        same_kind = [each for each in self.triggers if each.kind == kind]
+        by_source = [each for each in same_kind if each.source == source]
+        if there in by_source:
+            return there
+        if by_source:
+            return by_source[0]
+        if there in same_kind:
+            return there
+        if len(same_kind) == 1 and not source:
+            return same_kind[0]
+        raise TriggerGone(
+            f"Step {self.name!r} no longer has the trigger of type {kind}"
+            f"{f' for {source!r}' if source else ''} that started this run"
+        )
 
     def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
         """Return the triggers of `kind`, each with its index among all."""

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import Task, shared_task
-from celery.exceptions import Reject
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from celery.exceptions import Reject, SoftTimeLimitExceeded
+from celery.worker.request import Request
+from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from motia_django import dispatch, leases, ledger, publish, runner, ticks
@@ -27,14 +28,34 @@ from motia_django.steps import Step
 TICK = "motia.tick"
 _OPTIONS: dict[str, Any] = {"bind": True, "ignore_result": True, "max_retries": 0}
 _KEPT_BY_THE_LEDGER = {"acks_late": False}
-_KEPT_BY_THE_BROKER = {"acks_late": True, "reject_on_worker_lost": True}
+_KEPT_BY_THE_BROKER = {
+    "acks_late": True,
+    "reject_on_worker_lost": True,
+    "Request": "motia_django.tasks:ReturnedRequest",
+}
 
+
+_paused: frozenset[str] = frozenset()
+_paused_until = 0.0
 
 T = TypeVar("T")
 logger = logging.getLogger("motia.tasks")
 
 _PAUSES = (0.0, 0.5, 2.0, 5.0)
 """Seconds between tries to reach the database."""
+
+
+class ReturnedRequest(Request):
+    """A message that is given back to its broker if its process had to be killed.
+
+    Celery acknowledges late messages then, as if the time were up for good.
+    """
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """Give the message back, before Celery acknowledges it."""
+        if not soft:
+            self.reject(requeue=True)
+        super().on_timeout(soft, timeout)
 
 
 def register(steps: Iterable[Step]) -> None:
@@ -66,6 +87,7 @@ def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
         worker=_worker(task),
         lease=lease,
         delivery_of=runner.delivery_of,
+        refused=publish.stand_back,
     )
     run = _insisting(claim)
     if run is None:
@@ -78,7 +100,11 @@ def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
 
 
 def _finish(run: Run, outcome: Outcome) -> Settlement | None:
-    return _insisting(partial(runner.conclude, run, outcome))
+    conclude = partial(runner.conclude, run, outcome)
+    try:
+        return _insisting(conclude)
+    except SoftTimeLimitExceeded:  # the time was up when the work was done: that counts
+        return _insisting(conclude)
 
 
 def _execute_light(task: Task[Any, Any], run: Run) -> None:
@@ -91,12 +117,24 @@ def _execute_light(task: Task[Any, Any], run: Run) -> None:
         if (task.request.delivery_info or {}).get("redelivered"):
             _insisting(partial(ledger.take_in, run, "the worker was lost, or its broker was"))
             _execute_kept(task, run.id)
-            return
-        outcome = runner.perform(run)
-        if outcome.failed:
-            _insisting(partial(_keep_failed, run, outcome))
-    except DatabaseError as error:
-        raise Reject(f"the ledger cannot be written: {error!r}", requeue=True) from error
+        elif _is_paused(run.step):
+            _insisting(partial(ledger.take_in, run, "its Step was paused"))
+        else:
+            outcome = runner.perform(run)
+            if outcome.failed:
+                _insisting(partial(_keep_failed, run, outcome))
+    except Exception as error:
+        logger.exception("Run %s of %s goes back to the broker", run.id, run.step)
+        raise Reject(f"it could not be kept: {error!r}", requeue=True) from error
+
+
+def _is_paused(step: str) -> bool:
+    """Return whether a Step is paused, as it was a second ago at most: light runs have no query."""
+    global _paused, _paused_until
+    if time.monotonic() >= _paused_until:
+        _paused = frozenset(_insisting(ledger.paused))
+        _paused_until = time.monotonic() + 1.0
+    return step in _paused
 
 
 def _keep_failed(run: Run, outcome: Outcome) -> None:

@@ -53,9 +53,13 @@ def _is_missing(run: Run, resting: Mapping[str, object]) -> bool:
 
 
 def prune() -> int:
-    """Delete what is older than the setting `RETENTION` allows, in one small batch per status."""
+    """Delete what is older than the setting `RETENTION` allows, in one small batch per status.
+
+    Turns of runs that somebody has deleted go, too: they would hold others up.
+    """
     ages = settings().retention.items()
     kept_for = {Status(status): days for status, days in ages if days is not None}
+    ledger.sweep()
     return sum(ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items())
 
 

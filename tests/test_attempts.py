@@ -15,6 +15,7 @@ from celery.signals import before_task_publish
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.utils import timezone
+from rest_framework import serializers
 
 from motia_django import (
     Dead,
@@ -29,7 +30,16 @@ from motia_django import (
     state,
 )
 from motia_django.runs import Status
-from tests.factories import deliver, installed, kept_run, make_step, nothing, row, rows
+from tests.factories import (
+    deliver,
+    installed,
+    kept_run,
+    make_step,
+    nothing,
+    published,
+    row,
+    rows,
+)
 from tests.ledger.taking import begin
 
 pytestmark = pytest.mark.django_db
@@ -253,6 +263,68 @@ def test_celerys_limit_is_told_in_our_words() -> None:
         [run_id] = enqueue("work")
         deliver([run_id])
     assert "TimedOut: it took longer than its limit of 60 s" in row(run_id).error
+
+
+def test_celerys_own_limit_is_told_without_a_number() -> None:
+    with installed(make_step(failing_with(SoftTimeLimitExceeded()))):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+    assert "TimedOut: it took longer than Celery's own limit" in row(run_id).error
+
+
+def test_a_limit_that_strikes_when_the_work_is_done_does_not_undo_it(monkeypatch: Any) -> None:
+    conclude, struck = runner.conclude, list[int]()
+
+    def strike_once(*args: Any) -> Any:
+        struck.append(1)
+        if len(struck) == 1:
+            raise SoftTimeLimitExceeded
+        return conclude(*args)
+
+    with installed(make_step()):
+        [run_id] = enqueue("work")
+        monkeypatch.setattr(runner, "conclude", strike_once)
+        deliver([run_id])
+    assert row(run_id).status == Status.SUCCEEDED
+
+
+def test_a_database_that_fails_a_schema_is_no_invalid_input() -> None:
+    class AsksTheDatabase(serializers.Serializer[Any]):
+        def validate(self, attrs: Any) -> Any:
+            raise OperationalError("the server has gone away")
+
+    trigger = {**queue(), "input": AsksTheDatabase}
+    with installed(make_step(nothing, trigger)):
+        [run_id] = enqueue("work", {})
+        deliver([run_id])
+    assert row(run_id).status == Status.SCHEDULED
+
+
+@pytest.mark.parametrize("after", ["60", [1], True], ids=str)
+def test_a_wrong_time_to_try_again_is_an_error_of_the_handler(after: Any) -> None:
+    with pytest.raises(TypeError, match="Retry: after: expected seconds or a timedelta"):
+        Retry(after=after)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("error", [RuntimeError("a hook"), DatabaseError("a hook")], ids=repr)
+def test_a_hook_of_the_project_that_fails_after_the_commit_undoes_nothing(error: Exception) -> None:
+    def hook() -> None:
+        raise error
+
+    def handler(data: Any, ctx: Any) -> None:
+        transaction.on_commit(hook)
+        ctx.enqueue({"topic": "other"})
+
+    fifo = queue(type="fifo")
+    other = make_step(nothing, {"type": "queue", "topic": "other"}, name="Other")
+    with installed(make_step(handler, fifo, atomic=True, enqueues=["other"]), other):
+        ids = [*enqueue("work"), *enqueue("work")]
+        with published() as sent:
+            deliver(ids[:1])
+        assert row(ids[0]).status == Status.SUCCEEDED
+        [caused] = rows(step="Other")
+        assert sorted(sent) == sorted([ids[1], str(caused.id)])
 
 
 # -- fences

@@ -300,7 +300,7 @@ def test_upkeep_keeps_a_run_whose_step_is_gone() -> None:
     ("to", "says"),
     [
         ("Wrok", "There is no Step named 'Wrok'. Did you mean 'Work'?"),
-        ("Web", "no longer has a trigger of type queue"),
+        ("Web", "has no trigger of type queue"),
     ],
 )
 def test_a_run_is_not_redriven_to_a_step_that_cannot_take_it(to: str, says: str) -> None:

@@ -167,14 +167,26 @@ def test_a_trigger_is_found_by_kind_and_index() -> None:
     assert found.triggers_of("http") == []
 
 
+@pytest.mark.parametrize(
+    ("index", "source", "found"),
+    [(0, "b", "b"), (7, "b", "b"), (2, "a", "a"), (2, "renamed", "b"), (0, "", "a")],
+)
+def test_if_the_file_has_changed_its_trigger_is_found_by_its_source(
+    index: int, source: str, found: str
+) -> None:
+    step = good(triggers=[queue("a"), cron("@daily"), queue("b")])
+    assert step.trigger("queue", index, source).source == found
+
+
 @pytest.mark.parametrize("index", [1, 7, -1])
-def test_if_the_file_has_changed_it_is_the_first_of_its_kind(index: int) -> None:
-    found = good(triggers=[queue("a"), cron("@daily"), queue("b")])
-    assert found.trigger("queue", index).source == "a"
+def test_no_other_trigger_stands_in_for_one_that_is_gone(index: int) -> None:
+    step = good(triggers=[queue("a"), cron("@daily"), queue("b")])
+    with pytest.raises(TriggerGone, match="no longer has the trigger of type queue for 'gone'"):
+        step.trigger("queue", index, "gone")
 
 
 def test_a_kind_of_trigger_that_is_gone_is_an_error_that_names_the_step() -> None:
-    with pytest.raises(TriggerGone, match="'A' no longer has a trigger of type http"):
+    with pytest.raises(TriggerGone, match="'A' no longer has the trigger of type http"):
         good().trigger("http", 0)
 
 

@@ -21,7 +21,7 @@ from motia_django.ledger.due import (
 from motia_django.ledger.history import find, has_ticked, prune, rows, trace, unfinished
 from motia_django.ledger.interventions import cancel, discard, move, pause, paused, redrive, resume
 from motia_django.ledger.rows import database
-from motia_django.ledger.turns import next_up, turns_of
+from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
@@ -43,18 +43,19 @@ __all__ = [
     "keep_or_find",
     "lost_outcome",
     "move",
-    "next_up",
     "patience",
     "pause",
     "paused",
     "prune",
     "publish_soon",
+    "recall",
     "record",
     "redrive",
     "renew",
     "resume",
     "rows",
     "see",
+    "sweep",
     "take_due",
     "take_in",
     "take_lost",

@@ -67,11 +67,12 @@ def keep_once(run: Run, key: str, **values: Any) -> bool:
 
 def take_in(run: Run, note: str) -> bool:
     """Insert a light run whose worker was lost, to be claimed; False if it is there already."""
-    lost = {"at": None, "kind": "worker_lost", "message": note, "attempt": run.attempt}
+    lost = {"at": None, "kind": "worker_lost", "message": note}
     return _inserted(
         row_of(
             run,
             status=Status.QUEUED,
+            attempt=0,
             wake_at=timezone.now() + patience(0),
             publishes=1,
             input=payloads.plain(run.input),

@@ -29,11 +29,12 @@ def claim(
     worker: str,
     lease: timedelta,
     delivery_of: Callable[[Run], Delivery] = lambda run: Delivery(),
+    refused: Callable[[Run], object] = lambda run: None,
 ) -> Run | None:
     """Take a queued run for one attempt; return None if there is nothing to take.
 
     Of any number of deliveries of one id, one gets the run. There is nothing to take either while
-    its Step is paused, or while it has to wait its turn: whoever frees the turn publishes it again.
+    its Step is paused, or while it has to wait its turn: then `refused` is told, after the claim.
     """
     run = find(run_id)
     if run is None or run.status is not Status.QUEUED:
@@ -42,11 +43,12 @@ def claim(
     if not (run.limited or delivery.limited):
         return _claimed(run, worker, lease)
     with transaction.atomic(using=database()):
-        if not turns.take(run, delivery):
-            return None
-        claimed = _claimed(replace(run, limited=True), worker, lease)
-        if claimed is None:
+        has_turn = turns.take(run, delivery)
+        claimed = _claimed(replace(run, limited=True), worker, lease) if has_turn else None
+        if has_turn and claimed is None:
             transaction.set_rollback(True, using=database())
+    if not has_turn:
+        refused(run)
     return claimed
 
 

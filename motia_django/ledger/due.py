@@ -26,8 +26,9 @@ LONGEST_WAIT_FOR_TURN = 10
 def take_due(limit: int) -> list[Run]:
     """Return runs that have to be published now, made `queued` if they were scheduled.
 
-    They come without input and timeline. Two callers at once get different runs where the database
-    can skip locked rows; where it cannot, a run published twice is still claimed once.
+    They come without input and timeline. Those that wait their turn have yet to be called up. Two
+    callers at once get different runs where the database can skip locked rows; where it cannot, a
+    run published twice is still claimed once.
     """
     now = timezone.now()
     due = (Status.SCHEDULED, Status.QUEUED)
@@ -40,6 +41,7 @@ def take_due(limit: int) -> list[Run]:
             _runs().filter(id__in=ids, status__in=due).update(
                 status=Status.QUEUED, publishes=publishes + 1, wake_at=now + wait
             )
+        turns.recall(row.id for row in rows if row.limited)
     return [replace(run_of(row), status=Status.QUEUED) for row in rows]
 
 
@@ -51,8 +53,8 @@ def publish_soon(run_ids: Iterable[UUID]) -> None:
 
 
 def call_up(turn: Turn, limit: int | None) -> list[Run]:
-    """Return the runs that may go on in this lane and pool, to be published now."""
-    ids = turns.next_up(turn, limit)
+    """Return the runs that may go on in this lane and pool, to be published now, each once."""
+    ids = turns.call(turn, limit)
     if not ids:
         return []
     _queued(ids).update(publishes=1, wake_at=timezone.now() + patience(0))

@@ -11,9 +11,7 @@ from django.utils import timezone
 
 from motia_django import models
 from motia_django.ledger.rows import database, run_of
-from motia_django.runs import Run, Status, lowest_id_at
-
-UNFINISHED = tuple(each for each in Status if not each.final)
+from motia_django.runs import UNFINISHED, Run, Status, lowest_id_at
 
 
 def find(run_id: UUID) -> Run | None:

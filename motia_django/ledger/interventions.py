@@ -15,7 +15,7 @@ from django.utils import timezone
 from motia_django import models
 from motia_django.delivery import Turn
 from motia_django.ledger import turns
-from motia_django.ledger.rows import database
+from motia_django.ledger.rows import database, masked
 from motia_django.runs import Run, Status
 from motia_django.timeline import Entry
 
@@ -63,6 +63,7 @@ def paused() -> Mapping[str, models.Pause]:
 
 def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn | None:
     changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None}
+    changes |= {"input": masked(row.input)} if row.input is not None else {}
     changes |= {"unique_key": None} if row.trigger != "cron" else {}
     with transaction.atomic(using=database()):
         if row.limited:

@@ -123,7 +123,7 @@ def test_a_light_message_that_killed_its_worker_is_counted_in_the_ledger() -> No
         deliver_light(run, redelivered=True)
         deliver_light(run, redelivered=True)
     assert ran == [1]
-    assert (row(run).status, row(run).attempt) == (Status.SUCCEEDED, 2)
+    assert (row(run).status, row(run).attempt) == (Status.SUCCEEDED, 1)
     assert row(run).timeline[0]["kind"] == "worker_lost"
 
 
@@ -133,8 +133,10 @@ def test_a_light_run_that_kills_every_worker_ends_dead() -> None:
         run = make_run(light=True, attempt=1)
         assert ledger.take_in(run, "the worker was lost")
         assert row(run).wake_at is not None
-        assert begin(run.id) is not None
-        let_time_pass(run)
+        for _ in range(2):
+            assert begin(run.id) is not None
+            let_time_pass(run)
+            let_time_pass(run)
     assert row(run).status == Status.DEAD
 
 

@@ -151,8 +151,12 @@ class Ledger(RuleBasedStateMachine):
         queued = [row for row in self._rows() if row.status == Status.QUEUED]
         unfinished = [row for row in self._rows() if not Status(row.status).final]
         if queued and len(queued) == len(unfinished):
-            [turn, *_] = ledger.turns_of(row.id for row in queued).values()
-            assert ledger.next_up(turn, LIMIT)
+            ids = [row.id for row in queued]
+            with transaction.atomic():
+                ledger.recall(ids)
+                [turn, *_] = ledger.turns_of(ids).values()
+                assert ledger.call_up(turn, LIMIT)
+                transaction.set_rollback(True)
 
     def _any(self, data: Any) -> str:
         ids: list[str] = [*sorted(self._groups)]

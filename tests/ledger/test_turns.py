@@ -6,13 +6,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from motia_django import enqueue, ledger, models
-from motia_django.runs import Status
+from motia_django import enqueue, ledger, models, operations
+from motia_django.runs import Run, Status
 from motia_django.upkeep import upkeep
 from tests.factories import (
     deliver,
@@ -178,17 +179,111 @@ def test_a_limit_that_is_gone_holds_nothing_up() -> None:
         assert all(begin(each) for each in ids)
 
 
-def test_who_is_more_urgent_goes_first_when_a_slot_is_free() -> None:
-    urgent = {"type": "queue", "topic": "urgent", "config": {"concurrency": 1, "priority": 9}}
-    with installed(make_step(nothing, limited(1, priority=1), urgent)):
+def test_who_came_first_goes_first_when_a_slot_is_free() -> None:
+    with installed(make_step(nothing, limited(1))):
         running = begin(send())
-        usual = send()
-        [hurried] = enqueue("urgent")
+        first, second = send(), send()
         freed = end(running).freed
         assert freed is not None
-        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [hurried]
-        assert begin(hurried) is not None
-        assert begin(usual) is None
+        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [first]
+        assert ledger.call_up(freed, 1) == []
+        assert begin(second) is not None  # called or not: what is delivered may take a free slot
+        assert begin(first) is None
+
+
+def test_each_trigger_has_slots_of_its_own() -> None:
+    with installed(make_step(nothing, limited(1), {**limited(1), "topic": "other"})):
+        assert begin(send())
+        assert begin(enqueue("other")[0])
+        assert begin(send()) is None
+
+
+def test_a_lowered_limit_counts_those_that_run_already() -> None:
+    with installed(make_step(nothing, limited(4))):
+        running = [begin(send()) for _ in range(4)]
+        waiting = send()
+    with installed(make_step(nothing, limited(2))):
+        for each in running[:2]:
+            end(each)
+            assert begin(waiting) is None
+        end(running[2])
+        assert begin(waiting) is not None
+
+
+@pytest.mark.parametrize("gone", ["finished", "cancelled"])
+def test_a_run_that_is_over_gets_no_new_turn_from_a_late_delivery(
+    monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    def read_and_freeze(run_id: UUID) -> Run | None:
+        monkeypatch.undo()
+        seen = ledger.find(run_id)
+        if gone == "finished":
+            end(begin(run_id))
+        else:
+            operations.cancel(run_id, by="ada")
+        return seen
+
+    with installed(make_step(nothing, fifo())):
+        first = send("a")
+        send("a")
+        monkeypatch.setattr("motia_django.ledger.claims.find", read_and_freeze)
+        assert begin(first) is None
+        assert not models.Turn.objects.filter(run_id=first).exists()
+
+
+def test_turns_of_runs_that_somebody_deleted_are_swept_away() -> None:
+    with installed(make_step(nothing, fifo())):
+        first, second = send("a"), send("a")
+        models.Run.objects.filter(id=first).delete()
+        assert begin(second) is None
+        assert ledger.sweep() == 1
+        assert begin(second) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_of_a_limit_that_is_gone_are_published() -> None:
+    with installed(make_step(nothing, limited(1))):
+        ids = [send() for _ in range(3)]
+    with installed(make_step()), published() as sent:
+        models.Run.objects.update(wake_at=timezone.now())
+        upkeep()
+    assert sorted(sent) == ids
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_published_only_to_be_refused() -> None:
+    with installed(make_step(nothing, limited(5))), published() as sent:
+        ids = [send() for _ in range(20)]
+        assert len(sent) == 5
+        while waiting := [each for each in sent if row(each).status == Status.QUEUED]:
+            deliver(waiting[:1])
+    assert sorted(sent) == sorted(ids)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lane_goes_on_though_its_next_run_is_of_another_pool() -> None:
+    trigger = fifo(concurrency={"limit": 1, "key": "customer"})
+    with installed(make_step(nothing, trigger)), published() as sent:
+        first, second = send("a", {"customer": 1}), send("a", {"customer": 2})
+        other = send("b", {"customer": 1})
+        assert sent == [first]
+        end(begin(first))
+        assert sorted(sent) == sorted([first, second, other])
+
+
+def test_what_is_sent_at_once_keeps_its_order_whatever_its_keys() -> None:
+    with installed(make_step(nothing, fifo())):
+        ids = enqueue(
+            [
+                {"topic": "work", "data": 1, "dedupeKey": "k"},
+                {"topic": "work", "data": 2},
+                {"topic": "work", "data": 3, "dedupeKey": "l"},
+            ]
+        )
+        assert begin(ids[1]) is None
+        end(begin(ids[0]))
+        assert begin(ids[2]) is None
+        assert begin(ids[1]) is not None
 
 
 def test_what_is_finished_leaves_no_turn_behind() -> None:
