@@ -437,8 +437,8 @@ def test_a_cancel_and_a_claim_at_once_never_wait_for_each_other(
 
     def claim(run_id: UUID) -> bool:
         lease = timedelta(minutes=1)
-        options: Any = {"delivery_of": lambda run: delivery, "limited": True}
-        return ledger.claim(run_id, worker="here", lease=lease, **options) is not None
+        taken = ledger.claim(run_id, worker="here", lease=lease, delivery_of=lambda run: delivery)
+        return taken is not None
 
     def cancel(run_id: UUID) -> bool:
         try:

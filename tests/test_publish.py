@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -94,7 +95,10 @@ def test_a_trigger_chooses_its_celery_queue() -> None:
         assert queue.get(block=False).headers["task"] == "motia.Heavy"
 
 
-def test_the_most_urgent_is_taken_first_from_a_real_redis(broker: Any, redis_server: str) -> None:
+def test_the_most_urgent_is_taken_first_from_a_real_redis(
+    broker: Any, redis_server: str, settings: Any
+) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 10}
     broker(fresh_redis())
     steps = [
         make_step(
@@ -115,8 +119,9 @@ def test_the_most_urgent_is_taken_first_from_a_real_redis(broker: Any, redis_ser
 
 
 def test_the_most_urgent_is_taken_first_from_a_real_rabbitmq(
-    broker: Any, rabbitmq_server: str
+    broker: Any, rabbitmq_server: str, settings: Any
 ) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 10}
     broker(fresh_rabbitmq())
     steps = [
         make_step(
@@ -134,6 +139,8 @@ def test_the_most_urgent_is_taken_first_from_a_real_rabbitmq(
         queue.declare()
         project_app().amqp.queues.add(queue)
         enqueue("all")
+        while queue.queue_declare(passive=True).message_count < len(steps):
+            time.sleep(0.01)
         order = [message.headers["task"] for message in iter(partial(queue.get, no_ack=True), None)]
     assert order == ["motia.P9", "motia.P5", "motia.P1"]
 
