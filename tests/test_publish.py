@@ -139,7 +139,7 @@ def test_the_most_urgent_is_taken_first_from_a_real_rabbitmq(
         queue.declare()
         project_app().amqp.queues.add(queue)
         enqueue("all")
-        while queue.queue_declare(passive=True).message_count < len(steps):
+        while channel.queue_declare("ranked", passive=True).message_count < len(steps):
             time.sleep(0.01)
         order = [message.headers["task"] for message in iter(partial(queue.get, no_ack=True), None)]
     assert order == ["motia.P9", "motia.P5", "motia.P1"]
