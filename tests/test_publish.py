@@ -133,9 +133,8 @@ def test_the_most_urgent_is_taken_first_from_a_real_rabbitmq(
     ]
     arguments = {"x-max-priority": 9}
     with installed(*steps), project_app().connection_for_write() as connection:
-        queue = Queue(
-            "ranked", durable=True, queue_arguments=arguments, channel=connection.default_channel
-        )
+        channel: Any = connection.default_channel
+        queue = Queue("ranked", durable=True, queue_arguments=arguments, channel=channel)
         queue.declare()
         project_app().amqp.queues.add(queue)
         enqueue("all")
