@@ -197,8 +197,9 @@ def new_run_id() -> UUID:
 
 
 def birth_of(run_id: UUID) -> datetime:
-    """Return when a run was born, to the millisecond: its id begins with it."""
-    return datetime.fromtimestamp((run_id.int >> 80) / 1000, UTC)
+    """Return when a run was born, to the microsecond: its id begins with it (see `new_run_id`)."""
+    milliseconds = (run_id.int >> 80) + (run_id.int >> 64 & 0xFFF) / 4096
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def lowest_id_at(moment: datetime) -> UUID:

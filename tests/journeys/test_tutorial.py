@@ -113,4 +113,4 @@ def test_the_commands_work_against_the_running_project(project: Project) -> None
     assert "ProcessTodo  succeeded" in trace.stdout
     assert "info: Todo processed" in trace.stdout
     listed = project.command("motia_steps", "list", "--format", "json")
-    assert len(json.loads(listed.stdout)) == 17
+    assert len(json.loads(listed.stdout)) == 19
