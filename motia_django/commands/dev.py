@@ -56,8 +56,9 @@ class Dev(Subcommand):
 
     def run(self, options: Mapping[str, Any]) -> None:
         _say_what_is_missing(options)
-        signal.signal(signal.SIGTERM, _interrupt)
-        signal.signal(signal.SIGHUP, _interrupt)
+        _interrupted.clear()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
         redis, environment = _broker(options)
         announced = dev_broker.announced(environment[_BROKER]) if environment else nullcontext()
         with announced, tempfile.TemporaryDirectory(prefix="motia-dev-") as folder:
@@ -86,6 +87,8 @@ class Dev(Subcommand):
         seen = _snapshot()
         while True:
             time.sleep(_LOOK_AGAIN)
+            if _interrupted.is_set():  # and Python ignored it, as it does within a callback
+                raise KeyboardInterrupt
             for part in (*redis, *parts):
                 if part.exit_code is not None:
                     raise CommandError(f"{part.name} ended with exit code {part.exit_code}")
@@ -238,5 +241,9 @@ def _admin() -> str:
         return ""
 
 
+_interrupted = threading.Event()
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    _interrupted.set()
     raise KeyboardInterrupt

@@ -17,8 +17,12 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """The sample project with no broker and a database of its own, migrated."""
+    """The sample project with no broker and a database of its own, migrated.
+
+    Its temporary directory is its own, too: there `dev` tells where its broker is.
+    """
     environment = {**os.environ, "SAMPLE_DATA": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment["TMPDIR"] = str(tmp_path)
     for name in ("CELERY_BROKER_URL", "DATABASE_URL"):
         environment.pop(name, None)
     environment["DJANGO_SETTINGS_MODULE"] = "sample_project.settings"
@@ -56,7 +60,8 @@ def test_one_command_runs_everything_and_leaves_nothing_behind(project: Project)
     family = children_of(project.processes["dev"])
     assert len(family) >= 5  # redis and its keeper, web, worker and its children, beat
     project.processes["dev"].send_signal(signal.SIGINT)
-    assert project.processes["dev"].wait(30) == 0
+    eventually(lambda: project.processes["dev"].poll() is not None, project.all_logs)
+    assert project.processes["dev"].returncode == 0
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
 
