@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import Task, shared_task
-from celery.exceptions import Reject, SoftTimeLimitExceeded
+from celery.exceptions import Reject, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.worker.request import Request
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
@@ -51,11 +51,12 @@ class ReturnedRequest(Request):
     Celery acknowledges late messages then, as if the time were up for good.
     """
 
-    def on_timeout(self, soft: bool, timeout: float) -> None:
+    def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         """Give the message back, before Celery acknowledges it."""
-        if not soft:
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, TimeLimitExceeded):
             self.reject(requeue=True)
-        super().on_timeout(soft, timeout)
+        return super().on_failure(exc_info, *args, **kwargs)
 
 
 def register(steps: Iterable[Step]) -> None:
