@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -18,7 +17,7 @@ from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
-from motia_django.runs import ANSWERED, Run, Status, lowest_id_at
+from motia_django.runs import ANSWERED, Run, Status
 from motia_django.steps import Step
 from motia_django.timeline import Entry
 from motia_django.triggers import Trigger
@@ -158,9 +157,7 @@ def prune(status: Status, days: float) -> Iterator[int]:
 def prunable(status: Status, days: float) -> int:
     """Return how many runs `prune` would delete now; raise `ValueError` as it does."""
     _check_final(status)
-    before = timezone.now() - timedelta(days=days)
-    old = ledger.rows(status=status, id__lt=lowest_id_at(before), finished_at__lt=before)
-    return old.order_by().count()
+    return ledger.prunable(status, days).order_by().count()
 
 
 def _done(run_id: UUID, act: Callable[[UUID], None]) -> Result:

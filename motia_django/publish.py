@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from django.db import connections, transaction
 from kombu import Producer
@@ -37,7 +36,9 @@ def publish_on_commit(runs: Sequence[Run]) -> None:
 def hand_over(freed: Turn, delivery: Delivery) -> None:
     """Publish, after commit, the runs that may go on with what another one no longer holds."""
     if freed.lane or freed.pool:
-        _after_commit(lambda: _send_or_leave(ledger.call_up(freed, delivery.limit)))
+        _after_commit(
+            lambda: _send_or_leave(ledger.call_up(freed, delivery.limit), _deadline(), fresh=False)
+        )
 
 
 def publish(runs: Sequence[Run], *, insist: bool = False) -> bool:
@@ -48,8 +49,8 @@ def publish(runs: Sequence[Run], *, insist: bool = False) -> bool:
     some seconds. Upkeep itself does `insist`. Runs that have to wait their turn are left out:
     whoever frees it hands over to them. Where Celery is eager the runs are run here.
     """
-    deadline = math.inf if insist else time.monotonic() + 2 * settings().publish_timeout
-    return _send_or_leave(_going(runs, deadline), insist=insist, fresh=not insist)
+    deadline = math.inf if insist else _deadline()
+    return _send_or_leave(_going(runs, deadline), deadline, fresh=not insist)
 
 
 def is_eager() -> bool:
@@ -74,12 +75,8 @@ def _after_commit(work: Callable[[], object]) -> None:
     transaction.on_commit(ours, using=ledger.database(), robust=True)
     hooks = connections[ledger.database()].run_on_commit
     if hooks and hooks[-1][1] is ours:
-        names = [each[1].__qualname__ == ours.__qualname__ for each in hooks[:-1] if _named(each)]
-        hooks.insert(sum(names), hooks.pop())
-
-
-def _named(hook: Any) -> bool:
-    return hasattr(hook[1], "__qualname__")
+        names = [getattr(each[1], "__qualname__", "") for each in hooks[:-1]]
+        hooks.insert(names.count(ours.__qualname__), hooks.pop())
 
 
 def stand_back(run: Run) -> None:
@@ -107,17 +104,24 @@ def _going(runs: Sequence[Run], deadline: float) -> list[Run]:
     return going + [run for run in limited if run.id not in turns]
 
 
-def _send_or_leave(runs: Sequence[Run], *, insist: bool = False, fresh: bool = False) -> bool:
-    """Send what the broker takes, and leave the rest to upkeep; `fresh` runs were just born."""
+def _deadline() -> float:
+    """Return until when whoever waits for publishing is kept waiting."""
+    return time.monotonic() + 2 * settings().publish_timeout
+
+
+def _send_or_leave(runs: Sequence[Run], deadline: float, *, fresh: bool) -> bool:
+    """Send what the broker takes until the deadline, and leave the rest to upkeep.
+
+    Where there is no deadline it is tried even if the broker has just failed. `fresh` runs were
+    just born.
+    """
     global _down_until
     if is_eager():
         _run_here(runs)
         return True
-    now = time.monotonic()
     left = deque(runs)
-    if left and (insist or now >= _down_until):
+    if left and (deadline == math.inf or time.monotonic() >= _down_until):
         try:
-            deadline = math.inf if insist else now + 2 * settings().publish_timeout
             _send_all(left, deadline, fresh)
             _down_until = 0.0
         except Exception as error:

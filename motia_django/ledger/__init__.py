@@ -18,7 +18,7 @@ from motia_django.ledger.due import (
     take_due,
     wake,
 )
-from motia_django.ledger.history import find, has_ticked, prune, rows, trace, unfinished
+from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
 from motia_django.ledger.interventions import cancel, discard, move, pause, paused, redrive, resume
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
@@ -46,6 +46,7 @@ __all__ = [
     "patience",
     "pause",
     "paused",
+    "prunable",
     "prune",
     "publish_soon",
     "recall",

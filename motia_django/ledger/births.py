@@ -8,14 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models, payloads, timeline
 from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import turns
 from motia_django.ledger.due import patience
-from motia_django.ledger.rows import database, error_of, kept, row_of
+from motia_django.ledger.rows import all_runs, database, error_of, kept, row_of
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
 
 _TRIES = 5
@@ -32,7 +31,7 @@ def keep(runs: Sequence[Run], *, due: bool = False) -> None:
     values: dict[str, Any] = {"wake_at": timezone.now(), "publishes": 0} if due else {}
     with transaction.atomic(using=database(), savepoint=False):
         rows = [row_of(run, input=payloads.plain(run.input), **values) for run in runs]
-        _runs().bulk_create(rows, batch_size=500)
+        all_runs().bulk_create(rows, batch_size=500)
         turns.keep(runs)
 
 
@@ -44,7 +43,7 @@ def keep_or_find(run: Run) -> UUID:
     for _ in range(_TRIES):
         if _inserted(row_of(run, input=payloads.plain(run.input)), run):
             return run.id
-        found = _runs().filter(unique_key=run.dedupe_key).values_list("id", flat=True).first()
+        found = all_runs().filter(unique_key=run.dedupe_key).values_list("id", flat=True).first()
         if found is not None:
             return found
     raise DedupeConflict(
@@ -59,7 +58,7 @@ def keep_once(run: Run, key: str, **values: Any) -> bool:
     The constraint decides. Looking first only spares the database's log the error.
     """
     digest = hashed(key)
-    if _runs().filter(unique_key=digest).exists():
+    if all_runs().filter(unique_key=digest).exists():
         return False
     row = row_of(run, input=payloads.plain(run.input), **{**values, "unique_key": digest})
     return _inserted(row, None if run.status.final else run)
@@ -137,7 +136,3 @@ def _inserted(row: models.Run, waiting: Run | None = None) -> bool:
     except IntegrityError:
         return False
     return True
-
-
-def _runs() -> QuerySet[models.Run]:
-    return models.Run.objects.using(database())

@@ -19,7 +19,7 @@ from motia_django.exceptions import WorkerLost
 from motia_django.ledger import turns
 from motia_django.ledger.due import overdue
 from motia_django.ledger.history import find
-from motia_django.ledger.rows import database, error_of, kept, locked, masked, run_of
+from motia_django.ledger.rows import all_runs, database, error_of, kept, locked, masked, run_of
 from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of
 
 
@@ -83,7 +83,7 @@ def take_lost(limit: int) -> list[Run]:
         rows = list(locked(overdue(now, (Status.RUNNING,)))[:limit])
         lost = []
         for row in rows:
-            still = _runs().filter(id=row.id, fence=row.fence, wake_at__lte=now)
+            still = all_runs().filter(id=row.id, fence=row.fence, wake_at__lte=now)
             if still.update(fence=row.fence + 1, wake_at=now + timedelta(seconds=settings().lease)):
                 lost.append(replace(run_of(row), fence=row.fence + 1))
     return lost
@@ -146,13 +146,9 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
 def _claimable(run: Run) -> QuerySet[models.Run]:
     """The row of a queued run, if it is as it was read and its Step is not paused."""
     paused = models.Pause.objects.filter(step=OuterRef("step"))
-    return _runs().filter(~Exists(paused), id=run.id, fence=run.fence, status=Status.QUEUED)
+    return all_runs().filter(~Exists(paused), id=run.id, fence=run.fence, status=Status.QUEUED)
 
 
 def _held(run: Run) -> QuerySet[models.Run]:
     """The row of `run`, if its attempt still holds the lease."""
-    return _runs().filter(id=run.id, fence=run.fence, status=Status.RUNNING)
-
-
-def _runs() -> QuerySet[models.Run]:
-    return models.Run.objects.using(database())
+    return all_runs().filter(id=run.id, fence=run.fence, status=Status.RUNNING)

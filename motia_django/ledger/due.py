@@ -15,7 +15,7 @@ from motia_django import models
 from motia_django.conf import settings
 from motia_django.delivery import Turn
 from motia_django.ledger import turns
-from motia_django.ledger.rows import LARGE, database, locked, run_of
+from motia_django.ledger.rows import LARGE, all_runs, database, locked, run_of
 from motia_django.runs import Run, Status
 
 LONGEST_PATIENCE = timedelta(hours=1)
@@ -38,7 +38,7 @@ def take_due(limit: int) -> list[Run]:
             ids = [row.id for row in rows if (row.publishes, row.limited) == (publishes, limited)]
             wait = patience(publishes, limited=limited)
             # By id alone: else InnoDB walks `wake_at`, into rows that were skipped as locked.
-            _runs().filter(id__in=ids, status__in=due).update(
+            all_runs().filter(id__in=ids, status__in=due).update(
                 status=Status.QUEUED, publishes=publishes + 1, wake_at=now + wait
             )
         turns.recall(row.id for row in rows if row.limited)
@@ -74,19 +74,15 @@ def patience(publishes: int, *, limited: bool = False) -> timedelta:
 
 def wake(run_id: UUID) -> None:
     """Make a scheduled run due at once."""
-    _runs().filter(id=run_id, status=Status.SCHEDULED).update(
+    all_runs().filter(id=run_id, status=Status.SCHEDULED).update(
         status=Status.QUEUED, publishes=1, wake_at=timezone.now() + patience(0)
     )
 
 
 def overdue(now: datetime, statuses: Sequence[Status]) -> QuerySet[models.Run]:
     """Return the rows of these statuses whose time has come, the longest overdue first."""
-    return _runs().filter(wake_at__lte=now, status__in=statuses).order_by("wake_at")
+    return all_runs().filter(wake_at__lte=now, status__in=statuses).order_by("wake_at")
 
 
 def _queued(run_ids: Iterable[UUID]) -> QuerySet[models.Run]:
-    return _runs().filter(id__in=list(run_ids), status=Status.QUEUED)
-
-
-def _runs() -> QuerySet[models.Run]:
-    return models.Run.objects.using(database())
+    return all_runs().filter(id__in=list(run_ids), status=Status.QUEUED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +10,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger.rows import database, run_of
+from motia_django.ledger.rows import all_runs, database, run_of
 from motia_django.runs import UNFINISHED, Run, Status, lowest_id_at
 
 
 def find(run_id: UUID) -> Run | None:
     """Return a run by its id."""
-    row = models.Run.objects.using(database()).filter(id=run_id).first()
+    row = all_runs().filter(id=run_id).first()
     return run_of(row) if row is not None else None
 
 
@@ -42,17 +42,19 @@ def has_ticked(step: str, index: int, source: str) -> bool:
     return _of_trigger(step, "cron", index).filter(source=source[:600]).exists()
 
 
-def prune(status: Status, days: float, *, limit: int, now: datetime | None = None) -> int:
+def prune(status: Status, days: float, *, limit: int) -> int:
     """Delete up to `limit` runs that finished so long ago with this status; return how many."""
-    before = (now or timezone.now()) - timedelta(days=days)
-    old = models.Run.objects.using(database()).filter(
-        status=status, id__lt=lowest_id_at(before), finished_at__lt=before
-    )
-    ids = list(old.order_by("id").values_list("id", flat=True)[:limit])
+    ids = list(prunable(status, days).order_by("id").values_list("id", flat=True)[:limit])
     # By id, and still of that status: a dead run may have been redriven meanwhile.
-    gone = models.Run.objects.using(database()).filter(id__in=ids, status=status)
+    gone = all_runs().filter(id__in=ids, status=status)
     return gone._raw_delete(database()) if ids else 0
 
 
+def prunable(status: Status, days: float) -> QuerySet[models.Run]:
+    """Return the runs that finished so long ago with this status."""
+    before = timezone.now() - timedelta(days=days)
+    return all_runs().filter(status=status, id__lt=lowest_id_at(before), finished_at__lt=before)
+
+
 def _of_trigger(step: str, kind: str, index: int) -> QuerySet[models.Run]:
-    return models.Run.objects.using(database()).filter(step=step, trigger=kind, index=index)
+    return all_runs().filter(step=step, trigger=kind, index=index)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from motia_django import models
 from motia_django.delivery import Turn
 from motia_django.ledger import turns
-from motia_django.ledger.rows import database, masked
+from motia_django.ledger.rows import all_runs, database, masked
 from motia_django.runs import Run, Status
 from motia_django.timeline import Entry
 
@@ -52,7 +52,9 @@ def resume(step: str) -> bool:
     """Let a Step's runs begin again; upkeep publishes those that wait."""
     with transaction.atomic(using=database()):
         was_paused, _ = _pauses().filter(step=step).delete()
-        _runs().filter(step=step, status=Status.QUEUED).update(wake_at=timezone.now(), publishes=0)
+        all_runs().filter(step=step, status=Status.QUEUED).update(
+            wake_at=timezone.now(), publishes=0
+        )
     return bool(was_paused)
 
 
@@ -102,14 +104,10 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
 
 def _changed(row: models.Run, statuses: tuple[Status, ...], note: Entry, **changes: Any) -> bool:
     """Change a row that is still as it was seen, and note in its timeline who did."""
-    seen = _runs().filter(id=row.id, status=row.status, fence=row.fence, step=row.step)
+    seen = all_runs().filter(id=row.id, status=row.status, fence=row.fence, step=row.step)
     timeline = [*(row.timeline or ()), note]
     return bool(seen.filter(status__in=statuses).update(timeline=timeline, **changes))
 
 
 def _pauses() -> QuerySet[models.Pause]:
     return models.Pause.objects.using(database())
-
-
-def _runs() -> QuerySet[models.Run]:
-    return models.Run.objects.using(database())

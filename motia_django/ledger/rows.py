@@ -20,6 +20,11 @@ def database() -> str:
     return router.db_for_write(models.Run)
 
 
+def all_runs() -> QuerySet[models.Run]:
+    """Return the table of runs as it is where it is written: a replica may lag behind."""
+    return models.Run.objects.using(database())
+
+
 def row_of(run: Run, **values: Any) -> models.Run:
     """Return the row of a run that is not in the ledger yet."""
     return models.Run(

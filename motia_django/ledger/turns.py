@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 from motia_django import models
 from motia_django.delivery import Delivery, Turn
-from motia_django.ledger.rows import database
+from motia_django.ledger.rows import all_runs, database
 from motia_django.runs import UNFINISHED, Run, Status
 
 _BATCH = 200
@@ -77,7 +77,7 @@ def turns_of(run_ids: Iterable[UUID]) -> dict[UUID, Turn]:
 
 def sweep() -> int:
     """Delete turns whose runs are finished or gone, which would hold others up; return how many."""
-    unfinished = _runs().filter(id=OuterRef("run_id"), status__in=UNFINISHED)
+    unfinished = all_runs().filter(id=OuterRef("run_id"), status__in=UNFINISHED)
     deleted, _ = _turns().filter(~Exists(unfinished)).delete()
     return deleted
 
@@ -167,11 +167,7 @@ def _called(run_id: UUID) -> bool:
 
 
 def _queued() -> QuerySet[models.Run]:
-    return _runs().filter(status=Status.QUEUED)
-
-
-def _runs() -> QuerySet[models.Run]:
-    return models.Run.objects.using(database())
+    return all_runs().filter(status=Status.QUEUED)
 
 
 def _turns() -> QuerySet[models.Turn]:
