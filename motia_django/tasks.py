@@ -116,10 +116,11 @@ def _execute_light(task: Task[Any, Any], run: Run) -> None:
     """
     try:
         if (task.request.delivery_info or {}).get("redelivered"):
-            _insisting(partial(ledger.take_in, run, "the worker was lost, or its broker was"))
+            lost = "the worker was lost, or its broker was"
+            _insisting(partial(ledger.take_in, run, "worker_lost", lost))
             _execute_kept(task, run.id)
         elif _is_paused(run.step):
-            _insisting(partial(ledger.take_in, run, "its Step was paused"))
+            _insisting(partial(ledger.take_in, run, "note", "its Step was paused"))
         else:
             outcome = runner.perform(run)
             if outcome.failed:

@@ -64,9 +64,11 @@ def keep_once(run: Run, key: str, **values: Any) -> bool:
     return _inserted(row, None if run.status.final else run)
 
 
-def take_in(run: Run, note: str) -> bool:
-    """Insert a light run whose worker was lost, to be claimed; False if it is there already."""
-    lost = {"at": None, "kind": "worker_lost", "message": note}
+def take_in(run: Run, kind: str, note: str) -> bool:
+    """Insert a light run that did not begin or end, to be claimed; False if it is there already.
+
+    Why it is taken in is an entry of this kind in its timeline.
+    """
     return _inserted(
         row_of(
             run,
@@ -75,7 +77,7 @@ def take_in(run: Run, note: str) -> bool:
             wake_at=timezone.now() + patience(0),
             publishes=1,
             input=payloads.plain(run.input),
-            timeline=[lost],
+            timeline=[{"at": None, "kind": kind, "message": note}],
         )
     )
 

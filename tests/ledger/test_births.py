@@ -127,11 +127,25 @@ def test_a_light_message_that_killed_its_worker_is_counted_in_the_ledger() -> No
     assert row(run).timeline[0]["kind"] == "worker_lost"
 
 
+def test_a_light_run_of_a_paused_step_waits_in_the_ledger_and_says_so(monkeypatch: Any) -> None:
+    ran: list[int] = []
+    with installed(make_step(ran.append, record="failures")):
+        ledger.pause("Work")
+        monkeypatch.setattr("motia_django.tasks._paused", frozenset())
+        monkeypatch.setattr("motia_django.tasks._paused_until", 0.0)
+        run = make_run(light=True, input=1)
+        deliver_light(run)
+        assert ran == []
+        assert row(run).timeline == [{"at": None, "kind": "note", "message": "its Step was paused"}]
+        ledger.resume("Work")
+        assert begin(run.id) is not None
+
+
 def test_a_light_run_that_kills_every_worker_ends_dead() -> None:
     trigger = {"type": "queue", "topic": "work", "config": {"maxRetries": 1, "backoffDelayMs": 0}}
     with installed(make_step(nothing, trigger, record="failures")):
         run = make_run(light=True, attempt=1)
-        assert ledger.take_in(run, "the worker was lost")
+        assert ledger.take_in(run, "worker_lost", "the worker was lost")
         assert row(run).wake_at is not None
         for _ in range(2):
             assert begin(run.id) is not None
