@@ -1,4 +1,4 @@
-"""The tables: runs, their turns and pauses, workers, state; for the admin, what has no table."""
+"""The tables: runs, their turns and pauses, workers, state, streams; and what has no table."""
 
 from __future__ import annotations
 
@@ -55,12 +55,15 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
     """Text that equals only itself, on every database.
 
     MySQL and MariaDB compare as their collation says, which usually means that "a", "A", "ä" and
-    "a " are one; the two that say otherwise have different names there.
+    "a " are one; the two that say otherwise have different names there. It is sorted by its
+    characters' numbers everywhere, as Python sorts it.
     """
 
     def db_parameters(self, connection: Any) -> Any:
         parameters = super().db_parameters(connection)
-        if connection.vendor == "mysql" and not self.db_collation:
+        if not self.db_collation and connection.vendor == "postgresql":
+            parameters["collation"] = "C"
+        elif not self.db_collation and connection.vendor == "mysql":
             is_mariadb = connection.mysql_is_mariadb
             parameters["collation"] = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
         return parameters
@@ -193,7 +196,8 @@ class StateItem(models.Model):
     group = ExactCharField(_("group"), max_length=255)
     key = ExactCharField(_("key"), max_length=255)
     value = JSONTextField(_("value"))
-    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    version = models.PositiveBigIntegerField(_("version"), default=1, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -203,9 +207,63 @@ class StateItem(models.Model):
         verbose_name_plural = _("state items")
         ordering = ("group", "key")
         constraints = (models.UniqueConstraint(fields=["group", "key"], name="motia_state_item"),)
+        indexes = (models.Index(fields=["expires_at"], name="motia_state_expires"),)
 
     def __str__(self) -> str:
         return f"{self.group}/{self.key}"
+
+
+class StreamItem(models.Model):
+    """One item of a stream, as it is now."""
+
+    stream = ExactCharField(_("stream"), max_length=200)
+    group = ExactCharField(_("group"), max_length=255)
+    item = ExactCharField(_("item"), max_length=255)
+    value = JSONTextField(_("value"))
+    event = models.PositiveBigIntegerField(_("last event"), default=0, editable=False)
+    """The id of the newest event of the log that tells of this item."""
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        db_table = "motia_stream_item"
+        verbose_name = _("stream item")
+        verbose_name_plural = _("stream items")
+        ordering = ("stream", "group", "item")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["stream", "group", "item"], name="motia_stream_item_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.stream}/{self.group}/{self.item}"
+
+
+class StreamEvent(models.Model):
+    """One entry of the log that followers of streams are told from; `id` is its order."""
+
+    id = models.BigAutoField(primary_key=True)
+    stream = ExactCharField(max_length=200)
+    group = ExactCharField(max_length=255)
+    item = ExactCharField(max_length=255, null=True)
+    """None for an event that was sent to the whole group."""
+    kind = models.CharField(max_length=8)
+    """create, update, delete, or event."""
+    data = JSONTextField()
+    """The item; for a delete the item that was; for an event `{"type", "data"}`."""
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "motia_stream_event"
+        default_permissions = ()
+        indexes = (
+            models.Index(fields=["stream", "group", "id"], name="motia_stream_group"),
+            models.Index(fields=["created_at"], name="motia_stream_created"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.stream}/{self.group}/{self.item or ''}"
 
 
 class Unstored(models.Manager):  # type: ignore[type-arg]
