@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from motia_django.exceptions import LeaseLost as LeaseLost
     from motia_django.exceptions import MotiaError as MotiaError
     from motia_django.exceptions import Retry as Retry
+    from motia_django.public import Stream as Stream
     from motia_django.public import aenqueue as aenqueue
     from motia_django.public import ainvoke as ainvoke
     from motia_django.public import enqueue as enqueue
     from motia_django.public import invoke as invoke
     from motia_django.public import logger as logger
     from motia_django.public import state as state
+    from motia_django.public import streams as streams
     from motia_django.steps import step as step
     from motia_django.triggers.cron import cron as cron
     from motia_django.triggers.http import Request as Request
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from motia_django.triggers.queue import queue as queue
     from motia_django.triggers.state import StateChange as StateChange
     from motia_django.triggers.state import state_changed as state_changed
+    from motia_django.triggers.stream import StreamChange as StreamChange
     from motia_django.triggers.stream import stream as stream
 
 __version__ = "0.1.0"
@@ -41,12 +44,14 @@ _HOMES = {
     "LeaseLost": "exceptions",
     "MotiaError": "exceptions",
     "Retry": "exceptions",
+    "Stream": "public",
     "aenqueue": "public",
     "ainvoke": "public",
     "enqueue": "public",
     "invoke": "public",
     "logger": "public",
     "state": "public",
+    "streams": "public",
     "step": "steps",
     "cron": "triggers.cron",
     "Request": "triggers.http",
@@ -55,6 +60,7 @@ _HOMES = {
     "queue": "triggers.queue",
     "StateChange": "triggers.state",
     "state_changed": "triggers.state",
+    "StreamChange": "triggers.stream",
     "stream": "triggers.stream",
 }
 

@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 
 from motia_django import calls, dispatch
 from motia_django.exceptions import NoMatch
+from motia_django.live.face import AsyncStreams, streams
 from motia_django.loggers import Logger
 from motia_django.stores.face import AsyncState, state
 from motia_django.tracing import Scope
@@ -79,6 +80,7 @@ class Context(BaseContext):
     """The context of a plain `def` handler: its calls return values."""
 
     state = state
+    streams = streams
     enqueue = staticmethod(dispatch.enqueue)
 
     def invoke(self, step: str, data: Any = None) -> Any:
@@ -90,6 +92,7 @@ class AsyncContext(BaseContext):
     """The context of an `async def` handler: the same names, awaited."""
 
     state = AsyncState(state)
+    streams = AsyncStreams()
     enqueue = staticmethod(sync_to_async(dispatch.enqueue))
 
     async def invoke(self, step: str, data: Any = None) -> Any:

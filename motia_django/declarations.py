@@ -14,6 +14,8 @@ from motia_django.sources import Place, Source, snake
 T = TypeVar("T")
 D = TypeVar("D")
 
+NO_CONFIG = "motia.E002"
+BAD_CONFIG = "motia.E003"
 UNKNOWN_KEY = "motia.E004"
 INVALID_VALUE = "motia.E005"
 MISSING_KEY = "motia.E006"
@@ -154,6 +156,18 @@ class Reader:
             f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*self.place, *more)
         )
         return "config" + "".join(parts)
+
+
+def config_reader(module: Any, file: Path, hint: str) -> Reader | Problem:
+    """Return a reader of the module's `config`, or what is wrong if there is none to read."""
+    config, source = getattr(module, "config", None), Source(file)
+    if isinstance(config, Mapping):
+        return Reader(config, source)
+    if config is None:
+        message = "the file needs a top-level `config`"
+        return Problem(id=NO_CONFIG, message=message, hint=hint, file=file, line=1)
+    message = f"config: expected a dict, got {config!r:.100}"
+    return Problem(id=BAD_CONFIG, message=message, file=file, line=source.line(()))
 
 
 def camel(name: str) -> str:

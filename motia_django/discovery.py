@@ -1,27 +1,31 @@
-"""From `*_step.py` files in the installed apps to a registry of Steps."""
+"""From `*_step.py` and `*_stream.py` files in the installed apps to a registry."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeVar
 
 from django.apps import AppConfig, apps
 
 from motia_django.declarations import Problem
 from motia_django.exceptions import StepFilesError
 from motia_django.registry import Registry
-from motia_django.steps import Step, read_step
+from motia_django.steps import read_step
+from motia_django.stream_config import read_stream
+
+T = TypeVar("T")
 
 CANNOT_IMPORT = "motia.E001"
 BAD_FILE_NAME = "motia.E010"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepFile:
-    """A file that is a Step by its name, and the module it becomes."""
+class DeclaringFile:
+    """A file that is a Step or a stream by its name, and the module it becomes."""
 
     file: Path
     module: str
@@ -29,28 +33,26 @@ class StepFile:
 
 
 def discover() -> Registry:
-    """Load every Step file of every installed app, once, and return what came of it.
+    """Load every Step and stream file of every installed app, once; return what came of it.
 
     Nothing is raised: what is wrong with the files is in the registry's `problems`.
     """
-    steps: list[Step] = []
-    problems: list[Problem] = []
-    for step_file in step_files():
-        step, found = _load(step_file)
-        problems += found
-        if step is not None:
-            steps.append(step)
-    return Registry(steps, problems)
+    streams, problems = _loaded(stream_files(), read_stream)
+    steps, more_problems = _loaded(step_files(), read_step)
+    return Registry(steps, [*problems, *more_problems], streams)
 
 
-def step_files() -> Iterator[StepFile]:
+def step_files() -> Iterator[DeclaringFile]:
     """Yield the `*_step.py` files below `steps/` of each app, by app, then by path."""
     for config in apps.get_app_configs():
-        folder = Path(config.path) / "steps"
-        for file in sorted(folder.rglob("*_step.py")):
-            parts = file.relative_to(folder).parts
-            if file.is_file() and not any(part.startswith((".", "__")) for part in parts):
-                yield StepFile(file=file, module=_module_name(config, file), app=config.label)
+        yield from _files(config, "steps", "*_step.py")
+
+
+def stream_files() -> Iterator[DeclaringFile]:
+    """Yield the `*_stream.py` files below `steps/` and `streams/` of each app."""
+    for config in apps.get_app_configs():
+        yield from _files(config, "steps", "*_stream.py")
+        yield from _files(config, "streams", "*_stream.py")
 
 
 def refuse_to_start(registry: Registry) -> None:
@@ -62,43 +64,70 @@ def refuse_to_start(registry: Registry) -> None:
     raise StepFilesError("\n\n".join([title, *map(str, registry.problems)]))
 
 
+def _files(config: AppConfig, name: str, pattern: str) -> Iterator[DeclaringFile]:
+    folder = Path(config.path) / name
+    for file in sorted(folder.rglob(pattern)):
+        parts = file.relative_to(folder).parts
+        if file.is_file() and not any(part.startswith((".", "__")) for part in parts):
+            yield DeclaringFile(file=file, module=_module_name(config, file), app=config.label)
+
+
 def _module_name(config: AppConfig, file: Path) -> str:
     relative = file.relative_to(config.path).with_suffix("")
     return ".".join([config.name, *relative.parts])
 
 
-def _load(step_file: StepFile) -> tuple[Step | None, list[Problem]]:
-    if step_file.module.count(".") != _expected_dots(step_file):
-        return None, [_bad_name(step_file)]
+def _loaded(
+    files: Iterator[DeclaringFile],
+    read: Callable[[Any, Path, str], tuple[T | None, list[Problem]]],
+) -> tuple[list[T], list[Problem]]:
+    """Import the files and read what they declare; return that, and every problem."""
+    declared: list[T] = []
+    problems: list[Problem] = []
+    for file in files:
+        module = _module(file)
+        if isinstance(module, Problem):
+            problems.append(module)
+            continue
+        one, found = read(module, file.file, file.app)
+        problems += found
+        declared += [] if one is None else [one]
+    return declared, problems
+
+
+def _module(file: DeclaringFile) -> Any:
+    """Import a file; return its module, or the problem that it has."""
+    if file.module.count(".") != _expected_dots(file):
+        return _bad_name(file)
     try:
-        module = import_module(step_file.module)
+        return import_module(file.module)
     except (Exception, SystemExit) as error:
-        return None, [_import_problem(step_file, error)]
-    return read_step(module, step_file.file, step_file.app)
+        return _import_problem(file, error)
 
 
-def _expected_dots(step_file: StepFile) -> int:
-    config = apps.get_app_config(step_file.app)
-    return config.name.count(".") + len(step_file.file.relative_to(config.path).parts)
+def _expected_dots(file: DeclaringFile) -> int:
+    config = apps.get_app_config(file.app)
+    return config.name.count(".") + len(file.file.relative_to(config.path).parts)
 
 
-def _bad_name(step_file: StepFile) -> Problem:
+def _bad_name(file: DeclaringFile) -> Problem:
     return Problem(
         id=BAD_FILE_NAME,
         message="this file cannot be imported: there is a dot in its name or in a folder's",
         hint="Use letters, digits, _ and - in the names of Step files and their folders.",
-        file=step_file.file,
+        file=file.file,
         line=1,
     )
 
 
-def _import_problem(step_file: StepFile, error: BaseException) -> Problem:
+def _import_problem(file: DeclaringFile, error: BaseException) -> Problem:
     hint = ""
     if isinstance(error, ModuleNotFoundError) and "is not a package" in str(error):
-        hint = "A module named steps.py beside the folder steps/ hides it: rename one of them."
+        folder = file.module.removeprefix(apps.get_app_config(file.app).name).split(".")[1]
+        hint = f"A module named {folder}.py beside the folder {folder}/ hides it: rename one."
     message = f"importing this file failed: {type(error).__name__}: {error}"
-    line = _line_of(error, step_file.file)
-    return Problem(id=CANNOT_IMPORT, message=message, hint=hint, file=step_file.file, line=line)
+    line = _line_of(error, file.file)
+    return Problem(id=CANNOT_IMPORT, message=message, hint=hint, file=file.file, line=line)
 
 
 def _line_of(error: BaseException, file: Path) -> int:

@@ -21,6 +21,7 @@ from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.timeline import Entry, in_words
 from motia_django.triggers import CronTrigger
 from motia_django.triggers.state import StateChange
+from motia_django.triggers.stream import StreamChange
 
 logger = logging.getLogger("motia.dispatch")
 
@@ -71,6 +72,16 @@ def state_changed(change: StateChange) -> list[str]:
     """Start the Steps that watch this change; return the ids of their runs."""
     listeners = [each for each in registry().watchers(change) if _wanted(each, change)]
     source = f"{change.group_id}/{change.item_id}"
+    return _bear(
+        [_run(each, source=source, input=change.to_json(), group=source) for each in listeners]
+    )
+
+
+def stream_changed(change: StreamChange) -> list[str]:
+    """Start the Steps that watch this event of a stream; return the ids of their runs."""
+    listeners = [each for each in registry().stream_watchers(change) if _wanted(each, change)]
+    parts = (change.stream_name, change.group_id, change.id)
+    source = "/".join(part for part in parts if part is not None)
     return _bear(
         [_run(each, source=source, input=change.to_json(), group=source) for each in listeners]
     )
@@ -208,7 +219,7 @@ def _stillborn(run: Run, limit: int) -> None:
     signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
 
 
-def _wanted(listener: Listener, change: StateChange) -> bool:
+def _wanted(listener: Listener, change: StateChange | StreamChange) -> bool:
     """Ask a plain condition at once, so that a change nobody wants makes no run.
 
     One that is async, takes the context, or raises is left to the runner, which records it.

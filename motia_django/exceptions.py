@@ -55,6 +55,21 @@ class UnknownStep(MotiaError, LookupError):
         return type(self), (self.name, self.known)
 
 
+class UnknownStream(MotiaError, LookupError):
+    """No stream has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = sorted(known)
+        super().__init__(
+            f"There is no stream named {name!r}.{did_you_mean(name, self.known)} A stream is"
+            " declared by a file named *_stream.py in an installed app's folder steps/ or streams/."
+        )
+
+    def __reduce__(self) -> tuple[type[UnknownStream], tuple[str, list[str]]]:
+        return type(self), (self.name, self.known)
+
+
 class TriggerGone(MotiaError, LookupError):
     """A run was born of a trigger that its Step no longer has."""
 
@@ -122,7 +137,11 @@ class NoMatch(MotiaError):
 
 
 class InvalidKey(MotiaError, ValueError):
-    """A group or key of state is not a string of 1 to 255 characters."""
+    """A group, a key of state or an item of a stream is not a string of 1 to 255 characters."""
+
+
+class InvalidItem(MotiaError, ValueError):
+    """What a stream was given is no item, or no event, of it."""
 
 
 class InvalidUpdate(MotiaError, ValueError):

@@ -76,7 +76,7 @@ class Run(models.Model):
     step = models.CharField(_("Step"), max_length=200)
     trigger = models.CharField(_("trigger"), max_length=8)
     index = models.PositiveSmallIntegerField(_("index of the trigger"), default=0)
-    source = models.CharField(_("source"), max_length=600, blank=True)
+    source = models.CharField(_("source"), max_length=720, blank=True)
     status = models.CharField(
         _("status"), max_length=10, choices=[(each.value, each.value) for each in Status]
     )

@@ -7,11 +7,21 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from motia_django.dispatch import enqueue
+from motia_django.live.face import Stream, streams
 from motia_django.loggers import Logger
 from motia_django.runner import invoke
 from motia_django.stores.face import state
 
-__all__ = ["aenqueue", "ainvoke", "enqueue", "invoke", "logger", "state"]
+__all__ = [
+    "Stream",
+    "aenqueue",
+    "ainvoke",
+    "enqueue",
+    "invoke",
+    "logger",
+    "state",
+    "streams",
+]
 
 logger = Logger()
 """Logs as the Step that is running here, or without a Step's name outside of one."""

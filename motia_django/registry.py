@@ -1,4 +1,4 @@
-"""Which Steps exist: by name, route, topic, schedule and watched change."""
+"""Which Steps and streams exist: by name, route, topic, schedule and watched change."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Any
 
 from motia_django.declarations import Problem
 from motia_django.delivery import Delivery
-from motia_django.exceptions import MotiaError, UnknownStep
+from motia_django.exceptions import MotiaError, UnknownStep, UnknownStream, did_you_mean
 from motia_django.steps import Step
-from motia_django.triggers import CronTrigger, HttpTrigger, StateTrigger, Trigger
+from motia_django.stream_config import StreamConfig
+from motia_django.triggers import CronTrigger, HttpTrigger, StateTrigger, StreamTrigger, Trigger
 from motia_django.triggers.state import StateChange
+from motia_django.triggers.stream import StreamChange
 
 DUPLICATE_NAME = "motia.E008"
 DUPLICATE_ROUTE = "motia.E009"
+NO_SUCH_STREAM = "motia.E011"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +43,22 @@ class Route:
 class Registry:
     """All Steps of a project, indexed once. It does not change: discovery makes a new one."""
 
-    def __init__(self, steps: Iterable[Step] = (), problems: Iterable[Problem] = ()) -> None:
+    def __init__(
+        self,
+        steps: Iterable[Step] = (),
+        problems: Iterable[Problem] = (),
+        streams: Iterable[StreamConfig] = (),
+    ) -> None:
         self._steps: dict[str, Step] = {}
+        self._streams: dict[str, StreamConfig] = {}
         self._by_topic: dict[str, list[Listener]] = {}
         self._watchers: list[Listener] = []
+        self._by_stream: dict[str, list[Listener]] = {}
         self._endpoints: dict[tuple[str, ...], dict[str, Listener]] = {}
         self.schedules: list[Listener] = []
         found = list(problems)
+        for stream in streams:
+            found += self._add_stream(stream)
         for step in steps:
             found += self._add(step)
         self.problems: tuple[Problem, ...] = tuple(found)
@@ -67,6 +79,18 @@ class Registry:
         except KeyError:
             raise UnknownStep(name, self._steps) from None
 
+    @property
+    def streams(self) -> Mapping[str, StreamConfig]:
+        """All streams, by name."""
+        return self._streams
+
+    def stream(self, name: str) -> StreamConfig:
+        """Return the stream of that name; raise `UnknownStream` with the nearest one."""
+        try:
+            return self._streams[name]
+        except KeyError:
+            raise UnknownStream(name, self._streams) from None
+
     def delivery(self, step: str, kind: str, index: int, source: str = "") -> Delivery:
         """Return how a trigger's runs are delivered; what is gone leaves the defaults."""
         try:
@@ -84,6 +108,14 @@ class Registry:
             each
             for each in self._watchers
             if isinstance(each.trigger, StateTrigger) and each.trigger.hears(change)
+        ]
+
+    def stream_watchers(self, change: StreamChange) -> list[Listener]:
+        """Return what listens for an event of a stream; conditions are not asked here."""
+        return [
+            each
+            for each in self._by_stream.get(change.stream_name, ())
+            if isinstance(each.trigger, StreamTrigger) and each.trigger.hears(change)
         ]
 
     def routes(self) -> list[Route]:
@@ -110,6 +142,13 @@ class Registry:
         """Return the topics that somebody listens on."""
         return set(self._by_topic)
 
+    def _add_stream(self, stream: StreamConfig) -> list[Problem]:
+        first = self._streams.setdefault(stream.name, stream)
+        if first is stream:
+            return []
+        message = f"the name {stream.name!r} is taken by {_shown(first.file)}"
+        return [_problem(DUPLICATE_NAME, message, "Names of streams must be unique.", stream)]
+
     def _add(self, step: Step) -> list[Problem]:
         first = self._steps.setdefault(step.name, step)
         if first is not step:
@@ -129,9 +168,21 @@ class Registry:
             self.schedules.append(listener)
         elif isinstance(trigger, StateTrigger):
             self._watchers.append(listener)
+        elif isinstance(trigger, StreamTrigger):
+            return self._index_stream(listener, trigger)
         elif trigger.kind == "queue":
             self._by_topic.setdefault(trigger.topic, []).append(listener)
         return []
+
+    def _index_stream(self, listener: Listener, trigger: StreamTrigger) -> list[Problem]:
+        self._by_stream.setdefault(trigger.stream_name, []).append(listener)
+        if trigger.stream_name in self._streams:
+            return []
+        message = f"there is no stream named {trigger.stream_name!r}"
+        declaration = f'{{"name": {trigger.stream_name!r}}}'
+        hint = did_you_mean(trigger.stream_name, self._streams).strip()
+        hint = hint or f"Declare it, config = {declaration}, in a file streams/*_stream.py."
+        return [_problem(NO_SUCH_STREAM, message, hint, listener.step)]
 
     def _index_route(self, listener: Listener, trigger: HttpTrigger) -> list[Problem]:
         shape = tuple(":" if part.startswith(":") else part for part in trigger.path[1:].split("/"))
@@ -181,5 +232,5 @@ def _shown(file: Path) -> str:
     return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
 
 
-def _problem(id: str, message: str, hint: str, step: Step) -> Problem:
-    return Problem(id=id, message=message, hint=hint, file=step.file, line=step.line)
+def _problem(id: str, message: str, hint: str, declared: Step | StreamConfig) -> Problem:
+    return Problem(id=id, message=message, hint=hint, file=declared.file, line=declared.line)

@@ -9,13 +9,11 @@ from typing import Any
 
 from motia_django import calls, declarations, triggers
 from motia_django.conf import settings
-from motia_django.declarations import Mismatch, Problem, Reader
+from motia_django.declarations import Mismatch, Problem, Reader, config_reader
 from motia_django.exceptions import TriggerGone
 from motia_django.sources import Source
 from motia_django.triggers import Trigger
 
-NO_CONFIG = "motia.E002"
-BAD_CONFIG = "motia.E003"
 BAD_HANDLER = "motia.E007"
 
 
@@ -97,16 +95,10 @@ class Step:
 def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Problem]]:
     """Read a Step file's module; return the Step, or every problem that keeps it from being one."""
     source = Source(file)
-    config = getattr(module, "config", None)
     problems = _handler_problems(getattr(module, "handler", None), source)
-    if config is None:
-        problems.append(_no_config(file))
-        return None, problems
-    if not isinstance(config, Mapping):
-        message = f"config: expected a dict, got {config!r:.100}"
-        problems.append(Problem(id=BAD_CONFIG, message=message, file=file, line=source.line(())))
-        return None, problems
-    reader = Reader(config, source)
+    reader = config_reader(module, file, 'Write config = {"name": "...", "triggers": [...]}.')
+    if isinstance(reader, Problem):
+        return None, [*problems, reader]
     values = _read_config(reader)
     problems += reader.problems
     if problems:
@@ -199,16 +191,6 @@ def _topic(value: Any) -> Topic:
                 conditional=bool(value.get("conditional", False)),
             )
     raise Mismatch('a list of topics, each a string or {"topic", "label", "conditional"}')
-
-
-def _no_config(file: Path) -> Problem:
-    return Problem(
-        id=NO_CONFIG,
-        message="a Step file needs a top-level `config`",
-        hint='Write config = {"name": "...", "triggers": [...]}.',
-        file=file,
-        line=1,
-    )
 
 
 def _handler_problems(handler: Any, source: Source) -> list[Problem]:

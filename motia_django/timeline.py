@@ -109,6 +109,10 @@ _TOLD: dict[str, Callable[[Entry], str]] = {
     "state": lambda facts: (
         f"state {facts.get('operation')} {facts.get('group')}/{facts.get('key', '')}"
     ),
+    "stream": lambda facts: (
+        f"stream {facts.get('stream')}: {facts.get('operation')}"
+        f" {facts.get('group')}/{facts.get('item') or ''}"
+    ),
     "invoke": lambda facts: f"invoke {facts.get('step')}: {facts.get('status')}",
     "error": lambda facts: f"error: {facts.get('message')}",
     "note": lambda facts: f"note: {facts.get('message')}",

@@ -1,4 +1,4 @@
-"""The admin at /admin/, and at the root what the http Steps serve."""
+"""The admin at /admin/, the shop's page at /live/, and at the root what the http Steps serve."""
 
 from __future__ import annotations
 
@@ -7,5 +7,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", include("sample_project.orders.urls")),
     path("", include("motia_django.urls")),
 ]

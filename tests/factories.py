@@ -17,6 +17,7 @@ from motia_django.celery_app import project_app, task_name
 from motia_django.registry import Registry
 from motia_django.runs import Run, Status, new_run_id
 from motia_django.steps import Step, read_step
+from motia_django.stream_config import StreamConfig, read_stream
 from motia_django.tracing import new_trace_id
 from motia_django.upkeep import upkeep
 
@@ -42,10 +43,18 @@ def make_step(
     return step
 
 
+def make_stream(name: str = "orders", **config: Any) -> StreamConfig:
+    """Return a stream."""
+    module = SimpleNamespace(config={"name": name, **config})
+    stream, problems = read_stream(module, Path(__file__), "tests")
+    assert stream is not None, problems
+    return stream
+
+
 @contextmanager
-def installed(*steps: Step) -> Iterator[Registry]:
-    """Make these the only Steps of the process for the block, with their Celery tasks."""
-    with registry.installed(Registry(steps)) as new:
+def installed(*steps: Step, streams: Sequence[StreamConfig] = ()) -> Iterator[Registry]:
+    """Make these the only Steps and streams of the process for the block, with Celery tasks."""
+    with registry.installed(Registry(steps, streams=streams)) as new:
         assert not new.problems, new.problems
         tasks.register(new)
         try:

@@ -41,6 +41,10 @@ class Project:
         """Write a file below `steps/`."""
         return self.write(f"steps/{path}", source)
 
+    def stream(self, path: str, source: str) -> Path:
+        """Write a file below `streams/`."""
+        return self.write(f"streams/{path}", source)
+
     def load(self) -> Registry:
         """Discover the Steps anew and make them those of this process, with their Celery tasks.
 

@@ -20,7 +20,6 @@ Messages = Iterator[checks.CheckMessage]
 
 BAD_SETTING = "motia.E020"
 NOBODY_HEARS = "motia.W001"
-NO_STREAMS = "motia.W002"
 NO_CELERY_APP = "motia.W003"
 NOT_ROUTED = "motia.W004"
 NO_STEPS = "motia.W005"
@@ -44,7 +43,7 @@ def project_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
 def step_warnings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Warn of Steps that are right in themselves and will not do what was meant."""
     steps = registry()
-    return [*_unheard_topics(steps), *_streams(steps), *_unrouted(steps), *_no_steps(steps)]
+    return [*_unheard_topics(steps), *_unrouted(steps), *_no_steps(steps)]
 
 
 def celery_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -77,17 +76,6 @@ def _unheard_topics(steps: Registry) -> Messages:
                 hint=did_you_mean(topic, heard).strip() or None,
                 obj=_where(step),
                 id=NOBODY_HEARS,
-            )
-
-
-def _streams(steps: Registry) -> Messages:
-    for step in steps:
-        if step.triggers_of("stream"):
-            yield checks.Warning(
-                f"Step {step.name!r} has a stream trigger, and this version has no streams: it will"
-                " not fire.",
-                obj=_where(step),
-                id=NO_STREAMS,
             )
 
 

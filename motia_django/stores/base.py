@@ -74,10 +74,10 @@ def none_if_missing(value: Any) -> Any:
     return None if value is MISSING else value
 
 
-def checked_key(name: str, value: Any) -> str:
+def checked_key(name: str, value: Any, where: str = "state") -> str:
     """Return a group or key that every store can hold; raise `InvalidKey`."""
     is_text = isinstance(value, str) and payloads.plain_text(value) == value
     if not is_text or not 1 <= len(value) <= 255:
         expected = "a string of 1 to 255 characters, without NUL and lone surrogates"
-        raise InvalidKey(f"state: {name}: expected {expected}, got {value!r:.300}")
+        raise InvalidKey(f"{where}: {name}: expected {expected}, got {value!r:.300}")
     return str(value)

@@ -43,10 +43,6 @@ def test_a_topic_that_nobody_hears_is_a_warning_with_the_nearest_topic() -> None
     assert warning.hint == "Did you mean 'work'?"
 
 
-def test_stream_triggers_are_honest_about_not_firing() -> None:
-    assert ids(make_step(nothing, {"type": "stream", "streamName": "s"})) == ["motia.W002"]
-
-
 def test_http_steps_that_no_url_includes_are_a_warning() -> None:
     urls = ModuleType("urls_without_motia")
     urls.urlpatterns = []  # type: ignore[attr-defined]

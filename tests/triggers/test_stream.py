@@ -37,3 +37,10 @@ def test_the_helper_declares_the_same() -> None:
     assert trigger.source == "todos/inbox/17"
     assert trigger.delivery.max_retries == 1
     assert stream("todos") == {"type": "stream", "stream_name": "todos"}
+
+
+def test_it_takes_the_kinds_of_events_it_wants() -> None:
+    keys = {"type": "stream", "streamName": "todos"}
+    assert good({**keys, "events": ["Create", "event"]}).events == ("create", "event")
+    assert "config.events: expected a list of create" in wrong({**keys, "events": "create"})
+    assert "expected one of create" in wrong({**keys, "events": ["created"]})

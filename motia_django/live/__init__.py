@@ -1,0 +1,1 @@
+"""Streams: items that browsers follow live, and the log that they are told from."""

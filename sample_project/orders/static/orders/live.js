@@ -1,0 +1,56 @@
+"use strict";
+
+const orders = new Map();
+const body = document.getElementById("orders");
+const connection = document.getElementById("connection");
+
+function cell(row, content) {
+  row.insertCell().append(content);
+}
+
+function show() {
+  body.replaceChildren();
+  for (const order of orders.values()) {
+    const row = body.insertRow();
+    row.id = `order-${order.id}`;
+    row.dataset.status = order.status;
+    const progress = document.createElement("progress");
+    progress.max = 100;
+    progress.value = order.percent;
+    progress.textContent = `${order.percent} %`;
+    cell(row, order.id.slice(0, 8));
+    cell(row, order.customer);
+    cell(row, order.amount.toFixed(2));
+    cell(row, order.status);
+    cell(row, progress);
+  }
+}
+
+function hear({ event }) {
+  if (event.type === "sync") {
+    orders.clear();
+    for (const order of event.data) orders.set(order.id, order);
+  } else if (event.type === "delete") {
+    orders.delete(event.data.id);
+  } else {
+    orders.set(event.data.id, event.data);
+  }
+  show();
+}
+
+const source = new EventSource(document.body.dataset.stream);
+source.onopen = () => { connection.textContent = "connected"; };
+source.onerror = () => { connection.textContent = "reconnecting"; };
+source.onmessage = (message) => hear(JSON.parse(message.data));
+
+document.getElementById("order").addEventListener("submit", async (submitted) => {
+  submitted.preventDefault();
+  const form = submitted.target;
+  const order = { customer: form.customer.value, amount: Number(form.amount.value) };
+  const answer = await fetch(form.action, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(order),
+  });
+  document.getElementById("answer").textContent = answer.ok ? "accepted" : `refused (${answer.status})`;
+});

@@ -1,0 +1,26 @@
+"""Work that takes a while, and that people watch: the parcel of an order that was paid."""
+
+import time
+
+from motia_django import Context, StateChange, state_changed, step
+
+
+def was_paid(change: StateChange) -> bool:
+    return change.old_value["status"] != "paid" and change.new_value["status"] == "paid"
+
+
+config = step(
+    "PackOrder",
+    description="Pretends to pack the parcel of an order that was paid",
+    triggers=[state_changed("orders", events=["updated"], condition=was_paid)],
+    flows=["orders"],
+)
+
+
+def handler(change: StateChange, ctx: Context) -> None:
+    for percent in range(40, 90, 10):
+        time.sleep(0.3)
+        progress = [{"type": "set", "path": "percent", "value": percent}]
+        ctx.state.update("orders", change.item_id, progress)
+    packed = [{"type": "merge", "value": {"status": "packed", "percent": 90}}]
+    ctx.state.update("orders", change.item_id, packed)
