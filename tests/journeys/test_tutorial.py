@@ -12,6 +12,15 @@ from tests.servers import fresh_mariadb, fresh_postgresql, fresh_rabbitmq, fresh
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
 
+COUNTS = {
+    "ChargeOrder": 3,
+    "FollowUpFailedOrder": 1,
+    "PackOrder": 2,
+    "AuditOrders": 18,
+    "ShowOrder": 18,
+}
+"""Runs of each Step after three orders, of which two are paid and packed."""
+
 FRESH = {
     "postgresql": fresh_postgresql,
     "mariadb": fresh_mariadb,
@@ -36,7 +45,15 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]
         yield started
 
 
-def test_the_tutorial_works_as_it_is_printed(project: Project) -> None:
+def test_the_tutorial_and_the_other_patterns_work(project: Project) -> None:
+    """One journey, since it takes longer to start than to walk."""
+    the_tutorial_works_as_it_is_printed(project)
+    the_other_patterns_work(project)
+    the_commands_work(project)
+
+
+def the_tutorial_works_as_it_is_printed(project: Project) -> None:
+    """Do what the tutorial says, and what it says of mistakes."""
     body = {"title": "Learn Motia", "description": "Complete the tutorial"}
     created = project.call("POST", "/todos", body)
     assert created.status == 201
@@ -68,7 +85,8 @@ def test_the_tutorial_works_as_it_is_printed(project: Project) -> None:
     assert background[0]["parentId"] == foreground[0]["id"]
 
 
-def test_the_other_patterns_work(project: Project) -> None:
+def the_other_patterns_work(project: Project) -> None:
+    """Order something: conditions, invocations, changes of state, an order's shipment."""
     greeted = project.call("GET", "/greet?name=Ada")
     assert greeted.json["message"] == "Hello, Ada!"
 
@@ -80,8 +98,7 @@ def test_the_other_patterns_work(project: Project) -> None:
 
     def settled() -> bool:
         return all(run["finishedAt"] for run in project.runs()) and all(
-            len(project.runs(step=step)) == count
-            for step, count in [("ChargeOrder", 3), ("FollowUpFailedOrder", 1), ("AuditOrders", 6)]
+            len(project.runs(step=step)) == count for step, count in COUNTS.items()
         )
 
     eventually(settled, lambda: json.dumps(project.runs(), indent=1)[:5000])
@@ -99,18 +116,21 @@ def test_the_other_patterns_work(project: Project) -> None:
     assert project.call("POST", "/process").json == {"refreshes": 1}
 
 
-def test_the_commands_work_against_the_running_project(project: Project) -> None:
+def the_commands_work(project: Project) -> None:
+    """Run, send and look from the command line, beside the running processes."""
+    before = len(project.runs(step="ProcessTodo", status="succeeded"))
     done = project.command("motia_steps", "run", "CreateTodo", "--input", '{"title": "x"}')
     assert json.loads(done.stdout)["status"] == 201
-    [todo_run] = eventually(lambda: project.runs(step="ProcessTodo", status="succeeded"))
+    created = json.loads(done.stdout)["body"]["id"]
+    eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == before + 1)
 
-    data = json.dumps({"todoId": todo_run["input"]["todoId"]})
+    data = json.dumps({"todoId": created})
     sent = project.command("motia_steps", "enqueue", "todo.created", "--data", data)
     run_id = sent.stdout.strip()
-    eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == 2)
+    eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == before + 2)
 
     trace = project.command("motia_steps", "trace", run_id)
     assert "ProcessTodo  succeeded" in trace.stdout
     assert "info: Todo processed" in trace.stdout
     listed = project.command("motia_steps", "list", "--format", "json")
-    assert len(json.loads(listed.stdout)) == 19
+    assert len(json.loads(listed.stdout)) == 21

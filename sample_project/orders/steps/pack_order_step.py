@@ -6,7 +6,8 @@ from motia_django import Context, StateChange, state_changed, step
 
 
 def was_paid(change: StateChange) -> bool:
-    return change.old_value["status"] != "paid" and change.new_value["status"] == "paid"
+    before, after = change.old_value["status"], change.new_value["status"]
+    return bool(before != after == "paid")
 
 
 config = step(

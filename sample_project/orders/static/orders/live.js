@@ -49,7 +49,10 @@ document.getElementById("order").addEventListener("submit", async (submitted) =>
   const order = { customer: form.customer.value, amount: Number(form.amount.value) };
   const answer = await fetch(form.action, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: {
+      "Content-Type": "application/json",
+      "X-CSRFToken": form.csrfmiddlewaretoken.value,
+    },
     body: JSON.stringify(order),
   });
   document.getElementById("answer").textContent = answer.ok ? "accepted" : `refused (${answer.status})`;
