@@ -20,6 +20,10 @@ RETENTION: Mapping[str, float | None] = {
 }
 
 
+STREAMS: Mapping[str, Any] = {"WAKE": "auto", "CACHE": "default", "POLL": 0.25}
+WAYS_TO_WAKE = ("auto", "redis", "postgresql", "poll")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of motia_django. Each attribute is a key of `MOTIA`, in upper case."""
@@ -63,6 +67,13 @@ class Settings:
     """Bytes of JSON up to which inputs and outputs are kept whole in the history; what still has to
     be delivered is always kept whole."""
 
+    streams: Mapping[str, Any] = field(default_factory=lambda: dict(STREAMS))
+    """How processes tell each other that a stream has changed: `WAKE` is auto, redis, postgresql or
+    poll; `CACHE` the alias of the cache that is on Redis; `POLL` the seconds between two looks."""
+
+    stream_retention: float = 3600.0
+    """Seconds for which the events of streams are kept, so that who was away may resume."""
+
     redact: tuple[str, ...] = (
         "password",
         "passwd",
@@ -87,6 +98,7 @@ class Settings:
             if isinstance(value, bool) or not isinstance(value, types) or not 0 < value < 1e9:
                 raise _wrong(name, f"{expected} greater than 0", value)
         _check_retention(self.retention)
+        _check_streams(self.streams)
         if not isinstance(self.state, Mapping) or not isinstance(self.state.get("BACKEND"), str):
             raise _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', self.state)
         if not all(isinstance(word, str) and word.strip("-_ ") for word in self.redact):
@@ -108,6 +120,7 @@ _NUMBERS = {
     "upkeep_interval": _SECONDS,
     "timeline_entries": _COUNT,
     "max_payload": _COUNT,
+    "stream_retention": _SECONDS,
 }
 
 
@@ -151,6 +164,8 @@ def _parse(declared: Any) -> Settings:
         values["redact"] = tuple(redact)
     if isinstance(values.get("retention"), Mapping):
         values["retention"] = {**RETENTION, **values["retention"]}
+    if isinstance(values.get("streams"), Mapping):
+        values["streams"] = {**STREAMS, **values["streams"]}
     return Settings(**values)
 
 
@@ -158,6 +173,18 @@ def _check_retention(days: Any) -> None:
     known = isinstance(days, Mapping) and not set(days) - set(RETENTION)
     if not known or not all(map(_is_age, days.values())):
         raise _wrong("retention", f"days, or None for ever, under {', '.join(RETENTION)}", days)
+
+
+def _check_streams(declared: Any) -> None:
+    if not isinstance(declared, Mapping) or set(declared) != set(STREAMS):
+        raise _wrong("streams", f"a dict with {', '.join(STREAMS)}", declared)
+    wake, cache, poll = (declared[key] for key in STREAMS)
+    if wake not in WAYS_TO_WAKE:
+        raise _wrong("streams", f"'WAKE' to be one of {', '.join(WAYS_TO_WAKE)}", declared)
+    if not isinstance(cache, str):
+        raise _wrong("streams", "'CACHE' to be the alias of a cache", declared)
+    if isinstance(poll, bool) or not isinstance(poll, int | float) or not 0 < poll <= 60:
+        raise _wrong("streams", "'POLL' to be a number greater than 0, up to 60", declared)
 
 
 def _is_age(days: Any) -> bool:

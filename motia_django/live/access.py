@@ -1,0 +1,200 @@
+"""Who may follow what: the project's own authentication, then what the stream's file says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, ClassVar
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+from rest_framework.request import Request as RestRequest
+from rest_framework.views import APIView
+
+from motia_django import calls
+from motia_django.live.tokens import StreamTokenAuthentication, Ticket
+from motia_django.registry import registry
+from motia_django.stores.base import checked_key
+from motia_django.stream_config import StreamConfig
+from motia_django.triggers.base import Spelled
+
+logger = logging.getLogger("motia.streams")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription(Spelled):
+    """What somebody wants to follow: a group of a stream, or one item of it."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"item_id": "id", "stream": "stream_name"}
+
+    stream_name: str
+    group_id: str
+    id: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        """Stream, group and item."""
+        return self.stream_name, self.group_id, self.id
+
+    @classmethod
+    def checked(cls, stream: Any, group: Any, item: Any = None) -> Subscription:
+        """Return a subscription to these, whoever names them; raise `InvalidKey`.
+
+        Whether there is such a stream is not looked at.
+        """
+        parts = {"stream": stream, "group": group} | ({} if item is None else {"item": item})
+        for name, value in parts.items():
+            checked_key(name, value, "follow")
+        return cls(stream_name=stream, group_id=group, id=item)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth(Spelled):
+    """Who wants to follow, as REST framework has found out."""
+
+    user: Any
+    auth: Any = None
+    """What authenticated him: a token, None for a session."""
+    request: RestRequest
+
+
+class Gate(APIView):
+    """Authenticates by the project's `REST_FRAMEWORK` settings, and by tokens for streams.
+
+    It does not throttle: how often a browser comes back is not the user's doing.
+    """
+
+    throttle_classes = ()
+
+    def get_authenticators(self) -> list[Any]:
+        """Return the project's; a request with a token for streams is judged by that alone."""
+        if self.request is not None and StreamTokenAuthentication.is_for(self.request):
+            return [StreamTokenAuthentication()]
+        return super().get_authenticators()
+
+    def perform_content_negotiation(self, request: RestRequest, force: bool = False) -> Any:
+        """Choose JSON, for errors, whatever is asked for."""
+        renderer = self.get_renderers()[0]
+        return renderer, renderer.media_type
+
+
+def authenticate(request: HttpRequest) -> Auth:
+    """Return who sends this request; raise REST framework's errors if he may not follow anything.
+
+    Those are `AuthenticationFailed`, `NotAuthenticated` and `PermissionDenied`, as the project's
+    default authentication and permission classes decide.
+    """
+    gate = Gate()
+    gate.setup(request)
+    gate.headers = {}
+    rest = gate.initialize_request(request)
+    gate.request = rest
+    gate.initial(rest)
+    return auth_of(rest)
+
+
+def auth_of(request: RestRequest) -> Auth:
+    """Return who sends a request that was authenticated."""
+    return Auth(user=request.user, auth=request.auth, request=request)
+
+
+def request_of_scope(scope: Mapping[str, Any], token: str = "") -> HttpRequest:
+    """Return a WebSocket's handshake as a request to authenticate.
+
+    It has the headers and cookies of the handshake, the session and user of whoever is logged in
+    by cookie, and the `token`, if there is one, both as `?token=` and as `Authorization: Bearer`
+    (or as the whole header, if it holds a space).
+    """
+    headers = list(scope.get("headers", ()))
+    if token:
+        headers = [each for each in headers if each[0] != b"authorization"]
+        value = token if " " in token else f"Bearer {token}"
+        headers.append((b"authorization", value.encode("latin1", "replace")))
+    http = {**scope, "type": "http", "method": "GET", "headers": headers}
+    request = ASGIRequest(http, BytesIO())
+    _log_in(request)
+    if token:
+        request.META[StreamTokenAuthentication.KEY] = token
+    return request
+
+
+def enter(subscriptions: Iterable[Subscription], auth: Auth, entered: list[Subscription]) -> None:
+    """Append to `entered` each subscription that this user is admitted to.
+
+    Asked are the token's streams, `canAccess` and `onJoin`, in this order; whatever of them raises
+    has refused. For each one that is appended, `leave` has to be called once.
+    """
+    for subscription in subscriptions:
+        if _admits(subscription, auth):
+            entered.append(subscription)
+
+
+def may_follow(subscription: Subscription, auth: Auth) -> bool:
+    """Return whether the token and the stream's `canAccess` allow it; a stream must exist."""
+    config = registry().streams.get(subscription.stream_name)
+    if config is None or not _in_ticket(subscription, auth.auth):
+        return False
+    return config.can_access is None or _says_yes(config.can_access, subscription, auth)
+
+
+def leave(subscription: Subscription, auth: Auth) -> None:
+    """Tell the stream's `onLeave` that a subscription has ended."""
+    config = registry().streams.get(subscription.stream_name)
+    if config is not None and config.on_leave is not None:
+        _asked(config.on_leave, subscription, auth)
+
+
+def _admits(subscription: Subscription, auth: Auth) -> bool:
+    if not may_follow(subscription, auth):
+        return False
+    config = registry().streams[subscription.stream_name]
+    return config.on_join is None or _joins(config, subscription, auth)
+
+
+def _joins(config: StreamConfig, subscription: Subscription, auth: Auth) -> bool:
+    assert config.on_join is not None
+    failed, answer = _asked(config.on_join, subscription, auth)
+    if failed or answer is False:
+        return False
+    unauthorized = answer.get("unauthorized") if isinstance(answer, Mapping) else None
+    return not unauthorized
+
+
+def _in_ticket(subscription: Subscription, auth: Any) -> bool:
+    return not isinstance(auth, Ticket) or auth.admits(subscription.stream_name)
+
+
+def _says_yes(function: Callable[..., Any], subscription: Subscription, auth: Auth) -> bool:
+    failed, answer = _asked(function, subscription, auth)
+    return not failed and bool(answer)
+
+
+def _asked(
+    function: Callable[..., Any], subscription: Subscription, auth: Auth
+) -> tuple[bool, Any]:
+    """Call what a stream's file declares; return whether it failed, and what it returned."""
+    try:
+        arguments = (subscription, auth)[: calls.arity(function, 2)]
+        return False, calls.call(function, *arguments)
+    except Exception:
+        name = getattr(function, "__name__", "a function")
+        logger.exception("%s of stream %r failed", name, subscription.stream_name)
+        return True, None
+
+
+def _log_in(request: HttpRequest) -> None:
+    """Give a request the session and the user that Django's middleware would give it."""
+    from django.apps import apps
+    from django.contrib.auth.middleware import AuthenticationMiddleware
+    from django.contrib.sessions.middleware import SessionMiddleware
+
+    if apps.is_installed("django.contrib.sessions"):
+        SessionMiddleware(_nothing).process_request(request)
+    if apps.is_installed("django.contrib.auth") and hasattr(request, "session"):
+        AuthenticationMiddleware(_nothing).process_request(request)
+
+
+def _nothing(request: HttpRequest) -> Any:
+    raise NotImplementedError

@@ -1,0 +1,247 @@
+"""One connection that follows: its subscriptions, and the frames that wait to be sent to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+from motia_django.live import access, frames
+from motia_django.live.access import Auth, Subscription
+from motia_django.live.frames import Clock, Frame, Message
+from motia_django.live.hub import hub
+from motia_django.live.pictures import Picture, picture
+from motia_django.live.positions import Position
+from motia_django.live.reading import Heard
+from motia_django.live.relay import Key, Relay
+from motia_django.live.threads import in_thread
+
+logger = logging.getLogger("motia.streams")
+
+MOST_WAITING = 1000
+"""Frames that may wait for a slow client, besides those that began its subscriptions."""
+_PATIENCE = 10.0
+"""Seconds that a subscription waits for the log to be read."""
+_NOT_YET = Position(2**63)
+"""Stands for the position of a picture that is being taken: what is heard meanwhile is held."""
+
+
+class TooSlow(Exception):
+    """A client takes its frames too slowly, and was cut off; it may come back and resume."""
+
+
+class Following:
+    """What one connection follows. A door makes one, joins, sends its messages, and closes it.
+
+        following = Following(auth)
+        try:
+            await following.join(Subscription.checked("orders", "acme"))
+            async for message in following:
+                await send(message.text)
+        finally:
+            await following.close()
+
+    It belongs to one event loop, and holds neither a thread nor a database connection. An event is
+    one message, however many of the connection's subscriptions it belongs to. After a `sync` come
+    exactly the events that are not in it.
+    """
+
+    def __init__(self, auth: Auth, *, cut_off: Callable[[], object] | None = None) -> None:
+        """Begin with no subscription; `cut_off` is called if the client turns out to be slow."""
+        self._auth = auth
+        self._cut_off = cut_off
+        self._clock = Clock()
+        self._relay: Relay | None = None
+        self._joining = asyncio.Lock()
+        self._since: dict[Key, list[Position]] = {}
+        self._known = Position()
+        self._is_level = False
+        self._entered: list[Subscription] = []
+        self._queue: list[tuple[Frame, str | None]] = []
+        self._held: list[Heard] | None = None
+        self._room = MOST_WAITING
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_cut = self._is_closed = False
+
+    async def join(
+        self, *subscriptions: Subscription, since: Position | None = None
+    ) -> list[Subscription]:
+        """Begin to follow; return the subscriptions that were admitted.
+
+        Each of them is first told how things are, by a `sync`; with `since`, all of them together
+        are told what they have missed since then, as far as that is still in the log. Each one that
+        is refused gets an `unauthorized`. May be called while messages are being taken. Raises
+        what the database raises, and `TimeoutError`, having left again what was entered.
+        """
+        async with self._joining:
+            before = len(self._entered)
+            try:
+                await in_thread(access.enter, subscriptions, self._auth, self._entered)
+                admitted = self._entered[before:]
+                self._refuse(each for each in subscriptions if each not in admitted)
+                if admitted:
+                    await self._begin(admitted, since)
+            except BaseException:
+                await self._leave(self._entered[before:])
+                raise
+            return admitted
+
+    async def leave(self, subscription: Subscription) -> None:
+        """End a subscription that was joined, and tell the stream's `onLeave`; once per join."""
+        async with self._joining:
+            if subscription in self._entered:
+                await self._leave([subscription])
+
+    async def messages(self, patience: float | None = None) -> list[Message]:
+        """Wait for messages and return all there are; none after `patience` seconds without one.
+
+        Raise `TooSlow` once the client was cut off: then end the connection.
+        """
+        if not self._queue and not self._is_cut:
+            await self._wait(patience)
+        if self._is_cut:
+            raise TooSlow
+        queue, self._queue = self._queue, []
+        self._room = MOST_WAITING
+        return [Message(frame.at(self._clock.tick()), token) for frame, token in queue]
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        """Yield each message, for ever; raise `TooSlow`."""
+        while True:
+            for message in await self.messages():
+                yield message
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether there is a subscription."""
+        return bool(self._since)
+
+    @property
+    def position(self) -> str | None:
+        """What to resume from for who has taken every message; None if that is not known now."""
+        if self._queue or self._held is not None or self._relay is None:
+            return None
+        read = self._relay.position
+        return None if read is None else self._token_after(read)
+
+    async def close(self) -> None:
+        """End all subscriptions and tell their `onLeave`; to be called at the end, any number of
+        times."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        leaving = asyncio.ensure_future(self._leave(list(self._entered)))
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            hub().leave()
+        await asyncio.shield(leaving)
+
+    def hear(self, heard: Heard) -> None:
+        """Take an event from the relay."""
+        if self._held is not None:
+            self._held.append(heard)
+        elif self._wants(heard):
+            self._put(heard.frame, self._token_after(heard.position))
+
+    async def _begin(self, admitted: Sequence[Subscription], since: Position | None) -> None:
+        """Register first, then look: no event falls in between, and what was both is told once."""
+        if self._is_closed:
+            raise RuntimeError("this connection was closed while it joined")
+        if self._relay is None:
+            self._relay = hub().enter()
+        relay, self._held = self._relay, []
+        try:
+            for each in admitted:
+                self._since.setdefault(each.key, []).append(_NOT_YET)
+                relay.add(each.key, self)
+            base = await relay.ready(_PATIENCE)
+            first = await in_thread(picture, admitted, base, since)
+            self._show(admitted, first)
+        finally:
+            held, self._held = self._held, None
+            for heard in held or ():
+                self.hear(heard)
+
+    def _show(self, admitted: Sequence[Subscription], first: Picture) -> None:
+        """Put a picture in its place among the events that came while it was taken."""
+        held, self._held = self._held or [], None
+        for heard in held:
+            if first.position.covers(heard.event.id):
+                self.hear(heard)  # only an older subscription may want it
+        for each in admitted:
+            places = self._since[each.key]
+            places[places.index(_NOT_YET)] = first.position
+        self._known, self._is_level = self._known.union(first.position), False
+        self._room += len(first.frames)
+        for frame, position in first.frames:
+            self._put(frame, None if position is None else position.token)
+        for heard in held:
+            if not first.position.covers(heard.event.id):
+                self.hear(heard)
+
+    def _wants(self, heard: Heard) -> bool:
+        event = heard.event
+        places = self._since.get((event.stream, event.group, None), ())
+        if any(not each.covers(event.id) for each in places):
+            return True
+        if event.item is None:
+            return False
+        places = self._since.get((event.stream, event.group, event.item), ())
+        return any(not each.covers(event.id) for each in places)
+
+    def _refuse(self, refused: Iterable[Subscription]) -> None:
+        for each in refused:
+            self._put(Frame(frames.unauthorized(*each.key)), None)
+
+    def _put(self, frame: Frame, token: str | None) -> None:
+        if self._is_cut:
+            return
+        self._queue.append((frame, token))
+        if len(self._queue) > self._room:
+            self._cut()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _cut(self) -> None:
+        """Give up on a client that does not take its frames; nothing is kept for it."""
+        logger.info("A follower of streams was too slow, and was cut off")
+        self._is_cut = True
+        self._queue.clear()
+        for key in self._since:
+            if self._relay is not None:
+                self._relay.remove(key, self)
+        if self._cut_off is not None:
+            self._cut_off()
+
+    async def _wait(self, patience: float | None) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(patience):
+                await self._waiter
+        except TimeoutError:
+            pass
+        finally:
+            self._waiter = None
+
+    async def _leave(self, subscriptions: Iterable[Subscription]) -> None:
+        for each in subscriptions:
+            self._entered.remove(each)
+            places = self._since.get(each.key, [])
+            if places:
+                places.pop()
+            if not places:
+                self._since.pop(each.key, None)
+                if self._relay is not None:
+                    self._relay.remove(each.key, self)
+            await in_thread(access.leave, each, self._auth)
+
+    def _token_after(self, read: Position) -> str:
+        """Return where this connection has got to when the hub has read so far.
+
+        What its pictures were ahead of the hub in, it knows besides; until the hub has caught up.
+        """
+        if self._is_level:
+            return read.token
+        both = read.union(self._known)
+        self._is_level = both == read
+        return both.token

@@ -1,0 +1,117 @@
+"""The event log that followers are told from: read in order, pruned by age."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import router
+from django.db.models import ExpressionWrapper, F, Q, QuerySet, TextField
+from django.utils import timezone
+
+from motia_django import models
+from motia_django.live.positions import Position
+
+LATE = timedelta(minutes=15)
+"""How long after it began a transaction may commit and its events still be heard live."""
+
+_WINDOW = 1000
+_BRAND_NEW = 10
+"""An oldest id up to which the log is taken for new, its very first events still to come."""
+_COLUMNS = ("id", "stream", "group", "item", "kind", "raw", "created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the log."""
+
+    id: int
+    stream: str
+    group: str
+    item: str | None
+    kind: str
+    data: str
+    """JSON text, never parsed on its way."""
+    created_at: datetime
+
+
+def database() -> str:
+    """Return the alias of the database that the log is written to."""
+    return router.db_for_write(models.StreamEvent)
+
+
+def events() -> QuerySet[models.StreamEvent]:
+    """Return the log as it is where it is written: a replica may lag behind."""
+    return models.StreamEvent.objects.using(database())
+
+
+def raw(column: str) -> ExpressionWrapper[Any]:
+    """Return a column of JSON as the text that it is."""
+    return ExpressionWrapper(F(column), output_field=TextField())
+
+
+def after(upto: int, holes: Collection[int], limit: int) -> list[Event]:
+    """Return up to `limit` events with a higher id than `upto`, and those `holes` that are filled.
+
+    They are in the order of their ids. (Two queries: asked for both in one, PostgreSQL may walk the
+    whole log.)
+    """
+    late = _read(events().filter(id__in=holes)) if holes else iter(())
+    return [*late, *_read(events().filter(id__gt=upto), limit)]
+
+
+def of(wanted: Q, since: Position, limit: int) -> list[Event]:
+    """Return up to `limit` events that are `wanted` and not covered by `since`, oldest first."""
+    missing = Q(id__gt=since.upto) | Q(id__in=since.holes)
+    return list(_read(events().filter(wanted, missing), limit))
+
+
+def recent() -> Position:
+    """Return the position at the log's end, where every id that is lately missing is a hole."""
+    rows = list(events().order_by("-id").values_list("id", "created_at")[:_WINDOW])
+    if not rows:
+        return Position()
+    since = timezone.now() - LATE
+    young = [event for event, created_at in rows if created_at >= since]
+    older = [event for event, created_at in rows if created_at < since]
+    first = rows[-1][0]
+    floor = older[0] if older else first - 1 if first > _BRAND_NEW else 0
+    return Position(floor).with_seen(young or [rows[0][0]])
+
+
+def newest() -> int:
+    """Return the highest id of the log; 0 if it is empty."""
+    return events().order_by("-id").values_list("id", flat=True).first() or 0
+
+
+def oldest() -> int:
+    """Return the lowest id of the log; 0 if it is empty."""
+    return events().order_by("id").values_list("id", flat=True).first() or 0
+
+
+def prune(seconds: float, *, limit: int) -> int:
+    """Delete up to `limit` events that are older than so many seconds; return how many.
+
+    What is left has no gap made by this: it begins at the first event that is young. The newest
+    event stays, however old: it says how far the log has got, and its id is not given out again.
+    """
+    before = timezone.now() - timedelta(seconds=seconds)
+    rows = events().order_by("id").values_list("id", "created_at")[: limit + 1]
+    old = list(_while_older(rows, before))[:limit]
+    if old and old[-1] == newest():
+        old.pop()
+    return events().filter(id__lte=old[-1])._raw_delete(database()) if old else 0
+
+
+def _while_older(rows: Iterable[tuple[int, datetime]], before: datetime) -> Iterator[int]:
+    for event, created_at in rows:
+        if created_at >= before:
+            return
+        yield event
+
+
+def _read(found: QuerySet[models.StreamEvent], limit: int | None = None) -> Iterator[Event]:
+    rows = found.annotate(raw=raw("data")).order_by("id").values_list(*_COLUMNS)
+    return (Event(*row) for row in rows[:limit])

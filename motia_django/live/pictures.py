@@ -1,0 +1,156 @@
+"""What a follower is told first: how things are, or what it has missed; exact to the event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import or_
+from typing import Any, NamedTuple
+
+from django.db.models import IntegerField, Q, QuerySet, Value
+
+from motia_django import models
+from motia_django.live import frames, log
+from motia_django.live.access import Subscription
+from motia_django.live.frames import Frame
+from motia_django.live.positions import Position
+
+MOST_MISSED = 2000
+"""Events up to which a backlog is told; who has missed more is told how things are."""
+
+_ITEM, _MISSED, _SEEN = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The frames that begin a subscription, and the events that they make up for."""
+
+    frames: Sequence[tuple[Frame, Position | None]]
+    """Each with where its hearer has got to; None while nothing can be resumed from it."""
+    position: Position
+
+
+class _Row(NamedTuple):
+    part: int
+    id: int
+    stream: str
+    group: str
+    item: str | None
+    kind: str
+    data: str
+
+
+def picture(
+    subscriptions: Sequence[Subscription], base: Position, since: Position | None = None
+) -> Picture:
+    """Return what these subscriptions are told first, `base` being known of the log already.
+
+    `since` is where the follower had got to: then it is told what it has missed, if that is still
+    in the log. Everything is read by one statement, so that it is of one moment on any database,
+    and the picture's position says exactly which events are in it.
+    """
+    if since is not None:
+        backlog = _backlog(subscriptions, base, since)
+        if backlog is not None:
+            return backlog
+    rows = list(_rows(_items(_wanted(subscriptions)), *_seen(base)))
+    position = base.with_seen(row.id for row in rows if row.part == _SEEN)
+    return Picture(_syncs(subscriptions, rows, position), position)
+
+
+def _backlog(
+    subscriptions: Sequence[Subscription], base: Position, since: Position
+) -> Picture | None:
+    """Return what was missed since a position; None if that cannot be told any more."""
+    wanted = _wanted(subscriptions)
+    if len(log.of(wanted, since, MOST_MISSED + 1)) > MOST_MISSED:
+        return None
+    rows = list(_rows(*_missed(wanted, since), *_seen(base)))
+    position = base.with_seen(row.id for row in rows if row.part == _SEEN)
+    # Looked at last: what has been pruned by now may have been gone when the rows were read.
+    if since.upto > position.upto or since.oldest_missing < log.oldest():
+        return None
+    missed = sorted((row for row in rows if row.part == _MISSED), key=lambda row: row.id)
+    position = position.union(since)
+    return Picture(list(_told(missed, since, position)), position)
+
+
+def _told(
+    missed: Sequence[_Row], since: Position, end: Position
+) -> Iterator[tuple[Frame, Position]]:
+    """Yield the frames of a backlog; the last one's position is the picture's."""
+    left = {row.id for row in missed}
+    for row, following in pairwise([*missed, None]):
+        assert row is not None
+        left.discard(row.id)
+        upto = max(since.upto, row.id)
+        holes = frozenset(each for each in end.holes.union(left) if each < upto)
+        position = Position(upto, holes) if following else end
+        tail = frames.changed(row.stream, row.group, row.item, row.kind, row.data)
+        yield Frame(tail), position
+
+
+def _syncs(
+    subscriptions: Sequence[Subscription], rows: Iterable[_Row], position: Position
+) -> list[tuple[Frame, Position | None]]:
+    """Return a sync for each subscription; only after the last one can anything be resumed."""
+    items: dict[tuple[str, str], dict[str | None, str]] = {}
+    for row in sorted(rows, key=lambda row: row.item or ""):
+        if row.part == _ITEM:
+            items.setdefault((row.stream, row.group), {})[row.item] = row.data
+    *others, last = (Frame(_sync(each, items)) for each in subscriptions)
+    return [*((each, None) for each in others), (last, position)]
+
+
+def _sync(subscription: Subscription, items: dict[tuple[str, str], dict[str | None, str]]) -> str:
+    stream, group, item = subscription.key
+    of_group = items.get((stream, group), {})
+    data = f"[{','.join(of_group.values())}]" if item is None else of_group.get(item, "null")
+    return frames.sync(stream, group, item, data)
+
+
+def _wanted(subscriptions: Iterable[Subscription]) -> Q:
+    """Return the condition that a row of either table belongs to one of these."""
+    conditions = []
+    for each in subscriptions:
+        stream, group, item = each.key
+        whole = Q(stream=stream, group=group)
+        conditions.append(whole if item is None else whole & Q(item=item))
+    wanted = conditions[0]
+    for condition in conditions[1:]:
+        wanted = or_(wanted, condition)
+    return wanted
+
+
+def _items(wanted: Q) -> QuerySet[Any, Any]:
+    rows = models.StreamItem.objects.using(log.database()).filter(wanted).order_by()
+    return rows.annotate(
+        part=Value(_ITEM, IntegerField()), kind=Value(""), raw=log.raw("value")
+    ).values_list("part", "id", "stream", "group", "item", "kind", "raw")
+
+
+def _missed(wanted: Q, since: Position) -> Iterator[QuerySet[Any, Any]]:
+    for rows in _beyond(since):
+        yield (
+            rows.filter(wanted)
+            .annotate(part=Value(_MISSED, IntegerField()), raw=log.raw("data"))
+            .values_list("part", "id", "stream", "group", "item", "kind", "raw")
+        )
+
+
+def _seen(base: Position) -> Iterator[QuerySet[Any, Any]]:
+    for rows in _beyond(base):
+        yield rows.annotate(part=Value(_SEEN, IntegerField()), raw=Value("")).values_list(
+            "part", "id", "stream", "group", "item", "kind", "raw"
+        )
+
+
+def _beyond(position: Position) -> Iterator[QuerySet[models.StreamEvent]]:
+    yield log.events().filter(id__gt=position.upto).order_by()
+    if position.holes:
+        yield log.events().filter(id__in=position.holes).order_by()
+
+
+def _rows(first: QuerySet[Any, Any], *others: QuerySet[Any, Any]) -> Iterator[_Row]:
+    return (_Row(*row) for row in first.union(*others, all=True))
