@@ -16,6 +16,7 @@ from django.db import connections
 
 from motia_django import arrivals, ledger, publish, runner
 from motia_django.conf import settings
+from motia_django.live import log
 from motia_django.runs import Run, Status
 
 logger = logging.getLogger("motia.upkeep")
@@ -23,6 +24,7 @@ logger = logging.getLogger("motia.upkeep")
 T = TypeVar("T")
 
 BATCH = 200
+_EVENTS = 5000
 _JITTER = 0.2
 _SECONDS_BETWEEN_SIGNS = 10.0
 _SECONDS_BETWEEN_PRUNINGS = 60.0
@@ -55,12 +57,16 @@ def _is_missing(run: Run, resting: Mapping[str, object]) -> bool:
 def prune() -> int:
     """Delete what is older than the setting `RETENTION` allows, in one small batch per status.
 
-    Turns of runs that somebody has deleted go, too: they would hold others up.
+    Turns of runs that somebody has deleted go, too: they would hold others up. Events of streams
+    that are past the setting `STREAM_RETENTION` go in one larger batch.
     """
     ages = settings().retention.items()
     kept_for = {Status(status): days for status, days in ages if days is not None}
     ledger.sweep()
-    return sum(ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items())
+    events = log.prune(settings().stream_retention, limit=_EVENTS)
+    return events + sum(
+        ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items()
+    )
 
 
 class Upkeep(bootsteps.StartStopStep):

@@ -1,4 +1,4 @@
-"""What `include("motia_django.urls")` adds to a project: the API of its http Steps.
+"""What `include("motia_django.urls")` adds to a project: the API of its http Steps, and streams.
 
 Each Step can be reversed by its name, with dots for colons: `reverse("motia:CreateTodo")`.
 """
@@ -6,7 +6,8 @@ Each Step can be reversed by its name, with dots for colons: `reverse("motia:Cre
 from __future__ import annotations
 
 from motia_django.registry import registry
+from motia_django.web.event_stream import stream_patterns
 from motia_django.web.routing import urlpatterns_for
 
 app_name = "motia"
-urlpatterns = urlpatterns_for(registry().routes())
+urlpatterns = [*urlpatterns_for(registry().routes()), *stream_patterns()]

@@ -1,0 +1,279 @@
+"""The door for browsers: streams as Server-Sent Events, over any number of subscriptions at once.
+
+`GET /streams/<name>/<group>/`, `/streams/<name>/<group>/<item>/`, or for several on one connection
+`/streams/?follow=<name>/<group>&follow=<name>/<group>/<item>`, each part percent-encoded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from asgiref.sync import SyncToAsync, sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request as RestRequest
+from rest_framework.response import Response as RestResponse
+
+from motia_django.exceptions import InvalidKey
+from motia_django.live import access, frames, log
+from motia_django.live.access import Auth, Gate, Subscription
+from motia_django.live.following import Following, TooSlow
+from motia_django.live.frames import Clock, Frame, Message
+from motia_django.live.pictures import picture
+from motia_django.live.positions import Position
+from motia_django.live.threads import in_thread
+from motia_django.registry import registry
+
+logger = logging.getLogger("motia.streams")
+
+HEARTBEAT = 15.0
+"""Seconds of silence after which a line is sent, so that nobody on the way hangs up."""
+LIFETIME = 3600.0
+"""Seconds, give or take, after which the browser has to come back, and is judged again."""
+MOST_FOLLOWED = 100
+_RETRY = 2000
+_RETRY_AFTER_TROUBLE = 5000
+_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "Content-Encoding": "identity",
+    "X-Accel-Buffering": "no",
+}
+
+
+class FollowView(Gate):
+    """What of a request is judged before anything is sent, as REST framework does it."""
+
+    http_method_names = ["get", "head", "options"]
+    renderer_classes = (JSONRenderer,)
+    name = "Streams"
+
+    def get(self, request: RestRequest, **route: str) -> HttpResponseBase:
+        """Follow streams, as Server-Sent Events."""
+        return Admitted(self, _asked_for(request, route))
+
+    def refusal(self) -> HttpResponseBase:
+        """Return the 401 or 403 of who may follow nothing of what he asks for."""
+        try:
+            self.permission_denied(self.request)
+        except APIException as error:
+            response = self.handle_exception(error)
+        finished = self.finalize_response(self.request, response)
+        if isinstance(finished, RestResponse):
+            finished.render()
+        return finished
+
+
+class Admitted(HttpResponse):
+    """Stands for a request that may go on; to HEAD it is the answer."""
+
+    def __init__(self, view: FollowView, subscriptions: list[Subscription]) -> None:
+        super().__init__(headers=_HEADERS)
+        self.view = view
+        self.subscriptions = subscriptions
+        self.auth: Auth = access.auth_of(view.request)
+        self.since = _since(view.request)
+
+
+class EventStream(StreamingHttpResponse):
+    """What is sent while a connection is open; closing it ends what it follows."""
+
+    def __init__(self, following: Following, parts: AsyncIterator[bytes], **options: Any) -> None:
+        super().__init__(parts, **options)
+        self._following = following
+        self._loop = asyncio.get_running_loop()
+
+    def close(self) -> None:
+        """Leave, also if nothing of this was ever sent."""
+        super().close()
+        asyncio.run_coroutine_threadsafe(self._following.close(), self._loop)
+
+
+def stream_patterns() -> list[URLPattern]:
+    """Return the URL patterns of the door; none if the project declares no streams."""
+    if not registry().streams:
+        return []
+    return [
+        path("streams/", follow, name="streams"),
+        path("streams/<str:stream>/<str:group>/", follow, name="stream-group"),
+        path("streams/<str:stream>/<str:group>/<str:item>/", follow, name="stream-item"),
+    ]
+
+
+@csrf_exempt
+async def follow(request: HttpRequest, **route: str) -> HttpResponseBase:
+    """Answer for as long as the client stays; a server that cannot, answers what there is."""
+    if not isinstance(request, ASGIRequest):
+        return await sync_to_async(_answered)(request, route)
+    admitted = await in_thread(_judged, request, route)
+    if not isinstance(admitted, Admitted) or request.method == "HEAD":
+        return admitted
+    await _give_back_what_is_kept()
+    return await _streamed(admitted)
+
+
+for _alias in connections:
+    transaction.non_atomic_requests(using=_alias)(follow)
+
+_view = FollowView.as_view()
+
+
+def _judged(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
+    return _view(request, **route)
+
+
+async def _streamed(admitted: Admitted) -> HttpResponseBase:
+    task: list[asyncio.Task[Any]] = []
+    following = Following(admitted.auth, cut_off=lambda: [each.cancel() for each in task])
+    try:
+        joined = await following.join(*admitted.subscriptions, since=admitted.since)
+        if not joined:
+            return await in_thread(admitted.view.refusal)
+    except (DatabaseError, InterfaceError, TimeoutError):
+        return _later()
+    finally:
+        if not following.is_joined:
+            await following.close()
+    return EventStream(following, _parts(following, task), headers=_headers(admitted))
+
+
+async def _parts(following: Following, task: list[asyncio.Task[Any]]) -> AsyncIterator[bytes]:
+    """Yield what the client is sent, until it goes, is too slow, or has been here for long."""
+    task += [each for each in [asyncio.current_task()] if each is not None]
+    end = time.monotonic() + LIFETIME * random.uniform(0.8, 1.2)
+    yield _retry(_RETRY)
+    try:
+        while time.monotonic() < end:
+            messages = await following.messages(HEARTBEAT)
+            yield _written(messages) if messages else _heartbeat(following.position)
+    except TooSlow:
+        pass
+    finally:
+        task.clear()
+        await following.close()
+
+
+async def _give_back_what_is_kept() -> None:
+    """Give back what Django keeps for a request until it is over: connections and a thread.
+
+    Its middleware has used them, and nothing of this request will again. The thread is asgiref's;
+    where that keeps it elsewhere, it stays.
+    """
+    await sync_to_async(connections.close_all)()
+    try:
+        context = SyncToAsync.thread_sensitive_context.get()
+        executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+    except (AttributeError, LookupError):
+        return
+    if executor is not None:
+        executor.shutdown(wait=False)
+
+
+def _answered(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
+    """Answer what there is, and end: the browser comes back by itself and resumes."""
+    admitted = _judged(request, route)
+    if not isinstance(admitted, Admitted) or request.method == "HEAD":
+        return admitted
+    entered: list[Subscription] = []
+    try:
+        access.enter(admitted.subscriptions, admitted.auth, entered)
+        if not entered:
+            return admitted.view.refusal()
+        messages = list(_told(admitted, entered))
+    except (DatabaseError, InterfaceError):
+        return _later()
+    finally:
+        for each in entered:
+            access.leave(each, admitted.auth)
+    content = _retry(_RETRY) + _written(messages)
+    return HttpResponse(content, headers=_headers(admitted))
+
+
+def _told(admitted: Admitted, entered: Sequence[Subscription]) -> Iterator[Message]:
+    clock = Clock()
+    first = picture(entered, log.recent(), admitted.since)
+    for each in admitted.subscriptions:
+        if each not in entered:
+            yield Message(Frame(frames.unauthorized(*each.key)).at(clock.tick()), None)
+    for frame, position in first.frames:
+        yield Message(frame.at(clock.tick()), position.token if position else None)
+    if not first.frames:
+        yield Message("", first.position.token)
+
+
+def _headers(admitted: Admitted) -> dict[str, str]:
+    return dict(admitted.headers)
+
+
+def _later() -> HttpResponseBase:
+    """Answer so that the browser tries again: any other status than 200 would stop it for good."""
+    logger.exception("Streams cannot be followed just now")
+    return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=_HEADERS)
+
+
+def _written(messages: Iterable[Message]) -> bytes:
+    return "".join(map(_event, messages)).encode()
+
+
+def _event(message: Message) -> str:
+    resumable = "" if message.position is None else f"id: {message.position}\n"
+    data = f"data: {message.text}\n" if message.text else ""
+    return f"{resumable}{data}\n"
+
+
+def _heartbeat(position: str | None) -> bytes:
+    """Return a comment, and, without any event, from where to resume."""
+    return b":\n\n" if position is None else f":\nid: {position}\n\n".encode()
+
+
+def _retry(milliseconds: int) -> bytes:
+    return f"retry: {milliseconds}\n\n".encode()
+
+
+def _since(request: RestRequest) -> Position | None:
+    return Position.from_token(request.headers.get("Last-Event-ID", ""))
+
+
+def _asked_for(request: RestRequest, route: dict[str, str]) -> list[Subscription]:
+    """Return what is to be followed, each once; raise `ParseError`."""
+    if route:
+        return [_subscription([route["stream"], route["group"], route.get("item")])]
+    asked = [_parsed(each) for each in request.query_params.getlist("follow")]
+    unique = list(dict.fromkeys(asked))
+    if not 1 <= len(unique) <= MOST_FOLLOWED:
+        raise ParseError(
+            f"follow: expected 1 to {MOST_FOLLOWED} of ?follow=<stream>/<group> or"
+            f" ?follow=<stream>/<group>/<item>, got {len(unique)}."
+        )
+    return unique
+
+
+def _parsed(value: str) -> Subscription:
+    try:
+        parts = [unquote(part, errors="strict") for part in value.split("/")]
+    except UnicodeDecodeError:
+        parts = []
+    if len(parts) not in (2, 3):
+        raise ParseError(
+            "follow: expected <stream>/<group> or <stream>/<group>/<item>, each part"
+            f" percent-encoded, got {value!r:.300}."
+        )
+    return _subscription([*parts, None])
+
+
+def _subscription(parts: Sequence[str | None]) -> Subscription:
+    try:
+        return Subscription.checked(*parts[:3])
+    except InvalidKey as error:
+        raise ParseError(str(error)) from error
