@@ -25,7 +25,8 @@ def main() -> None:
         except Exception as error:
             answer = {"error": repr(error)}
         connections.close_all()
-        print(json.dumps(answer), flush=True)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

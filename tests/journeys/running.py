@@ -178,6 +178,9 @@ class Project:
             except ProcessLookupError:
                 pass
             process.wait(30)
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
 
 @contextmanager

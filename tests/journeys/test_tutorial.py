@@ -102,9 +102,10 @@ def the_other_patterns_work(project: Project) -> None:
             len(project.runs(step=step)) == count for step, count in COUNTS.items()
         )
 
-    eventually(
-        settled, lambda: str(Counter((run["step"], run["status"]) for run in project.runs()))
-    )
+    def counted() -> str:
+        return str(Counter((run["step"], run["status"]) for run in project.runs()))
+
+    eventually(settled, counted)
     assert len(project.runs(step="ReviewLargeOrder", status="succeeded")) == 2
     assert len(project.runs(step="ReviewLargeOrder", status="skipped")) == 1
     assert [run["trigger"] for run in project.runs(step="ProcessPayment")] == ["invoke"] * 3
