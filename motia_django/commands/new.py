@@ -1,4 +1,4 @@
-"""`new`: a Step file to begin with, and its test."""
+"""`new`: a Step file to begin with, and its test; for a stream that is new, its file too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 from motia_django.commands.base import Subcommand
 from motia_django.registry import registry
 
-KINDS = ("http", "queue", "cron", "state")
+KINDS = ("http", "queue", "cron", "state", "stream")
 
 
 class New(Subcommand):
@@ -34,16 +34,15 @@ class New(Subcommand):
         parser.add_argument("--topic", help="of a queue Step; default: <step.name>")
         parser.add_argument("--schedule", default="0 * * * *", help="of a cron Step")
         parser.add_argument("--group", default="orders", help="of state, of a state Step")
+        parser.add_argument("--stream", default="orders", help="of a stream Step")
 
     def run(self, options: Mapping[str, Any]) -> None:
         words = _words(options["step"])
         config = _app(options.get("app"))
-        name = "_".join(words)
-        step_file = Path(config.path) / "steps" / f"{name}_step.py"
-        test_file = _tests_folder(Path(config.path)) / f"test_{name}_step.py"
         if options["step"] in registry():
             raise CommandError(f"There is a Step named {options['step']!r} already.")
-        for file in (step_file, test_file):
+        templates = _files(Path(config.path), "_".join(words), options)
+        for file in templates:
             if file.exists():
                 raise CommandError(f"{file} exists already; nothing was written.")
         values = {
@@ -54,15 +53,28 @@ class New(Subcommand):
             "topic": options.get("topic") or ".".join(words),
             "schedule": options["schedule"],
             "group": options["group"],
+            "stream": options["stream"],
         }
-        self._write(step_file, f"{options['trigger']}_step.py.tpl", values)
-        self._write(test_file, f"test_{options['trigger']}_step.py.tpl", values)
+        for file, template in templates.items():
+            self._write(file, template, values)
 
     def _write(self, file: Path, template: str, values: Mapping[str, str]) -> None:
         source = files("motia_django.commands").joinpath("templates", template).read_text("utf-8")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(Template(source).substitute(values), "utf-8")
         self.out.write(f"wrote {file}")
+
+
+def _files(app: Path, name: str, options: Mapping[str, Any]) -> dict[Path, str]:
+    """Return the files that are to be written, each with its template."""
+    kind, stream = options["trigger"], options["stream"]
+    templates = {
+        app / "steps" / f"{name}_step.py": f"{kind}_step.py.tpl",
+        _tests_folder(app) / f"test_{name}_step.py": f"test_{kind}_step.py.tpl",
+    }
+    if kind == "stream" and stream not in registry().streams:
+        templates[app / "streams" / f"{'_'.join(_words(stream))}_stream.py"] = "stream.py.tpl"
+    return templates
 
 
 def _words(name: str) -> list[str]:

@@ -150,6 +150,8 @@ class Stream:
         """Return an item as it is kept, by the schema and with its id."""
         subject = f"The item {group}/{item} of stream {self.name!r}"
         schema = self._config().schema
+        if isinstance(value, Mapping) and not value.get("id"):
+            value = {**value, "id": item}
         plain = payloads.plain(value) if schema is None else schema.dump(value, subject)
         if not isinstance(plain, dict):
             raise InvalidItem(f"{subject}: expected an object, got {payloads.shown(value)}")

@@ -27,12 +27,12 @@ SAMPLE = "sample_project/"
 
 
 def step_blocks(*, of_the_sample: bool) -> list[Any]:
-    """Return the blocks that show whole Step files."""
+    """Return the blocks that show whole Step or stream files."""
     return [
         pytest.param(block, id=f"{named(page)}-{Path(block.title).stem}")
         for page in pages()
         for block in blocks(page)
-        if block.title.endswith("_step.py") and of_the_sample is block.title.startswith(SAMPLE)
+        if block.title.endswith(("_step.py", "_stream.py")) and of_the_sample is block.title.startswith(SAMPLE)
     ]
 
 
@@ -49,7 +49,12 @@ def test_the_tutorial_shows_every_step_but_the_one_it_does_not_need() -> None:
 
 @pytest.mark.parametrize("block", step_blocks(of_the_sample=False))
 def test_a_step_that_is_shown_loads(block: Block, project: Project) -> None:
+    """A stream that a Step follows is declared by a block of its own, or taken as declared."""
     project.step(Path(block.title).name, block.text)
+    if block.title.endswith("_stream.py"):
+        assert len(project.load().streams) == 1
+        return
+    project.stream("orders_stream.py", 'config = {"name": "orders"}')
     assert len(project.load()) == 1
 
 

@@ -56,6 +56,8 @@ class Project:
     port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     logs: Path = Path()
+    asked: subprocess.Popen[str] | None = None
+    """The process that runs commands which only look."""
 
     def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start a process in a group of its own, its output in a file of its name."""
@@ -113,8 +115,26 @@ class Project:
     def runs(self, **filters: str) -> list[dict[str, Any]]:
         """Return the newest runs, as `motia_steps runs --format json` gives them."""
         words = [word for key, value in filters.items() for word in (f"--{key}", value)]
-        out = self.command("motia_steps", "runs", "--limit", "500", "--format", "json", *words)
-        return list(json.loads(out.stdout))
+        return list(json.loads(self.look("runs", "--limit", "500", "--format", "json", *words)))
+
+    def look(self, *words: str) -> str:
+        """Run `motia_steps ...`, in a process that is kept for it; return what it printed."""
+        if self.asked is None:
+            environment = {**self.environment, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}"}
+            self.asked = subprocess.Popen(
+                [sys.executable, "-m", "tests.journeys.asking"],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        assert self.asked.stdin and self.asked.stdout
+        print(json.dumps(["motia_steps", *words]), file=self.asked.stdin, flush=True)
+        answer = json.loads(self.asked.stdout.readline())
+        assert "out" in answer, f"{words}: {answer}"
+        return str(answer["out"])
 
     def call(self, method: str, path: str, body: Any = None) -> Answer:
         """Send an HTTP request; a body that is no string goes as JSON."""
@@ -151,12 +171,16 @@ class Project:
 
     def stop(self) -> None:
         """End every process that is left."""
-        for process in self.processes.values():
+        asked: list[subprocess.Popen[Any]] = [self.asked] if self.asked else []
+        for process in [*self.processes.values(), *asked]:
             try:
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
             process.wait(30)
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
 
 @contextmanager

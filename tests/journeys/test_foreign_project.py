@@ -166,13 +166,16 @@ def test_a_browser_is_answered_without_rest_frameworks_templates(shop: Project) 
         assert response.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("trigger", ["http", "queue", "cron", "state"])
-def test_a_new_step_is_found_and_its_test_passes(shop: Project, trigger: str) -> None:
-    name = f"Make {trigger} Thing"
-    shop.command("motia_steps", "new", name, "--trigger", trigger)
-    assert name in shop.command("motia_steps", "list").stdout
+def test_new_steps_are_found_and_their_tests_pass(shop: Project) -> None:
+    triggers = ["http", "queue", "cron", "state", "stream"]
+    for trigger in triggers:
+        shop.command("motia_steps", "new", f"Make {trigger} Thing", "--trigger", trigger)
+    listed = shop.command("motia_steps", "list").stdout
+    assert all(f"Make {trigger} Thing" in listed for trigger in triggers)
     tested = shop.command("test", "sales")
+    assert "Ran 6 tests" in tested.stderr, tested.stderr
     assert "OK" in tested.stderr, tested.stderr
+    name = "Make http Thing"
     again = shop.command("motia_steps", "new", name, check=False)
     assert again.returncode == 1
     assert "already" in again.stderr

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,7 +102,10 @@ def the_other_patterns_work(project: Project) -> None:
             len(project.runs(step=step)) == count for step, count in COUNTS.items()
         )
 
-    eventually(settled, lambda: json.dumps(project.runs(), indent=1)[:5000])
+    def counted() -> str:
+        return str(Counter((run["step"], run["status"]) for run in project.runs()))
+
+    eventually(settled, counted)
     assert len(project.runs(step="ReviewLargeOrder", status="succeeded")) == 2
     assert len(project.runs(step="ReviewLargeOrder", status="skipped")) == 1
     assert [run["trigger"] for run in project.runs(step="ProcessPayment")] == ["invoke"] * 3

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 class Order(BaseModel):
     """The items of the stream `strict`."""
 
-    id: str = ""
+    id: str
     status: str
     paid: bool = False
 
@@ -97,12 +97,13 @@ def test_update_works_on_a_missing_item_and_on_one_that_is_there() -> None:
 
 def test_the_schema_is_kept_by_set_and_by_update() -> None:
     strict = Stream("strict")
-    assert strict.set("g", "1", Order(status="new"))["new_value"]["status"] == "new"
+    assert strict.set("g", "1", Order(id="1", status="new"))["new_value"]["status"] == "new"
+    assert strict.set("g", "3", {"status": "new"})["new_value"]["id"] == "3"
     with pytest.raises(InvalidInput, match="The item g/2 of stream 'strict' is invalid: status"):
         strict.set("g", "2", {"id": "2"})
     with pytest.raises(InvalidInput, match="paid"):
         strict.update("g", "1", [{"type": "set", "path": "paid", "value": "perhaps"}])
-    assert len(events()) == 1
+    assert len(events()) == 2
     assert strict.get("g", "2") is None
 
 

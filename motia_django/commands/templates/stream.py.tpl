@@ -1,0 +1,6 @@
+"""What browsers follow as "$stream": items by group, such as the orders of each customer."""
+
+config = {
+    "name": "$stream",
+    "description": "",
+}
