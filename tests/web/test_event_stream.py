@@ -1,0 +1,222 @@
+"""The door for browsers, as a WSGI server has it: judged, answered with what there is, ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
+from django.urls import clear_url_caches, include, path, reverse
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.settings import api_settings
+
+from motia_django import Stream
+from motia_django.live.tokens import stream_token
+from motia_django.web.event_stream import stream_patterns
+from tests.factories import installed, make_stream
+
+pytestmark = pytest.mark.django_db
+NASTY = "größe/🚲 %2F?&#+"
+
+
+def only_for_ann(subscription: Any, auth: Any) -> bool:
+    return bool(auth.user.is_authenticated and auth.user.username == "ann")
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    streams = [make_stream("orders"), make_stream("private", canAccess=only_for_ann)]
+    with installed(streams=streams):
+        urls = ModuleType("urls_of_this_test")
+        urls.urlpatterns = [path("", include((stream_patterns(), "motia")))]  # type: ignore[attr-defined]
+        with override_settings(ROOT_URLCONF=urls):
+            clear_url_caches()
+            yield Client(raise_request_exception=False)
+    clear_url_caches()
+
+
+def events(response: Any) -> list[dict[str, str]]:
+    """Return the fields of each event, as a browser reads them."""
+    assert response.status_code == 200, response.content
+    assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    blocks = response.content.decode().strip().split("\n\n")
+    return [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks]
+
+
+def told(response: Any) -> list[Any]:
+    """Return what the events carry."""
+    frames = [json.loads(each["data"]) for each in events(response) if "data" in each]
+    return [(each["id"], each["event"]) for each in frames]
+
+
+def test_a_group_is_told_with_a_position_from_which_the_next_request_resumes(
+    client: Client,
+) -> None:
+    Stream("orders").set("g", "a", {"n": 1})
+    first = client.get(reverse("motia:stream-group", args=["orders", "g"]))
+    assert told(first) == [(None, {"type": "sync", "data": [{"n": 1, "id": "a"}]})]
+    assert events(first)[0] == {"retry": "2000"}
+    position = events(first)[-1]["id"]
+
+    Stream("orders").set("g", "a", {"n": 2})
+    Stream("orders").send("g", "paid", 5)
+    headers = {"Last-Event-ID": position}
+    second = client.get("/streams/orders/g/", headers=headers)
+    assert told(second) == [
+        ("a", {"type": "update", "data": {"n": 2, "id": "a"}}),
+        (None, {"type": "event", "event": {"type": "paid", "data": 5}}),
+    ]
+    headers = {"Last-Event-ID": events(second)[-1]["id"]}
+    third = client.get("/streams/orders/g/", headers=headers)
+    assert told(third) == []
+    assert events(third)[-1] == {"id": headers["Last-Event-ID"]}
+
+
+def test_an_item_has_its_own_address(client: Client) -> None:
+    Stream("orders").set("g", "a", {"n": 1})
+    response = client.get(reverse("motia:stream-item", args=["orders", "g", "a"]))
+    assert told(response) == [("a", {"type": "sync", "data": {"n": 1, "id": "a"}})]
+    response = client.get("/streams/orders/g/b/")
+    assert told(response) == [("b", {"type": "sync", "data": None})]
+
+
+def test_several_are_followed_at_once_whatever_they_are_called(client: Client) -> None:
+    Stream("orders").set(NASTY, NASTY, {"n": 1})
+    Stream("orders").set("g", "a", {"n": 1})
+    several = ["/".join(quote(part, safe="") for part in parts) for parts in [
+        ("orders", NASTY, NASTY), ("orders", "g"), ("orders", "g"),
+    ]]  # fmt: skip
+    response = client.get(reverse("motia:streams"), {"follow": several})
+    assert told(response) == [
+        (NASTY, {"type": "sync", "data": {"n": 1, "id": NASTY}}),
+        (None, {"type": "sync", "data": [{"n": 1, "id": "a"}]}),
+    ]
+    with_position = ["id" in each for each in events(response) if "data" in each]
+    assert with_position == [False, True]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?follow=orders", "?follow=a/b/c/d", "?follow=orders/%25ff", "?follow=orders/",
+     "?follow=orders/%2500", "?follow=orders/" + "x" * 256,
+     "?" + "&".join(f"follow=orders/{each}" for each in range(101))],
+)  # fmt: skip
+def test_what_cannot_be_followed_is_a_400_that_names_what_was_expected(
+    client: Client, query: str
+) -> None:
+    response = client.get(f"/streams/{query}")
+    assert response.status_code == 400
+    assert "expected" in response.json()["detail"]
+
+
+def test_a_stranger_cannot_tell_what_is_forbidden_from_what_is_not_there(client: Client) -> None:
+    answers = [client.get(f"/streams/{name}/g/") for name in ("private", "missing")]
+    first, second = [(each.status_code, each.content) for each in answers]
+    assert first == second
+    assert first[0] in (401, 403)
+    response = client.get("/streams/?follow=private/g&follow=orders/g&follow=missing/g")
+    assert [event["type"] for _, event in told(response)] == [
+        "unauthorized", "unauthorized", "sync"
+    ]  # fmt: skip
+
+
+def test_who_is_logged_in_follows_what_is_his(client: Client) -> None:
+    client.force_login(User.objects.create_user("ann"))
+    assert told(client.get("/streams/private/g/"))[0][1]["type"] == "sync"
+    client.force_login(User.objects.create_user("bob"))
+    assert client.get("/streams/private/g/").status_code == 403
+
+
+def test_a_token_says_who_it_is_and_for_which_streams(client: Client) -> None:
+    ann = User.objects.create_user("ann")
+
+    def status(token: str, stream: str = "private") -> int:
+        return client.get(f"/streams/{stream}/g/", {"token": token}).status_code
+
+    assert status(stream_token(ann)) == 200
+    assert status(stream_token(ann, "private")) == 200
+    assert status(stream_token(ann, ["orders"])) == 403
+    assert status(stream_token(ann, []), "orders") == 403
+    assert status(stream_token(ann, max_age=-1)) == 401
+    assert status(stream_token(ann)[:-2] + "xx", "orders") == 401
+    assert status(stream_token(User.objects.create_user("bob"))) == 403
+    token = stream_token(ann)
+    ann.is_active = False
+    ann.save()
+    assert status(token) == 401
+    assert client.get("/streams/orders/g/", {"token": "not ours"}).status_code == 200
+    with pytest.raises(ValueError, match="who is saved"):
+        stream_token(User())
+
+
+def test_the_project_s_permissions_come_first(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motia_django.live.access.Gate.permission_classes", [IsAuthenticated])
+    monkeypatch.setattr(
+        "motia_django.live.access.Gate.authentication_classes", [BasicAuthentication]
+    )
+    refused = client.get("/streams/orders/g/")
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Basic")
+    assert api_settings.DEFAULT_PERMISSION_CLASSES != [IsAuthenticated]
+
+
+@pytest.mark.parametrize("broken", ["canAccess", "onJoin"])
+def test_what_fails_has_refused(
+    client: Client, broken: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motia_django.live.access.logger.propagate", True)
+    monkeypatch.setattr("logging.root.disabled", False)
+
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    with installed(streams=[make_stream("orders", **{broken: fails})]):
+        assert client.get("/streams/orders/g/").status_code == 403
+
+
+@pytest.mark.parametrize("answer", [False, {"unauthorized": True}])
+def test_who_may_see_may_still_be_refused_by_on_join(client: Client, answer: Any) -> None:
+    async def on_join(subscription: Any, auth: Any) -> Any:
+        assert auth.request.method == "GET"
+        return answer if subscription.groupId == "no" else None
+
+    with installed(streams=[make_stream("orders", onJoin=on_join)]):
+        assert client.get("/streams/orders/no/").status_code == 403
+        assert client.get("/streams/orders/yes/").status_code == 200
+
+
+def test_other_methods_are_answered_as_rest_framework_does(client: Client) -> None:
+    head = client.head("/streams/orders/g/")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"].startswith("text/event-stream")
+    assert client.options("/streams/orders/g/").json()["name"] == "Streams"
+    checked = Client(enforce_csrf_checks=True)
+    for method in ("post", "put", "delete"):
+        response = getattr(checked, method)("/streams/orders/g/")
+        assert response.status_code == 405
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "*/*", "text/html", "image/png"])
+def test_whatever_is_accepted_gets_events(client: Client, accept: str) -> None:
+    response = client.get("/streams/orders/g/", headers={"Accept": accept})
+    assert events(response)
+    for name, value in [
+        ("Cache-Control", "no-cache, no-transform"),
+        ("Content-Encoding", "identity"),
+        ("X-Accel-Buffering", "no"),
+    ]:
+        assert response.headers[name] == value
+
+
+def test_without_streams_there_is_no_door() -> None:
+    with installed():
+        assert stream_patterns() == []
