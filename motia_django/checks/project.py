@@ -12,6 +12,7 @@ from motia_django.celery_app import is_the_projects, project_app
 from motia_django.conf import settings
 from motia_django.declarations import Problem
 from motia_django.exceptions import SettingsError, did_you_mean
+from motia_django.live.wake import waker
 from motia_django.registry import Registry, registry
 from motia_django.steps import Step
 from motia_django.stores import state_store
@@ -35,6 +36,8 @@ def project_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
     try:
         settings()
         state_store()
+        if registry().streams:
+            waker()
     except SettingsError as error:
         return [checks.Error(str(error), id=BAD_SETTING)]
     return []

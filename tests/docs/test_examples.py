@@ -32,7 +32,8 @@ def step_blocks(*, of_the_sample: bool) -> list[Any]:
         pytest.param(block, id=f"{named(page)}-{Path(block.title).stem}")
         for page in pages()
         for block in blocks(page)
-        if block.title.endswith(("_step.py", "_stream.py")) and of_the_sample is block.title.startswith(SAMPLE)
+        if block.title.endswith(("_step.py", "_stream.py"))
+        and of_the_sample is block.title.startswith(SAMPLE)
     ]
 
 
