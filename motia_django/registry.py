@@ -43,7 +43,7 @@ class Registry:
     def __init__(self, steps: Iterable[Step] = (), problems: Iterable[Problem] = ()) -> None:
         self._steps: dict[str, Step] = {}
         self._by_topic: dict[str, list[Listener]] = {}
-        self._watchers: list[Listener] = []
+        self._watchers: dict[str | None, list[Listener]] = {}
         self._endpoints: dict[tuple[str, ...], dict[str, Listener]] = {}
         self.schedules: list[Listener] = []
         found = list(problems)
@@ -82,9 +82,16 @@ class Registry:
         """Return what listens for a change of state; conditions are not asked here."""
         return [
             each
-            for each in self._watchers
+            for each in self._watchers_of(change.group_id)
             if isinstance(each.trigger, StateTrigger) and each.trigger.hears(change)
         ]
+
+    def is_watched(self, group: str, key: str) -> bool:
+        """Return whether any change of this item of state might be listened for."""
+        return bool(self._watchers) and any(
+            isinstance(each.trigger, StateTrigger) and each.trigger.item_id in (None, key)
+            for each in self._watchers_of(group)
+        )
 
     def routes(self) -> list[Route]:
         """Return the API's paths, each literal segment before a parameter in its place."""
@@ -110,6 +117,9 @@ class Registry:
         """Return the topics that somebody listens on."""
         return set(self._by_topic)
 
+    def _watchers_of(self, group: str) -> list[Listener]:
+        return [*self._watchers.get(None, ()), *self._watchers.get(group, ())]
+
     def _add(self, step: Step) -> list[Problem]:
         first = self._steps.setdefault(step.name, step)
         if first is not step:
@@ -128,7 +138,7 @@ class Registry:
         if isinstance(trigger, CronTrigger):
             self.schedules.append(listener)
         elif isinstance(trigger, StateTrigger):
-            self._watchers.append(listener)
+            self._watchers.setdefault(trigger.group_id, []).append(listener)
         elif trigger.kind == "queue":
             self._by_topic.setdefault(trigger.topic, []).append(listener)
         return []
