@@ -66,7 +66,7 @@ class Write:
     """What is to become of one item: the JSON text `text`, or what `compute` says.
 
     Neither means that it is to be deleted. `compute` is given the old value, or `MISSING`; it
-    returns the new JSON text, may change what it was given, and may be called more than once.
+    returns the new JSON text, leaves what it was given as it is, and may be called more than once.
     """
 
     group: str

@@ -18,18 +18,20 @@ _NO_NAME = () if redis.VERSION >= (5, 3) else ("_",)
 """What the pools of older versions want to be given, and newer ones do not."""
 
 
-class Names:
-    """The keys of the state in Redis, which share the cache's prefix and one hash tag."""
+class Session:
+    """A client and its keys, which share the cache's prefix and one hash tag."""
 
-    __slots__ = ("_root", "expiries", "groups", "outbox")
+    __slots__ = ("_alias", "_client", "_root", "expiries", "groups", "outbox")
 
-    def __init__(self, root: str) -> None:
-        self._root = f"{{{root}}}"
-        self.groups = f"{self._root}:groups"
+    def __init__(self, alias: str, client: Any, prefix: str) -> None:
+        self._alias = alias
+        self._client = client
+        self._root = root = f"{{{prefix}}}"
+        self.groups = root + ":groups"
         """A sorted set of the groups that hold an item."""
-        self.expiries = f"{self._root}:expiries"
+        self.expiries = root + ":expiries"
         """A sorted set of `group NUL key` by milliseconds."""
-        self.outbox = f"{self._root}:outbox"
+        self.outbox = root + ":outbox"
         """A stream of the changes that nobody has been told of yet."""
 
     def items(self, group: str) -> str:
@@ -43,6 +45,29 @@ class Names:
     def written(self, group: str) -> tuple[str, ...]:
         """All keys that a write may touch."""
         return (self.items(group), self.index(group), self.groups, self.expiries, self.outbox)
+
+    def call(self, *command: Any) -> Any:
+        """Send one command, once; return what Redis answers, or raise `StoreUnavailable`."""
+        try:
+            return _answer(self._client, command)
+        except RedisError as error:
+            raise self._unavailable(error) from error
+
+    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Run a script, which Redis may have forgotten."""
+        rest = (len(keys), *keys, *arguments)
+        try:
+            return _answer(self._client, ("EVALSHA", script.sha, *rest))
+        except NoScriptError:
+            return self.call("EVAL", script.text, *rest)
+        except RedisError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: RedisError) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"state: the Redis of the cache {self._alias!r} (MOTIA['STATE']['CACHE']) did not do"
+            f" what it was asked: {type(error).__name__}: {error}"
+        )
 
 
 class Connection:
@@ -58,33 +83,10 @@ class Connection:
                 " Redis gives no bytes: take it out of CONNECTION_POOL_KWARGS, or name another"
             )
 
-    def names(self) -> Names:
-        """Return the keys, with the prefix that the cache has now."""
-        return Names(str(caches[self._alias].make_key("motia:state")))
-
-    def call(self, *command: Any) -> Any:
-        """Send one command, once; return what Redis answers, or raise `StoreUnavailable`."""
-        try:
-            return _answer(_client(caches[self._alias]), command)
-        except RedisError as error:
-            raise self._unavailable(error) from error
-
-    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """Run a script, which Redis may have forgotten."""
-        client = _client(caches[self._alias])
-        try:
-            try:
-                return _answer(client, ("EVALSHA", script.sha, len(keys), *keys, *arguments))
-            except NoScriptError:
-                return _answer(client, ("EVAL", script.text, len(keys), *keys, *arguments))
-        except RedisError as error:
-            raise self._unavailable(error) from error
-
-    def _unavailable(self, error: RedisError) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"state: the Redis of the cache {self._alias!r} (MOTIA['STATE']['CACHE']) did not do"
-            f" what it was asked: {type(error).__name__}: {error}"
-        )
+    def open(self) -> Session:
+        """Return the client as it is for this thread, and the keys with the cache's prefix."""
+        cache: Any = caches[self._alias]
+        return Session(self._alias, _client(cache), str(cache.make_key("motia:state")))
 
 
 def _client(cache: Any) -> Any:

@@ -94,7 +94,7 @@ class MemoryState(StateStore):
         kept = self._there(write.group).get(write.key)
         write.check(kept.version if kept else 0)
         old = payloads.loads(kept.text) if kept else MISSING
-        return old, write.new_text(payloads.loads(kept.text) if kept else MISSING)
+        return old, write.new_text(old)
 
     def _put(self, write: Write, old: Any, text: str | None) -> Change:
         items = self._groups.setdefault(write.group, {})

@@ -26,12 +26,13 @@ from motia_django.stores.rows import locked, make, transacted
 
 _NEW = 0
 """The version of an item that its own transaction is making: nobody else ever sees it."""
-_TEXT = ExpressionWrapper(F("value"), output_field=TextField())
+_PLAIN = TextField()
+_TEXT = ExpressionWrapper(F("value"), output_field=_PLAIN)
 """The JSON text as it is, to be read together with others."""
-_FACTS = (_TEXT, "version", "expires_at")
+_FACTS = ("id", "value", "version", "expires_at")
 _AT_ONCE = 10_000
 """Most keys that one query asks for: SQLite takes 32,766."""
-_Row = tuple[int, str, int, datetime | None]
+_Row = tuple[int, Any, int, datetime | None]
 
 
 class OrmState(StateStore):
@@ -42,14 +43,13 @@ class OrmState(StateStore):
     """
 
     def get(self, group: str, key: str) -> Any:
-        for text, expires_at in _item(group, key).values_list(_TEXT, "expires_at"):
-            return MISSING if _has_expired(expires_at) else payloads.loads(text)
+        for value, expires_at in _item(group, key).values_list("value", "expires_at"):
+            return MISSING if _has_expired(expires_at) else value
         return MISSING
 
     def item(self, group: str, key: str) -> Item | None:
-        for text, version, expires_at in _item(group, key).values_list(*_FACTS):
+        for _, value, version, expires_at in _item(group, key).values_list(*_FACTS):
             if not _has_expired(expires_at):
-                value = payloads.loads(text)
                 return Item(key=key, value=value, version=version, expires_at=expires_at)
         return None
 
@@ -118,15 +118,13 @@ def _written(write: Write, news: list[Change]) -> Change:
 
 def _rewritten(write: Write, row: _Row, news: list[Change]) -> Change:
     """Write a locked row anew, or delete it."""
-    id, text, version, expires_at = row
-    old = payloads.loads(text)
+    id, old, version, expires_at = row
     if _has_expired(expires_at):
         write.check(0)
         news.append(_change(write, old))
-        return _put(write, (id, "", _NEW, None), MISSING, write.new_text(MISSING))
+        return _put(write, (id, None, _NEW, None), MISSING, write.new_text(MISSING))
     write.check(version)
-    new = write.new_text(payloads.loads(text) if write.compute else old)
-    return _put(write, row, old, new)
+    return _put(write, row, old, write.new_text(old))
 
 
 def _put(write: Write, row: _Row, old: Any, text: str | None) -> Change:
@@ -139,7 +137,7 @@ def _put(write: Write, row: _Row, old: Any, text: str | None) -> Change:
     is_new = version == _NEW
     version = time.time_ns() // 1000 if is_new else version + 1
     _items().filter(id=id).update(
-        value=Value(text, TextField()),
+        value=Value(text, _PLAIN),
         version=version,
         expires_at=expires_at if write.keeps_expiry and not is_new else write.expires_at,
         updated_at=now,
@@ -161,7 +159,7 @@ def _tell(news: Sequence[Change], audience: Audience) -> None:
 def _locked(group: str, key: str) -> _Row | None:
     """Return the item's row, if there is one, locked until the transaction ends."""
     rows = locked(_item(group, key), _lock)
-    return next(iter(rows.values_list("id", *_FACTS)), None)
+    return next(iter(rows.values_list(*_FACTS)), None)
 
 
 def _made(group: str, key: str) -> _Row:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from motia_django import payloads
 from motia_django.stores.base import MISSING, Audience, Change
-from motia_django.stores.connection import Connection, Names
+from motia_django.stores.connection import Session
 from motia_django.stores.packing import value_within
 from motia_django.stores.scripts import LEFT_OVER
 from motia_django.tracing import Cause
@@ -17,17 +17,17 @@ PATIENCE = 5.0
 """Seconds after which a change is told of by upkeep, since the process that made it has not."""
 
 
-def tell(redis: Connection, names: Names, changes: Sequence[Change], audience: Audience) -> None:
+def tell(session: Session, changes: Sequence[Change], audience: Audience) -> None:
     """Tell of changes and take them out; what cannot be told of stays in."""
     for change in changes:
         audience.tell(change)
-        redis.call("XDEL", names.outbox, change.id)
+        session.call("XDEL", session.outbox, change.id)
 
 
-def left_over(redis: Connection, names: Names, limit: int) -> list[Change]:
+def left_over(session: Session, limit: int) -> list[Change]:
     """Return the changes that have been in the outbox for longer than that, the oldest first."""
     age = int(PATIENCE * 1000)
-    entries = redis.run(LEFT_OVER, [names.outbox], [age, limit])
+    entries = session.run(LEFT_OVER, [session.outbox], [age, limit])
     return [_change(id, dict(zip(facts[::2], facts[1::2], strict=True))) for id, facts in entries]
 
 

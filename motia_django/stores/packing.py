@@ -51,6 +51,11 @@ def value_of(raw: Raw) -> Any:
     return MISSING if text is None else payloads.loads(text.decode())
 
 
+def version_within(raw: bytes) -> int:
+    """Return the version of what is kept, though it may have expired."""
+    return int(raw.split(b" ", 1)[0])
+
+
 def value_within(raw: bytes) -> Any:
     """Return the value of what is kept, though it may have expired."""
     return payloads.loads(raw.split(b" ", 2)[2].decode())
@@ -64,7 +69,7 @@ def values_of(texts: Iterable[bytes]) -> list[Any]:
 
 def version_of(raw: Raw) -> int:
     """Return the version of what is there, or 0."""
-    return 0 if raw is None or text_of(raw) is None else int(raw.split(b" ", 1)[0])
+    return 0 if raw is None or text_of(raw) is None else version_within(raw)
 
 
 def item_of(key: str, raw: Raw) -> Item | None:

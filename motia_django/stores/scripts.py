@@ -20,27 +20,42 @@ class Script:
         object.__setattr__(self, "sha", sha1(self.text.encode()).hexdigest())
 
 
-HEAD = 3
-EACH = 6
+HEAD = 2
+EACH = 3
 WRITE = Script(
     """
--- KEYS: items, index, groups, expiries, outbox. ARGV: group, now, cause, and for each write
--- key, operation (set, delete, end), JSON, expiry ('' keeps it), expected version, watched
-local group, now, cause = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local found = {}
-for i = 4, #ARGV, 6 do
+-- KEYS: items, index, groups, expiries, outbox. ARGV: group, 'now cause', and for each write
+-- key, JSON, 'operation (set, delete, end) expiry (k keeps it) expected version (a: any) watched'
+if #ARGV == 5 then  -- the usual case, without what the others need: one that is there and stays
+  local expected = string.match(ARGV[5], '^set [0k] (%w+) 0$')
+  local raw = expected and redis.call('HGET', KEYS[1], ARGV[3])
+  if raw then
+    local version = string.match(raw, '^(%d+) 0 ')
+    if version and (expected == 'a' or expected == version) then
+      redis.call('HSET', KEYS[1], ARGV[3], string.format('%.0f 0 ', version + 1) .. ARGV[4])
+      return raw
+    end
+  end
+end
+
+local group = ARGV[1]
+local now, cause = string.match(ARGV[2], '^(%d+) (.*)$')
+now = tonumber(now)
+local writes = {}
+for i = 3, #ARGV, 3 do
+  local operation, until_, expected, watched = string.match(ARGV[i + 2], '^(%a+) (%w+) (%w+) (%d)$')
   local raw = redis.call('HGET', KEYS[1], ARGV[i])
   local version, expires = '0', '0'
   if raw then version, expires = string.match(raw, '^(%d+) (%d+) ') end
   local ended = expires ~= '0' and tonumber(expires) <= now
-  if ARGV[i + 4] ~= '' and ARGV[i + 4] ~= (ended and '0' or version) then
+  if expected ~= 'a' and expected ~= (ended and '0' or version) then
     return {0, i, raw}
   end
-  found[i] = {raw, version, expires, ended}
+  writes[i] = {operation, until_, watched == '1', raw, version, expires, ended}
 end
 
 local function told(watched, key, old, new)
-  if watched == '' then return false end
+  if not watched then return '' end
   return redis.call('XADD', KEYS[5], '*',
     'g', group, 'k', key, 'o', old or '', 'n', new, 'c', cause)
 end
@@ -53,11 +68,10 @@ local function remove(key, expires)
 end
 
 local reply = {1}
-for i = 4, #ARGV, 6 do
-  local key, operation, text = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local until_, watched = ARGV[i + 3], ARGV[i + 5]
-  local raw, version, expires, ended = unpack(found[i])
-  local end_id, id = false, false
+for i = 3, #ARGV, 3 do
+  local key, text = ARGV[i], ARGV[i + 1]
+  local operation, until_, watched, raw, version, expires, ended = unpack(writes[i])
+  local end_id, id = '', ''
   if ended then
     remove(key, expires)
     end_id = told(watched, key, raw, '')
@@ -67,11 +81,11 @@ for i = 4, #ARGV, 6 do
   if operation == 'set' then
     if there then
       version = string.format('%.0f', tonumber(version) + 1)
-      if until_ == '' then until_ = expires end
+      if until_ == 'k' then until_ = expires end
     else
       local time = redis.call('TIME')
       version = time[1] .. string.format('%06d', tonumber(time[2]))
-      if until_ == '' then until_ = '0' end
+      if until_ == 'k' then until_ = '0' end
       redis.call('ZADD', KEYS[2], 0, key)
       redis.call('ZADD', KEYS[3], 0, group)
     end
@@ -92,17 +106,15 @@ for i = 4, #ARGV, 6 do
     redis.call('ZREM', KEYS[4], group .. '\\0' .. key)
   end
   reply[#reply + 1] = raw
-  reply[#reply + 1] = ended and 1 or 0
-  reply[#reply + 1] = version
-  reply[#reply + 1] = end_id
-  reply[#reply + 1] = id
+  reply[#reply + 1] = version .. ' ' .. (ended and '1' or '0') .. ' ' .. end_id .. ' ' .. id
 end
 return reply
 """
 )
-"""Answers {1} and for each write: what was there, 1 if that had expired, the new version, and the
-ids in the outbox of its end and of the change; {0, place, what is there} if it has not the version
-that is expected, and then nothing is written."""
+"""Answers what was there if that is all that there is to say: the item has the next version now.
+Else {1} and for each write: what was there, and `version ended end id`, the last two being
+the ids in the outbox of its end and of the change; {0, place, what is there} if an item has not the
+version that is expected, and then nothing is written."""
 
 PAGE = Script(
     """
