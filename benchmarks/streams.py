@@ -91,7 +91,7 @@ async def measure(port: int, server: psutil.Process, options: Any) -> Result:
     for number in range(options.rounds):
         await asyncio.to_thread(write, number)
         await asyncio.sleep(options.pause)
-    done, _ = await asyncio.wait(tasks, timeout=10)
+    await asyncio.wait(tasks, timeout=10)
     after = server.cpu_times()
     result.cpu = after.user + after.system - cpu.user - cpu.system
     for task in tasks:
