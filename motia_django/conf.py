@@ -12,6 +12,8 @@ from django.conf import settings as django_settings
 from motia_django.exceptions import SettingsError, did_you_mean
 
 ORM_STATE = "motia_django.stores.orm.OrmState"
+REDIS_STATE = "motia_django.stores.redis.RedisState"
+MEMORY_STATE = "motia_django.stores.memory.MemoryState"
 RETENTION: Mapping[str, float | None] = {
     "succeeded": 14,
     "skipped": 14,

@@ -19,6 +19,7 @@ from motia_django.messages import Message, read_messages
 from motia_django.registry import Listener, registry
 from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.timeline import Entry, in_words
+from motia_django.tracing import Cause
 from motia_django.triggers import CronTrigger
 from motia_django.triggers.state import StateChange
 from motia_django.triggers.stream import StreamChange
@@ -68,13 +69,21 @@ def tick(step: str, index: int, due: datetime) -> UUID | None:
     return None
 
 
-def state_changed(change: StateChange) -> list[str]:
-    """Start the Steps that watch this change; return the ids of their runs."""
+def state_changed(
+    change: StateChange, *, once: str | None = None, cause: Cause | None = None
+) -> list[str]:
+    """Start the Steps that watch this change; return the ids of the runs that were born.
+
+    Of any number of calls with the same `once`, for the same item, one starts them; for that they
+    are kept in the ledger, light or not. They are children of `cause`, else of the run going on.
+    """
     listeners = [each for each in registry().watchers(change) if _wanted(each, change)]
     source = f"{change.group_id}/{change.item_id}"
-    return _bear(
-        [_run(each, source=source, input=change.to_json(), group=source) for each in listeners]
-    )
+    runs = [
+        _run(each, source=source, input=change.to_json(), group=source, cause=cause)
+        for each in listeners
+    ]
+    return _bear(runs) if once is None else _bear_once(runs, f"state {source} {once}")
 
 
 def stream_changed(change: StreamChange) -> list[str]:
@@ -134,10 +143,11 @@ def _run(
     delay: float = 0,
     group: str = "",
     dedupe_key: str | None = None,
+    cause: Cause | None = None,
 ) -> Run:
-    """Make the run of one listener, as a child of the run going on here if there is one."""
+    """Make the run of one listener, as a child of its cause, by default the run going on here."""
     now = timezone.now()
-    scope = tracing.current()
+    cause = cause or tracing.cause()
     group = group if len(group) <= 255 else ledger.hashed(group)
     step, delivery = listener.step, listener.trigger.delivery
     wait = timedelta(seconds=delay + delivery.delay_seconds)
@@ -151,9 +161,9 @@ def _run(
         index=listener.index,
         source=source,
         input=input,
-        trace_id=scope.trace_id if scope else tracing.new_trace_id(),
-        parent_id=scope.run_id if scope else None,
-        depth=scope.depth + 1 if scope else 0,
+        trace_id=cause.trace_id if cause else tracing.new_trace_id(),
+        parent_id=cause.run_id if cause else None,
+        depth=cause.depth + 1 if cause else 0,
         status=Status.SCHEDULED if scheduled else Status.QUEUED,
         message_group=group if delivery.fifo else "",
         turn=turn,
@@ -179,6 +189,19 @@ def _bear(runs: Sequence[Run]) -> list[str]:
     new = [run for run in born if ids.get(run.id, run.id) == run.id]
     publish.publish_on_commit([run for run in new if run.status is Status.QUEUED])
     return [str(ids.get(run.id, run.id)) for run in runs]
+
+
+def _bear_once(runs: Sequence[Run], key: str) -> list[str]:
+    """Keep and publish those of the runs that were not born for this key before."""
+    limit = settings().max_depth
+    born = []
+    for run in runs:
+        if run.depth > limit:
+            _stillborn(run, limit)
+        elif ledger.keep_once(replace(run, light=False), f"{key} {run.step} {run.index}"):
+            born.append(replace(run, light=False))
+    publish.publish_on_commit([run for run in born if run.status is Status.QUEUED])
+    return [str(run.id) for run in born]
 
 
 def _kept(runs: Sequence[Run]) -> dict[UUID, UUID]:

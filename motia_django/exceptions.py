@@ -148,6 +148,36 @@ class InvalidUpdate(MotiaError, ValueError):
     """An update operation of state cannot be applied; none of its call was."""
 
 
+class InvalidOption(MotiaError, ValueError):
+    """A `ttl`, an `if_version` or a `limit` of state is not a number that makes sense."""
+
+
+class VersionConflict(MotiaError):
+    """An item of state has not the version that a write was meant for, so nothing was written."""
+
+    def __init__(self, group: str, key: str, *, expected: int | None, found: int) -> None:
+        self.group = group
+        self.key = key
+        self.expected = expected
+        """The version that the writer had seen; 0 if he expected no item."""
+        self.found = found
+        """The version that the item has; 0 if there is none."""
+        wanted = f"version {expected}" if expected else "no item"
+        there = f"version {found}" if found else "no item"
+        super().__init__(f"state: {group}/{key}: expected {wanted}, found {there}")
+
+    def __reduce__(self) -> tuple[partial[VersionConflict], tuple[str, str]]:
+        known = partial(type(self), expected=self.expected, found=self.found)
+        return known, (self.group, self.key)
+
+
+class StoreUnavailable(MotiaError):
+    """The server that keeps the state cannot be reached, or did not answer.
+
+    A write that got this far may or may not have been made.
+    """
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known word, or an empty string."""
     by_lower = {candidate.lower(): candidate for candidate in known}

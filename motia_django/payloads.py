@@ -22,6 +22,8 @@ from motia_django.exceptions import PayloadError
 
 MASK = "********"
 _LONG_INTEGER = re.compile(r"-\d{19}|\d{20}")
+_DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
+_MANY_ZEROS = b"0" * 19
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 200
@@ -47,7 +49,27 @@ def loads(text: str) -> Any:
 
     Integers of any size keep their value, where orjson would give a float.
     """
-    return _loads_slowly(text) if _LONG_INTEGER.search(text) else orjson.loads(text)
+    if _MANY_ZEROS in text.encode().translate(_DIGITS_AS_ZEROS) and _LONG_INTEGER.search(text):
+        return _loads_slowly(text)
+    return orjson.loads(text)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two plain values are the same JSON: 1 and 1.0 are, 1 and true are not."""
+    pairs = [(one, other)]
+    while pairs:
+        left, right = pairs.pop()
+        if isinstance(left, dict) and isinstance(right, dict):
+            if left.keys() != right.keys():
+                return False
+            pairs += [(value, right[key]) for key, value in left.items()]
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            pairs += zip(left, right, strict=True)
+        elif isinstance(left, bool) is not isinstance(right, bool) or left != right:
+            return False
+    return True
 
 
 def plain(value: Any) -> Any:

@@ -30,13 +30,13 @@ _eager = threading.local()
 def publish_on_commit(runs: Sequence[Run]) -> None:
     """Publish these runs when the transaction they were kept in commits; at once outside of one."""
     if runs:
-        _after_commit(lambda: publish(runs))
+        after_commit(lambda: publish(runs))
 
 
 def hand_over(freed: Turn, delivery: Delivery) -> None:
     """Publish, after commit, the runs that may go on with what another one no longer holds."""
     if freed.lane or freed.pool:
-        _after_commit(
+        after_commit(
             lambda: _send_or_leave(ledger.call_up(freed, delivery.limit), _deadline(), fresh=False)
         )
 
@@ -63,8 +63,8 @@ def delivery_of(run: Run) -> Delivery:
     return registry().delivery(run.step, run.trigger, run.index, run.source)
 
 
-def _after_commit(work: Callable[[], object]) -> None:
-    """Do work after commit; what it raises is logged by Django, which needs its `__qualname__`.
+def after_commit(work: Callable[[], object]) -> None:
+    """Do work after commit, at once outside of a transaction; what it raises is logged.
 
     Before the project's own hooks: one of these that raises keeps Django from calling the rest.
     """

@@ -52,8 +52,8 @@ class Registry:
         self._steps: dict[str, Step] = {}
         self._streams: dict[str, StreamConfig] = {}
         self._by_topic: dict[str, list[Listener]] = {}
-        self._watchers: list[Listener] = []
         self._by_stream: dict[str, list[Listener]] = {}
+        self._watchers: dict[str | None, list[Listener]] = {}
         self._endpoints: dict[tuple[str, ...], dict[str, Listener]] = {}
         self.schedules: list[Listener] = []
         found = list(problems)
@@ -106,7 +106,7 @@ class Registry:
         """Return what listens for a change of state; conditions are not asked here."""
         return [
             each
-            for each in self._watchers
+            for each in self._watchers_of(change.group_id)
             if isinstance(each.trigger, StateTrigger) and each.trigger.hears(change)
         ]
 
@@ -117,6 +117,13 @@ class Registry:
             for each in self._by_stream.get(change.stream_name, ())
             if isinstance(each.trigger, StreamTrigger) and each.trigger.hears(change)
         ]
+
+    def is_watched(self, group: str, key: str) -> bool:
+        """Return whether any change of this item of state might be listened for."""
+        return bool(self._watchers) and any(
+            isinstance(each.trigger, StateTrigger) and each.trigger.item_id in (None, key)
+            for each in self._watchers_of(group)
+        )
 
     def routes(self) -> list[Route]:
         """Return the API's paths, each literal segment before a parameter in its place."""
@@ -149,6 +156,9 @@ class Registry:
         message = f"the name {stream.name!r} is taken by {_shown(first.file)}"
         return [_problem(DUPLICATE_NAME, message, "Names of streams must be unique.", stream)]
 
+    def _watchers_of(self, group: str) -> list[Listener]:
+        return [*self._watchers.get(None, ()), *self._watchers.get(group, ())]
+
     def _add(self, step: Step) -> list[Problem]:
         first = self._steps.setdefault(step.name, step)
         if first is not step:
@@ -167,7 +177,7 @@ class Registry:
         if isinstance(trigger, CronTrigger):
             self.schedules.append(listener)
         elif isinstance(trigger, StateTrigger):
-            self._watchers.append(listener)
+            self._watchers.setdefault(trigger.group_id, []).append(listener)
         elif isinstance(trigger, StreamTrigger):
             return self._index_stream(listener, trigger)
         elif trigger.kind == "queue":

@@ -60,6 +60,9 @@ INVOKE = "invoke"
 ANSWERED = ("http", INVOKE)
 """The kinds of runs that somebody waited for: their history is no message to be delivered again."""
 
+ONCE = ("cron", "state")
+"""The kinds of runs of which one cause has one for ever: they keep the key that says so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:

@@ -33,12 +33,29 @@ class Scope:
     """Raises `LeaseLost` if the run is no longer this process's."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The run that caused something, for whoever tells of it later, in another process maybe."""
+
+    trace_id: str
+    run_id: UUID
+    depth: int
+
+
 _scope: ContextVar[Scope | None] = ContextVar("motia_scope", default=None)
 
 
 def current() -> Scope | None:
     """Return the run going on here, or None outside of any Step."""
     return _scope.get()
+
+
+def cause() -> Cause | None:
+    """Return the run going on here as the cause of what it does, or None outside of any Step."""
+    scope = _scope.get()
+    if scope is None:
+        return None
+    return Cause(trace_id=scope.trace_id, run_id=scope.run_id, depth=scope.depth)
 
 
 def check_lease() -> None:

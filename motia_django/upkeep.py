@@ -1,4 +1,4 @@
-"""What every worker does each second: publish what is due, rescue what lost its worker, prune."""
+"""What every worker does each second: publish what is due, rescue, prune, keep the state tidy."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from motia_django import arrivals, ledger, publish, runner
 from motia_django.conf import settings
 from motia_django.live import log
 from motia_django.runs import Run, Status
+from motia_django.stores import face
 
 logger = logging.getLogger("motia.upkeep")
 
@@ -52,6 +53,11 @@ def _is_missing(run: Run, resting: Mapping[str, object]) -> bool:
     if run.step in resting:
         return False
     return not run.publishes or not arrivals.is_on_its_way(run, settings().publish_patience)
+
+
+def keep_state() -> int:
+    """Delete what has expired from the state, and tell of changes that nobody was told of."""
+    return face.look_after(BATCH)
 
 
 def prune() -> int:
@@ -108,9 +114,10 @@ class Upkeep(bootsteps.StartStopStep):
         self._do(lambda: ledger.forget(self._name))
 
     def _look_after_all(self) -> None:
-        for _ in range(_MOST_ROUNDS):
-            if (self._do(upkeep) or 0) < BATCH or self._stopping.is_set():
-                return
+        for chore in (upkeep, keep_state):
+            for _ in range(_MOST_ROUNDS):
+                if (self._do(chore) or 0) < BATCH or self._stopping.is_set():
+                    break
 
     def _do(self, chore: Callable[[], T]) -> T | None:
         """Do one thing, on connections of its own, so that no fork takes them along."""

@@ -16,7 +16,7 @@ from motia_django import models
 from motia_django.delivery import Turn
 from motia_django.ledger import turns
 from motia_django.ledger.rows import all_runs, database, masked
-from motia_django.runs import Run, Status
+from motia_django.runs import ONCE, Run, Status
 from motia_django.timeline import Entry
 
 WAITING = (Status.SCHEDULED, Status.QUEUED)
@@ -66,7 +66,7 @@ def paused() -> Mapping[str, models.Pause]:
 def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn | None:
     changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None}
     changes |= {"input": masked(row.input)} if row.input is not None else {}
-    changes |= {"unique_key": None} if row.trigger != "cron" else {}
+    changes |= {"unique_key": None} if row.trigger not in ONCE else {}
     with transaction.atomic(using=database()):
         if row.limited:
             turns.lock(row.id)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from motia_django import models, payloads
 from motia_django.conf import settings
-from motia_django.runs import Outcome, Run, Status, traceback_of
+from motia_django.runs import ONCE, Outcome, Run, Status, traceback_of
 
 LARGE = ("input", "output", "error", "timeline")
 """The columns that need not be read to publish a run."""
@@ -68,7 +68,7 @@ def run_of(row: models.Run) -> Run:
         fence=row.fence,
         message_group=row.message_group,
         limited=row.limited,
-        dedupe_key=None if row.trigger == "cron" else row.unique_key,
+        dedupe_key=None if row.trigger in ONCE else row.unique_key,
         created_at=row.created_at,
         wake_at=row.wake_at,
         publishes=row.publishes if row.status == Status.QUEUED else 0,

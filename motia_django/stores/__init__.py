@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import lru_cache
 from typing import Any
 
 from django.utils.module_loading import import_string
 
-from motia_django.conf import settings
-from motia_django.exceptions import SettingsError
+from motia_django.conf import MEMORY_STATE, ORM_STATE, REDIS_STATE, settings
+from motia_django.exceptions import SettingsError, did_you_mean
 from motia_django.stores.base import StateStore
+
+_OURS = (ORM_STATE, REDIS_STATE, MEMORY_STATE)
 
 
 def state_store() -> StateStore:
     """Return the store that the settings name; raise `SettingsError` if they name none."""
     declared = settings().state
-    options = tuple((str(key), value) for key, value in declared.items() if key != "BACKEND")
+    if len(declared) == 1:
+        return _store(declared["BACKEND"], ())
+    options = tuple((key, value) for key, value in declared.items() if key != "BACKEND")
     try:
         return _store(declared["BACKEND"], options)
-    except TypeError as error:
+    except TypeError as error:  # what cannot be hashed is no option of any store
         raise SettingsError(f'MOTIA["STATE"]: {error}') from error
 
 
 @lru_cache(maxsize=8)
 def _store(path: str, options: tuple[tuple[str, Any], ...]) -> StateStore:
-    where = 'MOTIA["STATE"]'
+    store_class = _class_at(path)
+    known = [name.upper() for name in inspect.signature(store_class).parameters]
+    for name, _ in options:
+        if name not in known:
+            raise SettingsError(
+                f'MOTIA["STATE"]: unknown option {name!r} of {path}.'
+                f"{did_you_mean(str(name), known)} Known are {', '.join(['BACKEND', *known])}."
+            )
+    return store_class(**{key.lower(): value for key, value in options})
+
+
+def _class_at(path: str) -> type[StateStore]:
+    where = 'MOTIA["STATE"]["BACKEND"]'
     try:
         store_class = import_string(path)
     except ImportError as error:
-        raise SettingsError(f'{where}["BACKEND"]: {error}') from error
+        ours = {name.rpartition(".")[2]: name for name in _OURS}
+        hint = did_you_mean(path, _OURS) or did_you_mean(path.rpartition(".")[2], ours)
+        raise SettingsError(
+            f"{where}: {error}.{hint} Write one of {', '.join(_OURS)}, or a path of your own."
+        ) from error
     if not (isinstance(store_class, type) and issubclass(store_class, StateStore)):
-        raise SettingsError(f'{where}["BACKEND"]: {path} is not a StateStore')
-    return store_class(**{key.lower(): value for key, value in options})
+        raise SettingsError(f"{where}: {path} is not a StateStore. Write {', '.join(_OURS)}.")
+    if inspect.isabstract(store_class):
+        raise SettingsError(f"{where}: {path} is the contract, not a store of its own")
+    return store_class

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from motia_django import dispatch, payloads, tracing
+from motia_django import payloads, tracing
 from motia_django.stores import state_store
-from motia_django.stores.base import MISSING, Change, checked_key, none_if_missing
+from motia_django.stores.audience import WATCHERS
+from motia_django.stores.base import Change, Item, Write, checked_key, none_if_missing
+from motia_django.stores.options import checked_limit, checked_version, expiry
 from motia_django.stores.updates import updated
 from motia_django.triggers.state import state_changed
 
@@ -17,17 +19,25 @@ Pairs = list[tuple[str, Any]]
 Values = list[Any]
 Names = list[str]
 Changed = dict[str, Any]
-"""`{"old_value": ..., "new_value": ...}`; None where there was, or is, no item."""
+"""`{"old_value": ..., "new_value": ..., "version": ...}`; None where there was no item."""
+Ops = Sequence[Mapping[str, Any]]
+
+_CLEARED_AT_ONCE = 500
 
 
 class State:
     """Grouped key-value data: `state.set("todos", "17", {...})`.
 
-    Groups and keys are strings of 1 to 255 characters, values any JSON. A write and the runs of the
-    Steps that watch it join the caller's transaction. Each method has an async twin (`aget`).
+    Groups and keys are strings of 1 to 255 characters, values any JSON. In the database a write and
+    the runs of the Steps that watch it join the caller's transaction; in Redis a write is made at
+    once, and not undone with the caller's transaction. Each method has an async twin (`aget`).
     Called itself, it declares a state trigger: `state("orders", events=["updated"])`.
 
-    Raises `InvalidKey`, `InvalidUpdate` and `PayloadError`, having changed nothing.
+    `ttl` is the number of seconds after which the item is not there any more. `if_version` is the
+    version that the item must have for a write to be made, 0 for one that must not be there.
+
+    Raises `InvalidKey`, `InvalidOption`, `InvalidUpdate`, `PayloadError` and `VersionConflict`,
+    having changed nothing, and `StoreUnavailable`.
     """
 
     __call__ = staticmethod(state_changed)
@@ -38,72 +48,181 @@ class State:
         _note("get", group=group, key=key)
         return none_if_missing(state_store().get(group, key))
 
-    def set(self, group: str, key: str, value: Any) -> Changed:
-        """Write an item; return `{"old_value", "new_value"}`."""
+    def get_item(self, group: str, key: str) -> Item | None:
+        """Return an item with its version and expiry, or None."""
         _check(group, key)
-        plain = payloads.plain(value)
-        return _write("set", group, key, lambda old: plain)
+        _note("get", group=group, key=key)
+        return state_store().item(group, key)
 
-    def update(self, group: str, key: str, ops: Sequence[Mapping[str, Any]]) -> Changed:
-        """Apply operations to an item, all or none; return `{"old_value", "new_value"}`.
+    def get_many(self, group: str, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the values of those of these items that are there, by key, as of one moment."""
+        wanted = list(dict.fromkeys(checked_key("key", key) for key in keys))
+        checked_key("group", group)
+        _note("get_many", group=group, count=len(wanted))
+        return state_store().get_many(group, wanted)
+
+    def set(
+        self,
+        group: str,
+        key: str,
+        value: Any,
+        *,
+        ttl: float | None = None,
+        if_version: int | None = None,
+    ) -> Changed:
+        """Write an item; return `{"old_value", "new_value", "version"}`. Without `ttl` it stays."""
+        _check(group, key)
+        return _write_one(
+            "set",
+            Write(
+                group=group,
+                key=key,
+                text=payloads.dumps(value),
+                expires_at=expiry(ttl),
+                if_version=checked_version(if_version),
+            ),
+        )
+
+    def set_many(
+        self, group: str, values: Mapping[str, Any], *, ttl: float | None = None
+    ) -> dict[str, Changed]:
+        """Write several items of one group, all or none; return by key what `set` returns."""
+        checked_key("group", group)
+        until = expiry(ttl)
+        texts = {checked_key("key", key): payloads.dumps(value) for key, value in values.items()}
+        writes = [
+            Write(group=group, key=key, text=text, expires_at=until) for key, text in texts.items()
+        ]
+        changes = _write("set_many", group, writes)
+        return {each.key: _told(each) for each in changes}
+
+    def update(
+        self,
+        group: str,
+        key: str,
+        ops: Ops,
+        *,
+        ttl: float | None = None,
+        if_version: int | None = None,
+    ) -> Changed:
+        """Apply operations to an item, all or none; return what `set` returns.
 
         Operations are `{"type": "set", "path": "address.city", "value": "Oslo"}`, and `merge`,
         `increment`, `decrement`, `append`, `remove`; a missing item begins as an empty object.
+        Without `ttl` the item expires when it did before.
         """
         _check(group, key)
-        return _write("update", group, key, lambda old: updated(old, ops))
+        return _write_one(
+            "update",
+            Write(
+                group=group,
+                key=key,
+                compute=lambda old: payloads.dumps(updated(old, ops)),
+                expires_at=expiry(ttl),
+                keeps_expiry=ttl is None,
+                if_version=checked_version(if_version),
+            ),
+        )
 
-    def delete(self, group: str, key: str) -> Any:
+    def delete(self, group: str, key: str, *, if_version: int | None = None) -> Any:
         """Remove an item; return the value it had, or None."""
         _check(group, key)
-        return _write("delete", group, key, lambda old: MISSING)["old_value"]
+        write = Write(group=group, key=key, if_version=checked_version(if_version))
+        return _write_one("delete", write)["old_value"]
 
     def list(self, group: str) -> Values:
-        """Return the values of a group, oldest item first."""
-        return [value for _, value in self.items(group)]
-
-    def items(self, group: str) -> Pairs:
-        """Return the (key, value) pairs of a group, oldest item first."""
+        """Return the values of a group, in the order of their keys."""
         checked_key("group", group)
         _note("list", group=group)
-        return state_store().items(group)
+        return state_store().values(group)
+
+    def items(self, group: str, *, after: str | None = None, limit: int | None = None) -> Pairs:
+        """Return the (key, value) pairs of a group, in the order of the keys' code points.
+
+        A large group is read page by page: at most `limit` pairs, from the first key `after` the
+        last one of the page before, whatever is written and deleted meanwhile.
+        """
+        checked_key("group", group)
+        if after is not None:
+            checked_key("after", after)
+        _note("list", group=group)
+        return state_store().items(group, after=after, limit=checked_limit(limit))
 
     def list_groups(self) -> Names:
         """Return the names of all groups that hold an item, sorted."""
         return state_store().groups()
 
     def clear(self, group: str) -> int:
-        """Delete every item of a group, one by one; return how many there were."""
+        """Delete every item of a group, each as its own change; return how many there were.
+
+        It goes from key to key in batches of several hundred, each in a transaction of its own
+        unless the caller has one. What others write meanwhile behind that place stays.
+        """
         checked_key("group", group)
-        changes = [
-            _write("delete", group, key, lambda old: MISSING)
-            for key, _ in state_store().items(group)
-        ]
-        return len(changes)
+        count, after = 0, None
+        while True:
+            page = state_store().items(group, after=after, limit=_CLEARED_AT_ONCE)
+            if not page:
+                return count
+            after = page[-1][0]
+            changes = _write("clear", group, [Write(group=group, key=key) for key, _ in page])
+            count += sum(each.happened for each in changes)
 
     async def aget(self, group: str, key: str) -> Any:
         """Return an item's value, or None."""
         return await sync_to_async(self.get)(group, key)
 
-    async def aset(self, group: str, key: str, value: Any) -> Changed:
-        """Write an item; return `{"old_value", "new_value"}`."""
-        return await sync_to_async(self.set)(group, key, value)
+    async def aget_item(self, group: str, key: str) -> Item | None:
+        """Return an item with its version and expiry, or None."""
+        return await sync_to_async(self.get_item)(group, key)
 
-    async def aupdate(self, group: str, key: str, ops: Sequence[Mapping[str, Any]]) -> Changed:
+    async def aget_many(self, group: str, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the values of those of these items that are there, by key."""
+        return await sync_to_async(self.get_many)(group, keys)
+
+    async def aset(
+        self,
+        group: str,
+        key: str,
+        value: Any,
+        *,
+        ttl: float | None = None,
+        if_version: int | None = None,
+    ) -> Changed:
+        """Write an item; return `{"old_value", "new_value", "version"}`."""
+        return await sync_to_async(self.set)(group, key, value, ttl=ttl, if_version=if_version)
+
+    async def aset_many(
+        self, group: str, values: Mapping[str, Any], *, ttl: float | None = None
+    ) -> dict[str, Changed]:
+        """Write several items of one group, all or none."""
+        return await sync_to_async(self.set_many)(group, values, ttl=ttl)
+
+    async def aupdate(
+        self,
+        group: str,
+        key: str,
+        ops: Ops,
+        *,
+        ttl: float | None = None,
+        if_version: int | None = None,
+    ) -> Changed:
         """Apply operations to an item, all or none."""
-        return await sync_to_async(self.update)(group, key, ops)
+        return await sync_to_async(self.update)(group, key, ops, ttl=ttl, if_version=if_version)
 
-    async def adelete(self, group: str, key: str) -> Any:
+    async def adelete(self, group: str, key: str, *, if_version: int | None = None) -> Any:
         """Remove an item; return the value it had, or None."""
-        return await sync_to_async(self.delete)(group, key)
+        return await sync_to_async(self.delete)(group, key, if_version=if_version)
 
     async def alist(self, group: str) -> Values:
-        """Return the values of a group, oldest item first."""
+        """Return the values of a group, in the order of their keys."""
         return await sync_to_async(self.list)(group)
 
-    async def aitems(self, group: str) -> Pairs:
-        """Return the (key, value) pairs of a group, oldest item first."""
-        return await sync_to_async(self.items)(group)
+    async def aitems(
+        self, group: str, *, after: str | None = None, limit: int | None = None
+    ) -> Pairs:
+        """Return the (key, value) pairs of a group, in the order of the keys."""
+        return await sync_to_async(self.items)(group, after=after, limit=limit)
 
     async def alist_groups(self) -> Names:
         """Return the names of all groups that hold an item, sorted."""
@@ -119,7 +238,10 @@ class AsyncState:
 
     def __init__(self, state: State) -> None:
         self.get = state.aget
+        self.get_item = state.aget_item
+        self.get_many = state.aget_many
         self.set = state.aset
+        self.set_many = state.aset_many
         self.update = state.aupdate
         self.delete = state.adelete
         self.list = state.alist
@@ -131,22 +253,38 @@ class AsyncState:
 state = State()
 
 
+def look_after(limit: int) -> int:
+    """Delete what has expired, and tell of changes that nobody was told of; return how many."""
+    return state_store().look_after(limit, WATCHERS)
+
+
 def _check(group: Any, key: Any) -> None:
     checked_key("group", group)
     checked_key("key", key)
 
 
-def _write(operation: str, group: str, key: str, value: Any) -> Changed:
+def _write_one(operation: str, write: Write) -> Changed:
     tracing.check_lease()
-    change = state_store().write(group, key, value, _announce)
-    old, new = none_if_missing(change.old), none_if_missing(change.new)
-    _note(operation, group=group, key=key, old=old, new=new)
-    return {"old_value": old, "new_value": new}
+    [change] = state_store().write([write], WATCHERS)
+    told = _told(change)
+    old, new = told["old_value"], told["new_value"]
+    _note(operation, group=write.group, key=write.key, old=old, new=new)
+    return told
 
 
-def _announce(change: Change) -> None:
-    if not (change.old is MISSING and change.new is MISSING):
-        dispatch.state_changed(change.event())
+def _write(operation: str, group: str, writes: Sequence[Write]) -> Sequence[Change]:
+    tracing.check_lease()
+    changes = state_store().write(writes, WATCHERS) if writes else []
+    _note(operation, group=group, count=len(changes))
+    return changes
+
+
+def _told(change: Change) -> Changed:
+    return {
+        "old_value": none_if_missing(change.old),
+        "new_value": none_if_missing(change.new),
+        "version": change.version or None,
+    }
 
 
 def _note(operation: str, **facts: Any) -> None:

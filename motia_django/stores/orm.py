@@ -2,66 +2,188 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connections, router, transaction
-from django.db.models import F, QuerySet
+from django.db.models import ExpressionWrapper, F, Q, QuerySet, TextField, Value
+from django.utils import timezone
 
+from motia_django import payloads
 from motia_django.models import StateItem
-from motia_django.stores.base import MISSING, Change, StateStore
+from motia_django.stores.base import (
+    MISSING,
+    Audience,
+    Change,
+    Item,
+    StateStore,
+    Write,
+    values_of,
+)
+from motia_django.stores.rows import locked, make, transacted
 
 _NEW = 0
 """The version of an item that its own transaction is making: nobody else ever sees it."""
+_PLAIN = TextField()
+_TEXT = ExpressionWrapper(F("value"), output_field=_PLAIN)
+"""The JSON text as it is, to be read together with others."""
+_FACTS = ("id", "value", "version", "expires_at")
+_AT_ONCE = 10_000
+"""Most keys that one query asks for: SQLite takes 32,766."""
+_Row = tuple[int, Any, int, datetime | None]
 
 
 class OrmState(StateStore):
-    """One row for each item, in the table `motia_state`; the row's lock makes a write atomic."""
+    """One row for each item, in the table `motia_state`; the row's lock makes a write atomic.
+
+    In a transaction of the caller that is REPEATABLE READ or stricter, a write to an item that was
+    written since it began raises the database's `OperationalError`: the caller begins anew.
+    """
 
     def get(self, group: str, key: str) -> Any:
-        row = _items().filter(group=group, key=key).values_list("value").first()
-        return MISSING if row is None else row[0]
+        for value, expires_at in _item(group, key).values_list("value", "expires_at"):
+            return MISSING if _has_expired(expires_at) else value
+        return MISSING
 
-    def write(
-        self,
-        group: str,
-        key: str,
-        value: Callable[[Any], Any],
-        announce: Callable[[Change], object],
-    ) -> Change:
-        with transaction.atomic(using=_database()):
-            change = _written(group, key, value)
-            announce(change)
-        return change
+    def item(self, group: str, key: str) -> Item | None:
+        for _, value, version, expires_at in _item(group, key).values_list(*_FACTS):
+            if not _has_expired(expires_at):
+                return Item(key=key, value=value, version=version, expires_at=expires_at)
+        return None
 
-    def items(self, group: str) -> list[tuple[str, Any]]:
-        rows = _items().filter(group=group).order_by("id")
-        return list(rows.values_list("key", "value"))
+    def get_many(self, group: str, keys: Sequence[str]) -> dict[str, Any]:
+        texts: dict[str, str] = {}
+        for first in range(0, len(keys), _AT_ONCE):
+            rows = _there().filter(group=group, key__in=keys[first : first + _AT_ONCE])
+            texts |= rows.values_list("key", _TEXT)
+        return {key: payloads.loads(texts[key]) for key in keys if key in texts}
+
+    def write(self, writes: Sequence[Write], audience: Audience) -> list[Change]:
+        return transacted(_database(), lambda: _all_written(writes, audience))
+
+    def items(
+        self, group: str, *, after: str | None = None, limit: int | None = None
+    ) -> list[tuple[str, Any]]:
+        rows = _there().filter(group=group, **({} if after is None else {"key__gt": after}))
+        found = list(rows.order_by("key").values_list("key", _TEXT)[:limit])
+        values = values_of([text for _, text in found])
+        return [(key, value) for (key, _), value in zip(found, values, strict=True)]
+
+    def values(self, group: str) -> list[Any]:
+        rows = _there().filter(group=group).order_by("key")
+        return values_of(rows.values_list(_TEXT, flat=True))
 
     def groups(self) -> list[str]:
-        return sorted(_items().order_by().values_list("group", flat=True).distinct())
+        return sorted(_there().order_by().values_list("group", flat=True).distinct())
+
+    def look_after(self, limit: int, audience: Audience) -> int:
+        if not _expired().exists():
+            return 0
+        with transaction.atomic(using=_database()):
+            rows = _expired_and_mine(limit)
+            _items().filter(id__in=[row.id for row in rows]).delete()
+            ends = [
+                Change(group=row.group, key=row.key, old=row.value, new=MISSING) for row in rows
+            ]
+            _tell(ends, audience)
+        return len(rows)
 
 
-def _written(group: str, key: str, value: Callable[[Any], Any]) -> Change:
-    row = _locked(group, key).first()
+def _all_written(writes: Sequence[Write], audience: Audience) -> list[Change]:
+    """Write in the order of keys, so that two who write the same ones do not wait in a circle."""
+    done: dict[str, Change] = {}
+    news: list[Change] = []
+    for each in sorted(writes, key=lambda write: write.key):
+        done[each.key] = _written(each, news)
+        news.append(done[each.key])
+    _tell(news, audience)
+    return [done[each.key] for each in writes]
+
+
+def _written(write: Write, news: list[Change]) -> Change:
+    """Do a write; what else has to be told, that the item had expired, is added to the news."""
+    row = _locked(write.group, write.key)
     if row is None:
-        if value(MISSING) is MISSING:
-            return Change(group=group, key=key, old=MISSING, new=MISSING)
-        _make(group, key)
-        row = _locked(group, key).get()
-    return _replaced(row, value)
+        write.check(0)
+        if write.deletes:
+            return _change(write, MISSING)
+        new = write.new_text(MISSING)
+        row = _made(write.group, write.key)
+        if row[2] == _NEW:
+            return _put(write, row, MISSING, new)
+    return _rewritten(write, row, news)
 
 
-def _replaced(row: StateItem, value: Callable[[Any], Any]) -> Change:
+def _rewritten(write: Write, row: _Row, news: list[Change]) -> Change:
     """Write a locked row anew, or delete it."""
-    old = MISSING if row.version == _NEW else row.value
-    new = value(old)
-    if new is MISSING:
-        row.delete()
-    else:
-        row.value, row.version = new, row.version + 1
-        row.save(update_fields=["value", "version", "updated_at"])
-    return Change(group=row.group, key=row.key, old=old, new=new)
+    id, old, version, expires_at = row
+    if _has_expired(expires_at):
+        write.check(0)
+        news.append(_change(write, old))
+        return _put(write, (id, None, _NEW, None), MISSING, write.new_text(MISSING))
+    write.check(version)
+    return _put(write, row, old, write.new_text(old))
+
+
+def _put(write: Write, row: _Row, old: Any, text: str | None) -> Change:
+    """Write the new text into a locked row; without one, delete it."""
+    id, _, version, expires_at = row
+    if text is None:
+        _items().filter(id=id).delete()
+        return _change(write, old)
+    now = timezone.now()
+    is_new = version == _NEW
+    version = time.time_ns() // 1000 if is_new else version + 1
+    _items().filter(id=id).update(
+        value=Value(text, _PLAIN),
+        version=version,
+        expires_at=expires_at if write.keeps_expiry and not is_new else write.expires_at,
+        updated_at=now,
+        **({"created_at": now} if is_new else {}),
+    )
+    return _change(write, old, payloads.loads(text), version)
+
+
+def _change(write: Write, old: Any, new: Any = MISSING, version: int = 0) -> Change:
+    return Change(group=write.group, key=write.key, old=old, new=new, version=version)
+
+
+def _tell(news: Sequence[Change], audience: Audience) -> None:
+    for each in news:
+        if each.happened and audience.hears(each.group, each.key):
+            audience.tell(each)
+
+
+def _locked(group: str, key: str) -> _Row | None:
+    """Return the item's row, if there is one, locked until the transaction ends."""
+    rows = locked(_item(group, key), _lock)
+    return next(iter(rows.values_list(*_FACTS)), None)
+
+
+def _made(group: str, key: str) -> _Row:
+    make(_items(), {"group": group, "key": key}, version=_NEW)
+    row = _locked(group, key)
+    assert row is not None
+    return row
+
+
+def _lock(rows: QuerySet[StateItem]) -> None:
+    rows.update(version=F("version"))
+
+
+def _expired_and_mine(limit: int) -> list[StateItem]:
+    """Return rows that have expired, locked, without those that somebody else has locked."""
+    features = connections[_database()].features
+    rows = _expired().order_by("expires_at")
+    if features.has_select_for_update_skip_locked:
+        return list(rows.select_for_update(skip_locked=True)[:limit])
+    return list(locked(rows, _lock)[:limit])
+
+
+def _has_expired(expires_at: datetime | None) -> bool:
+    return expires_at is not None and expires_at <= timezone.now()
 
 
 def _database() -> str:
@@ -73,30 +195,14 @@ def _items() -> QuerySet[StateItem]:
     return StateItem.objects.using(_database())
 
 
-def _locked(group: str, key: str) -> QuerySet[StateItem]:
-    """Return the item's row, if there is one, to be locked until the transaction ends.
-
-    A database without row locks (SQLite) is locked whole by an UPDATE that changes nothing: reading
-    first would fail as soon as somebody else had written in between.
-    """
-    rows = _items().filter(group=group, key=key)
-    if connections[_database()].features.has_select_for_update:
-        return rows.select_for_update()
-    rows.update(version=F("version"))
-    return rows
+def _item(group: str, key: str) -> QuerySet[StateItem]:
+    return _items().filter(group=group, key=key).order_by()
 
 
-def _make(group: str, key: str) -> None:
-    """Insert a new row for the item and lock it, or lock the one that somebody else has inserted.
+def _there() -> QuerySet[StateItem]:
+    """Return the items that have not expired."""
+    return _items().filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
-    An INSERT that fails is not as good: MySQL leaves all who come too late with a lock that they
-    share, and when each wants it for himself, all but one fail.
-    """
-    features = connections[_database()].features
-    names = ["group", "key"]
-    _items().bulk_create(
-        [StateItem(group=group, key=key, version=_NEW)],
-        update_conflicts=True,
-        update_fields=names,
-        unique_fields=names if features.supports_update_conflicts_with_target else None,
-    )
+
+def _expired() -> QuerySet[StateItem]:
+    return _items().filter(expires_at__lte=timezone.now())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,7 +23,7 @@ def updated(old: Any, ops: Any) -> Any:
     """
     if isinstance(ops, Mapping) or not isinstance(ops, Sequence) or isinstance(ops, str):
         raise InvalidUpdate(f"state.update: expected a list of operations, got {ops!r:.200}")
-    root: dict[str, Any] = {"": {} if old is MISSING else copy.deepcopy(old)}
+    root: dict[str, Any] = {"": {} if old is MISSING else payloads.plain(old)}
     for index, op in enumerate(ops):
         _apply(root, _Op(index, op))
     return root[""]

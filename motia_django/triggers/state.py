@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from motia_django import declarations
+from motia_django import declarations, payloads
 from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput
@@ -34,9 +34,9 @@ class StateChange(Spelled):
 
     @property
     def is_noop(self) -> bool:
-        """Whether the item was there and its value is what it was."""
-        same: bool = self.old_value == self.new_value
-        return same and self.event_type == "state:updated"
+        """Whether the item was there and its value, as JSON, is what it was."""
+        is_update = self.event_type == "state:updated"
+        return is_update and payloads.same(self.old_value, self.new_value)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> StateChange:

@@ -63,7 +63,7 @@ def test_a_project_without_steps_is_told_how_to_begin() -> None:
         ({"STATE": {"BACKEND": "motia_django.conf.Settings"}}, "is not a StateStore"),
         (
             {"STATE": {"BACKEND": "motia_django.stores.memory.MemoryState", "COLOUR": 1}},
-            "unexpected keyword argument 'colour'",
+            "unknown option 'COLOUR' of motia_django.stores.memory.MemoryState. Known are BACKEND.",
         ),
     ],
 )

@@ -1,0 +1,90 @@
+"""Rows that many processes write at once: found or made, locked, and tried again if need be."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, connections, models, transaction
+from django.db.models import QuerySet
+
+T = TypeVar("T")
+M = TypeVar("M", bound=models.Model)
+
+TRIES = 20
+"""How often our own transaction is tried that others keep getting in the way of."""
+_LONGEST_PAUSE = 0.1
+_MET = {
+    "postgresql": ("40001", "40P01"),  # serialization_failure, deadlock_detected
+    "mysql": (1213, 1020),  # ER_LOCK_DEADLOCK, ER_CHECKREAD of MariaDB's snapshot isolation
+}
+
+
+def transacted(alias: str, work: Callable[[], T]) -> T:
+    """Do work in the caller's transaction, or in one of our own.
+
+    One of our own that the database refuses since it met another is tried again, as READ COMMITTED
+    whatever the connection's level is: there it waits for the other. The caller's transaction is
+    his to begin anew: he gets the database's error.
+    """
+    connection = connections[alias]
+    if connection.in_atomic_block or not connection.get_autocommit():
+        with transaction.atomic(using=alias):
+            return work()
+    for tried in range(TRIES):
+        try:
+            with transaction.atomic(using=alias):
+                if tried:
+                    _read_committed(connection)
+                return work()
+        except DatabaseError as error:
+            if tried + 1 == TRIES or not _has_met_another(connection, error):
+                raise
+        time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.001 * 2**tried)))
+    raise AssertionError("the last try returns or raises")
+
+
+def locked(rows: QuerySet[M], lock: Callable[[QuerySet[M]], object]) -> QuerySet[M]:
+    """Return these rows, to be locked until the transaction ends.
+
+    A database without row locks (SQLite) is locked whole, by `lock`: an UPDATE that changes
+    nothing. To read first would fail as soon as somebody else had written in between. Where every
+    transaction begins with that lock, it is not needed.
+    """
+    connection = connections[rows.db]
+    if connection.features.has_select_for_update:
+        return rows.select_for_update()
+    if getattr(connection, "transaction_mode", None) not in ("IMMEDIATE", "EXCLUSIVE"):
+        lock(rows)
+    return rows
+
+
+def make(rows: QuerySet[M], identity: Mapping[str, Any], **values: Any) -> None:
+    """Insert a new row and lock it, or lock the one that somebody else has inserted.
+
+    An INSERT that fails is not as good: MySQL leaves all who come too late with a lock that they
+    share, and when each wants it for himself, all but one fail.
+    """
+    features = connections[rows.db].features
+    names = list(identity)
+    rows.bulk_create(
+        [rows.model(**identity, **values)],
+        update_conflicts=True,
+        update_fields=names,
+        unique_fields=names if features.supports_update_conflicts_with_target else None,
+    )
+
+
+def _read_committed(connection: Any) -> None:
+    if connection.vendor in _MET:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def _has_met_another(connection: Any, error: DatabaseError) -> bool:
+    """Return whether a transaction failed for no other reason than another that went on."""
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return (code or next(iter(error.args), None)) in _MET.get(connection.vendor, ())
