@@ -85,7 +85,8 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         if not lives_here():
-            return self.model.objects.none()
+            nothing: QuerySet[Any] = self.model.objects.none()
+            return nothing
         stays = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
         rows: QuerySet[Any] = super().get_queryset(request).filter(stays)
         return rows
