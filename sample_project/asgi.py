@@ -1,11 +1,20 @@
-"""The ASGI application."""
+"""The ASGI application; where Channels is installed, streams are served to WebSockets, too."""
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
+from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
+
+from motia_django.asgi import with_streams
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sample_project.settings")
 
-application = get_asgi_application()
+django_application = get_asgi_application()
+if settings.DEBUG:
+    django_application = ASGIStaticFilesHandler(django_application)
+
+application = with_streams(django_application) if find_spec("channels") else django_application

@@ -80,6 +80,20 @@ class Project:
         self.start("web", [sys.executable, str(self.manage), "runserver", "--noreload", address])
         eventually(lambda: self.call("GET", "/admin/login/").status == 200, self.all_logs)
 
+    def start_asgi(self, name: str = "asgi", port: int | None = None) -> None:
+        """Start uvicorn and wait until it answers."""
+        port = port or self.port
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--port",
+            str(port),
+            "sample_project.asgi:application",
+        ]
+        self.start(name, [*command, "--timeout-graceful-shutdown", "5"])
+        eventually(lambda: f"running on http://127.0.0.1:{port}" in self.log(name), self.all_logs)
+
     def start_worker(self, name: str = "worker", concurrency: int = 2) -> None:
         """Start a worker and wait until it is ready."""
         celery = [sys.executable, "-m", "celery", "-A", self.celery_app, "worker", "-l", "INFO"]
