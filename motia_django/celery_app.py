@@ -8,7 +8,9 @@ import os
 from typing import Any
 
 from celery import Celery, current_app
+from django.core.signals import setting_changed
 
+_EAGER = ("task_always_eager", "task_eager_propagates")
 _app: Celery | None = None
 
 
@@ -22,6 +24,7 @@ def adopt() -> Celery:
     if not is_the_projects(_current()):
         _import_project_module()
     _app = _current()
+    setting_changed.connect(_follow_override, dispatch_uid="motia.celery_app.follow_override")
     return _app
 
 
@@ -38,6 +41,18 @@ def is_the_projects(app: Celery) -> bool:
 def task_name(step: str) -> str:
     """Return the name of the Celery task that runs a Step."""
     return f"motia.{step}"
+
+
+def _follow_override(*, setting: str, value: Any, **kwargs: Any) -> None:
+    """Make `override_settings(CELERY_TASK_ALWAYS_EAGER=True)` work whenever a test uses it.
+
+    Celery reads Django's settings once, so that it would depend on which test was the first.
+    """
+    app: Any = project_app()
+    prefix = f"{app.namespace}_" if getattr(app, "namespace", None) else ""
+    name = setting.removeprefix(prefix).lower()
+    if setting.startswith(prefix) and name in _EAGER:
+        app.conf[name] = bool(value)
 
 
 def _current() -> Celery:

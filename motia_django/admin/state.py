@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db import router, transaction
-from django.db.models import QuerySet, TextField
+from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Left, Length
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -21,6 +22,7 @@ from motia_django.admin.filters import GroupFilter
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.admin.state_form import StateItemForm
 from motia_django.conf import settings
+from motia_django.exceptions import VersionConflict
 from motia_django.stores import state_store
 from motia_django.stores.face import state
 from motia_django.stores.orm import OrmState
@@ -43,7 +45,7 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Items of state. Every change goes through `state`, so that state triggers hear of it."""
 
     form = StateItemForm
-    list_display = ("group", "key", "preview", "updated")
+    list_display = ("group", "key", "preview", "updated", "expires")
     list_display_links = ("key",)
     list_filter = (GroupFilter,)
     list_per_page = 50
@@ -71,13 +73,22 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return when the item was last written."""
         return words.moment_stacked(row.updated_at)
 
+    @admin.display(description=gettext_lazy("expires"), empty_value=words.NOTHING)
+    def expires(self, row: models.StateItem) -> SafeString | str | None:
+        """Return from when on the item is not there any more."""
+        return words.moment_stacked(row.expires_at) if row.expires_at else None
+
     @admin.display(description=gettext_lazy("value"))
     def content(self, row: models.StateItem) -> SafeString:
         """Return the value for those who may only look."""
         return format_html('<pre class="motia-json">{}</pre>', words.document(row.value))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request) if lives_here() else self.model.objects.none()
+        if not lives_here():
+            return self.model.objects.none()
+        stays = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        rows: QuerySet[Any] = super().get_queryset(request).filter(stays)
+        return rows
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -92,11 +103,11 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if obj is None:
             return ("group", "key", "content")
         if not self.has_change_permission(request, obj):
-            return ("group", "key", "content", "updated")
-        return ("group", "key", "content", "updated", "seen_version")
+            return ("group", "key", "content", "updated", "expires")
+        return ("group", "key", "content", "updated", "expires", "seen_version")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if obj is None else ("group", "key", "updated")
+        return () if obj is None else ("group", "key", "updated", "expires")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return lives_here() and super().has_add_permission(request)
@@ -108,8 +119,20 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         context = {"title": _("State"), "elsewhere": elsewhere, "bound": BoundedPaginator.limit}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Say so if somebody else wrote the item between the form's check and its saving."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except VersionConflict:
+            text = _("Somebody else changed this item at the same moment: nothing was saved.")
+            self.message_user(request, text, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        state.set(obj.group, obj.key, form.cleaned_data["content"])
+        """Write what was typed over the version that was seen; it expires when it did before."""
+        content, seen = form.cleaned_data["content"], form.cleaned_data.get("seen_version")
+        whole = [{"type": "set", "value": content}]
+        state.update(obj.group, obj.key, whole, if_version=seen if change else 0)
         obj.pk = models.StateItem.objects.using(_database()).get(group=obj.group, key=obj.key).pk
 
     def delete_model(self, request: HttpRequest, obj: models.StateItem) -> None:

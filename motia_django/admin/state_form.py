@@ -9,6 +9,8 @@ from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import ValidationError
 from django.db import router
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -100,11 +102,21 @@ class StateItemForm(forms.ModelForm):  # type: ignore[type-arg]
         """Refuse to overwrite what the user has not seen; the row is locked until it is saved."""
         if self.instance.pk is not None:
             seen = self.cleaned_data.get("seen_version")
-            rows = models.StateItem.objects.using(router.db_for_write(models.StateItem))
-            now = rows.select_for_update().filter(pk=self.instance.pk).first()
+            now = _rows().select_for_update().filter(pk=self.instance.pk).first()
             if now is None or now.version != seen:
                 raise ValidationError(_conflict(now), code="conflict")
         return super().clean()
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Let nobody add what is there; but an item that has expired is in nobody's way."""
+        names = {name: self.cleaned_data.get(name) for name in ("group", "key")}
+        ended = _rows().filter(**names, expires_at__lte=timezone.now())
+        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return exclusions | {"group"} if self.instance.pk is None and ended.exists() else exclusions
+
+
+def _rows() -> QuerySet[models.StateItem]:
+    return models.StateItem.objects.using(router.db_for_write(models.StateItem))
 
 
 def _conflict(now: models.StateItem | None) -> Any:

@@ -20,6 +20,8 @@ logger = logging.getLogger("motia.streams")
 
 MOST_WAITING = 1000
 """Frames that may wait for a slow client, besides those that began its subscriptions."""
+MOST_TEXT = 4_000_000
+"""Characters that they may have."""
 _PATIENCE = 10.0
 """Seconds that a subscription waits for the log to be read."""
 _NOT_YET = Position(2**63)
@@ -59,7 +61,7 @@ class Following:
         self._entered: list[Subscription] = []
         self._queue: list[tuple[Frame, str | None]] = []
         self._held: list[Heard] | None = None
-        self._room = MOST_WAITING
+        self._room, self._text = MOST_WAITING, MOST_TEXT
         self._waiter: asyncio.Future[None] | None = None
         self._is_cut = self._is_closed = False
 
@@ -102,7 +104,7 @@ class Following:
         if self._is_cut:
             raise TooSlow
         queue, self._queue = self._queue, []
-        self._room = MOST_WAITING
+        self._room, self._text = MOST_WAITING, MOST_TEXT
         return [Message(frame.at(self._clock.tick()), token) for frame, token in queue]
 
     async def __aiter__(self) -> AsyncIterator[Message]:
@@ -173,6 +175,7 @@ class Following:
             places[places.index(_NOT_YET)] = first.position
         self._known, self._is_level = self._known.union(first.position), False
         self._room += len(first.frames)
+        self._text += sum(len(frame.tail) for frame, _ in first.frames)
         for frame, position in first.frames:
             self._put(frame, None if position is None else position.token)
         for heard in held:
@@ -197,7 +200,8 @@ class Following:
         if self._is_cut:
             return
         self._queue.append((frame, token))
-        if len(self._queue) > self._room:
+        self._text -= len(frame.tail)
+        if len(self._queue) > self._room or self._text < 0:
             self._cut()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

@@ -45,8 +45,9 @@ def _class_at(path: str) -> type[StateStore]:
     try:
         store_class = import_string(path)
     except ImportError as error:
-        ours = {name.rpartition(".")[2]: name for name in _OURS}
-        hint = did_you_mean(path, _OURS) or did_you_mean(path.rpartition(".")[2], ours)
+        name = path.rpartition(".")[2]
+        meant = [ours for ours in _OURS if did_you_mean(name, [ours.rpartition(".")[2]])]
+        hint = did_you_mean(path, _OURS) or "".join(f" Did you mean {ours!r}?" for ours in meant)
         raise SettingsError(
             f"{where}: {error}.{hint} Write one of {', '.join(_OURS)}, or a path of your own."
         ) from error

@@ -32,7 +32,7 @@ from motia_django.live.following import Following, TooSlow
 from motia_django.live.frames import Clock, Frame, Message
 from motia_django.live.pictures import picture
 from motia_django.live.positions import Position
-from motia_django.live.threads import in_thread
+from motia_django.live.threads import close_connections, in_thread
 from motia_django.registry import registry
 
 logger = logging.getLogger("motia.streams")
@@ -119,7 +119,8 @@ async def follow(request: HttpRequest, **route: str) -> HttpResponseBase:
     admitted = await in_thread(_judged, request, route)
     if not isinstance(admitted, Admitted) or request.method == "HEAD":
         return admitted
-    await _give_back_what_is_kept()
+    # What Django's middleware has used: the next connection is needed before this one ends.
+    await sync_to_async(close_connections)()
     return await _streamed(admitted)
 
 
@@ -152,8 +153,9 @@ async def _parts(following: Following, task: list[asyncio.Task[Any]]) -> AsyncIt
     """Yield what the client is sent, until it goes, is too slow, or has been here for long."""
     task += [each for each in [asyncio.current_task()] if each is not None]
     end = time.monotonic() + LIFETIME * random.uniform(0.8, 1.2)
-    yield _retry(_RETRY)
     try:
+        await _give_back_what_is_kept()
+        yield _retry(_RETRY)
         while time.monotonic() < end:
             messages = await following.messages(HEARTBEAT)
             yield _written(messages) if messages else _heartbeat(following.position)
@@ -167,10 +169,10 @@ async def _parts(following: Following, task: list[asyncio.Task[Any]]) -> AsyncIt
 async def _give_back_what_is_kept() -> None:
     """Give back what Django keeps for a request until it is over: connections and a thread.
 
-    Its middleware has used them, and nothing of this request will again. The thread is asgiref's;
-    where that keeps it elsewhere, it stays.
+    Its middleware has used them, for the last time on the way out. The thread is asgiref's; where
+    that keeps it elsewhere, it stays.
     """
-    await sync_to_async(connections.close_all)()
+    await sync_to_async(close_connections)()
     try:
         context = SyncToAsync.thread_sensitive_context.get()
         executor = SyncToAsync.context_to_thread_executor.pop(context, None)

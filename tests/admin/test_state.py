@@ -11,9 +11,12 @@ from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.timezone import localtime
 
 from motia_django import models
 from motia_django.admin.state import PREVIEWED
+from motia_django.admin.state_form import StateItemForm
 from motia_django.public import state
 
 LIST = "/admin/motia/stateitem/"
@@ -130,6 +133,55 @@ def test_a_form_without_the_version_it_saw_is_refused(
     sent = {"content": "2"} if version is None else {"content": "2", "seen_version": version}
     assert errors_of(admin_client.post(page_of("g", "k"), sent))
     assert state.get("g", "k") == 1
+
+
+def test_an_item_that_is_edited_expires_when_it_did_before_and_says_when(
+    admin_client: Client,
+) -> None:
+    state.set("g", "k", 1, ttl=60)
+    until = models.StateItem.objects.get().expires_at
+    address = page_of("g", "k")
+    assert until is not None
+    shown = f"{localtime(until):%H:%M:%S}"
+    assert shown in admin_client.get(LIST).content.decode()
+    assert shown in admin_client.get(address).content.decode()
+    admin_client.post(address, {**typed(admin_client, address), "content": "2"})
+    assert state.get("g", "k") == 2
+    assert models.StateItem.objects.get().expires_at == until
+
+
+def test_an_item_that_has_expired_is_not_there_and_can_be_added(
+    admin_client: Client, install: Callable[..., None]
+) -> None:
+    state.set("g", "k", 1, ttl=60)
+    install(dict(WATCHER))
+    address = page_of("g", "k")
+    models.StateItem.objects.update(expires_at=timezone.now())
+    assert admin_client.get(address).status_code == 302
+    assert not admin_client.get(LIST).context["cl"].result_list
+    sent = {"group": "g", "key": "k", "content": "2"}
+    assert admin_client.post(f"{LIST}add/", sent).status_code == 302
+    assert state.items("g") == [("k", 2)]
+    assert events() == [("state:deleted", 1, None), ("state:created", None, 2)]
+
+
+def test_who_writes_between_the_forms_check_and_its_saving_is_not_overwritten(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.set("g", "k", 1)
+    address = page_of("g", "k")
+    sent = {**typed(admin_client, address), "content": "2"}
+    clean = StateItemForm.clean
+
+    def slow(self: StateItemForm) -> Any:
+        cleaned = clean(self)
+        state.set("g", "k", "theirs")
+        return cleaned
+
+    monkeypatch.setattr(StateItemForm, "clean", slow)
+    response = admin_client.post(address, sent, follow=True)
+    assert "nothing was saved" in response.content.decode()
+    assert not LogEntry.objects.exists()
 
 
 def test_group_and_key_stay_what_they_are(admin_client: Client) -> None:

@@ -13,6 +13,7 @@ from motia_django.commands.dev import Dev
 from motia_django.commands.new import New
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
 from motia_django.commands.schedules import Sync
+from motia_django.commands.state import State
 from motia_django.commands.steps import Check, ListSteps, Show
 
 ALL: tuple[type[Subcommand], ...] = (
@@ -30,6 +31,7 @@ ALL: tuple[type[Subcommand], ...] = (
     Pause,
     Resume,
     Prune,
+    State,
     Sync,
     Dev,
     New,
