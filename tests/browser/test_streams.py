@@ -47,7 +47,7 @@ def test_the_script_that_is_shown_keeps_up_and_comes_back_after_an_outage(
 
     port = serve(project, "web", SERVERS[server])
     shout(project, port, id="a", number=0)
-    page.goto(f"http://127.0.0.1:{port}/admin/login/")
+    page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
     page.on("request", note)
     page.add_script_tag(content=script())
     page.wait_for_function("orders.get('a')?.number === 0")
