@@ -31,11 +31,11 @@ test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, PostgreSQL
 	@$(MAKE) lint
 	@echo "== tests on SQLite"
 	@$(BIN)/python -m pytest -n 2 -q
-	@echo "== tests on PostgreSQL (the journeys ran above)"
-	@MOTIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 -q -m "not journey"
-	@echo "== tests on MariaDB (the journeys ran above)"
+	@echo "== tests on PostgreSQL (of all that asks the project's database)"
+	@MOTIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 -q
+	@echo "== tests on MariaDB (of all that asks the project's database)"
 	@if $(BIN)/python -c 'from tests.servers.mariadb import Mariadb; exit(Mariadb.missing())'; then \
-	  MOTIA_TEST_DATABASE=mariadb $(BIN)/python -m pytest -n 2 -q -m "not journey"; \
+	  MOTIA_TEST_DATABASE=mariadb $(BIN)/python -m pytest -n 2 -q; \
 	else test "$(CI)" != true; fi
 
 lint: $(TEST)  ## ruff, mypy, the layers of imports, missing migrations

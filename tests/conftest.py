@@ -24,6 +24,25 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ours")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, on another database than SQLite, what does not ask the project's database.
+
+    It has run on SQLite: journeys, and tests that bring databases of their own, among them.
+    """
+    if not os.environ.get("MOTIA_TEST_DATABASE"):
+        return
+    left_out = [item for item in items if not _asks_the_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if _asks_the_database(item)]
+
+
+def _asks_the_database(item: pytest.Item) -> bool:
+    if item.get_closest_marker("journey"):
+        return False
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(item.get_closest_marker("django_db") or fixtures & {"db", "transactional_db"})
+
+
 @pytest.fixture(scope="session", autouse=True)
 def urls_of_the_sample_project() -> None:
     """Make the routes of the sample project's Steps before a test puts others in their place."""
