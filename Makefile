@@ -74,6 +74,7 @@ screenshots:  ## the pictures in the documentation
 
 servers:
 	@PYTHON=$(BIN)/python scripts/install_servers.sh
+	@scripts/install_clients.sh
 	@$(MAKE) $(MYSQL)
 
 needs = test -e $(1) || { echo "make $@: nothing to run yet: there is no $(1)." >&2; exit 1; }

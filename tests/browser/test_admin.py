@@ -1,52 +1,16 @@
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.journeys.running import Project, eventually, sample_project
 from tests.servers import fresh_redis
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page of a real browser; an error on its console fails the test."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        message = "chromium is not installed (Debian's package chromium)"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        opened = browser.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.on("console", lambda line: errors.extend(complaints(line)))
-        yield opened
-        browser.close()
-    assert errors == []
-
-
-def complaints(line: ConsoleMessage) -> list[str]:
-    """Return a console line if it is an error; the sample project has no favicon."""
-    wanted = line.type == "error" and not line.location["url"].endswith("/favicon.ico")
-    return [f"{line.location['url']}: {line.text}"] if wanted else []
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, sync_playwright
+from playwright.sync_api import Page, Request
 
-from tests.browser.test_admin import FLAGS
 from tests.docs.pages import DOCS, blocks
 from tests.journeys.running import Project, eventually, sample_project
 from tests.journeys.test_streams import SETTINGS, serve, shout
@@ -23,19 +20,6 @@ SERVERS = {
     "uvicorn": [*UVICORN, "sample_project.asgi:application"],
     "gunicorn": ["gunicorn", "-b", "127.0.0.1:PORT", "sample_project.wsgi"],
 }
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page of a real browser; its console is not looked at, since an outage is an error there."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        message = "chromium is not installed (Debian's package chromium)"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser.new_page()
-        browser.close()
 
 
 @pytest.fixture
@@ -63,7 +47,7 @@ def test_the_script_that_is_shown_keeps_up_and_comes_back_after_an_outage(
 
     port = serve(project, "web", SERVERS[server])
     shout(project, port, id="a", number=0)
-    page.goto(f"http://127.0.0.1:{port}/admin/login/")
+    page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
     page.on("request", note)
     page.add_script_tag(content=script())
     page.wait_for_function("orders.get('a')?.number === 0")

@@ -59,7 +59,9 @@ class Project:
     asked: subprocess.Popen[str] | None = None
     """The process that runs commands which only look."""
 
-    def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, command: Sequence[str], pass_fds: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
         """Start a process in a group of its own, its output in a file of its name."""
         with self.log_file(name).open("ab") as log:
             process = subprocess.Popen(
@@ -70,6 +72,7 @@ class Project:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         self.processes[name] = process
         return process
@@ -80,19 +83,13 @@ class Project:
         self.start("web", [sys.executable, str(self.manage), "runserver", "--noreload", address])
         eventually(lambda: self.call("GET", "/admin/login/").status == 200, self.all_logs)
 
-    def start_asgi(self, name: str = "asgi", port: int | None = None) -> None:
-        """Start uvicorn and wait until it answers."""
-        port = port or self.port
-        command = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--port",
-            str(port),
-            "sample_project.asgi:application",
-        ]
-        self.start(name, [*command, "--timeout-graceful-shutdown", "5"])
-        eventually(lambda: f"running on http://127.0.0.1:{port}" in self.log(name), self.all_logs)
+    def start_asgi(self, name: str = "asgi", listening: socket.socket | None = None) -> None:
+        """Start uvicorn, on a socket that outlives it if one is given; wait until it answers."""
+        uvicorn = [sys.executable, "-m", "uvicorn", "sample_project.asgi:application"]
+        fds = [listening.fileno()] if listening else []
+        place = ["--fd", str(fds[0])] if fds else ["--port", str(self.port)]
+        self.start(name, [*uvicorn, *place, "--timeout-graceful-shutdown", "5"], fds)
+        eventually(lambda: "Uvicorn running on" in self.log(name), self.all_logs)
 
     def start_worker(self, name: str = "worker", concurrency: int = 2) -> None:
         """Start a worker and wait until it is ready."""

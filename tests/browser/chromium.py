@@ -1,0 +1,49 @@
+"""A real browser for tests that look at pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page of a real browser; an error on its console fails the test."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        message = "chromium is not installed (Debian's package chromium)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        opened = browser.new_page()
+        opened.on("pageerror", lambda error: errors.append(str(error)))
+        opened.on("console", lambda line: errors.extend(complaints(line)))
+        yield opened
+        browser.close()
+    assert errors == [], errors
+
+
+def complaints(line: ConsoleMessage) -> list[str]:
+    """Return a console line if it is an error; the sample project has no favicon.
+
+    That a server was not there is none: tests end servers.
+    """
+    is_expected = line.location["url"].endswith("/favicon.ico") or "net::ERR_" in line.text
+    wanted = line.type == "error" and not is_expected
+    return [f"{line.location['url']}: {line.text}"] if wanted else []

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.browser.chromium import page
+
+__all__ = ["page"]
