@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from rest_framework.request import Request as RestRequest
 from rest_framework.views import APIView
 
 from motia_django import calls
+from motia_django.live.threads import in_thread
 from motia_django.live.tokens import StreamTokenAuthentication, Ticket
 from motia_django.registry import registry
 from motia_django.stores.base import checked_key
@@ -124,7 +125,7 @@ def enter(subscriptions: Iterable[Subscription], auth: Auth, entered: list[Subsc
     """Append to `entered` each subscription that this user is admitted to.
 
     Asked are the token's streams, `canAccess` and `onJoin`, in this order; whatever of them raises
-    has refused. For each one that is appended, `leave` has to be called once.
+    has refused. For each one that is appended, its leaving has to be told once.
     """
     for subscription in subscriptions:
         if _admits(subscription, auth):
@@ -139,11 +140,23 @@ def may_follow(subscription: Subscription, auth: Auth) -> bool:
     return config.can_access is None or _says_yes(config.can_access, subscription, auth)
 
 
-def leave(subscription: Subscription, auth: Auth) -> None:
-    """Tell the stream's `onLeave` that a subscription has ended."""
+async def leave(subscriptions: Sequence[Subscription], auth: Auth) -> None:
+    """Tell each stream's `onLeave` that a subscription has ended, in a thread if there is any."""
+    if any(_on_leave(each) for each in subscriptions):
+        await in_thread(tell_of_leaving, subscriptions, auth)
+
+
+def tell_of_leaving(subscriptions: Iterable[Subscription], auth: Auth) -> None:
+    """Tell each stream's `onLeave` that a subscription has ended."""
+    for each in subscriptions:
+        on_leave = _on_leave(each)
+        if on_leave is not None:
+            _asked(on_leave, each, auth)
+
+
+def _on_leave(subscription: Subscription) -> Callable[..., Any] | None:
     config = registry().streams.get(subscription.stream_name)
-    if config is not None and config.on_leave is not None:
-        _asked(config.on_leave, subscription, auth)
+    return None if config is None else config.on_leave
 
 
 def _admits(subscription: Subscription, auth: Auth) -> bool:

@@ -132,11 +132,13 @@ class Following:
         if self._is_closed:
             return
         self._is_closed = True
-        leaving = asyncio.ensure_future(self._leave(list(self._entered)))
-        relay, self._relay = self._relay, None
-        if relay is not None:
+        entered = list(self._entered)
+        for each in entered:
+            self._forget(each)
+        if self._relay is not None:
+            self._relay = None
             hub().leave()
-        await asyncio.shield(leaving)
+        await asyncio.shield(asyncio.ensure_future(access.leave(entered, self._auth)))
 
     def hear(self, heard: Heard) -> None:
         """Take an event from the relay."""
@@ -227,17 +229,20 @@ class Following:
         finally:
             self._waiter = None
 
-    async def _leave(self, subscriptions: Iterable[Subscription]) -> None:
+    async def _leave(self, subscriptions: Sequence[Subscription]) -> None:
         for each in subscriptions:
-            self._entered.remove(each)
-            places = self._since.get(each.key, [])
-            if places:
-                places.pop()
-            if not places:
-                self._since.pop(each.key, None)
-                if self._relay is not None:
-                    self._relay.remove(each.key, self)
-            await in_thread(access.leave, each, self._auth)
+            self._forget(each)
+        await access.leave(subscriptions, self._auth)
+
+    def _forget(self, subscription: Subscription) -> None:
+        self._entered.remove(subscription)
+        places = self._since.get(subscription.key, [])
+        if places:
+            places.pop()
+        if not places:
+            self._since.pop(subscription.key, None)
+            if self._relay is not None:
+                self._relay.remove(subscription.key, self)
 
     def _token_after(self, read: Position) -> str:
         """Return where this connection has got to when the hub has read so far.

@@ -62,10 +62,10 @@ def after(upto: int, holes: Collection[int], limit: int) -> list[Event]:
     return [*late, *_read(events().filter(id__gt=upto), limit)]
 
 
-def of(wanted: Q, since: Position, limit: int) -> list[Event]:
-    """Return up to `limit` events that are `wanted` and not covered by `since`, oldest first."""
+def missed(wanted: Q, since: Position, limit: int) -> int:
+    """Return how many events, up to `limit`, are `wanted` and not covered by `since`."""
     missing = Q(id__gt=since.upto) | Q(id__in=since.holes)
-    return list(_read(events().filter(wanted, missing), limit))
+    return len(events().filter(wanted, missing).values_list("id")[:limit])
 
 
 def recent() -> Position:
@@ -98,8 +98,10 @@ def prune(seconds: float, *, limit: int) -> int:
     event stays, however old: it says how far the log has got, and its id is not given out again.
     """
     before = timezone.now() - timedelta(seconds=seconds)
-    rows = events().order_by("id").values_list("id", "created_at")[: limit + 1]
-    old = list(_while_older(rows, before))[:limit]
+    rows = events().order_by("id").values_list("id", "created_at")
+    if not list(_while_older(rows[:1], before)):
+        return 0
+    old = list(_while_older(rows[:limit], before))
     if old and old[-1] == newest():
         old.pop()
     return events().filter(id__lte=old[-1])._raw_delete(database()) if old else 0

@@ -64,7 +64,7 @@ def _backlog(
 ) -> Picture | None:
     """Return what was missed since a position; None if that cannot be told any more."""
     wanted = _wanted(subscriptions)
-    if len(log.of(wanted, since, MOST_MISSED + 1)) > MOST_MISSED:
+    if log.missed(wanted, since, MOST_MISSED + 1) > MOST_MISSED:
         return None
     rows = list(_rows(*_missed(wanted, since), *_seen(base)))
     position = base.with_seen(row.id for row in rows if row.part == _SEEN)

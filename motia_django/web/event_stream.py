@@ -42,6 +42,8 @@ HEARTBEAT = 15.0
 LIFETIME = 3600.0
 """Seconds, give or take, after which the browser has to come back, and is judged again."""
 MOST_FOLLOWED = 100
+_RECENT = 1000
+"""Events up to which a browser that comes back says itself how far the log is known."""
 _RETRY = 2000
 _RETRY_AFTER_TROUBLE = 5000
 _HEADERS = {
@@ -97,6 +99,8 @@ class EventStream(StreamingHttpResponse):
     def close(self) -> None:
         """Leave, also if nothing of this was ever sent."""
         super().close()
+        if self._loop.is_closed():
+            return
         asyncio.run_coroutine_threadsafe(self._following.close(), self._loop)
 
 
@@ -196,15 +200,17 @@ def _answered(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
     except (DatabaseError, InterfaceError):
         return _later()
     finally:
-        for each in entered:
-            access.leave(each, admitted.auth)
+        access.tell_of_leaving(entered, admitted.auth)
     content = _retry(_RETRY) + _written(messages)
     return HttpResponse(content, headers=_headers(admitted))
 
 
 def _told(admitted: Admitted, entered: Sequence[Subscription]) -> Iterator[Message]:
     clock = Clock()
-    first = picture(entered, log.recent(), admitted.since)
+    since = admitted.since
+    is_recent = since is not None and 0 <= log.newest() - since.upto < _RECENT
+    base = since if since is not None and is_recent else log.recent()
+    first = picture(entered, base, since)
     for each in admitted.subscriptions:
         if each not in entered:
             yield Message(Frame(frames.unauthorized(*each.key)).at(clock.tick()), None)

@@ -339,6 +339,22 @@ def test_a_slow_client_is_cut_off_and_resumes(monkeypatch: pytest.MonkeyPatch) -
     run(scenario())
 
 
+def test_a_connection_that_was_closed_leaves_nothing_behind() -> None:
+    async def scenario() -> None:
+        stays, goes = Following(anybody()), Following(anybody())
+        await stays.join(GROUP)
+        await goes.join(GROUP, item("a"))
+        relay = stays._relay
+        assert relay is not None
+        assert len(relay._followers[GROUP.key]) == len(relay._followers) == 2
+        await goes.close()
+        assert {key: list(each) for key, each in relay._followers.items()} == {GROUP.key: [stays]}
+        await stays.close()
+        assert relay._followers == {}
+
+    run(scenario())
+
+
 def test_each_join_that_succeeds_is_left_once() -> None:
     calls: list[tuple[str, Any]] = []
 

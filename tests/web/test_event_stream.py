@@ -17,6 +17,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from motia_django import Stream
 from motia_django.live.tokens import stream_token
+from motia_django.models import StreamEvent
 from motia_django.web.event_stream import stream_patterns
 from tests.factories import installed, make_stream
 
@@ -75,6 +76,15 @@ def test_a_group_is_told_with_a_position_from_which_the_next_request_resumes(
     third = client.get("/streams/orders/g/", headers=headers)
     assert told(third) == []
     assert events(third)[-1] == {"id": headers["Last-Event-ID"]}
+
+
+@pytest.mark.parametrize("last_id", ["999999999", "nonsense", "0", "-1", "5~4~3"])
+def test_an_id_that_is_not_of_this_log_begins_anew(client: Client, last_id: str) -> None:
+    for number in range(3):
+        Stream("orders").set("g", "a", {"n": number})
+    StreamEvent.objects.order_by("id")[0].delete()
+    response = client.get("/streams/orders/g/", headers={"Last-Event-ID": last_id})
+    assert told(response) == [(None, {"type": "sync", "data": [{"n": 2, "id": "a"}]})]
 
 
 def test_an_item_has_its_own_address(client: Client) -> None:
