@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from motia_django.exceptions import LeaseLost as LeaseLost
     from motia_django.exceptions import MotiaError as MotiaError
     from motia_django.exceptions import Retry as Retry
+    from motia_django.exceptions import VersionConflict as VersionConflict
     from motia_django.public import aenqueue as aenqueue
     from motia_django.public import ainvoke as ainvoke
     from motia_django.public import enqueue as enqueue
@@ -41,6 +42,7 @@ _HOMES = {
     "LeaseLost": "exceptions",
     "MotiaError": "exceptions",
     "Retry": "exceptions",
+    "VersionConflict": "exceptions",
     "aenqueue": "public",
     "ainvoke": "public",
     "enqueue": "public",
