@@ -21,7 +21,7 @@ def test_each_hot_query_finds_its_rows_by_an_index(
 ) -> None:
     if name != "sqlite":
         request.getfixturevalue(f"{name}_server")
-    command = [sys.executable, "-m", "benchmarks.plans", "--rows", "100000", "--databases", name]
+    command = [sys.executable, "-m", "benchmarks.plans", "--rows", "30000", "--databases", name]
     looked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert not looked.returncode, looked.stdout + looked.stderr
     for doing in ("claim", "claim in turn", "what is due", "what lost its worker", "prune"):

@@ -24,6 +24,9 @@ REPEATABLE_READ = {"postgresql": 2, "mariadb": "repeatable read"}
 """What `isolation_level` in OPTIONS calls it; 2 is psycopg's IsolationLevel.REPEATABLE_READ."""
 
 
+@pytest.mark.skipif(
+    "MOTIA_TEST_DATABASE" in os.environ, reason="it has databases of its own, whatever the tests'"
+)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "store",

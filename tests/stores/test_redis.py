@@ -365,6 +365,7 @@ def test_a_write_whose_answer_is_lost_is_not_made_twice(client: Any) -> None:
     version = state.set("g", "k", 1)["version"]
     cache: Any = caches["state"]
     pool = cache.client.get_client(write=True).connection_pool
+    pool.disconnect()
     pool.reset()
     kind, pool.connection_class = pool.connection_class, Deaf
     pool.connection_kwargs["retry"] = Retry(NoBackoff(), 3)
@@ -374,6 +375,7 @@ def test_a_write_whose_answer_is_lost_is_not_made_twice(client: Any) -> None:
     finally:
         pool.connection_class = kind
         del pool.connection_kwargs["retry"]
+        pool.disconnect()
         pool.reset()
     assert Deaf.heard == 1
     item = state.get_item("g", "k")
