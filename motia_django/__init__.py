@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from motia_django.exceptions import LeaseLost as LeaseLost
     from motia_django.exceptions import MotiaError as MotiaError
     from motia_django.exceptions import Retry as Retry
+    from motia_django.live.tokens import stream_token as stream_token
     from motia_django.public import Stream as Stream
     from motia_django.public import aenqueue as aenqueue
     from motia_django.public import ainvoke as ainvoke
@@ -44,6 +45,7 @@ _HOMES = {
     "LeaseLost": "exceptions",
     "MotiaError": "exceptions",
     "Retry": "exceptions",
+    "stream_token": "live.tokens",
     "Stream": "public",
     "aenqueue": "public",
     "ainvoke": "public",

@@ -59,6 +59,26 @@ def test_an_unknown_key_like_none_is_refused_with_all_there_are() -> None:
     assert all(each.name.upper() in text for each in fields(Settings))
 
 
+def test_what_is_not_named_of_streams_has_its_default() -> None:
+    with override_settings(MOTIA={"STREAMS": {"POLL": 1}}):
+        assert settings().streams == {"WAKE": "auto", "CACHE": "default", "POLL": 1}
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ({"WAKE": "redsi"}, "one of auto, redis, postgresql, poll"),
+        ({"CACHE": None}, "the alias of a cache"),
+        ({"POLL": 0}, "a number greater than 0"),
+        ({"POLL": "1"}, "a number greater than 0"),
+        ({"POL": 1}, "a dict with WAKE, CACHE, POLL"),
+        ("redis", "a dict with WAKE, CACHE, POLL"),
+    ],
+)
+def test_a_wrong_value_of_streams_is_refused(declared: Any, expected: str) -> None:
+    assert expected in refusal(STREAMS=declared)
+
+
 @pytest.mark.parametrize("declared", [[], [1], "LEASE=1", 1, ("LEASE", 1)])
 def test_what_is_no_dict_is_refused(declared: Any) -> None:
     with override_settings(MOTIA=declared), pytest.raises(SettingsError, match="expected a dict"):

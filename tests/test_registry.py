@@ -90,6 +90,18 @@ def test_watchers_are_those_whose_filters_let_the_change_through() -> None:
     assert [each.step.name for each in found.watchers(event)] == ["All", "Orders"]
 
 
+def test_an_item_is_watched_if_any_change_of_it_might_be_heard() -> None:
+    found = Registry(
+        [make("Orders", state_changed("orders")), make("One", state_changed("a", "1"))]
+    )
+    assert found.is_watched("orders", "1")
+    assert found.is_watched("a", "1")
+    assert not found.is_watched("a", "2")
+    assert not found.is_watched("users", "1")
+    assert not Registry().is_watched("orders", "1")
+    assert Registry([make("All", state_changed(key="1"))]).is_watched("users", "1")
+
+
 def test_flows_list_their_steps_by_name() -> None:
     a, b = make("A", flows=["z", "x"]), make("B", flows=["x"])
     assert Registry([a, b, make("C")]).flows() == {"x": [a, b], "z": [a]}

@@ -84,11 +84,9 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return format_html('<pre class="motia-json">{}</pre>', words.document(row.value))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        if not lives_here():
-            return self.model.objects.none()
+        rows: QuerySet[Any] = super().get_queryset(request)
         stays = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-        rows: QuerySet[Any] = super().get_queryset(request).filter(stays)
-        return rows
+        return rows.filter(stays) if lives_here() else rows.none()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

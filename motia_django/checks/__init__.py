@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage
 from motia_django.checks.broker import broker
 from motia_django.checks.database import database
 from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
+from motia_django.checks.state import state
 from motia_django.conf import settings
 from motia_django.exceptions import SettingsError
 
@@ -21,12 +22,12 @@ ALL: tuple[Check, ...] = (step_files, project_settings, step_warnings, celery_ap
 
 
 def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Warn of what will hurt in production; it asks the broker and the database."""
+    """Warn of what will hurt in production; it asks the broker, the database and Redis."""
     try:
         settings()
     except SettingsError:
         return []  # which is an error of its own
-    return [*broker(), *database()]
+    return [*broker(), *database(), *state()]
 
 
 def register() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
@@ -12,6 +11,7 @@ from kombu import Connection
 
 from motia_django.celery_app import is_the_projects, project_app, task_name
 from motia_django.checks.asking import ask
+from motia_django.checks.redis_facts import RedisFacts, redis_facts
 from motia_django.delivery import Delivery
 from motia_django.registry import registry
 from motia_django.steps import Step
@@ -34,16 +34,6 @@ _PLACES = {
     "memory": "in the memory of the process that sends them, and no worker ever sees them",
     "filesystem": "in files of this machine, which are looked at once a second",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedisFacts:
-    """What a Redis says of itself; None is what it does not tell."""
-
-    policy: str | None
-    """Which keys go when its memory is full."""
-    on_disk: bool | None
-    """Whether it keeps anything there."""
 
 
 def broker() -> Warnings:
@@ -76,7 +66,7 @@ def _asked_redis(connection: Connection) -> Warnings:
     except Exception as error:
         yield _no_broker(connection.as_uri(), error)
         return
-    if (facts.policy or "").startswith("allkeys-"):
+    if facts.evicts:
         yield _evicts(facts.policy)
     if facts.on_disk is False and _light_steps():
         yield _forgets([step.name for step, _ in _light_steps()])
@@ -98,19 +88,7 @@ def _redis_facts(connection: Connection) -> RedisFacts:
     with connection:
         connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
         channel: Any = connection.channel()
-        client = channel.client
-        policy = client.info("memory").get("maxmemory_policy")
-        if client.info("persistence").get("aof_enabled"):
-            return RedisFacts(policy=policy, on_disk=True)
-        return RedisFacts(policy=policy, on_disk=_saves(client))
-
-
-def _saves(client: Any) -> bool | None:
-    """Return whether a Redis writes snapshots; None if it does not let itself be asked."""
-    try:
-        return bool(client.config_get("save").get("save"))
-    except Exception:
-        return None
+        return redis_facts(channel.client)
 
 
 def _light_steps() -> list[tuple[Step, Delivery]]:

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import router
 from django.db.models import F, QuerySet
 
 from motia_django import models
 from motia_django.live import wake
 from motia_django.stores.base import MISSING
+from motia_django.stores.rows import locked, make, transacted
 from motia_django.triggers.stream import StreamChange, StreamEvent
 
 Announce = Callable[[StreamChange], object]
+Place = tuple[str, str, str | None]
+"""Stream, group, and the item or None for all of the group."""
+
+_NAMES = ("stream", "group", "item")
 _NOT_YET = 0
 """The last event of an item that its own transaction is making: nobody else ever sees it."""
 
@@ -57,22 +62,12 @@ def write(
     Nobody else's write falls between reading `old` and writing the new one. `announce` is called
     with the event inside the same transaction; followers are woken when it commits.
     """
-    with transaction.atomic(using=database()):
-        row = _row(stream, group, item, value)
-        if row is None:
-            return Written(old=MISSING, new=MISSING)
-        old = MISSING if row.event == _NOT_YET else row.value
-        new = value(old)
-        kind = "delete" if new is MISSING else "create" if old is MISSING else "update"
-        event = _log(stream, group, item, kind, old if new is MISSING else new, announce)
-        _replace(row, new, event)
-    return Written(old=old, new=new)
+    return transacted(database(), lambda: _written((stream, group, item), value, announce))
 
 
 def send(stream: str, group: str, item: str | None, data: Any, announce: Announce) -> None:
     """Log an event that changes no item; `announce` as in `write`."""
-    with transaction.atomic(using=database()):
-        _log(stream, group, item, "event", data, announce)
+    transacted(database(), lambda: _log((stream, group, item), "event", data, announce))
 
 
 def database() -> str:
@@ -80,15 +75,20 @@ def database() -> str:
     return router.db_for_write(models.StreamItem)
 
 
-def _row(
-    stream: str, group: str, item: str, value: Callable[[Any], Any]
-) -> models.StreamItem | None:
-    """Return the item's row, locked; a new one if there is none, unless there is to be none."""
-    row = _locked(stream, group, item).first()
-    if row is None and value(MISSING) is not MISSING:
-        _make(stream, group, item)
-        row = _locked(stream, group, item).get()
-    return row
+def _written(place: Place, value: Callable[[Any], Any], announce: Announce) -> Written:
+    row = _locked(place)
+    if row is None:
+        if value(MISSING) is MISSING:
+            return Written(old=MISSING, new=MISSING)
+        make(_items(), dict(zip(_NAMES, place, strict=True)), event=_NOT_YET)
+        row = _locked(place)
+        assert row is not None
+    old = MISSING if row.event == _NOT_YET else row.value
+    new = value(old)
+    kind = "delete" if new is MISSING else "create" if old is MISSING else "update"
+    event = _log(place, kind, old if new is MISSING else new, announce)
+    _replace(row, new, event)
+    return Written(old=old, new=new)
 
 
 def _replace(row: models.StreamItem, value: Any, event: int) -> None:
@@ -100,10 +100,9 @@ def _replace(row: models.StreamItem, value: Any, event: int) -> None:
     row.save(update_fields=["value", "event", "updated_at"])
 
 
-def _log(
-    stream: str, group: str, item: str | None, kind: str, data: Any, announce: Announce
-) -> int:
+def _log(place: Place, kind: str, data: Any, announce: Announce) -> int:
     """Append an event to the log, start the Steps that watch it, and wake followers on commit."""
+    stream, group, item = place
     row = models.StreamEvent(stream=stream, group=group, item=item, kind=kind, data=data)
     row.save(using=database(), force_insert=True)
     announce(
@@ -119,27 +118,16 @@ def _log(
     return int(row.pk)
 
 
+def _locked(place: Place) -> models.StreamItem | None:
+    """Return the item's row, if there is one, locked until the transaction ends."""
+    rows = _items().filter(**dict(zip(_NAMES, place, strict=True)))
+    return locked(rows, _lock).first()
+
+
+def _lock(rows: QuerySet[models.StreamItem]) -> None:
+    rows.update(event=F("event"))
+
+
 def _items() -> QuerySet[models.StreamItem]:
     """Return the items as they are where they are written: a replica may lag behind."""
     return models.StreamItem.objects.using(database())
-
-
-def _locked(stream: str, group: str, item: str) -> QuerySet[models.StreamItem]:
-    """Return the item's row, if there is one, to be locked until the transaction ends."""
-    rows = _items().filter(stream=stream, group=group, item=item)
-    if connections[database()].features.has_select_for_update:
-        return rows.select_for_update()
-    rows.update(event=F("event"))
-    return rows
-
-
-def _make(stream: str, group: str, item: str) -> None:
-    """Insert a new row for the item and lock it, or lock the one that somebody has inserted."""
-    features = connections[database()].features
-    names = ["stream", "group", "item"]
-    _items().bulk_create(
-        [models.StreamItem(stream=stream, group=group, item=item, event=_NOT_YET)],
-        update_conflicts=True,
-        update_fields=names,
-        unique_fields=names if features.supports_update_conflicts_with_target else None,
-    )

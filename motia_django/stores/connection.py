@@ -21,11 +21,11 @@ _NO_NAME = () if redis.VERSION >= (5, 3) else ("_",)
 class Session:
     """A client and its keys, which share the cache's prefix and one hash tag."""
 
-    __slots__ = ("_alias", "_client", "_root", "expiries", "groups", "outbox")
+    __slots__ = ("_alias", "_root", "client", "expiries", "groups", "outbox")
 
     def __init__(self, alias: str, client: Any, prefix: str) -> None:
         self._alias = alias
-        self._client = client
+        self.client = client
         self._root = root = f"{{{prefix}}}"
         self.groups = root + ":groups"
         """A sorted set of the groups that hold an item."""
@@ -49,7 +49,7 @@ class Session:
     def call(self, *command: Any) -> Any:
         """Send one command, once; return what Redis answers, or raise `StoreUnavailable`."""
         try:
-            return _answer(self._client, command)
+            return _answer(self.client, command)
         except RedisError as error:
             raise self._unavailable(error) from error
 
@@ -57,7 +57,7 @@ class Session:
         """Run a script, which Redis may have forgotten."""
         rest = (len(keys), *keys, *arguments)
         try:
-            return _answer(self._client, ("EVALSHA", script.sha, *rest))
+            return _answer(self.client, ("EVALSHA", script.sha, *rest))
         except NoScriptError:
             return self.call("EVAL", script.text, *rest)
         except RedisError as error:

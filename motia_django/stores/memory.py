@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from threading import RLock
 from typing import Any
 
@@ -72,9 +73,10 @@ class MemoryState(StateStore):
     def look_after(self, limit: int, audience: Audience) -> int:
         with self._lock:
             names = [(group, key) for group, items in self._groups.items() for key in items]
-            found = [change for name in names if (change := self._expire(*name))]
-        _tell(found, audience)
-        return len(found)
+            found = (change for name in names if (change := self._expire(*name)))
+            ends = list(islice(found, limit))
+        _tell(ends, audience)
+        return len(ends)
 
     def _there(self, group: str) -> dict[str, _Kept]:
         with self._lock:

@@ -76,6 +76,10 @@ class RedisState(StateStore):
     def __init__(self, *, cache: str = "default") -> None:
         self._redis = Connection(cache)
 
+    def client(self) -> Any:
+        """Return redis-py's client, for whoever asks Redis about itself."""
+        return self._redis.open().client
+
     def get(self, group: str, key: str) -> Any:
         session = self._redis.open()
         return packing.value_of(session.call("HGET", session.items(group), key))

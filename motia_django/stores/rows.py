@@ -85,6 +85,6 @@ def _read_committed(connection: Any) -> None:
 
 def _has_met_another(connection: Any, error: DatabaseError) -> bool:
     """Return whether a transaction failed for no other reason than another that went on."""
-    cause = error.__cause__
-    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return (code or next(iter(error.args), None)) in _MET.get(connection.vendor, ())
+    names = (getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode"))
+    codes = {*names, *error.args[:1]}
+    return not codes.isdisjoint(_MET.get(connection.vendor, ()))

@@ -1,9 +1,20 @@
-"""Settings of the journeys: the sample project's, impatient, with a slow Step."""
+"""Settings of the journeys: the sample project's, impatient, with Steps that are slow or many."""
 
 from __future__ import annotations
+
+import os
+from typing import Any
 
 from sample_project.settings import *  # noqa: F403
 from sample_project.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.journeys.slow"]
-MOTIA = {"LEASE": 3, "PUBLISH_PATIENCE": 3, "UPKEEP_INTERVAL": 0.3}
+MOTIA: dict[str, Any] = {"LEASE": 3, "PUBLISH_PATIENCE": 3, "UPKEEP_INTERVAL": 0.3}
+if "STATE_IN_REDIS" in os.environ:
+    CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": os.environ["STATE_IN_REDIS"],
+        }
+    }
+    MOTIA["STATE"] = {"BACKEND": "motia_django.stores.redis.RedisState"}

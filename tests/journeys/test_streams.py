@@ -83,7 +83,7 @@ def uvicorn(project: Project, name: str) -> int:
 def shout(project: Project, port: int, **item: Any) -> None:
     """Write an item of the stream through a server."""
     project.port = port
-    assert project.call("POST", "/shout", {"group": "g", **item}).status == 200
+    assert project.call("POST", "/shout", {**{"group": "g"}, **item}).status == 200
 
 
 def test_what_one_server_writes_is_heard_at_another_and_resumed_after_its_death(

@@ -31,6 +31,7 @@ from motia_django.timeline import Timeline
 from motia_django.upkeep import keep_state
 from tests.factories import installed, make_run, make_step, rows, work_off
 from tests.servers import fresh_redis
+from tests.servers.redis import Redis
 from tests.stores.backends import in_use
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -326,15 +327,20 @@ def test_a_redis_that_is_away_is_said_to_be_so() -> None:
             call()
 
 
-def test_an_error_of_redis_is_passed_on_and_nothing_is_written(client: Any) -> None:
-    state.set("g", "k", 1)
-    client.config_set("maxmemory", "1")
+def test_an_error_of_redis_is_passed_on_and_nothing_is_written(
+    redis_server: str, tmp_path: Path
+) -> None:
+    server = Redis()
+    url = server.start(tmp_path)
     try:
-        with pytest.raises(StoreUnavailable, match="OOM|maxmemory"):
-            state.set("g", "k", 2)
-        assert state.get("g", "k") == 1
+        with in_use("redis", url), redis_py.Redis.from_url(url) as client:
+            state.set("g", "k", 1)
+            client.config_set("maxmemory", "1")
+            with pytest.raises(StoreUnavailable, match="maxmemory"):
+                state.set("g", "k", 2)
+            assert state.get("g", "k") == 1
     finally:
-        client.config_set("maxmemory", "0")
+        server.stop()
 
 
 def test_a_script_that_redis_has_forgotten_is_sent_again(client: Any) -> None:

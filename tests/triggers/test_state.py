@@ -57,6 +57,40 @@ def test_a_write_that_changes_nothing_is_heard_only_if_asked_for(value: Any) -> 
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        (1, 1.0, True),
+        ({"a": 1, "b": [2]}, {"b": [2.0], "a": 1}, True),
+        (1, True, False),
+        (0, False, False),
+        ([1], [True], False),
+        ({"a": {"b": 0}}, {"a": {"b": False}}, False),
+        (None, False, False),
+        ("1", 1, False),
+        ([], {}, False),
+        ([1, 2], [1], False),
+        ({"a": None}, {}, False),
+        (2**53, float(2**53), True),
+        (2**53 + 1, float(2**53), False),
+    ],
+)
+def test_values_are_the_same_if_their_json_is(old: Any, new: Any, same: bool) -> None:
+    assert change(old=old, new=new).is_noop is same
+    assert change(old=new, new=old).is_noop is same
+    assert hears(change(old=old, new=new)) is not same
+
+
+def test_values_are_compared_however_deep_they_are() -> None:
+    def deep(inner: Any) -> Any:
+        for _ in range(900):
+            inner = [{"a": inner}]
+        return inner
+
+    assert change(old=deep(1), new=deep(1.0)).is_noop
+    assert not change(old=deep(1), new=deep(True)).is_noop
+
+
+@pytest.mark.parametrize(
     ("keys", "expected"),
     [
         ({}, True),
