@@ -32,7 +32,7 @@ FAREWELL = 3.0
 """Seconds that a client has to take the end of its connection, before it is just dropped."""
 
 _PROTOCOL = "Authorization"
-_GO_AWAY, _BROKEN, _LATER = 1001, 1011, 1013
+_GO_AWAY, _BROKEN, _LATER = 4001, 4011, 4013
 _AWAY = (DatabaseError, InterfaceError, TimeoutError)
 
 

@@ -14,7 +14,8 @@ from motia_django.live.access import Subscription
 LONGEST = 16_384
 """Characters of one message; names of 255 characters need far fewer."""
 
-_NOT_TEXT, _NOT_JSON, _NOT_MOTIA, _TOO_LONG = 1003, 1007, 1008, 1009
+_NOT_TEXT, _NOT_JSON, _NOT_MOTIA, _TOO_LONG = 4003, 4007, 4008, 4009
+"""RFC 6455's codes, in the range that every server lets an application send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,328 +1,123 @@
-"""The protocol, spoken by a raw client to a real server."""
-
 from __future__ import annotations
 
+import asyncio
 import json
-import re
-import socket
-import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Subprotocol
+from asgiref.testing import ApplicationCommunicator
+from django.db import OperationalError
+from rest_framework.permissions import IsAuthenticated
 
-from tests.journeys.running import Project, eventually, sample_project
+from motia_django.live import access
+from motia_django.live.access import Auth
+from motia_django.live.following import Following
+from motia_django.live.tokens import stream_token
+from motia_django.web import websocket
+from motia_django.web.websocket import StreamSocket
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The sample project under uvicorn, with the stream `rooms`; no error may be logged."""
-    with sample_project(tmp_path_factory.mktemp("socket"), None, "memory://") as started:
-        started.environment["DJANGO_SETTINGS_MODULE"] = "tests.journeys.rooms_settings"
-        started.start_asgi()
-        yield started
-        started.kill("asgi", 15)
-        log = started.log("asgi")
-        assert "Exception in ASGI" not in log, log
-        assert "never retrieved" not in log, log
-        assert "ERROR:" not in log, log
-        assert "Finished server process" in log, log
+JOIN = {"subscriptionId": "1", "streamName": "orders", "groupId": "g"}
 
 
-class Client:
-    """A WebSocket that speaks the protocol."""
+def opened(then: Callable[[Any], Awaitable[None]] | None = None, **scope: Any) -> str:
+    """Open a WebSocket, do something with it and end it; return what its handshake was told."""
 
-    def __init__(self, ws: ClientConnection) -> None:
-        self.ws = ws
+    async def run() -> str:
+        handshake = {"type": "websocket", "path": "/", "headers": [(b"host", b"testserver")]}
+        communicator: Any = ApplicationCommunicator
+        socket = communicator(StreamSocket.as_asgi(), {**handshake, **scope})
+        await socket.send_input({"type": "websocket.connect"})
+        answer = await socket.receive_output(10)
+        if then is not None:
+            await then(socket)
+        await socket.send_input({"type": "websocket.disconnect", "code": 1005})
+        await socket.wait(10)
+        return str(answer["type"])
 
-    def join(self, group: Any, item: str | None = None, name: str = "1", **data: Any) -> None:
-        """Ask for a group or an item of the stream `rooms`."""
-        data = {"subscriptionId": name, "streamName": "rooms", "groupId": group, **data}
-        self.say("join", data | ({} if item is None else {"id": item}))
-
-    def leave(self, name: str = "1", group: str = "g") -> None:
-        """End what was joined under this name."""
-        self.say("leave", {"subscriptionId": name, "streamName": "rooms", "groupId": group})
-
-    def say(self, kind: str, data: Any) -> None:
-        """Send a message."""
-        self.ws.send(json.dumps({"type": kind, "data": data}))
-
-    def frame(self) -> Any:
-        """Return the next frame."""
-        return json.loads(self.ws.recv(timeout=20))
-
-    def hear(self) -> tuple[str, Any]:
-        """Return the next frame's kind and what it carries."""
-        event = self.frame()["event"]
-        return event["type"], event.get("data", event.get("event"))
-
-    def closed(self) -> tuple[int, str]:
-        """Wait for the end; return its code and reason."""
-        with suppress(ConnectionClosed):
-            while True:
-                self.ws.recv(timeout=20)
-        assert self.ws.close_code is not None
-        return self.ws.close_code, self.ws.close_reason or ""
+    return asyncio.run(run())
 
 
-def opened(project: Project, query: str = "", **options: Any) -> Client:
-    """Open a WebSocket."""
-    address = f"ws://127.0.0.1:{project.port}/{query}"
-    return Client(connect(address, proxy=None, **options).__enter__())
+def test_whoever_the_project_admits_is_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert opened() == "websocket.accept"
+    monkeypatch.setattr(access.Gate, "permission_classes", [IsAuthenticated])
+    assert opened() == "websocket.close"
 
 
-@pytest.fixture
-def client(project: Project) -> Iterator[Client]:
-    """Somebody who is not logged in."""
-    opened_ = opened(project)
-    yield opened_
-    opened_.ws.close()
-
-
-def write(project: Project, do: str, *arguments: Any) -> None:
-    """Write the stream `rooms`."""
-    assert project.call("POST", "/rooms", {"do": do, "with": arguments}).status == 200
-
-
-def token_of(project: Project, name: str, **options: Any) -> str:
-    """Return a token of ours for a user, who is made."""
-    return str(project.call("POST", f"/rooms/tokens/{name}", options).json["token"])
-
-
-def as_user(token: str) -> dict[str, Any]:
-    """Return the option by which Motia's clients send a token."""
-    return {"subprotocols": [Subprotocol("Authorization"), Subprotocol(token)]}
-
-
-def refusal(project: Project, query: str = "", **options: Any) -> int:
-    """Return the status by which a handshake is refused."""
-    with pytest.raises(InvalidStatus) as raised:
-        opened(project, query, **options)
-    return raised.value.response.status_code
-
-
-# -- following
-
-
-def test_a_group_is_told_as_it_is_then_each_change_once(project: Project, client: Client) -> None:
-    write(project, "set", "told", "b", {"n": 1})
-    write(project, "set", "told", "a", {"n": 2})
-    client.join("told")
-    before = time.time() * 1000
-    frame = client.frame()
-    assert frame.pop("timestamp") == pytest.approx(before, abs=10_000)
-    items = [{"id": "a", "n": 2}, {"id": "b", "n": 1}]
-    sync = {"type": "sync", "data": items}
-    names = {"streamName": "rooms", "groupId": "told", "id": None}
-    assert frame == {"type": "stream", **names, "event": sync}
-
-    write(project, "set", "told", "c", {"n": 3})
-    write(project, "update", "told", "c", [{"type": "set", "path": "n", "value": 4}])
-    write(project, "set", "elsewhere", "c", {"n": 5})
-    write(project, "delete", "told", "a")
-    write(project, "send", "told", "typing", {"who": "ada"})
-    assert client.frame()["id"] == "c"
-    assert client.hear() == ("update", {"id": "c", "n": 4})
-    assert client.hear() == ("delete", {"id": "a", "n": 2})
-    assert client.hear() == ("event", {"type": "typing", "data": {"who": "ada"}})
-
-
-def test_an_item_and_its_group_on_one_connection_make_one_frame_of_each_event(
-    project: Project, client: Client
+@pytest.mark.parametrize("error", [OperationalError("away"), TimeoutError(), KeyError("bug")])
+def test_nobody_is_admitted_whom_nobody_can_judge(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    client.join("both", name="group")
-    client.join("both", "x", name="item")
-    assert client.hear() == ("sync", [])
-    assert client.frame()["id"] == "x"
-    write(project, "set", "both", "x", {"n": 1})
-    write(project, "set", "both", "y", {"n": 2})
-    assert client.hear() == ("create", {"id": "x", "n": 1})
-    assert client.hear() == ("create", {"id": "y", "n": 2})
+    def fail(request: Any) -> Auth:
+        raise error
 
-    client.leave("group", "both")
-    write(project, "set", "both", "y", {"n": 3})
-    write(project, "set", "both", "x", {"n": 3})
-    assert client.hear() == ("update", {"id": "x", "n": 3})
+    monkeypatch.setattr(access, "authenticate", fail)
+    assert opened() == "websocket.close"
 
 
-def test_joining_again_under_one_name_begins_anew_and_leaving_what_is_not_joined_is_nothing(
-    project: Project, client: Client
+def test_a_proxys_word_that_it_was_https_is_believed_where_django_believes_it(
+    settings: Any,
 ) -> None:
-    client.leave()
-    client.join("again")
-    client.join("again")
-    client.join("another")
-    assert [client.hear() for _ in range(3)] == [("sync", [])] * 3
-    write(project, "set", "again", "x", {})
-    write(project, "set", "another", "x", {})
-    assert client.frame()["groupId"] == "another"
-    joined = re.findall(r"(joined|left) again", project.log("asgi"))
-    assert joined == ["joined", "left"] * 2
-
-
-def test_times_grow_with_every_frame_of_a_connection(project: Project, client: Client) -> None:
-    client.join("times")
-    client.frame()
-    wishes = [{"do": "set", "with": ["times", str(n), {}]} for n in range(50)]
-    assert project.call("POST", "/rooms", wishes).status == 200
-    times = [client.frame()["timestamp"] for _ in range(50)]
-    assert sorted(set(times)) == times
-
-
-def test_whoever_goes_has_left_however_he_goes(project: Project) -> None:
-    for name in ("goes", "dies"):
-        client = opened(project)
-        client.join(name)
-        client.frame()
-        if name == "goes":
-            client.ws.close()
-        else:
-            client.ws.socket.shutdown(socket.SHUT_RDWR)
-        eventually(lambda name=name: f"left {name}" in project.log("asgi"), project.all_logs)  # type: ignore[misc]
-
-
-# -- who may follow
-
-
-def test_a_refused_join_gets_a_frame_and_the_others_go_on(project: Project, client: Client) -> None:
-    client.join("open", name="1")
-    assert client.hear() == ("sync", [])
-    for name, group in enumerate(["private", "full", "broken"]):
-        client.join(group, name=str(name + 2))
-        frame = client.frame()
-        assert (frame["groupId"], frame["event"]) == (group, {"type": "unauthorized"})
-    client.join("g", name="5", streamName="nothing")
-    assert client.hear() == ("unauthorized", None)
-    write(project, "set", "private", "x", {})
-    write(project, "set", "open", "x", {})
-    assert client.hear() == ("create", {"id": "x"})
-
-
-def test_a_token_comes_as_a_subprotocol_or_in_the_address(project: Project) -> None:
-    token = token_of(project, "ada")
-    for client in (opened(project, **as_user(token)), opened(project, f"?authToken={token}")):
-        client.join("private")
-        assert client.hear()[0] == "sync"
-        client.ws.close()
-    host_own = opened(project, **as_user("ada"))
-    assert host_own.ws.subprotocol == "Authorization"
-    host_own.join("private")
-    assert host_own.hear()[0] == "sync"
-    host_own.ws.close()
-    assert f"joined private None as {'ada'}" in project.log("asgi")
-
-
-def test_a_token_for_other_streams_is_good_for_none_of_these(project: Project) -> None:
-    client = opened(project, **as_user(token_of(project, "ada", streams=["orders"])))
-    client.join("open")
-    assert client.hear() == ("unauthorized", None)
-    client.ws.close()
-
-
-@pytest.mark.parametrize("token", ["nobody", "motia.forged~x~y", "crash"])
-def test_who_is_not_authenticated_is_refused_the_handshake(project: Project, token: str) -> None:
-    assert refusal(project, **as_user(token)) == 403
-    assert refusal(project, f"?authToken={token}") == 403
-
-
-def test_a_token_that_is_too_old_is_refused(project: Project) -> None:
-    assert refusal(project, **as_user(token_of(project, "ada", max_age=-1))) == 403
+    headers = [(b"host", b"testserver"), (b"origin", b"https://testserver")]
+    assert opened(headers=headers, scheme="ws") == "websocket.close"
+    assert opened(headers=headers, scheme="wss") == "websocket.accept"
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    forwarded = [*headers, (b"x-forwarded-proto", b"https")]
+    assert opened(headers=forwarded, scheme="ws") == "websocket.accept"
 
 
 @pytest.mark.parametrize(
-    ("origin", "is_let_in"),
-    [
-        ("http://127.0.0.1:{port}", True),
-        ("https://shop.example", True),
-        ("https://eu.shop.example", True),
-        ("https://evil.example", False),
-        ("http://127.0.0.1:1", False),
-        ("null", False),
-    ],
+    ("error", "code"),
+    [(OperationalError("away"), 4013), (TimeoutError(), 4013), (KeyError("bug"), 4011)],
 )
-def test_a_page_of_another_site_is_refused(project: Project, origin: str, is_let_in: bool) -> None:
-    origin = origin.format(port=project.port)
-    if is_let_in:
-        opened(project, origin=origin).ws.close()
-    else:
-        assert refusal(project, origin=origin) == 403
-
-
-def test_a_host_that_is_not_ours_is_refused(project: Project) -> None:
-    address = f"ws://evil.example:{project.port}/"
-    with pytest.raises(InvalidStatus) as raised:
-        with connect(address, sock=socket.create_connection(("127.0.0.1", project.port))):
-            pass
-    assert raised.value.response.status_code == 403
-
-
-# -- hostile input
-
-
-@pytest.mark.parametrize(
-    ("message", "code", "reason"),
-    [
-        ("{", 1007, "expected JSON"),
-        ("[" * 10_000, 1007, "expected JSON"),
-        (b"{}", 1003, "expected text, not bytes"),
-        ('{"type": "publish", "data": {}}', 1008, "expected {"),
-        ('{"type": "join", "data": {}}', 1008, "expected a subscriptionId"),
-        ('"' + "x" * 20_000 + '"', 1009, "expected up to 16384"),
-    ],
-)
-def test_who_does_not_speak_the_protocol_is_hung_up_on(
-    client: Client, message: str | bytes, code: int, reason: str
+def test_a_join_that_fails_ends_the_connection_so_that_its_client_comes_back(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
 ) -> None:
-    client.ws.send(message)
-    came, why = client.closed()
-    assert (came, why[: len(reason)]) == (code, reason)
+    async def fail(self: Following, *subscriptions: Any, **options: Any) -> Any:
+        raise error
+
+    async def join(socket: Any) -> None:
+        text = json.dumps({"type": "join", "data": JOIN})
+        await socket.send_input({"type": "websocket.receive", "text": text})
+        assert (await socket.receive_output(10))["code"] == code
+
+    monkeypatch.setattr(Following, "join", fail)
+    assert opened(join) == "websocket.accept"
 
 
-def test_a_message_of_many_megabytes_is_not_taken(client: Client) -> None:
-    with suppress(ConnectionClosed):
-        client.ws.send("x" * 20_000_000)
-    assert client.closed()[0] in (1009, 1006)
-
-
-def test_names_that_cannot_be_are_answered_and_the_others_go_on(client: Client) -> None:
-    client.join("x" * 256, name="long")
-    frame = client.frame()
-    assert (frame["type"], frame["subscriptionId"]) == ("error", "long")
-    client.join("fine")
-    assert client.hear() == ("sync", [])
-
-
-def test_subscriptions_of_one_connection_are_bounded(client: Client) -> None:
-    for number in range(501):
-        client.join("many", str(number), name=str(number))
-    frames = [client.frame() for _ in range(501)]
-    assert [each["type"] for each in frames] == ["stream"] * 500 + ["error"]
-    assert frames[-1]["message"] == "more than 500 subscriptions"
-    client.leave("0")
-    client.join("many", "500", name="500")
-    assert client.frame()["id"] == "500"
-
-
-def test_a_client_that_does_not_listen_is_cut_off_and_the_others_hear_everything(
-    project: Project, client: Client
+def test_a_connection_ends_after_its_time_so_that_its_client_is_judged_again(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client.join("flood")
-    client.frame()
-    with socket.create_connection(("127.0.0.1", project.port)) as raw:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf = opened(project, sock=raw, compression=None, max_queue=1, ping_interval=None)
-        deaf.join("flood", name="deaf")
-        wishes = [{"do": "send", "with": ["flood", "n", "x" * 10_000]} for _ in range(250)]
-        for _ in range(7):
-            assert project.call("POST", "/rooms", wishes).status == 200
-        for _ in range(1_750):
-            assert client.hear()[0] == "event"
-        eventually(lambda: "ended with 1013: too slow" in project.log("asgi"), project.all_logs)
-        eventually(lambda: "left flood None" in project.log("asgi"), project.all_logs)
+    async def wait(socket: Any) -> None:
+        ended = {"type": "websocket.close", "code": 4001, "reason": "come back, please"}
+        assert await socket.receive_output(10) == ended
+
+    monkeypatch.setattr(websocket, "LIFETIME", 0.01)
+    assert opened(wait) == "websocket.accept"
+
+
+def test_a_client_that_does_not_take_the_end_of_its_connection_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def wait() -> None:
+        messages = iter([{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "{"}])
+
+        async def receive() -> Any:
+            return next(messages, None) or await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "websocket.close":
+                await asyncio.Event().wait()
+
+        handshake = {"type": "websocket", "path": "/", "headers": [(b"host", b"testserver")]}
+        async with asyncio.timeout(10):
+            await StreamSocket()(handshake, receive, send)
+
+    monkeypatch.setattr(websocket, "FAREWELL", 0.01)
+    asyncio.run(wait())
+
+
+def test_a_token_of_ours_can_be_a_subprotocol() -> None:
+    token = stream_token(SimpleNamespace(pk=1), ["orders"])
+    assert set(token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-")
