@@ -257,10 +257,7 @@ class StreamEvent(models.Model):
     class Meta:
         db_table = "motia_stream_event"
         default_permissions = ()
-        indexes = (
-            models.Index(fields=["stream", "group", "id"], name="motia_stream_group"),
-            models.Index(fields=["created_at"], name="motia_stream_created"),
-        )
+        indexes = (models.Index(fields=["stream", "group", "id"], name="motia_stream_group"),)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.stream}/{self.group}/{self.item or ''}"
