@@ -299,8 +299,9 @@ def test_who_joins_again_and_again_and_does_not_listen_is_kept_waiting(project: 
             deaf.join("large", name=str(number))
         time.sleep(1)
         joined = project.log("asgi").count("joined large")
-        assert server.memory_info().rss - before < 100_000_000
-        assert joined < 20
+        raw.shutdown(socket.SHUT_RDWR)
+    assert server.memory_info().rss - before < 100_000_000
+    assert joined < 20
 
 
 def test_an_open_websocket_holds_neither_a_thread_nor_a_connection(project: Project) -> None:
@@ -378,3 +379,4 @@ def test_a_client_that_does_not_listen_is_cut_off_and_the_others_hear_everything
             assert client.hear()[0] == "event"
         eventually(lambda: "ended with 4013: too slow" in project.log("asgi"), project.all_logs)
         eventually(lambda: "left flood None" in project.log("asgi"), project.all_logs)
+        raw.shutdown(socket.SHUT_RDWR)
