@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -28,8 +29,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         started.environment["DJANGO_SETTINGS_MODULE"] = "tests.journeys.rooms_settings"
         started.start_asgi()
         yield started
-        started.kill("asgi", 15)
+        last = opened(started)
+        last.join("last")
+        last.frame()
+        started.kill("asgi", signal.SIGTERM)
+        assert last.closed()[0] == 1012  # restarting
         log = started.log("asgi")
+        assert "left last" in log, log
         assert "Exception in ASGI" not in log, log
         assert "never retrieved" not in log, log
         assert "ERROR:" not in log, log
@@ -273,7 +279,29 @@ def test_a_host_that_is_not_ours_is_refused(project: Project) -> None:
     assert raised.value.response.status_code == 403
 
 
+def test_the_same_server_has_the_pages_and_their_static_files(project: Project) -> None:
+    assert project.call("GET", "/live/").status == 200
+    assert project.call("GET", "/static/orders/live.js").status == 200
+
+
 # -- many, and hostile, clients
+
+
+def test_who_joins_again_and_again_and_does_not_listen_is_kept_waiting(project: Project) -> None:
+    for number in range(20):
+        write(project, "set", "large", str(number), {"text": "x" * 100_000})
+    server = psutil.Process(project.processes["asgi"].pid)
+    before = server.memory_info().rss
+    with socket.create_connection(("127.0.0.1", project.port)) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf = opened(project, sock=raw, compression=None, max_queue=1, ping_interval=None)
+        for number in range(100):
+            deaf.join("large", name=str(number))
+        time.sleep(1)
+        joined = project.log("asgi").count("joined large")
+        raw.shutdown(socket.SHUT_RDWR)
+    assert server.memory_info().rss - before < 100_000_000
+    assert joined < 20
 
 
 def test_an_open_websocket_holds_neither_a_thread_nor_a_connection(project: Project) -> None:
@@ -351,3 +379,4 @@ def test_a_client_that_does_not_listen_is_cut_off_and_the_others_hear_everything
             assert client.hear()[0] == "event"
         eventually(lambda: "ended with 4013: too slow" in project.log("asgi"), project.all_logs)
         eventually(lambda: "left flood None" in project.log("asgi"), project.all_logs)
+        raw.shutdown(socket.SHUT_RDWR)
