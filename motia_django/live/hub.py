@@ -23,6 +23,8 @@ from motia_django.live.wakers import Listener, PollingWaker
 logger = logging.getLogger("motia.streams")
 
 _BATCH = 500
+_WINDOW = 20_000
+"""Events from the log's end among which those that are missing at first are looked out for."""
 _BENEATH = 2.0
 """Seconds between two looks at the log where wake-ups are heard: one that was lost only delays."""
 _LINGER = 5.0
@@ -93,7 +95,7 @@ class Hub:
             return False
 
     def _begun(self) -> Reading:
-        reading = Reading(log.recent())
+        reading = Reading(log.recent(_WINDOW))
         self._hand_out([], reading.position)
         return reading
 

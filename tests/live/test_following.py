@@ -17,6 +17,7 @@ from motia_django.live import following as following_module
 from motia_django.live import hub as hub_module
 from motia_django.live import log
 from motia_django.live.following import Following, TooSlow
+from motia_django.live.holes import Holes
 from motia_django.live.positions import Position
 from tests.factories import installed, make_stream
 from tests.live.following import (
@@ -148,19 +149,20 @@ def test_one_transaction_is_told_when_it_commits_and_one_that_fails_never() -> N
 
 
 class Late:
-    """A transaction that has written to an item, and commits when it is told to.
+    """A transaction that has written to an item, so many times, and commits when it is told to.
 
     The item has to be there: a new one would lock its neighbours on MariaDB.
     """
 
-    def __init__(self, name: str, **values: Any) -> None:
+    def __init__(self, name: str, times: int = 1, **values: Any) -> None:
         self._commit, written = threading.Event(), threading.Event()
         self.fail = False
 
         def work() -> None:
             try:
                 with transaction.atomic(using=log.database()):
-                    put(name, **values)
+                    for time in range(times):
+                        put(name, **values, time=time)
                     written.set()
                     assert self._commit.wait(30)
                     if self.fail:
@@ -197,7 +199,7 @@ def test_who_commits_late_is_heard_all_the_same() -> None:
         [message] = await hear(following)
         client.take(message)
         assert message.position is not None and "~" not in message.position
-        assert client.items == {"early": {"id": "early"}, "late": {"n": 1, "id": "late"}}
+        assert client.items == {"early": {"id": "early"}, "late": {"n": 1, "time": 0, "id": "late"}}
         await following.close()
 
     run(scenario())
@@ -219,8 +221,58 @@ def test_who_is_late_when_the_first_follower_comes_is_heard_too() -> None:
             if each is resumed:
                 await each.join(GROUP, since=Position.from_token(client.position or ""))
             [message] = await hear(each)
-            assert told(message) == ("update", {"n": 1, "id": "late"})
+            assert told(message) == ("update", {"n": 1, "time": 0, "id": "late"})
             await nothing_more(each, 0.3)
+            await each.close()
+
+    run(scenario())
+
+
+@LATE_COMMITS
+@pytest.mark.parametrize("is_cut_off", [True, False])
+def test_who_commits_more_than_a_thousand_events_late_is_heard_with_all_of_them(
+    is_cut_off: bool,
+) -> None:
+    async def scenario() -> None:
+        await away(lambda: put("late"))
+        following, client = Following(anybody()), Client()
+        await following.join(GROUP)
+        client.take((await hear(following))[0])
+        late = await away(lambda: Late("late", times=1200))
+        await away(lambda: put("early"))
+        client.take((await hear(following))[0])
+        if is_cut_off:
+            await following.close()
+        await away(late.end)
+        if is_cut_off:
+            following = Following(anybody())
+            await following.join(GROUP, since=Position.from_token(client.position or ""))
+        for message in await hear(following, 1200):
+            client.take(message)
+        assert [data["time"] for _, data in client.heard[1:]] == list(range(1200))
+        assert client.synced == 1
+        await following.close()
+
+    run(scenario())
+
+
+@LATE_COMMITS
+def test_a_token_that_cannot_name_all_that_is_missing_is_answered_with_a_sync() -> None:
+    async def scenario() -> None:
+        await away(lambda: put("late"))
+        end = await away(log.newest)
+        position = Position(end - 3).with_seen([end])
+        [missing] = position.holes.ranges
+        many = Position(end, Holes(((0, 0), missing)))
+        following = Following(anybody())
+        await following.join(GROUP, since=many)
+        [message] = await hear(following)
+        assert told(message)[0] == "sync"
+        assert message.position is not None
+        again = Following(anybody())
+        await again.join(GROUP, since=Position.from_token(message.position))
+        await nothing_more(again, 0.3)
+        for each in (following, again):
             await each.close()
 
     run(scenario())
@@ -286,14 +338,14 @@ def test_a_position_that_is_too_old_or_from_elsewhere_begins_anew(
         assert await first_after(Position(end - 3)) == "update"
         assert await first_after(Position(end)) == ""
         assert await first_after(Position(end + 1)) == "sync"
-        assert await first_after(Position(end - 1, frozenset([end - 2]))) == "update"
+        assert await first_after(Position(end - 1, Holes.of([end - 2]))) == "update"
         monkeypatch.setattr("motia_django.live.pictures.MOST_MISSED", 2)
         assert await first_after(Position(end - 3)) == "sync"
         assert await first_after(Position(end - 2)) == "update"
         assert await away(lambda: log.prune(0.0, limit=3)) == 3
         assert await first_after(Position(end - 3)) == "sync"
         assert await first_after(Position(end - 2)) == "update"
-        assert await first_after(Position(end - 1, frozenset([end - 2]))) == "sync"
+        assert await first_after(Position(end - 1, Holes.of([end - 2]))) == "sync"
 
     run(scenario())
 
