@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote
@@ -187,6 +187,48 @@ def test_what_fails_has_refused(
         raise ZeroDivisionError
 
     with installed(streams=[make_stream("orders", **{broken: fails})]):
+        assert client.get("/streams/orders/g/").status_code == 403
+
+
+async def nobody(subscription: Any, auth: Any) -> bool:
+    return False
+
+
+async def not_awaited(subscription: Any, auth: Any) -> Any:
+    return nobody(subscription, auth)
+
+
+async def yields(subscription: Any, auth: Any) -> AsyncIterator[bool]:
+    yield False
+
+
+def not_called() -> Any:
+    return lambda: False
+
+
+def not_iterated() -> Iterator[bool]:
+    yield False
+
+
+class Neither:
+    """What is neither true nor false, as an array of several numbers."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'nobody' was never awaited")
+@pytest.mark.parametrize("asked", ["canAccess", "onJoin"])
+@pytest.mark.parametrize("function", [not_awaited, not_called, not_iterated, yields])
+def test_what_would_give_an_answer_is_none_and_has_refused(
+    client: Client, asked: str, function: Any
+) -> None:
+    with installed(streams=[make_stream("orders", **{asked: function})]):
+        assert client.get("/streams/orders/g/").status_code == 403
+
+
+def test_an_answer_that_is_neither_true_nor_false_has_refused(client: Client) -> None:
+    with installed(streams=[make_stream("orders", canAccess=Neither)]):
         assert client.get("/streams/orders/g/").status_code == 403
 
 
