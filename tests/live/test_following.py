@@ -19,6 +19,7 @@ from motia_django.live import log
 from motia_django.live.following import Following, TooSlow
 from motia_django.live.holes import Holes
 from motia_django.live.positions import Position
+from motia_django.models import StreamEvent
 from tests.factories import installed, make_stream
 from tests.live.following import (
     GROUP,
@@ -33,6 +34,9 @@ from tests.live.following import (
 
 pytestmark = pytest.mark.usefixtures("database")
 LATE_COMMITS = pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+
+
+AGAIN: dict[str, Any] = {"stream": "orders", "group": "g", "kind": "update"}
 
 
 @pytest.fixture(autouse=True)
@@ -161,8 +165,11 @@ class Late:
         def work() -> None:
             try:
                 with transaction.atomic(using=log.database()):
-                    for time in range(times):
-                        put(name, **values, time=time)
+                    put(name, **values)
+                    log.events().bulk_create(
+                        StreamEvent(**AGAIN, item=name, **{"data": {"id": name, "time": time}})
+                        for time in range(1, times)
+                    )
                     written.set()
                     assert self._commit.wait(30)
                     if self.fail:
@@ -199,7 +206,7 @@ def test_who_commits_late_is_heard_all_the_same() -> None:
         [message] = await hear(following)
         client.take(message)
         assert message.position is not None and "~" not in message.position
-        assert client.items == {"early": {"id": "early"}, "late": {"n": 1, "time": 0, "id": "late"}}
+        assert client.items == {"early": {"id": "early"}, "late": {"n": 1, "id": "late"}}
         await following.close()
 
     run(scenario())
@@ -221,7 +228,7 @@ def test_who_is_late_when_the_first_follower_comes_is_heard_too() -> None:
             if each is resumed:
                 await each.join(GROUP, since=Position.from_token(client.position or ""))
             [message] = await hear(each)
-            assert told(message) == ("update", {"n": 1, "time": 0, "id": "late"})
+            assert told(message) == ("update", {"n": 1, "id": "late"})
             await nothing_more(each, 0.3)
             await each.close()
 
@@ -238,7 +245,7 @@ def test_who_commits_more_than_a_thousand_events_late_is_heard_with_all_of_them(
         following, client = Following(anybody()), Client()
         await following.join(GROUP)
         client.take((await hear(following))[0])
-        late = await away(lambda: Late("late", times=1200))
+        late = await away(lambda: Late("late", times=1200, time=0))
         await away(lambda: put("early"))
         client.take((await hear(following))[0])
         if is_cut_off:
@@ -249,7 +256,8 @@ def test_who_commits_more_than_a_thousand_events_late_is_heard_with_all_of_them(
             await following.join(GROUP, since=Position.from_token(client.position or ""))
         for message in await hear(following, 1200):
             client.take(message)
-        assert [data["time"] for _, data in client.heard[1:]] == list(range(1200))
+        times = [data["time"] for _, data in client.heard[1:]]
+        assert times == list(range(1200))
         assert client.synced == 1
         await following.close()
 
@@ -317,6 +325,20 @@ def test_who_was_cut_off_resumes_where_he_was() -> None:
         await nothing_more(again, 0.3)
         assert again.position == missed[2].position
         await again.close()
+
+    run(scenario())
+
+
+def test_who_lacked_what_he_is_now_admitted_to_is_told_how_all_of_it_is() -> None:
+    async def scenario() -> None:
+        await away(lambda: put("a"))
+        position = Position(await away(log.newest))
+        for lacked, expected in [([item("a")], ["sync", "sync"]), ([item("b")], [])]:
+            following = Following(anybody())
+            await following.join(GROUP, item("a"), since=position, lacked=lacked)
+            messages = await following.messages(0.3)
+            assert [told(each)[0] for each in messages] == expected
+            await following.close()
 
     run(scenario())
 
@@ -439,6 +461,57 @@ def test_each_join_that_succeeds_is_left_once() -> None:
     assert [each for each in calls if each[0] == "leave"] == [
         ("leave", "a"), ("leave", "b"), ("leave", "a")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("joined_before", [True, False])
+def test_a_connection_that_is_closed_while_it_joins_is_left_once(joined_before: bool) -> None:
+    calls: list[tuple[str, Any]] = []
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def on_join(subscription: Any) -> None:
+        calls.append(("join", subscription.id))
+        if subscription.id == "slow":
+            asked.set()
+            assert goes_on.wait(10)
+
+    def on_leave(subscription: Any) -> None:
+        calls.append(("leave", subscription.id))
+
+    async def scenario() -> None:
+        following = Following(anybody())
+        if joined_before:
+            await following.join(item("a"))
+        joining = asyncio.ensure_future(following.join(item("b"), item("slow")))
+        await asyncio.to_thread(asked.wait, 10)
+        closing = asyncio.ensure_future(following.close())
+        await asyncio.sleep(0.05)
+        goes_on.set()
+        await asyncio.gather(joining, closing, return_exceptions=True)
+        with pytest.raises(RuntimeError, match="is closed"):
+            await following.join(item("c"))
+        assert hub_module.hub()._users == 0
+
+    with installed(streams=[make_stream("orders", onJoin=on_join, onLeave=on_leave)]):
+        run(scenario())
+    names = ["b", "slow", *(["a"] if joined_before else [])]
+    assert sorted(calls) == sorted((deed, name) for deed in ("join", "leave") for name in names)
+
+
+def test_a_join_that_fails_takes_nothing_from_an_earlier_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        following = Following(anybody())
+        await following.join(GROUP)
+        await hear(following)
+        with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+            patched.setattr(following, "_begin", lambda *_: 1 / 0)
+            await following.join(GROUP)
+        await away(lambda: put("a"))
+        await hear(following)
+        await following.close()
+
+    run(scenario())
 
 
 def test_who_joins_twice_and_leaves_once_still_follows() -> None:
