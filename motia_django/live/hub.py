@@ -105,7 +105,7 @@ class Hub:
         while True:
             found = log.after(reading.position.upto, reading.holes_to_ask(), _BATCH)
             heard = reading.take(found)
-            if heard or reading.expire():
+            if reading.expire() or heard:
                 self._hand_out(heard, reading.position)
             if len(found) < _BATCH:
                 break

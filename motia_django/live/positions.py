@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from motia_django.live.holes import NONE, Holes
 
-MOST_WRITTEN = 100
+MOST_WRITTEN = 250
 """How many ranges of holes a token names; where there are more, nothing is resumed from it."""
 
 _HOLE = r"\d{1,19}(?:-\d{1,19})?"

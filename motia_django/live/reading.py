@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from motia_django.live import frames
 from motia_django.live.frames import Frame
 from motia_django.live.holes import NONE, Holes
-from motia_django.live.log import LATE, Event
-from motia_django.live.positions import Position
+from motia_django.live.log import LATE, YOUNG, Event
+from motia_django.live.positions import MOST_WRITTEN, Position
 
 MOST_HOLES = 5000
 """How many ranges of holes are remembered; of more, the newest."""
 
-_YOUNG = 60.0
-"""Seconds for which a hole is asked for at each reading."""
 _BETWEEN = 10.0
 """Seconds between two times that older holes are asked for."""
 _GRAIN = 1.0
@@ -38,7 +36,8 @@ class Reading:
     """The state of reading the log in order, though ids do not appear in theirs.
 
     A hole is asked for at each reading for a minute, then now and then for a quarter of an hour,
-    and at once if a wake-up names it. One that was given up is still heard if a wake-up names it.
+    unless there are more than a token can name, and at once if a wake-up names it. One that was
+    given up is still heard if a wake-up names it.
     """
 
     def __init__(self, position: Position, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,7 +60,7 @@ class Reading:
         all_of_them = now - self._asked >= _BETWEEN
         if all_of_them:
             self._asked = now
-        old = 0 if all_of_them else self._reached(now - _YOUNG)
+        old = 0 if all_of_them else self._reached(now - YOUNG.total_seconds())
         ranges = {each for each in self.position.holes.ranges if each[1] > old}
         for holes in (self.position.holes, self._given_up):
             ranges.update(each for each in map(holes.around, self._named) if each is not None)
@@ -84,7 +83,10 @@ class Reading:
         if not self.position.holes:
             self._marks.clear()
             return False
-        old = self._reached(self._clock() - LATE.total_seconds())
+        now = self._clock()
+        old = self._reached(now - LATE.total_seconds())
+        if len(self.position.holes) > MOST_WRITTEN:
+            old = self._reached(now - YOUNG.total_seconds())
         return self._give_up(self.position.holes.below(old))
 
     def _note(self, event: int) -> None:

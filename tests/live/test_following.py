@@ -7,10 +7,12 @@ import json
 import threading
 import time
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django.utils import timezone
 
 from motia_django import Stream
 from motia_django.live import following as following_module
@@ -260,6 +262,27 @@ def test_who_commits_more_than_a_thousand_events_late_is_heard_with_all_of_them(
         assert times == list(range(1200))
         assert client.synced == 1
         await following.close()
+
+    run(scenario())
+
+
+def test_of_more_failed_transactions_than_can_be_named_those_of_the_last_minute_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failed() -> None:
+        for age in (300, 300, 300, 5):
+            put("a")
+            put("a")
+            log.events().filter(id=log.newest() - 1).delete()
+            created_at = timezone.now() - timedelta(seconds=age)
+            log.events().filter(id=log.newest()).update(created_at=created_at)
+
+    async def scenario() -> None:
+        await away(failed)
+        assert len((await away(log.recent)).holes) == 4
+        monkeypatch.setattr(log, "MOST_WRITTEN", 3)
+        end = await away(log.newest)
+        assert await away(log.recent) == Position(end, Holes.of([end - 1]))
 
     run(scenario())
 

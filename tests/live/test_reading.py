@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motia_django.live import reading as reading_module
+from motia_django.live.holes import Holes
 from motia_django.live.log import Event
 from motia_django.live.positions import Position
 from motia_django.live.reading import Reading
@@ -98,6 +99,20 @@ def test_of_too_many_holes_the_oldest_are_only_heard_if_they_are_named(
     assert asked(reading) == [3, 5, 7, 9]
     assert len(reading.take([event(3), event(9)])) == 2
     assert reading.take([event(3)]) == []
+
+
+def test_of_more_holes_than_a_token_can_name_those_of_the_last_minute_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading_module, "MOST_WRITTEN", 2)
+    clock = Time()
+    reading = Reading(Position(0), clock)
+    reading.take([event(2), event(4)])
+    clock.now += 61
+    assert not reading.expire()
+    reading.take([event(6)])
+    assert reading.expire()
+    assert reading.position == Position(6, Holes.of([5]))
 
 
 def test_what_is_left_of_a_hole_that_is_being_filled_is_asked_for_at_once() -> None:
