@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.urls import clear_url_caches, include, path, reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request as RestRequest
 
 from motia_django import Stream
-from motia_django.live.access import Subscription
+from motia_django.live.access import Auth, Subscription, may_follow
 from motia_django.live.holes import Holes
 from motia_django.live.positions import Position
-from motia_django.live.tokens import stream_token
+from motia_django.live.tokens import StreamTokenAuthentication, stream_token
 from motia_django.models import StreamEvent
 from motia_django.web import asking
 from motia_django.web.event_stream import stream_patterns
@@ -213,9 +216,36 @@ def test_a_token_says_who_it_is_and_for_which_streams(client: Client) -> None:
     ann.is_active = False
     ann.save()
     assert status(token) == 401
+    ann.is_active = True
+    ann.save()
+    assert status(token) == 200
+    ann.set_password("another")
+    ann.save()
+    assert status(token) == 401
     assert client.get("/streams/orders/g/", {"token": "not ours"}).status_code == 200
     with pytest.raises(ValueError, match="who is saved"):
         stream_token(User())
+
+
+def test_a_token_outlives_a_change_of_the_secret_key_as_a_session_does(
+    client: Client, settings: Any
+) -> None:
+    token = stream_token(User.objects.create_user("ann", password="known"))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+    assert client.get("/streams/private/g/", {"token": token}).status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get("/streams/private/g/", {"token": token}).status_code == 401
+
+
+def test_a_token_is_no_good_for_what_is_joined_when_it_has_run_out(client: Client) -> None:
+    ann = User.objects.create_user("ann")
+    user, ticket = StreamTokenAuthentication().authenticate(
+        RestRequest(RequestFactory().get("/", {"token": stream_token(ann)}))
+    )
+    auth = Auth(user=user, auth=ticket, request=cast(Any, None))
+    group = Subscription.checked("private", "g")
+    assert may_follow(group, auth)
+    assert not may_follow(group, replace(auth, auth=replace(ticket, expires=time.time() - 1)))
 
 
 def test_the_project_s_permissions_come_first(
