@@ -239,9 +239,9 @@ class Following:
             entered = list(self._entered)
             for each in entered:
                 self._forget(each)
-            if self._relay is not None:
-                self._relay = None
-                hub().leave()
+            relay, self._relay = self._relay, None
+            if relay is not None:
+                hub().leave(relay)
             await access.leave(entered, self._auth)
 
     def _forget(self, subscription: Subscription) -> None:

@@ -512,7 +512,7 @@ def test_a_connection_that_is_closed_while_it_joins_is_left_once(joined_before: 
         await asyncio.gather(joining, closing, return_exceptions=True)
         with pytest.raises(RuntimeError, match="is closed"):
             await following.join(item("c"))
-        assert hub_module.hub()._users == 0
+        assert not any(each.users for each in hub_module.hub()._relays.values())
 
     with installed(streams=[make_stream("orders", onJoin=on_join, onLeave=on_leave)]):
         run(scenario())
