@@ -58,6 +58,7 @@ class FollowView(Gate):
     http_method_names = ["get", "head", "options"]
     renderer_classes = (JSONRenderer,)
     name = "Streams"
+    description = "Items that are followed live, as Server-Sent Events."
 
     def get(self, request: RestRequest, **route: str) -> HttpResponseBase:
         """Follow streams, as Server-Sent Events."""
