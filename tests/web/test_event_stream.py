@@ -16,6 +16,7 @@ from rest_framework.authentication import BasicAuthentication
 from rest_framework.permissions import IsAuthenticated
 
 from motia_django import Stream
+from motia_django.live import log
 from motia_django.live.tokens import stream_token
 from motia_django.models import StreamEvent
 from motia_django.web.event_stream import stream_patterns
@@ -30,7 +31,9 @@ def only_for_ann(subscription: Any, auth: Any) -> bool:
 
 
 @pytest.fixture
-def client() -> Iterator[Client]:
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client of a log that is not new: there, ids that other tests rolled back mean a sync."""
+    monkeypatch.setattr(log, "_BRAND_NEW", 0)
     streams = [make_stream("orders"), make_stream("private", canAccess=only_for_ann)]
     with installed(streams=streams):
         urls = ModuleType("urls_of_this_test")
