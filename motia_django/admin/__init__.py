@@ -1,4 +1,4 @@
-"""The admin: runs, state, Steps and flows, for people."""
+"""The admin: runs, state, streams, Steps and flows, for people."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from motia_django.admin.flows import FlowAdmin
 from motia_django.admin.runs import RunAdmin
 from motia_django.admin.state import StateItemAdmin
 from motia_django.admin.steps import StepAdmin
+from motia_django.admin.streams import StreamItemAdmin
 
 admin.site.register(models.Run, RunAdmin)
 admin.site.register(models.StateItem, StateItemAdmin)
+admin.site.register(models.StreamItem, StreamItemAdmin)
 admin.site.register(models.Step, StepAdmin)
 admin.site.register(models.Flow, FlowAdmin)

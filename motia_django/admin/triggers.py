@@ -24,6 +24,7 @@ from motia_django.triggers import (
     StreamTrigger,
     Trigger,
 )
+from motia_django.triggers.stream import EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,8 @@ def _notes(trigger: Trigger) -> Iterator[str]:
         yield _("when %s") % ", ".join(_event(event) for event in trigger.events)
         if trigger.on_noop:
             yield _("even if nothing changed")
+    if isinstance(trigger, StreamTrigger) and trigger.events != EVENTS:
+        yield _("of %s") % ", ".join(trigger.events)
     if trigger.condition is not None:
         name = getattr(trigger.condition, "__name__", "")
         named = name and name != "<lambda>"
