@@ -287,6 +287,14 @@ class Place(models.Model):
         return self.name
 
 
+class Overview(Place):
+    """The place in the admin of whether all is well."""
+
+    class Meta(Place.Meta):
+        verbose_name = _("overview")
+        verbose_name_plural = _("overview")
+
+
 class Step(Place):
     """The Steps' place in the admin."""
 

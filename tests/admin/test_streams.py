@@ -102,4 +102,7 @@ def test_a_run_tells_in_words_what_it_did_to_a_stream(admin_client: Client) -> N
 def test_a_step_says_which_events_of_a_stream_it_wants(admin_client: Client) -> None:
     some = {"type": "stream", "streamName": "orders", "events": ["create", "delete"]}
     with installed(make_step(print, some, name="Some"), streams=[make_stream("orders")]):
-        assert "of create, delete" in admin_client.get("/admin/motia/step/Some/change/").content.decode()
+        assert (
+            "of create, delete"
+            in admin_client.get("/admin/motia/step/Some/change/").content.decode()
+        )
