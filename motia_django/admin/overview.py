@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from django.apps import apps
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,14 +15,12 @@ from motia_django import models
 from motia_django.admin import words
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.admin.schedules import late_schedules
 from motia_django.celery_app import project_app
 from motia_django.checks.asking import ask
 from motia_django.ledger import pulse
 from motia_django.registry import Listener, registry
 from motia_django.runs import Status
-from motia_django.schedule import entry_name
-from motia_django.ticks import GRACE
-from motia_django.triggers import CronTrigger
 
 WIDTH, HEIGHT = 300, 48
 """Of a chart, in the units of its SVG."""
@@ -102,42 +98,6 @@ class OverviewAdmin(ReadOnlyAdmin):
         raise Http404
 
 
-def late_schedules(now: datetime | None = None) -> list[Listener]:
-    """Return the cron triggers whose last tick should have run by now, and did not.
-
-    One that never ran is not among them: it may be new. Neither is one that an operator paused.
-    """
-    resting = _resting()
-    return [
-        each
-        for each in registry().schedules
-        if entry_name(each) not in resting and _is_late(each, now or timezone.now())
-    ]
-
-
-def _resting() -> set[str]:
-    if not apps.is_installed("django_celery_beat"):
-        return set()
-    from motia_django.beat import rows
-
-    return rows.resting()
-
-
-def _is_late(listener: Listener, now: datetime) -> bool:
-    trigger = listener.trigger
-    assert isinstance(trigger, CronTrigger)
-    ran = pulse.last_tick(listener.step.name, listener.index)
-    if ran is None:
-        return False
-    zone = trigger.timezone or project_app().timezone
-    due = trigger.schedule.latest(_utc(now) - GRACE, zone)
-    return due is not None and due > _utc(ran) and due - _utc(ran) > GRACE
-
-
-def _utc(moment: datetime) -> datetime:
-    return (moment if timezone.is_aware(moment) else timezone.make_aware(moment)).astimezone(UTC)
-
-
 def _numbers(
     failing: dict[str, int],
     silent: Sequence[models.Worker],
@@ -151,7 +111,7 @@ def _numbers(
     yield _oldest(links)
     yield _number(_("runs late to be sent"), overdue, links.runs(status=str(Status.SCHEDULED)))
     yield _number(_("silent workers"), len(silent), "#parts")
-    yield _number(_("late schedules"), len(late), "#parts")
+    yield _number(_("late schedules"), len(late), links.schedules())
 
 
 def _number(name: str, count: int, url: str) -> Number:

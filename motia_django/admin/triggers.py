@@ -72,7 +72,7 @@ def _item(any_group: str, group: str | None, key: str | None) -> str:
 
 def _notes(trigger: Trigger) -> Iterator[str]:
     if isinstance(trigger, CronTrigger):
-        yield _due(trigger)
+        yield f"{trigger.schedule.words}; {_due(trigger)}"
         if trigger.overlap == "skip":
             yield _("skipped while a run of it goes on")
         if trigger.catch_up:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from motia_django import models
-from motia_django.admin.overview import late_schedules
+from motia_django.admin.schedules import late_schedules
 from motia_django.ledger import pulse
 from motia_django.runs import lowest_id_at
 from tests.admin.conftest import MakeRun
