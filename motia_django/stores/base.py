@@ -172,9 +172,13 @@ def values_of(texts: Iterable[str]) -> list[Any]:
 
 
 def checked_key(name: str, value: Any, where: str = "state") -> str:
-    """Return a group or key that every store can hold; raise `InvalidKey`."""
+    """Return a group or key that every store can hold, as a plain `str`; raise `InvalidKey`.
+
+    Callers go on with what is returned: a member of an enum, say, has other words for itself than
+    its value, which each store would ask for in its own way.
+    """
     is_text = isinstance(value, str) and 1 <= len(value) <= 255 and "\x00" not in value
     if is_text and (value.isascii() or payloads.plain_text(value) == value):
-        return str(value)
+        return str.__str__(value)
     expected = "a string of 1 to 255 characters, without NUL and lone surrogates"
     raise InvalidKey(f"{where}: {name}: expected {expected}, got {value!r:.300}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -573,6 +574,25 @@ def test_what_is_no_name_is_refused_by_every_call(state: State, bad: Any) -> Non
     for call in calls:
         with pytest.raises(InvalidKey):
             call()
+    assert state.list_groups() == []
+
+
+class Named(str, enum.Enum):  # noqa: UP042
+    """Names as many projects declare them; `str()` of one is "Named.GROUP"."""
+
+    GROUP = "a group"
+    KEY = "a key"
+
+
+def test_members_of_an_enum_name_what_their_values_name(state: State) -> None:
+    group, key = Named.GROUP, Named.KEY
+    state.set(group, key, 1)
+    assert state.get("a group", "a key") == state.get(group, key) == 1
+    assert state.get_many(group, [key]) == {"a key": 1}
+    assert list(state.set_many(group, {key: 2})) == ["a key"]
+    assert state.items(group) == [("a key", 2)]
+    assert [type(name) for name in (state.list_groups()[0], state.items(group)[0][0])] == [str, str]
+    assert state.delete("a group", "a key") == 2
     assert state.list_groups() == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from typing import Any
 
@@ -170,6 +171,22 @@ def test_names_may_be_any_text(name: str) -> None:
     Stream("orders").set(name, name, {"n": 1})
     assert Stream("orders").get(name, name) == {"id": name, "n": 1}
     assert Stream("orders").list_groups() == [name]
+
+
+class Named(str, enum.Enum):  # noqa: UP042
+    """Names as many projects declare them; `str()` of one is "Named.GROUP"."""
+
+    GROUP = "a group"
+    ITEM = "17"
+
+
+def test_members_of_an_enum_name_what_their_values_name() -> None:
+    orders, group, item = Stream("orders"), Named.GROUP, Named.ITEM
+    assert orders.set(group, item, {})["new_value"] == {"id": "17"}
+    assert orders.update(group, item, [])["new_value"] == {"id": "17"}
+    orders.send(group, "seen", item=item)
+    assert [event[1:3] for event in events()] == [("a group", "17")] * 3
+    assert orders.get(group, item) == orders.get("a group", "17") == {"id": "17"}
 
 
 def test_an_id_that_is_a_number_may_stay_one() -> None:
