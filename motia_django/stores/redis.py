@@ -207,13 +207,15 @@ def _sent(
 
 
 def _told(session: Session, done: Sequence[_Done], audience: Audience) -> list[Change]:
-    """Return what the writes did; it is told of when the caller's transaction commits."""
+    """Return what the writes did; it is told of when the caller's transaction commits.
+
+    Told is what was read once more: what is returned is the caller's, who may have altered it.
+    """
     ends = [each.end() for each in done if each.end_id]
-    changes = [each.change() for each in done]
-    watched = [each for each in (*ends, *changes) if each.id is not None]
+    watched = [*ends, *(each.change() for each in done if each.id)]
     if watched:
         publish.after_commit(lambda: outbox.tell(session, watched, audience))
-    return changes
+    return [each.change() for each in done]
 
 
 def _decided(write: Write, seen: Raw) -> _Decided:

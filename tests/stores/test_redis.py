@@ -101,6 +101,16 @@ def test_a_change_starts_its_steps_at_once_and_leaves_nothing_behind(client: Any
         assert {row.status for row in rows()} == {Status.SUCCEEDED}
 
 
+def test_its_steps_are_told_what_was_written_whatever_the_writer_does_with_the_answer(
+    client: Any,
+) -> None:
+    state.set("g", "k", {"n": 1})
+    with installed(watcher()), transaction.atomic():
+        changed = state.set("g", "k", {"n": 2})
+        changed["old_value"]["n"] = changed["new_value"]["n"] = 99
+    assert events() == [("state:updated", {"n": 1}, {"n": 2})]
+
+
 def test_where_nobody_watches_nothing_is_put_into_the_outbox(client: Any) -> None:
     with installed(watcher()):
         state.set("other", "k", 1)
