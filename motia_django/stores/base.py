@@ -15,6 +15,7 @@ from motia_django.triggers.state import StateChange
 
 MISSING: Any = object()
 """Stands for the value of an item that is not there (None is a value like any other)."""
+_FEW_LEVELS = 240
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,18 @@ class StateStore(ABC):
 def none_if_missing(value: Any) -> Any:
     """Return what callers see in the place of a value."""
     return None if value is MISSING else value
+
+
+def text_of(value: Any) -> str:
+    """Return a value as the JSON text that is kept of it; raise `PayloadError`.
+
+    It leaves room for the levels that a list of items, or the input of a run, is to hold it in:
+    what is written can be read, and told of.
+    """
+    text = payloads.dumps(value)
+    if text.count("[") + text.count("{") > _FEW_LEVELS:
+        payloads.dumps([[[[value]]]])
+    return text
 
 
 def values_of(texts: Iterable[str]) -> list[Any]:

@@ -7,10 +7,17 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from motia_django import payloads, tracing
+from motia_django import tracing
 from motia_django.stores import state_store
 from motia_django.stores.audience import WATCHERS
-from motia_django.stores.base import Change, Item, Write, checked_key, none_if_missing
+from motia_django.stores.base import (
+    Change,
+    Item,
+    Write,
+    checked_key,
+    none_if_missing,
+    text_of,
+)
 from motia_django.stores.options import checked_limit, checked_version, expiry
 from motia_django.stores.updates import updated
 from motia_django.triggers.state import state_changed
@@ -77,7 +84,7 @@ class State:
             Write(
                 group=group,
                 key=key,
-                text=payloads.dumps(value),
+                text=text_of(value),
                 expires_at=expiry(ttl),
                 if_version=checked_version(if_version),
             ),
@@ -89,7 +96,7 @@ class State:
         """Write several items of one group, all or none; return by key what `set` returns."""
         group = checked_key("group", group)
         until = expiry(ttl)
-        texts = {checked_key("key", key): payloads.dumps(value) for key, value in values.items()}
+        texts = {checked_key("key", key): text_of(value) for key, value in values.items()}
         writes = [
             Write(group=group, key=key, text=text, expires_at=until) for key, text in texts.items()
         ]
@@ -117,7 +124,7 @@ class State:
             Write(
                 group=group,
                 key=key,
-                compute=lambda old: payloads.dumps(updated(old, ops)),
+                compute=lambda old: text_of(updated(old, ops)),
                 expires_at=expiry(ttl),
                 keeps_expiry=ttl is None,
                 if_version=checked_version(if_version),

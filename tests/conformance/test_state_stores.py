@@ -16,6 +16,7 @@ from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from motia_django import state_changed
 from motia_django.exceptions import (
     InvalidKey,
     InvalidOption,
@@ -26,6 +27,7 @@ from motia_django.exceptions import (
 from motia_django.stores import state_store
 from motia_django.stores.base import MISSING, Audience, Change, StateStore, Write
 from motia_django.stores.face import AsyncState, State
+from tests.factories import installed, make_step, nothing
 from tests.servers import fresh_redis
 from tests.stores.backends import NAMES as STORES
 from tests.stores.backends import NOBODY, Recorder, alter, each_store, put
@@ -575,6 +577,26 @@ def test_what_is_no_name_is_refused_by_every_call(state: State, bad: Any) -> Non
         with pytest.raises(InvalidKey):
             call()
     assert state.list_groups() == []
+
+
+def test_what_is_too_deep_to_be_told_of_is_not_written(state: State) -> None:
+    def nested(levels: int) -> Any:
+        value: Any = 1
+        for _ in range(levels):
+            value = [value]
+        return value
+
+    with installed(make_step(nothing, state_changed("g"), name="Watch")):
+        state.set("g", "deep", nested(250))
+        state.set("g", "wide", 10**30)
+        for levels in (251, 254, 255, 5000):
+            with pytest.raises(PayloadError):
+                state.set("g", "deeper", nested(levels))
+            with pytest.raises(PayloadError):
+                state.set_many("g", {"deeper": nested(levels)})
+            with pytest.raises((PayloadError, InvalidUpdate)):
+                state.update("g", "deeper", [{"type": "set", "value": nested(levels)}])
+    assert state.list("g") == [nested(250), 10**30]
 
 
 class Named(str, enum.Enum):  # noqa: UP042

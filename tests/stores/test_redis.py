@@ -14,7 +14,7 @@ import pytest
 import redis as redis_py
 import time_machine
 from django.core.cache import caches
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.test import override_settings
 from django.utils import timezone
 from redis.backoff import NoBackoff
@@ -32,7 +32,7 @@ from motia_django.upkeep import keep_state
 from tests.factories import installed, make_run, make_step, rows, work_off
 from tests.servers import fresh_redis
 from tests.servers.redis import Redis
-from tests.stores.backends import in_use
+from tests.stores.backends import Recorder, in_use, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,6 +226,47 @@ def test_what_cannot_be_told_of_is_logged_and_told_of_later(
         assert not rows()
         keep_state()
         assert len(rows()) == 1
+
+
+def test_what_can_never_be_told_of_holds_nothing_up(
+    client: Any, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refuses(Recorder):
+        def tell(self, change: Change) -> None:
+            if change.new == "refused":
+                raise ValueError("too large for the database")
+            super().tell(change)
+
+    audience, store = Refuses(), state_store()
+    values = ["a", "refused", "b", "refused", "c"]
+    with transaction.atomic():
+        for number, value in enumerate(values):
+            put(store, "g", str(number), value, audience)
+        transaction.set_rollback(True)
+    refused = 0
+    for _ in range(6):
+        try:
+            store.look_after(2, audience)
+        except ValueError:
+            refused += 1
+    assert [each.new for each in audience.told] == ["a", "b", "c"]
+    assert refused > 2, "it is tried again, and said to fail"
+    assert waiting(client) == 2
+
+
+def test_a_write_that_is_made_while_the_database_is_away_is_told_of_later(
+    client: Any, impatient: None, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("connection refused")
+
+    with installed(watcher()):
+        with monkeypatch.context() as patch:
+            patch.setattr(transaction, "on_commit", away)
+            assert state.set("g", "k", 1)["new_value"] == 1
+        assert "connection refused" in caplog.text
+        keep_state()
+        assert events() == [("state:created", None, 1)]
 
 
 def test_upkeep_leaves_a_change_alone_until_its_process_had_time(client: Any) -> None:
