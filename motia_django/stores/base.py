@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -195,3 +195,18 @@ def checked_key(name: str, value: Any, where: str = "state") -> str:
         return str.__str__(value)
     expected = "a string of 1 to 255 characters, without NUL and lone surrogates"
     raise InvalidKey(f"{where}: {name}: expected {expected}, got {value!r:.300}")
+
+
+def checked_keys(keys: Any) -> list[str]:
+    """Return several keys, each once; raise `InvalidKey`. Text is one key, not one each letter."""
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        raise InvalidKey(f"state: keys: expected a list of keys, got {payloads.shown(keys)}")
+    return list(dict.fromkeys(checked_key("key", key) for key in keys))
+
+
+def by_key(values: Any) -> dict[str, Any]:
+    """Return several values by their keys; raise `InvalidKey`."""
+    if not isinstance(values, Mapping):
+        got = payloads.shown(values)
+        raise InvalidKey(f"state: values: expected a dict of values by key, got {got}")
+    return {checked_key("key", key): value for key, value in values.items()}

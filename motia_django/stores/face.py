@@ -14,7 +14,9 @@ from motia_django.stores.base import (
     Change,
     Item,
     Write,
+    by_key,
     checked_key,
+    checked_keys,
     none_if_missing,
     text_of,
 )
@@ -63,8 +65,7 @@ class State:
 
     def get_many(self, group: str, keys: Iterable[str]) -> dict[str, Any]:
         """Return the values of those of these items that are there, by key, as of one moment."""
-        wanted = list(dict.fromkeys(checked_key("key", key) for key in keys))
-        group = checked_key("group", group)
+        group, wanted = checked_key("group", group), checked_keys(keys)
         _note("get_many", group=group, count=len(wanted))
         return state_store().get_many(group, wanted)
 
@@ -96,7 +97,7 @@ class State:
         """Write several items of one group, all or none; return by key what `set` returns."""
         group = checked_key("group", group)
         until = expiry(ttl)
-        texts = {checked_key("key", key): text_of(value) for key, value in values.items()}
+        texts = {key: text_of(value) for key, value in by_key(values).items()}
         writes = [
             Write(group=group, key=key, text=text, expires_at=until) for key, text in texts.items()
         ]

@@ -543,6 +543,23 @@ def test_what_is_no_version_or_limit_is_refused(state: State, number: Any) -> No
             call()
 
 
+def test_numbers_may_be_larger_than_any_store_takes(state: State) -> None:
+    state.set("g", "k", 1)
+    assert state.items("g", limit=10**30) == [("k", 1)]
+    with pytest.raises(InvalidOption, match="if_version: expected the version"):
+        state.set("g", "k", 2, if_version=10**5000)
+
+
+@pytest.mark.parametrize("bad", [None, 5, "ab", [1], [("a", 1)]], ids=repr)
+def test_what_are_no_keys_or_no_values_by_key_is_refused(state: State, bad: Any) -> None:
+    state.set("g", "a", 1)
+    with pytest.raises(InvalidKey):
+        state.get_many("g", bad)
+    with pytest.raises(InvalidKey):
+        state.set_many("g", bad)
+    assert state.items("g") == [("a", 1)]
+
+
 def test_clear_empties_one_group_and_counts(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("motia_django.stores.face._CLEARED_AT_ONCE", 2)
     for key in ("1", "2", "3", "4", "5"):
