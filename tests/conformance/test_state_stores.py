@@ -375,6 +375,22 @@ def test_the_end_of_an_item_is_told_of_once_by_whoever_notices_it_first(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_expires_in_the_middle_of_a_write_ends_once(store: StateStore) -> None:
+    audience = Recorder()
+    put(store, "g", "k", "old", expires_at=timezone.now() + timedelta(seconds=60))
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+
+        def slow(old: Any) -> str:
+            clock.shift(100)
+            return "new"
+
+        alter(store, "g", "k", slow, audience)
+    told = audience.events()
+    whole = [("updated", "k", "old", "new")]
+    assert told in (whole, [("deleted", "k", "old", None), ("created", "k", None, "new")])
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_has_expired_is_deleted_in_batches(store: StateStore) -> None:
     soon = timezone.now() + timedelta(seconds=60)
     for number in range(7):
