@@ -21,6 +21,9 @@ Changed = dict[str, Any]
 """`{"old_value": ..., "new_value": ...}`; None where there was, or is, no item."""
 Ops = Sequence[Mapping[str, Any]]
 
+_NO_ID = (None, "")
+"""What an item may hold as its id and be given its own."""
+
 
 class Stream:
     """One stream: items by group that browsers follow live, such as `Stream("orders")`.
@@ -153,15 +156,17 @@ class Stream:
         """Return an item as it is kept, by the schema and with its id."""
         subject = f"The item {group}/{item} of stream {self.name!r}"
         schema = self._config().schema
-        if isinstance(value, Mapping) and not value.get("id"):
+        if isinstance(value, Mapping) and value.get("id") in _NO_ID:
             value = {**value, "id": item}
         plain = payloads.plain(value) if schema is None else schema.dump(value, subject)
         if not isinstance(plain, dict):
             raise InvalidItem(f"{subject}: expected an object, got {payloads.shown(value)}")
-        own = plain.get("id") or item
+        own = plain.get("id")
+        if own in _NO_ID:
+            return {**plain, "id": item}
         if str(own) != item:
             raise InvalidItem(f"{subject}: its id is {payloads.shown(own)}")
-        return plain if plain.get("id") else {**plain, "id": item}
+        return plain
 
     def _write(self, operation: str, group: str, item: str, value: Any) -> Changed:
         tracing.check_lease()

@@ -148,6 +148,9 @@ def test_what_is_no_event_is_refused(
         ([{}], InvalidItem),
         (None, InvalidItem),
         ({"id": "other"}, InvalidItem),
+        ({"id": 0}, InvalidItem),
+        ({"id": False}, InvalidItem),
+        ({"id": []}, InvalidItem),
         ({"a": object()}, PayloadError),
         ({"a": float("nan")}, PayloadError),
     ],
@@ -190,7 +193,8 @@ def test_members_of_an_enum_name_what_their_values_name() -> None:
 
 
 def test_an_id_that_is_a_number_may_stay_one() -> None:
-    assert Stream("orders").set("g", "17", {"id": 17})["new_value"] == {"id": 17}
+    for number in (17, 0):
+        assert Stream("orders").set("g", str(number), {"id": number})["new_value"] == {"id": number}
 
 
 def test_streams_are_found_by_name_and_unknown_ones_are_errors() -> None:
