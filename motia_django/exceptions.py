@@ -137,7 +137,10 @@ class NoMatch(MotiaError):
 
 
 class InvalidKey(MotiaError, ValueError):
-    """A group, a key of state or an item of a stream is not a string of 1 to 255 characters."""
+    """A group, a key of state or an item of a stream is not a string of 1 to 255 characters.
+
+    Or what several of them were to be given as is no list of keys, or no dict.
+    """
 
 
 class InvalidItem(MotiaError, ValueError):
