@@ -25,7 +25,8 @@ class Item:
     key: str
     value: Any
     version: int
-    """Grows with every write, and is never used again, though the item be deleted and made anew."""
+    """Grows with every write. A new item's is the time in microseconds, so that none is used again,
+    though the item be deleted and made anew."""
     expires_at: datetime | None = None
     """From when on it is not there any more; None for an item that stays."""
 
@@ -124,7 +125,10 @@ class StateStore(ABC):
 
     @abstractmethod
     def get_many(self, group: str, keys: Sequence[str]) -> dict[str, Any]:
-        """Return the values of those of these items that are there, all as of one moment."""
+        """Return the values of those of these items that are there, as of one moment.
+
+        Up to 10,000 of them; of more, each 10,000 may be as of another.
+        """
 
     @abstractmethod
     def write(self, writes: Sequence[Write], audience: Audience) -> list[Change]:

@@ -64,7 +64,7 @@ class State:
         return state_store().item(group, key)
 
     def get_many(self, group: str, keys: Iterable[str]) -> dict[str, Any]:
-        """Return the values of those of these items that are there, by key, as of one moment."""
+        """Return the values of those of these items that are there, by key, read together."""
         group, wanted = checked_key("group", group), checked_keys(keys)
         _note("get_many", group=group, count=len(wanted))
         return state_store().get_many(group, wanted)
