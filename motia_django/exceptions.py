@@ -55,8 +55,8 @@ class UnknownStep(MotiaError, LookupError):
         return type(self), (self.name, self.known)
 
 
-class UnknownStream(MotiaError, LookupError):
-    """No stream has this name."""
+class UnknownStream(MotiaError, LookupError, AttributeError):
+    """No stream has this name, asked for as `streams["name"]` or `streams.name`."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
@@ -66,7 +66,7 @@ class UnknownStream(MotiaError, LookupError):
             " declared by a file named *_stream.py in an installed app's folder steps/ or streams/."
         )
 
-    def __reduce__(self) -> tuple[type[UnknownStream], tuple[str, list[str]]]:
+    def __reduce__(self) -> tuple[type[UnknownStream], tuple[str | None, list[str]]]:
         return type(self), (self.name, self.known)
 
 

@@ -66,7 +66,11 @@ class Stream:
             group,
             item,
             lambda old: self._plain(
-                group, item, updated({"id": item} if old is MISSING else old, ops)
+                group,
+                item,
+                updated(
+                    {"id": item} if old is MISSING else old, ops, f"stream {self.name!r}: update"
+                ),
             ),
         )
 

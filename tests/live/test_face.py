@@ -91,7 +91,7 @@ def test_update_works_on_a_missing_item_and_on_one_that_is_there() -> None:
     changed = orders.update("g", "1", [{"type": "increment", "path": "n"}])
     assert changed["old_value"] == {"id": "1", "steps": {"paid": True}}
     assert changed["new_value"] == {"id": "1", "steps": {"paid": True}, "n": 1}
-    with pytest.raises(InvalidUpdate):
+    with pytest.raises(InvalidUpdate, match="stream 'orders': update: operation 0"):
         orders.update("g", "1", [{"type": "append", "path": "n", "value": 1}])
     assert [kind for *_, kind, _ in events()] == ["create", "update"]
 
@@ -213,6 +213,7 @@ def test_streams_are_found_by_name_and_unknown_ones_are_errors() -> None:
         with pytest.raises(UnknownStream, match="Did you mean 'orders'"):
             ask()
     assert not hasattr(streams, "__wrapped__")
+    assert not hasattr(streams, "order")
 
 
 def test_everything_has_an_awaited_twin() -> None:
