@@ -26,6 +26,8 @@ class Relay:
     def __init__(self, position: Position | None = None) -> None:
         self.position = position
         """How far the hub has read what was handed out here; None before it began."""
+        self.users = 0
+        """How many have entered and not left; counted by the hub."""
         self._followers: dict[Key, dict[Follower, None]] = {}
         self._begun = asyncio.Event()
         if position is not None:
