@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+from motia_django.live.pictures import Camera
 from motia_django.live.positions import Position
 from motia_django.live.reading import Heard
 
@@ -26,6 +27,7 @@ class Relay:
     def __init__(self, position: Position | None = None) -> None:
         self.position = position
         """How far the hub has read what was handed out here; None before it began."""
+        self.camera = Camera()
         self._followers: dict[Key, dict[Follower, None]] = {}
         self._begun = asyncio.Event()
         if position is not None:
