@@ -121,6 +121,16 @@ def request_of_scope(scope: Mapping[str, Any], token: str = "") -> HttpRequest:
     return request
 
 
+async def ask(
+    subscriptions: Sequence[Subscription], auth: Auth, entered: list[Subscription]
+) -> None:
+    """Enter subscriptions, in a thread if any of their streams has something to say to that."""
+    if any(_asks(each) for each in subscriptions):
+        await in_thread(enter, subscriptions, auth, entered)
+    else:
+        enter(subscriptions, auth, entered)
+
+
 def enter(subscriptions: Iterable[Subscription], auth: Auth, entered: list[Subscription]) -> None:
     """Append to `entered` each subscription that this user is admitted to.
 
@@ -152,6 +162,11 @@ def tell_of_leaving(subscriptions: Iterable[Subscription], auth: Auth) -> None:
         on_leave = _on_leave(each)
         if on_leave is not None:
             _asked(on_leave, each, auth, _lets_join)
+
+
+def _asks(subscription: Subscription) -> bool:
+    config = registry().streams.get(subscription.stream_name)
+    return config is not None and bool(config.can_access or config.on_join)
 
 
 def _on_leave(subscription: Subscription) -> Callable[..., Any] | None:

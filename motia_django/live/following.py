@@ -10,11 +10,10 @@ from motia_django.live import access, frames
 from motia_django.live.access import Auth, Subscription
 from motia_django.live.frames import Clock, Frame, Message
 from motia_django.live.hub import hub
-from motia_django.live.pictures import Picture, picture
+from motia_django.live.pictures import Picture
 from motia_django.live.positions import Position
 from motia_django.live.reading import Heard
 from motia_django.live.relay import Key, Relay
-from motia_django.live.threads import in_thread
 
 logger = logging.getLogger("motia.streams")
 
@@ -84,7 +83,7 @@ class Following:
                 raise RuntimeError("this connection is closed")
             before = len(self._entered)
             try:
-                await in_thread(access.enter, subscriptions, self._auth, self._entered)
+                await access.ask(subscriptions, self._auth, self._entered)
                 admitted = self._entered[before:]
                 self._refuse(each for each in subscriptions if each not in admitted)
                 if any(each in lacked for each in admitted):
@@ -159,7 +158,7 @@ class Following:
                 self._since.setdefault(each.key, []).append(_NOT_YET)
                 relay.add(each.key, self)
             base = await relay.ready(_PATIENCE)
-            first = await in_thread(picture, admitted, base, since)
+            first = await relay.camera.picture(admitted, base, since)
             self._show(admitted, first)
         finally:
             held, self._held = self._held, None

@@ -17,6 +17,7 @@ from motia_django.live import log
 from motia_django.live.positions import Position
 from motia_django.live.reading import Heard, Reading
 from motia_django.live.relay import Relay
+from motia_django.live.threads import is_pooled
 from motia_django.live.wake import waker
 from motia_django.live.wakers import Listener, PollingWaker
 
@@ -112,7 +113,7 @@ class Hub:
             if len(found) < _BATCH:
                 break
         connection = connections[log.database()]
-        if "pool" in connection.settings_dict.get("OPTIONS", {}):
+        if is_pooled(connection):
             connection.close()
 
     def _hand_out(self, heard: Iterable[Heard], position: Position) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ from motia_django.live import frames, log
 from motia_django.live.access import Subscription
 from motia_django.live.frames import Frame
 from motia_django.live.positions import Position
+from motia_django.live.threads import in_thread
 
 MOST_MISSED = 2000
 """Events up to which a backlog is told; who has missed more is told how things are."""
@@ -29,6 +31,36 @@ class Picture:
     frames: Sequence[tuple[Frame, Position | None]]
     """Each with where its hearer has got to; None while nothing can be resumed from it."""
     position: Position
+
+
+class Camera:
+    """Takes pictures in a thread, for one event loop: one for all who wait for the same.
+
+    Thousands who come back at once mostly follow the same. What somebody asks for may be shared by
+    whoever asks until it is begun, since it shows what was committed by then.
+    """
+
+    def __init__(self) -> None:
+        self._waited_for: dict[_Motif, asyncio.Future[Picture]] = {}
+
+    async def picture(
+        self, subscriptions: Sequence[Subscription], base: Position, since: Position | None
+    ) -> Picture:
+        """Return a picture that is begun after this call; otherwise as the function does."""
+        motif = tuple(subscriptions), since
+        taken = self._waited_for.get(motif)
+        if taken is None:
+            taken = asyncio.ensure_future(in_thread(self._take, motif, base))
+            self._waited_for[motif] = taken
+        return await asyncio.shield(taken)
+
+    def _take(self, motif: _Motif, base: Position) -> Picture:
+        del self._waited_for[motif]  # from now on one would be too late to share it
+        subscriptions, since = motif
+        return picture(subscriptions, base, since)
+
+
+_Motif = tuple[tuple[Subscription, ...], Position | None]
 
 
 class _Row(NamedTuple):

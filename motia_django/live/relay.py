@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+from motia_django.live.pictures import Camera
 from motia_django.live.positions import Position
 from motia_django.live.reading import Heard
 
@@ -28,6 +29,7 @@ class Relay:
         """How far the hub has read what was handed out here; None before it began."""
         self.users = 0
         """How many have entered and not left; counted by the hub."""
+        self.camera = Camera()
         self._followers: dict[Key, dict[Follower, None]] = {}
         self._begun = asyncio.Event()
         if position is not None:

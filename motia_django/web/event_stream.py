@@ -128,11 +128,11 @@ async def follow(request: HttpRequest, **route: str) -> HttpResponseBase:
     """Answer for as long as the client stays; a server that cannot, answers what there is."""
     if not isinstance(request, ASGIRequest):
         return await sync_to_async(_answered)(request, route)
+    # What Django's middleware has used: the next connection is needed before this one ends.
+    await sync_to_async(close_connections)()
     admitted = await in_thread(_judged, request, route)
     if not isinstance(admitted, Admitted) or request.method == "HEAD":
         return admitted
-    # What Django's middleware has used: the next connection is needed before this one ends.
-    await sync_to_async(close_connections)()
     return await _streamed(admitted)
 
 
@@ -189,13 +189,13 @@ async def _give_back_what_is_kept() -> None:
     Its middleware has used them, for the last time on the way out. The thread is asgiref's; where
     that keeps it elsewhere, it stays.
     """
-    await sync_to_async(close_connections)()
     try:
         context = SyncToAsync.thread_sensitive_context.get()
-        executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+        executor = SyncToAsync.context_to_thread_executor.pop(context)
     except (AttributeError, LookupError):
-        return
-    if executor is not None:
+        await sync_to_async(close_connections)()
+    else:
+        executor.submit(close_connections)
         executor.shutdown(wait=False)
 
 

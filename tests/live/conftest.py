@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from motia_django import models
+from motia_django.live import threads
 from motia_django.live.hub import hub
 from tests.factories import installed, make_stream
 from tests.servers import mariadb_settings, postgresql_settings
@@ -39,8 +40,13 @@ def database(
     worker_id: str,
     settings: Any,
     django_db_blocker: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[str]:
-    """Keep streams in a database of this kind, empty, outside of any transaction."""
+    """Keep streams in a database of this kind, empty, outside of any transaction.
+
+    Threads keep their connections, as in production.
+    """
+    monkeypatch.setattr(threads, "_is_testing", lambda: False)
     alias = f"live_{request.param}"
     with django_db_blocker.unblock():
         if alias not in connections.settings:

@@ -23,6 +23,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request as RestRequest
 
 from motia_django import Stream
+from motia_django.live import log
 from motia_django.live.access import Auth, Subscription, may_follow
 from motia_django.live.holes import Holes
 from motia_django.live.positions import Position
@@ -41,7 +42,9 @@ def only_for_ann(subscription: Any, auth: Any) -> bool:
 
 
 @pytest.fixture
-def client() -> Iterator[Client]:
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client of a log that is not new: there, ids that other tests rolled back mean a sync."""
+    monkeypatch.setattr(log, "_BRAND_NEW", 0)
     streams = [make_stream("orders"), make_stream("private", canAccess=only_for_ann)]
     with installed(streams=streams):
         urls = ModuleType("urls_of_this_test")
