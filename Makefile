@@ -24,7 +24,7 @@ help:  ## say what there is
 demo: $(DEV)  ## the tutorial, running: PORT=8000, admin at /admin/ (admin, admin)
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python -m scripts.make_demo_admin
-	@exec $(BIN)/python manage.py motia_steps dev --port $(PORT) --note "Login    admin, password admin (of the demo only)"
+	@exec $(BIN)/python manage.py motia_steps dev --port $(PORT) --note "Login    admin, password admin (of the demo only); orders on their way: /live/"
 
 test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, PostgreSQL and MariaDB
 	@$(MAKE) servers

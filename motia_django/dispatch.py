@@ -79,10 +79,7 @@ def state_changed(
     """
     listeners = [each for each in registry().watchers(change) if _wanted(each, change)]
     source = f"{change.group_id}/{change.item_id}"
-    runs = [
-        _run(each, source=source, input=change.to_json(), group=source, cause=cause)
-        for each in listeners
-    ]
+    runs = _runs_of(listeners, change, source, cause)
     return _bear(runs) if once is None else _bear_once(runs, f"state {source} {once}")
 
 
@@ -91,9 +88,7 @@ def stream_changed(change: StreamChange) -> list[str]:
     listeners = [each for each in registry().stream_watchers(change) if _wanted(each, change)]
     parts = (change.stream_name, change.group_id, change.id)
     source = "/".join(part for part in parts if part is not None)
-    return _bear(
-        [_run(each, source=source, input=change.to_json(), group=source) for each in listeners]
-    )
+    return _bear(_runs_of(listeners, change, source))
 
 
 def _check_declared(topic: str) -> None:
@@ -121,6 +116,22 @@ def _runs_for(message: Message) -> list[Run]:
     if not runs:
         logger.info("Nobody listens on the topic %r", message.topic)
     return runs
+
+
+def _runs_of(
+    listeners: Sequence[Listener],
+    change: StateChange | StreamChange,
+    source: str,
+    cause: Cause | None = None,
+) -> list[Run]:
+    """Make the runs of a change as it is now: its values are the writer's, to do with as he likes.
+
+    A light run is sent when the writer's transaction commits, and that may be much later.
+    """
+    if not listeners:
+        return []
+    input = payloads.plain(change.to_json())
+    return [_run(each, source=source, input=input, group=source, cause=cause) for each in listeners]
 
 
 def _run_for(listener: Listener, message: Message, data: Any) -> Run:
@@ -245,12 +256,13 @@ def _stillborn(run: Run, limit: int) -> None:
 def _wanted(listener: Listener, change: StateChange | StreamChange) -> bool:
     """Ask a plain condition at once, so that a change nobody wants makes no run.
 
-    One that is async, takes the context, or raises is left to the runner, which records it.
+    It is given a copy, since others are told of the change as well. One that is async, takes the
+    context, or raises is left to the runner, which records it.
     """
     condition = listener.trigger.condition
     if condition is None or calls.is_async(condition) or calls.arity(condition, 2) != 1:
         return True
     try:
-        return bool(condition(change))
+        return bool(condition(change.from_json(payloads.plain(change.to_json()))))
     except Exception:
         return True

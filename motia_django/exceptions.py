@@ -55,8 +55,8 @@ class UnknownStep(MotiaError, LookupError):
         return type(self), (self.name, self.known)
 
 
-class UnknownStream(MotiaError, LookupError):
-    """No stream has this name."""
+class UnknownStream(MotiaError, LookupError, AttributeError):
+    """No stream has this name, asked for as `streams["name"]` or `streams.name`."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
@@ -66,7 +66,7 @@ class UnknownStream(MotiaError, LookupError):
             " declared by a file named *_stream.py in an installed app's folder steps/ or streams/."
         )
 
-    def __reduce__(self) -> tuple[type[UnknownStream], tuple[str, list[str]]]:
+    def __reduce__(self) -> tuple[type[UnknownStream], tuple[str | None, list[str]]]:
         return type(self), (self.name, self.known)
 
 
@@ -137,7 +137,10 @@ class NoMatch(MotiaError):
 
 
 class InvalidKey(MotiaError, ValueError):
-    """A group, a key of state or an item of a stream is not a string of 1 to 255 characters."""
+    """A group, a key of state or an item of a stream is not a string of 1 to 255 characters.
+
+    Or what several of them were to be given as is no list of keys, or no dict.
+    """
 
 
 class InvalidItem(MotiaError, ValueError):

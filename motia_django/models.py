@@ -111,6 +111,7 @@ class Run(models.Model):
             ("discard_run", "Can discard dead runs"),
             ("cancel_run", "Can cancel runs that wait"),
             ("pause_step", "Can pause and resume Steps"),
+            ("run_step", "Can run Steps by hand"),
         )
         indexes = (
             models.Index(fields=["wake_at"], name="motia_run_wake"),
@@ -285,6 +286,22 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Overview(Place):
+    """The place in the admin of whether all is well."""
+
+    class Meta(Place.Meta):
+        verbose_name = _("overview")
+        verbose_name_plural = _("overview")
+
+
+class Schedule(Place):
+    """The place in the admin of the Steps' cron triggers."""
+
+    class Meta(Place.Meta):
+        verbose_name = _("schedule")
+        verbose_name_plural = _("schedules")
 
 
 class Step(Place):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from motia_django import ledger, models, payloads, publish
+from motia_django import dispatch, ledger, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING
 from motia_django.ledger.rows import run_of
@@ -42,6 +43,18 @@ class Result:
     def reason(self) -> str:
         """The refusal without the run's own id: the same for all runs that share it."""
         return self.refusal.replace(f"run {self.run_id}", "this run")
+
+
+def tick_now(step: str, index: int) -> UUID | None:
+    """Start a run of a Step's cron trigger now, as if it were due; None if it is not to run.
+
+    It is not while its Step is paused, or while another goes on that may not be overlapped: then a
+    skipped run says so. Raise `UnknownStep`, or `CannotIntervene` if it is no cron trigger.
+    """
+    triggers = registry().step(step).triggers
+    if not 0 <= index < len(triggers) or triggers[index].kind != "cron":
+        raise CannotIntervene(f"Step {step!r} has no cron trigger with the index {index}")
+    return dispatch.tick(step, index, datetime.now(UTC).replace(microsecond=0))
 
 
 def redrive(

@@ -12,7 +12,7 @@ from motia_django.declarations import Problem
 from motia_django.delivery import Delivery
 from motia_django.exceptions import MotiaError, UnknownStep, UnknownStream, did_you_mean
 from motia_django.steps import Step
-from motia_django.stream_config import StreamConfig
+from motia_django.stream_config import StreamConfig, is_stream_file
 from motia_django.triggers import CronTrigger, HttpTrigger, StateTrigger, StreamTrigger, Trigger
 from motia_django.triggers.state import StateChange
 from motia_django.triggers.stream import StreamChange
@@ -57,6 +57,8 @@ class Registry:
         self._endpoints: dict[tuple[str, ...], dict[str, Listener]] = {}
         self.schedules: list[Listener] = []
         found = list(problems)
+        self._is_streamless = any(is_stream_file(each.file) for each in found)
+        """Whether a stream file could not be read, so that which stream it is is not known."""
         for stream in streams:
             found += self._add_stream(stream)
         for step in steps:
@@ -186,7 +188,7 @@ class Registry:
 
     def _index_stream(self, listener: Listener, trigger: StreamTrigger) -> list[Problem]:
         self._by_stream.setdefault(trigger.stream_name, []).append(listener)
-        if trigger.stream_name in self._streams:
+        if trigger.stream_name in self._streams or self._is_streamless:
             return []
         message = f"there is no stream named {trigger.stream_name!r}"
         declaration = f'{{"name": {trigger.stream_name!r}}}'

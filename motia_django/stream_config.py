@@ -43,6 +43,11 @@ def read_stream(module: Any, file: Path, app: str) -> tuple[StreamConfig | None,
     return StreamConfig(**values, file=file, line=reader.source.line(("name",)), app=app), []
 
 
+def is_stream_file(file: Path | None) -> bool:
+    """Return whether a file is that of a stream, by its name."""
+    return file is not None and file.name.endswith("_stream.py")
+
+
 def _read_config(reader: Reader) -> dict[str, Any]:
     values = {
         "name": reader.take("name", declarations.name_up_to(200)),

@@ -7,11 +7,20 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from motia_django import aenqueue, enqueue, models
+from motia_django import Stream, aenqueue, enqueue, models
 from motia_django.exceptions import InvalidMessage, PayloadError, UndeclaredTopic
 from motia_django.runs import Status
 from motia_django.stores.face import state
-from tests.factories import deliver, installed, make_step, nothing, row, rows, work_off
+from tests.factories import (
+    deliver,
+    installed,
+    make_step,
+    make_stream,
+    nothing,
+    row,
+    rows,
+    work_off,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -245,6 +254,33 @@ def test_a_plain_condition_keeps_unwanted_changes_from_making_runs() -> None:
         state.set("todos", "1", 1)
         state.set("orders", "1", 1)
     assert [run.source for run in rows()] == ["orders/1"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_light_step_is_told_what_was_written_whatever_the_writer_does_with_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr("motia_django.broker.send", lambda run, *_, **__: sent.append(run.input))
+    watch = make_step(nothing, {"type": "state"}, name="Watch", record="failures")
+    follow = make_step(nothing, {"type": "stream", "streamName": "s"}, record="failures")
+    with installed(watch, follow, streams=[make_stream("s")]), transaction.atomic():
+        state.set("g", "k", {"n": 1})["new_value"]["n"] = 99
+        Stream("s").set("g", "k", {"n": 1})["new_value"]["n"] = 99
+    assert sent[0]["newValue"] == {"n": 1}
+    assert sent[1]["event"]["data"] == {"id": "k", "n": 1}
+
+
+def test_a_condition_may_alter_what_it_is_asked_about() -> None:
+    def alters(change: Any) -> bool:
+        change.new_value.clear()
+        return True
+
+    watch = make_step(nothing, {"type": "state", "condition": alters}, name="Watch")
+    other = make_step(nothing, {"type": "state"}, name="Other")
+    with installed(watch, other):
+        assert state.set("g", "k", {"n": 1})["new_value"] == {"n": 1}
+        assert [each.input["newValue"] for each in rows()] == [{"n": 1}, {"n": 1}]
 
 
 def test_a_condition_that_raises_fails_the_run_not_the_writer() -> None:

@@ -132,3 +132,9 @@ def test_a_module_beside_the_folder_that_hides_it_is_named(project: Project) -> 
     project.write("streams.py", "")
     project.stream("a_stream.py", 'config = {"name": "orders"}')
     assert "streams.py beside the folder streams/" in only(project.problems()).hint
+
+
+def test_a_stream_file_that_cannot_be_read_is_the_only_problem(project: Project) -> None:
+    project.step("follow_step.py", FOLLOWER)
+    project.stream("a_stream.py", "1 / 0")
+    assert only(project.problems()).id == "motia.E001"

@@ -1,4 +1,4 @@
-"""The admin: runs, state, Steps and flows, for people."""
+"""The admin: overview, runs, schedules, state, streams, Steps and flows, for people."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from django.contrib import admin
 
 from motia_django import models
 from motia_django.admin.flows import FlowAdmin
+from motia_django.admin.overview import OverviewAdmin
 from motia_django.admin.runs import RunAdmin
+from motia_django.admin.schedules import ScheduleAdmin
 from motia_django.admin.state import StateItemAdmin
 from motia_django.admin.steps import StepAdmin
+from motia_django.admin.streams import StreamItemAdmin
 
+admin.site.register(models.Overview, OverviewAdmin)
 admin.site.register(models.Run, RunAdmin)
+admin.site.register(models.Schedule, ScheduleAdmin)
 admin.site.register(models.StateItem, StateItemAdmin)
+admin.site.register(models.StreamItem, StreamItemAdmin)
 admin.site.register(models.Step, StepAdmin)
 admin.site.register(models.Flow, FlowAdmin)

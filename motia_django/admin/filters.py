@@ -98,6 +98,25 @@ class GroupFilter(ExactFilter):
         return [(group, group) for group in groups]
 
 
+class StreamFilter(ExactFilter):
+    """Items of one stream."""
+
+    title, parameter_name, column = _("stream"), "stream", "stream"
+
+    def choice_pairs(self) -> Choices:
+        return [(name, name) for name in sorted(registry().streams)]
+
+
+class StreamGroupFilter(ExactFilter):
+    """Items of one group of any stream."""
+
+    title, parameter_name, column = _("group"), "group", "group"
+
+    def choice_pairs(self) -> Choices:
+        groups = models.StreamItem.objects.order_by("group").values_list("group", flat=True)
+        return [(group, group) for group in groups.distinct()[:MOST_GROUPS]]
+
+
 class CreatedFilter(admin.SimpleListFilter):
     """Runs born lately. Their ids begin with their time of birth, so the primary key finds them."""
 

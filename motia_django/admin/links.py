@@ -39,6 +39,10 @@ class Links:
         """Return the address of the list of Steps."""
         return self._to(models.Step, "changelist")
 
+    def schedules(self) -> str:
+        """Return the address of the list of schedules."""
+        return self._to(models.Schedule, "changelist")
+
     def flow(self, name: str) -> str:
         """Return the address of the list of flows, narrowed to one."""
         return self._to(models.Flow, "changelist", flow=name)

@@ -63,10 +63,7 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=gettext_lazy("value"))
     def preview(self, row: Any) -> str:
         """Return the beginning of the value."""
-        if row.size > PREVIEWED:
-            text = ngettext("%(size)d character of JSON", "%(size)d characters of JSON", row.size)
-            return text % {"size": row.size}
-        return words.one_line(payloads.loads(row.begins))
+        return preview_of(row)
 
     @admin.display(description=gettext_lazy("changed"))
     def updated(self, row: models.StateItem) -> SafeString | str:
@@ -141,6 +138,14 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         with transaction.atomic(using=_database()):
             for group, key in list(queryset.values_list("group", "key")):
                 state.delete(group, key)
+
+
+def preview_of(row: Any) -> str:
+    """Return the beginning of the value of a row of such a list."""
+    if row.size > PREVIEWED:
+        text = ngettext("%(size)d character of JSON", "%(size)d characters of JSON", row.size)
+        return text % {"size": row.size}
+    return words.one_line(payloads.loads(row.begins))
 
 
 def lives_here() -> bool:

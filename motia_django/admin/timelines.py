@@ -22,6 +22,7 @@ SHORT = 100
 _KINDS: dict[str, Promise] = {
     "log": gettext_lazy("log"),
     "state": gettext_lazy("state"),
+    "stream": gettext_lazy("stream"),
     "enqueue": gettext_lazy("message sent"),
     "invoke": gettext_lazy("Step invoked"),
     "worker_lost": gettext_lazy("worker lost"),
@@ -107,6 +108,12 @@ def _state(entry: Entry) -> tuple[str, Any]:
     return f"{entry.get('operation', '')} {place}", changed
 
 
+def _stream(entry: Entry) -> tuple[str, Any]:
+    place = "/".join(str(entry[part]) for part in ("stream", "group", "item") if entry.get(part))
+    told = {name: entry[name] for name in ("old", "new", "event") if name in entry}
+    return f"{entry.get('operation', '')} {place}", told
+
+
 def _enqueue(entry: Entry) -> tuple[str, Any]:
     heard = entry.get("steps") or []
     to = ", ".join(map(str, heard)) if heard else _("nobody listens")
@@ -153,6 +160,7 @@ def _as_it_is(entry: Entry) -> tuple[str, Any]:
 _READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
     "log": _log,
     "state": _state,
+    "stream": _stream,
     "enqueue": _enqueue,
     "invoke": _invoke,
     "worker_lost": _message,

@@ -24,6 +24,7 @@ from motia_django.triggers import (
     StreamTrigger,
     Trigger,
 )
+from motia_django.triggers.stream import EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def _item(any_group: str, group: str | None, key: str | None) -> str:
 
 def _notes(trigger: Trigger) -> Iterator[str]:
     if isinstance(trigger, CronTrigger):
-        yield _due(trigger)
+        yield f"{trigger.schedule.words}; {_due(trigger)}"
         if trigger.overlap == "skip":
             yield _("skipped while a run of it goes on")
         if trigger.catch_up:
@@ -80,6 +81,8 @@ def _notes(trigger: Trigger) -> Iterator[str]:
         yield _("when %s") % ", ".join(_event(event) for event in trigger.events)
         if trigger.on_noop:
             yield _("even if nothing changed")
+    if isinstance(trigger, StreamTrigger) and trigger.events != EVENTS:
+        yield _("of %s") % ", ".join(trigger.events)
     if trigger.condition is not None:
         name = getattr(trigger.condition, "__name__", "")
         named = name and name != "<lambda>"

@@ -34,6 +34,12 @@ class Reconciled:
     """Names that somebody's own periodic task has, so that the schedule has no row."""
 
 
+def resting() -> set[str]:
+    """Return the names of the Steps' schedules that an operator has paused."""
+    rows = PeriodicTask.objects.filter(name__startswith=PREFIX, enabled=False)
+    return set(rows.values_list("name", flat=True))
+
+
 def reconcile(steps: Registry) -> Reconciled:
     """Make the rows agree with the Steps: add, change and remove what has to be.
 

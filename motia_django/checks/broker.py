@@ -29,7 +29,7 @@ NO_TIME_LIMIT = "motia.I001"
 
 _VISIBILITY_TIMEOUT = 3600
 """Kombu's, in seconds."""
-_CARRIED_LIGHT = ("queue", "state")
+_CARRIED_LIGHT = ("queue", "state", "stream")
 _PLACES = {
     "memory": "in the memory of the process that sends them, and no worker ever sees them",
     "filesystem": "in files of this machine, which are looked at once a second",

@@ -17,6 +17,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote
 
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -25,16 +26,18 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.autoreload import iter_all_python_module_files
 
 from motia_django.celery_app import is_the_projects, project_app
-from motia_django.commands import dev_broker
+from motia_django.commands import dev_broker, dev_server
 from motia_django.commands.base import Subcommand
 from motia_django.commands.processes import Part, prefixed, stop
-from motia_django.discovery import step_files
+from motia_django.discovery import step_files, stream_files
 from motia_django.registry import registry
 
 _BROKER = "CELERY_BROKER_URL"
 _LOOK_AGAIN = 0.5
 """Seconds between two looks at processes and files."""
 _START_PATIENCE = 60
+_ENDING = ("--timeout-graceful-shutdown", "1")
+"""Without it uvicorn waits for open streams."""
 
 
 class Dev(Subcommand):
@@ -115,6 +118,7 @@ class Dev(Subcommand):
         broker = "an embedded Redis" if environment else "the project's own"
         lines = ["", f"Steps    {len(registry())} in {len(registry().flows())} flows"]
         lines += [f"API      {route}" for route in _routes(base)]
+        lines += [f"Stream   {base}{path}" for path in _streams()]
         lines += [f"Admin    {base}{_admin()}"] if _admin() else []
         lines += [options["note"]] if options.get("note") else []
         lines += [f"Broker   {broker}"]
@@ -173,14 +177,22 @@ def _parts(options: Mapping[str, Any], environment: dict[str, str], folder: Path
     app = options.get("app") or os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
     tied = [sys.executable, "-m", "motia_django.commands.tied"]
     celery = [*tied, sys.executable, "-m", "celery", "--quiet", "-A", app]
-    address = f"{options['host']}:{options['port']}"
     worker = ["worker", "-l", "INFO", "-c", "2", "--without-gossip", "--without-mingle"]
     beat = ["beat", "-l", "INFO", "--pidfile=", "--schedule", str(folder / "celerybeat-schedule")]
     return [
-        Part("web", [*tied, *_manage(), "runserver", "--noreload", address], environment),
+        Part("web", [*tied, *_web(options)], environment),
         Part("worker", [*celery, *worker], environment),
         Part("beat", [*celery, *beat], environment),
     ]
+
+
+def _web(options: Mapping[str, Any]) -> list[str]:
+    """Return the command that serves: by ASGI where that is possible, so that streams stay open."""
+    host, port = options["host"], str(options["port"])
+    if dev_server.path() is None:
+        return [*_manage(), "runserver", "--noreload", f"{host}:{port}"]
+    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", f"{dev_server.__name__}:application"]
+    return [*uvicorn, "--host", host, "--port", port, "--lifespan", "off", *_ENDING]
 
 
 def _manage() -> list[str]:
@@ -209,7 +221,10 @@ def _wait_for_port(host: str, port: int, part: Part) -> None:
 
 def _snapshot() -> dict[Path, float]:
     """Return when each file of the project's code was last changed."""
-    files = {*iter_all_python_module_files(), *(each.file for each in step_files())}
+    files = {
+        *iter_all_python_module_files(),
+        *(each.file for each in (*step_files(), *stream_files())),
+    }
     times = {}
     for file in files:
         if "site-packages" not in file.parts:
@@ -232,6 +247,15 @@ def _routes(base: str) -> Iterator[str]:
             except NoReverseMatch:
                 continue
             yield f"{method:6} {base}{url}  {listener.step.name}"
+
+
+def _streams() -> Iterator[str]:
+    """Yield the path of each stream, for a group to be put into."""
+    for name in registry().streams:
+        try:
+            yield unquote(reverse("motia:stream-group", args=[name, ":group"]))
+        except NoReverseMatch:
+            continue
 
 
 def _admin() -> str:

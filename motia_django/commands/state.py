@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 from motia_django import payloads
 from motia_django.commands.base import Subcommand, add_format, parsed_json
 from motia_django.commands.runs import use_broker_of_dev
-from motia_django.exceptions import InvalidKey, InvalidOption, MotiaError
+from motia_django.exceptions import InvalidKey, InvalidOption, MotiaError, PayloadError
 from motia_django.stores.face import state
 
 _PAGE = 100
@@ -36,7 +36,7 @@ class State(Subcommand):
         use_broker_of_dev()
         try:
             getattr(self, f"_{options['action']}")(options)
-        except (InvalidKey, InvalidOption) as error:
+        except (InvalidKey, InvalidOption, PayloadError) as error:
             raise CommandError(str(error), returncode=2) from error
         except MotiaError as error:
             raise CommandError(str(error)) from error
@@ -54,7 +54,7 @@ class State(Subcommand):
 
     def _set(self, options: Mapping[str, Any]) -> None:
         group, key, text = options["group"], options["key"], options["value"]
-        value = parsed_json(sys.stdin.read() if text == "-" else text, "value")
+        value = parsed_json(_standard_input() if text == "-" else text, "value")
         ttl, version = options.get("ttl"), options.get("if_version")
         changed = state.set(group, key, value, ttl=ttl, if_version=version)
         if options.get("format") == "json":
@@ -89,6 +89,13 @@ class State(Subcommand):
             self.json(groups)
         else:
             self.table(("GROUP",), [(repr(group)[1:-1],) for group in groups])
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise CommandError(f"value: standard input is no text: {error}", returncode=2) from error
 
 
 def _shown(value: Any) -> str:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger.rows import all_runs, database, run_of
+from motia_django.ledger.rows import LONGEST_SOURCE, all_runs, database, run_of
 from motia_django.runs import UNFINISHED, Run, Status, lowest_id_at
 
 
@@ -39,7 +39,7 @@ def unfinished(run: Run) -> UUID | None:
 
 def has_ticked(step: str, index: int, source: str) -> bool:
     """Return whether a tick of this cron trigger, with this very expression, is on record."""
-    return _of_trigger(step, "cron", index).filter(source=source[:600]).exists()
+    return _of_trigger(step, "cron", index).filter(source=source[:LONGEST_SOURCE]).exists()
 
 
 def prune(status: Status, days: float, *, limit: int) -> int:

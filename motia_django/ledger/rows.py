@@ -11,6 +11,7 @@ from motia_django import models, payloads
 from motia_django.conf import settings
 from motia_django.runs import ONCE, Outcome, Run, Status, traceback_of
 
+LONGEST_SOURCE: int = models.Run._meta.get_field("source").max_length or 0
 LARGE = ("input", "output", "error", "timeline")
 """The columns that need not be read to publish a run."""
 
@@ -33,7 +34,7 @@ def row_of(run: Run, **values: Any) -> models.Run:
             "step": run.step,
             "trigger": run.trigger,
             "index": run.index,
-            "source": run.source[:600],
+            "source": run.source[:LONGEST_SOURCE],
             "status": run.status,
             "attempt": run.attempt,
             "trace_id": run.trace_id,

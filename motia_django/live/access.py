@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from motia_django.live.threads import in_thread
 from motia_django.live.tokens import StreamTokenAuthentication, Ticket
 from motia_django.registry import registry
 from motia_django.stores.base import checked_key
-from motia_django.stream_config import StreamConfig
 from motia_django.triggers.base import Spelled
 
 logger = logging.getLogger("motia.streams")
@@ -147,7 +147,7 @@ def may_follow(subscription: Subscription, auth: Auth) -> bool:
     config = registry().streams.get(subscription.stream_name)
     if config is None or not _in_ticket(subscription, auth.auth):
         return False
-    return config.can_access is None or _says_yes(config.can_access, subscription, auth)
+    return config.can_access is None or _asked(config.can_access, subscription, auth, bool)
 
 
 async def leave(subscriptions: Sequence[Subscription], auth: Auth) -> None:
@@ -161,7 +161,7 @@ def tell_of_leaving(subscriptions: Iterable[Subscription], auth: Auth) -> None:
     for each in subscriptions:
         on_leave = _on_leave(each)
         if on_leave is not None:
-            _asked(on_leave, each, auth)
+            _asked(on_leave, each, auth, _lets_join)
 
 
 def _asks(subscription: Subscription) -> bool:
@@ -178,38 +178,41 @@ def _admits(subscription: Subscription, auth: Auth) -> bool:
     if not may_follow(subscription, auth):
         return False
     config = registry().streams[subscription.stream_name]
-    return config.on_join is None or _joins(config, subscription, auth)
-
-
-def _joins(config: StreamConfig, subscription: Subscription, auth: Auth) -> bool:
-    assert config.on_join is not None
-    failed, answer = _asked(config.on_join, subscription, auth)
-    if failed or answer is False:
-        return False
-    unauthorized = answer.get("unauthorized") if isinstance(answer, Mapping) else None
-    return not unauthorized
+    return config.on_join is None or _asked(config.on_join, subscription, auth, _lets_join)
 
 
 def _in_ticket(subscription: Subscription, auth: Any) -> bool:
     return not isinstance(auth, Ticket) or auth.admits(subscription.stream_name)
 
 
-def _says_yes(function: Callable[..., Any], subscription: Subscription, auth: Auth) -> bool:
-    failed, answer = _asked(function, subscription, auth)
-    return not failed and bool(answer)
+def _lets_join(answer: Any) -> bool:
+    unauthorized = answer.get("unauthorized") if isinstance(answer, Mapping) else None
+    return answer is not False and not unauthorized
 
 
 def _asked(
-    function: Callable[..., Any], subscription: Subscription, auth: Auth
-) -> tuple[bool, Any]:
-    """Call what a stream's file declares; return whether it failed, and what it returned."""
+    function: Callable[..., Any],
+    subscription: Subscription,
+    auth: Auth,
+    admits: Callable[[Any], bool],
+) -> bool:
+    """Call what a stream's file declares; return whether its answer admits; failing refuses."""
     try:
         arguments = (subscription, auth)[: calls.arity(function, 2)]
-        return False, calls.call(function, *arguments)
+        answer = calls.call(function, *arguments)
+        if _is_unfinished(answer):
+            raise TypeError(f"expected an answer, got {answer!r}: await it, or call it")
+        return admits(answer)
     except Exception:
         name = getattr(function, "__name__", "a function")
         logger.exception("%s of stream %r failed", name, subscription.stream_name)
-        return True, None
+        return False
+
+
+def _is_unfinished(answer: Any) -> bool:
+    """Return whether this is what would give an answer, which is true whatever that is."""
+    kinds = (inspect.isawaitable, inspect.isgenerator, inspect.isasyncgen, callable)
+    return any(is_one(answer) for is_one in kinds)
 
 
 def _log_in(request: HttpRequest) -> None:

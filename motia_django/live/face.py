@@ -21,6 +21,9 @@ Changed = dict[str, Any]
 """`{"old_value": ..., "new_value": ...}`; None where there was, or is, no item."""
 Ops = Sequence[Mapping[str, Any]]
 
+_NO_ID = (None, "")
+"""What an item may hold as its id and be given its own."""
+
 
 class Stream:
     """One stream: items by group that browsers follow live, such as `Stream("orders")`.
@@ -42,13 +45,13 @@ class Stream:
 
     def get(self, group: str, item: str) -> Any:
         """Return an item, or None."""
-        name = self._checked(group, item)
+        name, group, item = self._place(group, item)
         _note("get", stream=name, group=group, item=item)
         return none_if_missing(items.get(name, group, item))
 
     def set(self, group: str, item: str, value: Any) -> Changed:
         """Write an item; return `{"old_value", "new_value"}`."""
-        self._checked(group, item)
+        _, group, item = self._place(group, item)
         plain = self._plain(group, item, value)
         return self._write("set", group, item, lambda old: plain)
 
@@ -57,24 +60,28 @@ class Stream:
 
         They are those of `state.update`; a missing item begins as an object with its id.
         """
-        self._checked(group, item)
+        _, group, item = self._place(group, item)
         return self._write(
             "update",
             group,
             item,
             lambda old: self._plain(
-                group, item, updated({"id": item} if old is MISSING else old, ops)
+                group,
+                item,
+                updated(
+                    {"id": item} if old is MISSING else old, ops, f"stream {self.name!r}: update"
+                ),
             ),
         )
 
     def delete(self, group: str, item: str) -> Any:
         """Remove an item; return what it was, or None."""
-        self._checked(group, item)
+        _, group, item = self._place(group, item)
         return self._write("delete", group, item, lambda old: MISSING)["old_value"]
 
     def list(self, group: str) -> Items:
         """Return the items of a group, in the order of their ids."""
-        name = self._checked(group)
+        name, group = self._place(group)
         _note("list", stream=name, group=group)
         return items.of_group(name, group)
 
@@ -96,7 +103,10 @@ class Stream:
         `InvalidItem` for what is neither.
         """
         group, item = _channel(channel, item)
-        name = self._checked(group, *([] if item is None else [item]))
+        if item is None:
+            name, group = self._place(group)
+        else:
+            name, group, item = self._place(group, item)
         plain = payloads.plain(_sent(event, data))
         tracing.check_lease()
         items.send(name, group, item, plain, dispatch.stream_changed)
@@ -139,26 +149,28 @@ class Stream:
     def _config(self) -> StreamConfig:
         return registry().stream(self.name)
 
-    def _checked(self, group: Any, *item: Any) -> str:
-        """Return the stream's name, once it and the names of group and item are known as good."""
-        checked_key("group", group, f"stream {self.name!r}")
-        for each in item:
-            checked_key("item", each, f"stream {self.name!r}")
-        return self._config().name
+    def _place(self, group: Any, *item: Any) -> tuple[str, ...]:
+        """Return the names of stream, group and item as plain strings, once known as good."""
+        where = f"stream {self.name!r}"
+        names = [checked_key("group", group, where)]
+        names += [checked_key("item", each, where) for each in item]
+        return (self._config().name, *names)
 
     def _plain(self, group: str, item: str, value: Any) -> Any:
         """Return an item as it is kept, by the schema and with its id."""
         subject = f"The item {group}/{item} of stream {self.name!r}"
         schema = self._config().schema
-        if isinstance(value, Mapping) and not value.get("id"):
+        if isinstance(value, Mapping) and value.get("id") in _NO_ID:
             value = {**value, "id": item}
         plain = payloads.plain(value) if schema is None else schema.dump(value, subject)
         if not isinstance(plain, dict):
             raise InvalidItem(f"{subject}: expected an object, got {payloads.shown(value)}")
-        own = plain.get("id") or item
+        own = plain.get("id")
+        if own in _NO_ID:
+            return {**plain, "id": item}
         if str(own) != item:
             raise InvalidItem(f"{subject}: its id is {payloads.shown(own)}")
-        return plain if plain.get("id") else {**plain, "id": item}
+        return plain
 
     def _write(self, operation: str, group: str, item: str, value: Any) -> Changed:
         tracing.check_lease()

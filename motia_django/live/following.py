@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 
 from motia_django.live import access, frames
 from motia_django.live.access import Auth, Subscription
@@ -65,21 +65,29 @@ class Following:
         self._is_cut = self._is_closed = False
 
     async def join(
-        self, *subscriptions: Subscription, since: Position | None = None
+        self,
+        *subscriptions: Subscription,
+        since: Position | None = None,
+        lacked: Container[Subscription] = (),
     ) -> list[Subscription]:
         """Begin to follow; return the subscriptions that were admitted.
 
         Each of them is first told how things are, by a `sync`; with `since`, all of them together
-        are told what they have missed since then, as far as that is still in the log. Each one that
-        is refused gets an `unauthorized`. May be called while messages are being taken. Raises
-        what the database raises, and `TimeoutError`, having left again what was entered.
+        are told what they have missed since then, as far as that is still in the log, and none of
+        them was `lacked` then. Each one that is refused gets an `unauthorized`. May be called while
+        messages are being taken. Raises what the database raises, and `TimeoutError`, having left
+        again what was entered; and `RuntimeError` if the connection is closed.
         """
         async with self._joining:
+            if self._is_closed:
+                raise RuntimeError("this connection is closed")
             before = len(self._entered)
             try:
                 await access.ask(subscriptions, self._auth, self._entered)
                 admitted = self._entered[before:]
                 self._refuse(each for each in subscriptions if each not in admitted)
+                if any(each in lacked for each in admitted):
+                    since = None
                 if admitted:
                     await self._begin(admitted, since)
             except BaseException:
@@ -131,13 +139,7 @@ class Following:
         if self._is_closed:
             return
         self._is_closed = True
-        entered = list(self._entered)
-        for each in entered:
-            self._forget(each)
-        if self._relay is not None:
-            self._relay = None
-            hub().leave()
-        await asyncio.shield(asyncio.ensure_future(access.leave(entered, self._auth)))
+        await asyncio.shield(asyncio.ensure_future(self._end()))
 
     def hear(self, heard: Heard) -> None:
         """Take an event from the relay."""
@@ -148,8 +150,6 @@ class Following:
 
     async def _begin(self, admitted: Sequence[Subscription], since: Position | None) -> None:
         """Register first, then look: no event falls in between, and what was both is told once."""
-        if self._is_closed:
-            raise RuntimeError("this connection was closed while it joined")
         if self._relay is None:
             self._relay = hub().enter()
         relay, self._held = self._relay, []
@@ -237,11 +237,21 @@ class Following:
             self._forget(each)
         await access.leave(subscriptions, self._auth)
 
+    async def _end(self) -> None:
+        async with self._joining:
+            entered = list(self._entered)
+            for each in entered:
+                self._forget(each)
+            relay, self._relay = self._relay, None
+            if relay is not None:
+                hub().leave(relay)
+            await access.leave(entered, self._auth)
+
     def _forget(self, subscription: Subscription) -> None:
+        """Follow it no more, unless it was joined another time; it may not have begun yet."""
         self._entered.remove(subscription)
         places = self._since.get(subscription.key, [])
-        if places:
-            places.pop()
+        del places[self._entered.count(subscription) :]
         if not places:
             self._since.pop(subscription.key, None)
             if self._relay is not None:

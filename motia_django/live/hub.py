@@ -24,6 +24,8 @@ from motia_django.live.wakers import Listener, PollingWaker
 logger = logging.getLogger("motia.streams")
 
 _BATCH = 500
+_WINDOW = 20_000
+"""Events from the log's end among which those that are missing at first are looked out for."""
 _BENEATH = 2.0
 """Seconds between two looks at the log where wake-ups are heard: one that was lost only delays."""
 _LINGER = 5.0
@@ -41,7 +43,6 @@ class Hub:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._relays: dict[AbstractEventLoop, Relay] = {}
-        self._users = 0
         self._left_at = 0.0
         self._thread: threading.Thread | None = None
         self._position: Position | None = None
@@ -50,19 +51,19 @@ class Hub:
         """Return the running event loop's relay; for each call `leave` has to be called once."""
         loop = asyncio.get_running_loop()
         with self._lock:
-            self._users += 1
             relay = self._relays.get(loop)
             if relay is None:
                 relay = self._relays[loop] = Relay(self._position)
+            relay.users += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="motia-streams", daemon=True)
                 self._thread.start()
         return relay
 
-    def leave(self) -> None:
+    def leave(self, relay: Relay) -> None:
         """Let the thread end if nobody else follows."""
         with self._lock:
-            self._users -= 1
+            relay.users -= 1
             self._left_at = time.monotonic()
 
     def _run(self) -> None:
@@ -87,14 +88,17 @@ class Hub:
     def _goes_on(self) -> bool:
         """Return whether anybody follows, or did just now; if not, the thread is to end."""
         with self._lock:
-            if self._users or time.monotonic() - self._left_at < _LINGER:
+            for loop in [each for each in self._relays if each.is_closed()]:
+                del self._relays[loop]  # whoever followed there can leave no more
+            is_used = any(each.users for each in self._relays.values())
+            if is_used or time.monotonic() - self._left_at < _LINGER:
                 return True
             self._relays.clear()
             self._position = self._thread = None
             return False
 
     def _begun(self) -> Reading:
-        reading = Reading(log.recent())
+        reading = Reading(log.recent(_WINDOW))
         self._hand_out([], reading.position)
         return reading
 
@@ -104,7 +108,7 @@ class Hub:
         while True:
             found = log.after(reading.position.upto, reading.holes_to_ask(), _BATCH)
             heard = reading.take(found)
-            if heard or reading.expire():
+            if reading.expire() or heard:
                 self._hand_out(heard, reading.position)
             if len(found) < _BATCH:
                 break
@@ -118,7 +122,7 @@ class Hub:
             for loop, relay in list(self._relays.items()):
                 try:
                     loop.call_soon_threadsafe(relay.deliver, heard, position)
-                except RuntimeError:  # the loop is closed
+                except RuntimeError:  # the loop has just been closed
                     del self._relays[loop]
 
 

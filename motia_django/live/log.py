@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,12 +12,16 @@ from django.db.models import ExpressionWrapper, F, Q, QuerySet, TextField
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.live.positions import Position
+from motia_django.live.holes import Holes
+from motia_django.live.positions import MOST_WRITTEN, Position
 
 LATE = timedelta(minutes=15)
 """How long after it began a transaction may commit and its events still be heard live."""
+YOUNG = timedelta(minutes=1)
+"""How long, where so many have failed that a position cannot name them all."""
 
 _WINDOW = 1000
+"""Events from the log's end that are looked at for holes."""
 _BRAND_NEW = 10
 """An oldest id up to which the log is taken for new, its very first events still to come."""
 _COLUMNS = ("id", "stream", "group", "item", "kind", "raw", "created_at")
@@ -52,33 +56,30 @@ def raw(column: str) -> ExpressionWrapper[Any]:
     return ExpressionWrapper(F(column), output_field=TextField())
 
 
-def after(upto: int, holes: Collection[int], limit: int) -> list[Event]:
-    """Return up to `limit` events with a higher id than `upto`, and those `holes` that are filled.
+def after(upto: int, holes: Holes, limit: int) -> list[Event]:
+    """Return up to `limit` events with a higher id than `upto`, and as many that fill `holes`.
 
     They are in the order of their ids. (Two queries: asked for both in one, PostgreSQL may walk the
     whole log.)
     """
-    late = _read(events().filter(id__in=holes)) if holes else iter(())
+    late = _read(events().filter(holes.wanted()), limit) if holes else iter(())
     return [*late, *_read(events().filter(id__gt=upto), limit)]
 
 
 def missed(wanted: Q, since: Position, limit: int) -> int:
     """Return how many events, up to `limit`, are `wanted` and not covered by `since`."""
-    missing = Q(id__gt=since.upto) | Q(id__in=since.holes)
+    missing = Q(id__gt=since.upto) | since.holes.wanted()
     return len(events().filter(wanted, missing).values_list("id")[:limit])
 
 
-def recent() -> Position:
-    """Return the position at the log's end, where every id that is lately missing is a hole."""
-    rows = list(events().order_by("-id").values_list("id", "created_at")[:_WINDOW])
-    if not rows:
-        return Position()
-    since = timezone.now() - LATE
-    young = [event for event, created_at in rows if created_at >= since]
-    older = [event for event, created_at in rows if created_at < since]
-    first = rows[-1][0]
-    floor = older[0] if older else first - 1 if first > _BRAND_NEW else 0
-    return Position(floor).with_seen(young or [rows[0][0]])
+def recent(window: int = _WINDOW) -> Position:
+    """Return the position at the log's end, where every id that is lately missing is a hole.
+
+    That is, among the last events, up to `window`, and those of the time in which one may be late.
+    """
+    rows = list(events().order_by("-id").values_list("id", "created_at")[:window])
+    position = _known(rows, LATE)
+    return position if len(position.holes) <= MOST_WRITTEN else _known(rows, YOUNG)
 
 
 def newest() -> int:
@@ -105,6 +106,18 @@ def prune(seconds: float, *, limit: int) -> int:
     if old and old[-1] == newest():
         old.pop()
     return events().filter(id__lte=old[-1])._raw_delete(database()) if old else 0
+
+
+def _known(rows: Sequence[tuple[int, datetime]], late: timedelta) -> Position:
+    """Return the position after these, the newest first, if nothing comes later than that."""
+    if not rows:
+        return Position()
+    since = timezone.now() - late
+    young = [event for event, created_at in rows if created_at >= since]
+    older = [event for event, created_at in rows if created_at < since]
+    first = rows[-1][0]
+    floor = older[0] if older else first - 1 if first > _BRAND_NEW else 0
+    return Position(floor).with_seen(young or [rows[0][0]])
 
 
 def _while_older(rows: Iterable[tuple[int, datetime]], before: datetime) -> Iterator[int]:

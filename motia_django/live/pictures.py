@@ -112,13 +112,15 @@ def _told(
     missed: Sequence[_Row], since: Position, end: Position
 ) -> Iterator[tuple[Frame, Position]]:
     """Yield the frames of a backlog; the last one's position is the picture's."""
-    left = {row.id for row in missed}
+    position = since
     for row, following in pairwise([*missed, None]):
         assert row is not None
-        left.discard(row.id)
-        upto = max(since.upto, row.id)
-        holes = frozenset(each for each in end.holes.union(left) if each < upto)
-        position = Position(upto, holes) if following else end
+        if following is None:
+            position = end
+        elif row.id <= since.upto:
+            position = position.with_seen([row.id])
+        else:
+            position = Position(row.id, end.holes.below(row.id))
         tail = frames.changed(row.stream, row.group, row.item, row.kind, row.data)
         yield Frame(tail), position
 
@@ -181,7 +183,7 @@ def _seen(base: Position) -> Iterator[QuerySet[Any, Any]]:
 def _beyond(position: Position) -> Iterator[QuerySet[models.StreamEvent]]:
     yield log.events().filter(id__gt=position.upto).order_by()
     if position.holes:
-        yield log.events().filter(id__in=position.holes).order_by()
+        yield log.events().filter(position.holes.wanted()).order_by()
 
 
 def _rows(first: QuerySet[Any, Any], *others: QuerySet[Any, Any]) -> Iterator[_Row]:

@@ -27,6 +27,8 @@ class Relay:
     def __init__(self, position: Position | None = None) -> None:
         self.position = position
         """How far the hub has read what was handed out here; None before it began."""
+        self.users = 0
+        """How many have entered and not left; counted by the hub."""
         self.camera = Camera()
         self._followers: dict[Key, dict[Follower, None]] = {}
         self._begun = asyncio.Event()

@@ -18,6 +18,7 @@ from rest_framework.request import Request as RestRequest
 _SALT = "motia_django.live.tokens"
 _PREFIX = "motia."
 _LONGEST = 4000
+_ENOUGH = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +26,16 @@ class Ticket:
     """What a token says; a subscription's `auth.auth`, if a token was used."""
 
     user_id: str
+    password: str
+    """Stands for the password that the user had; the token is no good once he has another."""
     streams: frozenset[str] | None
     """The streams it is good for; None for all of them."""
     expires: float
 
     def admits(self, stream: str) -> bool:
-        """Return whether it is good for this stream."""
-        return self.streams is None or stream in self.streams
+        """Return whether it is good for this stream, and still is."""
+        is_named = self.streams is None or stream in self.streams
+        return is_named and self.expires > time.time()
 
 
 def stream_token(
@@ -40,7 +44,8 @@ def stream_token(
     """Return a token by which a browser follows streams as this user: `?token=...`.
 
     It is good for `max_age` seconds, for all streams or those named, for nothing but following, and
-    only as long as the user is active. It says who, not what: `canAccess` is asked all the same.
+    only as long as the user is active and keeps his password. It says who, not what: `canAccess` is
+    asked all the same.
     Raise `ValueError` for a user who is not saved.
     """
     if getattr(user, "pk", None) is None:
@@ -48,6 +53,7 @@ def stream_token(
     names = [streams] if isinstance(streams, str) else streams
     payload = {
         "u": str(user.pk),
+        "p": _passwords(user)[0],
         "s": None if names is None else sorted(names),
         "e": round(time.time() + max_age, 3),
     }
@@ -64,6 +70,7 @@ def ticket_of(token: str) -> Ticket | None:
         return None
     ticket = Ticket(
         user_id=said["u"],
+        password=said["p"],
         streams=None if said["s"] is None else frozenset(said["s"]),
         expires=said["e"],
     )
@@ -84,7 +91,7 @@ class StreamTokenAuthentication(BaseAuthentication):
     def authenticate(self, request: RestRequest) -> tuple[Any, Any]:
         """Return the user and the ticket; raise `AuthenticationFailed`."""
         ticket = ticket_of(self._token(request))
-        user = None if ticket is None else _user(ticket.user_id)
+        user = None if ticket is None else _user(ticket)
         if user is None:
             raise AuthenticationFailed(_("The token is not good, or not any more."))
         return user, ticket
@@ -103,10 +110,22 @@ def _signer() -> signing.TimestampSigner:
     return signing.TimestampSigner(salt=_SALT, sep="~")
 
 
-def _user(user_id: str) -> Any:
+def _user(ticket: Ticket) -> Any:
     model: Any = get_user_model()
     try:
-        user = model._default_manager.filter(pk=user_id).first()
+        user = model._default_manager.filter(pk=ticket.user_id).first()
     except (ValueError, TypeError):
         return None
-    return user if user is not None and user.is_active else None
+    is_good = user is not None and user.is_active and ticket.password in _passwords(user)
+    return user if is_good else None
+
+
+def _passwords(user: Any) -> list[str]:
+    """Return what stands for a user's password, by the secret key and by those before it.
+
+    A change of it ends sessions by the same rule (`get_session_auth_hash`).
+    """
+    if not hasattr(user, "get_session_auth_hash"):
+        return [""]
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return [each[:_ENOUGH] for each in hashes]

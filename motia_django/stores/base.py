@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from motia_django.triggers.state import StateChange
 
 MISSING: Any = object()
 """Stands for the value of an item that is not there (None is a value like any other)."""
+_FEW_LEVELS = 240
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,8 @@ class Item:
     key: str
     value: Any
     version: int
-    """Grows with every write, and is never used again, though the item be deleted and made anew."""
+    """Grows with every write. A new item's is the time in microseconds, so that none is used again,
+    though the item be deleted and made anew."""
     expires_at: datetime | None = None
     """From when on it is not there any more; None for an item that stays."""
 
@@ -123,7 +125,10 @@ class StateStore(ABC):
 
     @abstractmethod
     def get_many(self, group: str, keys: Sequence[str]) -> dict[str, Any]:
-        """Return the values of those of these items that are there, all as of one moment."""
+        """Return the values of those of these items that are there, as of one moment.
+
+        Up to 10,000 of them; of more, each 10,000 may be as of another.
+        """
 
     @abstractmethod
     def write(self, writes: Sequence[Write], audience: Audience) -> list[Change]:
@@ -165,6 +170,18 @@ def none_if_missing(value: Any) -> Any:
     return None if value is MISSING else value
 
 
+def text_of(value: Any) -> str:
+    """Return a value as the JSON text that is kept of it; raise `PayloadError`.
+
+    It leaves room for the levels that a list of items, or the input of a run, is to hold it in:
+    what is written can be read, and told of.
+    """
+    text = payloads.dumps(value)
+    if text.count("[") + text.count("{") > _FEW_LEVELS:
+        payloads.dumps([[[[value]]]])
+    return text
+
+
 def values_of(texts: Iterable[str]) -> list[Any]:
     """Return the values of many JSON texts, read at once since that is quicker."""
     values: list[Any] = payloads.loads(f"[{','.join(texts)}]")
@@ -172,9 +189,28 @@ def values_of(texts: Iterable[str]) -> list[Any]:
 
 
 def checked_key(name: str, value: Any, where: str = "state") -> str:
-    """Return a group or key that every store can hold; raise `InvalidKey`."""
+    """Return a group or key that every store can hold, as a plain `str`; raise `InvalidKey`.
+
+    Callers go on with what is returned: a member of an enum, say, has other words for itself than
+    its value, which each store would ask for in its own way.
+    """
     is_text = isinstance(value, str) and 1 <= len(value) <= 255 and "\x00" not in value
     if is_text and (value.isascii() or payloads.plain_text(value) == value):
-        return str(value)
+        return str.__str__(value)
     expected = "a string of 1 to 255 characters, without NUL and lone surrogates"
     raise InvalidKey(f"{where}: {name}: expected {expected}, got {value!r:.300}")
+
+
+def checked_keys(keys: Any) -> list[str]:
+    """Return several keys, each once; raise `InvalidKey`. Text is one key, not one each letter."""
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        raise InvalidKey(f"state: keys: expected a list of keys, got {payloads.shown(keys)}")
+    return list(dict.fromkeys(checked_key("key", key) for key in keys))
+
+
+def by_key(values: Any) -> dict[str, Any]:
+    """Return several values by their keys; raise `InvalidKey`."""
+    if not isinstance(values, Mapping):
+        got = payloads.shown(values)
+        raise InvalidKey(f"state: values: expected a dict of values by key, got {got}")
+    return {checked_key("key", key): value for key, value in values.items()}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from typing import Any
 
 import redis
 from django.conf import settings as django_settings
 from django.core.cache import caches
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from motia_django.exceptions import SettingsError, StoreUnavailable, did_you_mean
 from motia_django.stores.scripts import Script
 
+_WHERE = 'MOTIA["STATE"]["CACHE"]'
 _DJANGO_REDIS = "django_redis.cache.RedisCache"
 _NO_NAME = () if redis.VERSION >= (5, 3) else ("_",)
 """What the pools of older versions want to be given, and newer ones do not."""
@@ -75,18 +77,20 @@ class Connection:
 
     def __init__(self, alias: Any) -> None:
         self._alias = alias
-        _check_alias(alias)
-        pool = getattr(_client(caches[alias]), "connection_pool", None)
-        if pool is not None and pool.connection_kwargs.get("decode_responses"):
-            raise SettingsError(
-                f'MOTIA["STATE"]["CACHE"]: the cache {alias!r} has "decode_responses", with which'
-                " Redis gives no bytes: take it out of CONNECTION_POOL_KWARGS, or name another"
-            )
+        self._checked: Any = None
+        self._check()
 
     def open(self) -> Session:
         """Return the client as it is for this thread, and the keys with the cache's prefix."""
+        if self._checked is not django_settings.CACHES:  # a test has put others in their place
+            self._check()
         cache: Any = caches[self._alias]
         return Session(self._alias, _client(cache), str(cache.make_key("motia:state")))
+
+    def _check(self) -> None:
+        _check_alias(self._alias)
+        _check_pool(self._alias)
+        self._checked = django_settings.CACHES
 
 
 def _client(cache: Any) -> Any:
@@ -106,29 +110,83 @@ def _answer(client: Any, command: Sequence[Any]) -> Any:
     try:
         connection.send_command(*command)
         return connection.read_response()
+    except ResponseError:
+        raise
+    except BaseException:  # a time limit, say: the next command would be given this one's answer
+        connection.disconnect()
+        raise
     finally:
         pool.release(connection)
 
 
 def _check_alias(alias: Any) -> None:
-    where = 'MOTIA["STATE"]["CACHE"]'
-    known = {
-        name: str(each.get("BACKEND")) for name, each in (django_settings.CACHES or {}).items()
-    }
+    known = list(django_settings.CACHES or {})
     if alias not in known:
         raise SettingsError(
-            f"{where}: there is no cache {alias!r} in CACHES, only"
+            f"{_WHERE}: there is no cache {alias!r} in CACHES, only"
             f" {', '.join(map(repr, known)) or 'nothing'}.{did_you_mean(str(alias), known)}"
         )
-    client = getattr(caches[alias], "client", None)
-    if not hasattr(client, "get_client"):
+
+
+def _check_pool(alias: str) -> None:
+    """Have made what the cache's settings describe, without connecting, and see if it serves.
+
+    It is made by django-redis, redis-py and classes that the settings name: they raise anything.
+    """
+    try:
+        unfit = _unfit(_pool(alias))
+    except SettingsError:
+        raise
+    except Exception as error:
         raise SettingsError(
-            f"{where}: the cache {alias!r} is {known[alias]}, which is not django-redis. Write"
-            f' CACHES = {{{alias!r}: {{"BACKEND": "{_DJANGO_REDIS}", "LOCATION":'
-            ' "redis://127.0.0.1:6379/1"}}'
+            f"{_WHERE}: the cache {alias!r} cannot be had: {type(error).__name__}: {error}."
+            f" {_example(alias)}"
+        ) from error
+    if unfit:
+        raise SettingsError(
+            f"{_WHERE}: the cache {alias!r} has {unfit}: take it out of CONNECTION_POOL_KWARGS, or"
+            " name another"
+        )
+
+
+def _pool(alias: str) -> Any:
+    """Return where the client has its connections from; None for that of a cluster."""
+    cache: Any = caches[alias]
+    _check_client(cache, alias)
+    return getattr(_client(cache), "connection_pool", None)
+
+
+def _unfit(pool: Any) -> str | None:
+    """Return the option with which connections do not serve, and why."""
+    if pool is None:
+        return None
+    pool.connection_class(**pool.connection_kwargs)
+    if pool.connection_kwargs.get("decode_responses"):
+        return '"decode_responses", with which Redis gives no bytes'
+    if codecs.lookup(pool.connection_kwargs.get("encoding") or "utf-8").name != "utf-8":
+        return 'an "encoding" that is not UTF-8, in which not every name can be written'
+    if getattr(pool, "cache", None) is not None:
+        return '"cache_config", with which a process reads what it has kept, not what is there'
+    return None
+
+
+def _check_client(cache: Any, alias: str) -> None:
+    client = getattr(cache, "client", None)
+    if not hasattr(client, "get_client"):
+        kind = type(cache)
+        raise SettingsError(
+            f"{_WHERE}: the cache {alias!r} is {kind.__module__}.{kind.__qualname__}, which is not"
+            f" django-redis. {_example(alias)}"
         )
     if hasattr(client, "get_server_name"):
         raise SettingsError(
-            f"{where}: the cache {alias!r} is spread over several servers (ShardClient), and a"
+            f"{_WHERE}: the cache {alias!r} is spread over several servers (ShardClient), and a"
             " group of state has to be on one: name a cache with django-redis's default client"
         )
+
+
+def _example(alias: str) -> str:
+    return (
+        f'Write CACHES = {{{alias!r}: {{"BACKEND": "{_DJANGO_REDIS}", "LOCATION":'
+        ' "redis://127.0.0.1:6379/1"}}'
+    )

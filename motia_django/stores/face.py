@@ -7,10 +7,19 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from motia_django import payloads, tracing
+from motia_django import tracing
 from motia_django.stores import state_store
 from motia_django.stores.audience import WATCHERS
-from motia_django.stores.base import Change, Item, Write, checked_key, none_if_missing
+from motia_django.stores.base import (
+    Change,
+    Item,
+    Write,
+    by_key,
+    checked_key,
+    checked_keys,
+    none_if_missing,
+    text_of,
+)
 from motia_django.stores.options import checked_limit, checked_version, expiry
 from motia_django.stores.updates import updated
 from motia_django.triggers.state import state_changed
@@ -44,20 +53,19 @@ class State:
 
     def get(self, group: str, key: str) -> Any:
         """Return an item's value, or None."""
-        _check(group, key)
+        group, key = _place(group, key)
         _note("get", group=group, key=key)
         return none_if_missing(state_store().get(group, key))
 
     def get_item(self, group: str, key: str) -> Item | None:
         """Return an item with its version and expiry, or None."""
-        _check(group, key)
+        group, key = _place(group, key)
         _note("get", group=group, key=key)
         return state_store().item(group, key)
 
     def get_many(self, group: str, keys: Iterable[str]) -> dict[str, Any]:
-        """Return the values of those of these items that are there, by key, as of one moment."""
-        wanted = list(dict.fromkeys(checked_key("key", key) for key in keys))
-        checked_key("group", group)
+        """Return the values of those of these items that are there, by key, read together."""
+        group, wanted = checked_key("group", group), checked_keys(keys)
         _note("get_many", group=group, count=len(wanted))
         return state_store().get_many(group, wanted)
 
@@ -71,13 +79,13 @@ class State:
         if_version: int | None = None,
     ) -> Changed:
         """Write an item; return `{"old_value", "new_value", "version"}`. Without `ttl` it stays."""
-        _check(group, key)
+        group, key = _place(group, key)
         return _write_one(
             "set",
             Write(
                 group=group,
                 key=key,
-                text=payloads.dumps(value),
+                text=text_of(value),
                 expires_at=expiry(ttl),
                 if_version=checked_version(if_version),
             ),
@@ -87,9 +95,9 @@ class State:
         self, group: str, values: Mapping[str, Any], *, ttl: float | None = None
     ) -> dict[str, Changed]:
         """Write several items of one group, all or none; return by key what `set` returns."""
-        checked_key("group", group)
+        group = checked_key("group", group)
         until = expiry(ttl)
-        texts = {checked_key("key", key): payloads.dumps(value) for key, value in values.items()}
+        texts = {key: text_of(value) for key, value in by_key(values).items()}
         writes = [
             Write(group=group, key=key, text=text, expires_at=until) for key, text in texts.items()
         ]
@@ -111,13 +119,13 @@ class State:
         `increment`, `decrement`, `append`, `remove`; a missing item begins as an empty object.
         Without `ttl` the item expires when it did before.
         """
-        _check(group, key)
+        group, key = _place(group, key)
         return _write_one(
             "update",
             Write(
                 group=group,
                 key=key,
-                compute=lambda old: payloads.dumps(updated(old, ops)),
+                compute=lambda old: text_of(updated(old, ops)),
                 expires_at=expiry(ttl),
                 keeps_expiry=ttl is None,
                 if_version=checked_version(if_version),
@@ -126,13 +134,13 @@ class State:
 
     def delete(self, group: str, key: str, *, if_version: int | None = None) -> Any:
         """Remove an item; return the value it had, or None."""
-        _check(group, key)
+        group, key = _place(group, key)
         write = Write(group=group, key=key, if_version=checked_version(if_version))
         return _write_one("delete", write)["old_value"]
 
     def list(self, group: str) -> Values:
         """Return the values of a group, in the order of their keys."""
-        checked_key("group", group)
+        group = checked_key("group", group)
         _note("list", group=group)
         return state_store().values(group)
 
@@ -142,9 +150,9 @@ class State:
         A large group is read page by page: at most `limit` pairs, from the first key `after` the
         last one of the page before, whatever is written and deleted meanwhile.
         """
-        checked_key("group", group)
+        group = checked_key("group", group)
         if after is not None:
-            checked_key("after", after)
+            after = checked_key("after", after)
         _note("list", group=group)
         return state_store().items(group, after=after, limit=checked_limit(limit))
 
@@ -158,7 +166,7 @@ class State:
         It goes from key to key in batches of several hundred, each in a transaction of its own
         unless the caller has one. What others write meanwhile behind that place stays.
         """
-        checked_key("group", group)
+        group = checked_key("group", group)
         count, after = 0, None
         while True:
             page = state_store().items(group, after=after, limit=_CLEARED_AT_ONCE)
@@ -258,9 +266,8 @@ def look_after(limit: int) -> int:
     return state_store().look_after(limit, WATCHERS)
 
 
-def _check(group: Any, key: Any) -> None:
-    checked_key("group", group)
-    checked_key("key", key)
+def _place(group: Any, key: Any) -> tuple[str, str]:
+    return checked_key("group", group), checked_key("key", key)
 
 
 def _write_one(operation: str, write: Write) -> Changed:

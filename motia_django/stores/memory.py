@@ -22,9 +22,8 @@ class _Kept:
     version: int
     expires_at: datetime | None
 
-    @property
-    def expired(self) -> bool:
-        return self.expires_at is not None and self.expires_at <= timezone.now()
+    def expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
 
 class MemoryState(StateStore):
@@ -52,8 +51,10 @@ class MemoryState(StateStore):
 
     def write(self, writes: Sequence[Write], audience: Audience) -> list[Change]:
         with self._lock:
-            decided = [self._decide(each) for each in writes]
-            ended = [change for each in writes if (change := self._expire(each.group, each.key))]
+            now = timezone.now()  # for all of it: no item ends between being read and written
+            decided = [self._decide(each, now) for each in writes]
+            ends = (self._expire(each.group, each.key, now) for each in writes)
+            ended = [end for end in ends if end is not None]
             pairs = zip(writes, decided, strict=True)
             changes = [self._put(each, *decision) for each, decision in pairs]
         _tell([*ended, *changes], audience)
@@ -72,28 +73,30 @@ class MemoryState(StateStore):
 
     def look_after(self, limit: int, audience: Audience) -> int:
         with self._lock:
+            now = timezone.now()
             names = [(group, key) for group, items in self._groups.items() for key in items]
-            found = (change for name in names if (change := self._expire(*name)))
+            found = (change for name in names if (change := self._expire(*name, now)))
             ends = list(islice(found, limit))
         _tell(ends, audience)
         return len(ends)
 
-    def _there(self, group: str) -> dict[str, _Kept]:
+    def _there(self, group: str, now: datetime | None = None) -> dict[str, _Kept]:
+        now = now or timezone.now()
         with self._lock:
             items = self._groups.get(group, {})
-            return {key: kept for key, kept in items.items() if not kept.expired}
+            return {key: kept for key, kept in items.items() if not kept.expired(now)}
 
-    def _expire(self, group: str, key: str) -> Change | None:
+    def _expire(self, group: str, key: str, now: datetime) -> Change | None:
         """Delete an item if it has expired; return what is to be told of that."""
         kept = self._groups.get(group, {}).get(key)
-        if kept is None or not kept.expired:
+        if kept is None or not kept.expired(now):
             return None
         del self._groups[group][key]
         return Change(group=group, key=key, old=payloads.loads(kept.text), new=MISSING)
 
-    def _decide(self, write: Write) -> tuple[Any, str | None]:
+    def _decide(self, write: Write, now: datetime) -> tuple[Any, str | None]:
         """Return an item's old value and its new text; raise if it is not to be written."""
-        kept = self._there(write.group).get(write.key)
+        kept = self._there(write.group, now).get(write.key)
         write.check(kept.version if kept else 0)
         old = payloads.loads(kept.text) if kept else MISSING
         return old, write.new_text(old)

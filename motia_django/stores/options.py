@@ -8,10 +8,13 @@ from typing import Any
 
 from django.utils import timezone
 
+from motia_django import payloads
 from motia_django.exceptions import InvalidOption
 
 _LONGEST = 1e9
 """Seconds: some thirty years."""
+_HIGHEST = 2**63 - 1
+"""What every store takes for a number."""
 
 
 def expiry(ttl: float | None) -> datetime | None:
@@ -26,7 +29,7 @@ def expiry(ttl: float | None) -> datetime | None:
 
 def checked_version(version: Any) -> int | None:
     """Return the version that an item must have; raise `InvalidOption` if that is none."""
-    if version is None or (_is_whole(version) and version >= 0):
+    if version is None or (_is_whole(version) and 0 <= version <= _HIGHEST):
         return None if version is None else int(version)
     raise _wrong("if_version", "the version of an item, or 0 if it must not be there", version)
 
@@ -34,7 +37,7 @@ def checked_version(version: Any) -> int | None:
 def checked_limit(limit: Any) -> int | None:
     """Return how many items are wanted at most; raise `InvalidOption` if that is no number."""
     if limit is None or (_is_whole(limit) and limit > 0):
-        return None if limit is None else int(limit)
+        return None if limit is None else min(int(limit), _HIGHEST)
     raise _wrong("limit", "a whole number greater than 0", limit)
 
 
@@ -43,4 +46,4 @@ def _is_whole(value: Any) -> bool:
 
 
 def _wrong(name: str, expected: str, got: Any) -> InvalidOption:
-    return InvalidOption(f"state: {name}: expected {expected}, got {got!r:.100}")
+    return InvalidOption(f"state: {name}: expected {expected}, got {payloads.shown(got)}")

@@ -13,6 +13,7 @@ from motia_django.stores.packing import value_within
 from motia_django.stores.scripts import LEFT_OVER
 from motia_django.tracing import Cause
 
+FIRST = "-"
 PATIENCE = 5.0
 """Seconds after which a change is told of by upkeep, since the process that made it has not."""
 
@@ -24,11 +25,20 @@ def tell(session: Session, changes: Sequence[Change], audience: Audience) -> Non
         session.call("XDEL", session.outbox, change.id)
 
 
-def left_over(session: Session, limit: int) -> list[Change]:
-    """Return the changes that have been in the outbox for longer than that, the oldest first."""
+def left_over(session: Session, limit: int, first: str = FIRST) -> list[Change]:
+    """Return the changes that have been in the outbox for longer than that, the oldest first.
+
+    They begin at the id `first`, which need not be there any more.
+    """
     age = int(PATIENCE * 1000)
-    entries = session.run(LEFT_OVER, [session.outbox], [age, limit])
+    entries = session.run(LEFT_OVER, [session.outbox], [age, limit, first])
     return [_change(id, dict(zip(facts[::2], facts[1::2], strict=True))) for id, facts in entries]
+
+
+def behind(change: Change) -> str:
+    """Return the lowest id that a later change may have."""
+    milliseconds, _, number = str(change.id).partition("-")
+    return f"{milliseconds}-{int(number) + 1}"
 
 
 def packed(cause: Cause | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections import Counter
@@ -14,6 +15,8 @@ from motia_django.stores import outbox, packing, scripts
 from motia_django.stores.base import MISSING, Audience, Change, Item, StateStore, Write
 from motia_django.stores.connection import Connection, Session
 from motia_django.stores.packing import Raw
+
+logger = logging.getLogger("motia.state")
 
 _PATIENCE = 30.0
 """Seconds for which an update is tried that others keep getting in the way of."""
@@ -75,6 +78,7 @@ class RedisState(StateStore):
 
     def __init__(self, *, cache: str = "default") -> None:
         self._redis = Connection(cache)
+        self._left_from = outbox.FIRST
 
     def client(self) -> Any:
         """Return redis-py's client, for whoever asks Redis about itself."""
@@ -132,9 +136,21 @@ class RedisState(StateStore):
         for group, key in ended:
             end = _Decided(Write(group=group, key=key), "end", None, "a")
             _told(session, _sent(session, [end], audience)[0], audience)
-        left = outbox.left_over(session, limit)
-        outbox.tell(session, left, audience)
-        return max(len(ended), len(left))
+        return max(len(ended), self._tell_left_over(session, limit, audience))
+
+    def _tell_left_over(self, session: Session, limit: int, audience: Audience) -> int:
+        """Tell of changes that nobody was told of; return how many there were.
+
+        What cannot be told of raises, and the next round begins behind it: one change that the
+        database refuses, each time, holds nothing up. After the last it begins anew.
+        """
+        left = outbox.left_over(session, limit, self._left_from)
+        for change in left:
+            self._left_from = outbox.behind(change)
+            outbox.tell(session, [change], audience)
+        if len(left) < limit:
+            self._left_from = outbox.FIRST
+        return len(left)
 
 
 def _read(session: Session, group: str, keys: Sequence[str]) -> dict[str, Raw]:
@@ -207,13 +223,23 @@ def _sent(
 
 
 def _told(session: Session, done: Sequence[_Done], audience: Audience) -> list[Change]:
-    """Return what the writes did; it is told of when the caller's transaction commits."""
+    """Return what the writes did; it is told of when the caller's transaction commits.
+
+    Told is what was read once more: what is returned is the caller's, who may have altered it.
+    """
     ends = [each.end() for each in done if each.end_id]
-    changes = [each.change() for each in done]
-    watched = [each for each in (*ends, *changes) if each.id is not None]
+    watched = [*ends, *(each.change() for each in done if each.id)]
     if watched:
+        _tell_on_commit(session, watched, audience)
+    return [each.change() for each in done]
+
+
+def _tell_on_commit(session: Session, watched: Sequence[Change], audience: Audience) -> None:
+    """Have changes told of; they are made, so whoever made them hears of no error."""
+    try:
         publish.after_commit(lambda: outbox.tell(session, watched, audience))
-    return changes
+    except Exception:  # the database is away, which is asked whether a transaction is open
+        logger.exception("Changes of state cannot be told of now; upkeep will try again")
 
 
 def _decided(write: Write, seen: Raw) -> _Decided:

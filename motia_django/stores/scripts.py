@@ -134,10 +134,10 @@ return {keys, values}
 
 LEFT_OVER = Script(
     """
--- KEYS: outbox. ARGV: milliseconds, at most how many
+-- KEYS: outbox. ARGV: milliseconds, at most how many, from which id
 local time = redis.call('TIME')
 local until_ = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) - tonumber(ARGV[1])
-return redis.call('XRANGE', KEYS[1], '-', string.format('%.0f', until_), 'COUNT', ARGV[2])
+return redis.call('XRANGE', KEYS[1], ARGV[3], string.format('%.0f', until_), 'COUNT', ARGV[2])
 """
 )
 """Answers what has been in the outbox for that long, the oldest first."""

@@ -13,27 +13,27 @@ from motia_django.stores.base import MISSING
 Path = tuple[str, ...]
 
 
-def updated(old: Any, ops: Any) -> Any:
+def updated(old: Any, ops: Any, where: str = "state.update") -> Any:
     """Return a copy of `old` with `ops` applied; a missing item begins as an empty object.
 
     Each op is `{"type": "set" | "merge" | "increment" | "decrement" | "append" | "remove", "path":
     "a.b" or ["a", "b"], "value": ..., "by": ...}`; an empty or absent path is the whole value. A
     list takes its segments literally, a string is split at its dots. Missing objects on the way are
-    made. Raise `InvalidUpdate`, naming the op and the path.
+    made. Raise `InvalidUpdate`, naming the call (`where`), the op and the path.
     """
     if isinstance(ops, Mapping) or not isinstance(ops, Sequence) or isinstance(ops, str):
-        raise InvalidUpdate(f"state.update: expected a list of operations, got {ops!r:.200}")
+        raise InvalidUpdate(f"{where}: expected a list of operations, got {ops!r:.200}")
     root: dict[str, Any] = {"": {} if old is MISSING else payloads.plain(old)}
     for index, op in enumerate(ops):
-        _apply(root, _Op(index, op))
+        _apply(root, _Op(f"{where}: operation {index}", op))
     return root[""]
 
 
 class _Op:
     """One operation, read and checked."""
 
-    def __init__(self, index: int, raw: Any) -> None:
-        self.where = f"state.update: operation {index}"
+    def __init__(self, where: str, raw: Any) -> None:
+        self.where = where
         if not isinstance(raw, Mapping):
             raise InvalidUpdate(f"{self.where}: expected a dict, got {raw!r:.200}")
         self.type = str(raw.get("type"))

@@ -57,6 +57,14 @@ class CronExpression:
             raise ValueError(str(error)) from error
         return cls(text, " ".join(fields), years)
 
+    @property
+    def words(self) -> str:
+        """The expression in English: "At 03:00 on Monday through Friday"."""
+        told = CronSim(self.fields, datetime(2024, 1, 1)).explain()
+        if self.years is None:
+            return told
+        return f"{told} in {', '.join(map(str, sorted(self.years)))}"
+
     def after(self, moment: datetime, zone: tzinfo) -> datetime | None:
         """Return the first time after `moment` (aware) that is due in `zone`, in UTC, if ever."""
         start = moment = moment.astimezone(UTC)

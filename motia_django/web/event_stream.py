@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from asgiref.sync import SyncToAsync, sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -20,12 +19,11 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request as RestRequest
 from rest_framework.response import Response as RestResponse
 
-from motia_django.exceptions import InvalidKey
 from motia_django.live import access, frames, log
 from motia_django.live.access import Auth, Gate, Subscription
 from motia_django.live.following import Following, TooSlow
@@ -34,6 +32,7 @@ from motia_django.live.pictures import picture
 from motia_django.live.positions import Position
 from motia_django.live.threads import close_connections, in_thread
 from motia_django.registry import registry
+from motia_django.web import asking
 
 logger = logging.getLogger("motia.streams")
 
@@ -41,14 +40,13 @@ HEARTBEAT = 15.0
 """Seconds of silence after which a line is sent, so that nobody on the way hangs up."""
 LIFETIME = 3600.0
 """Seconds, give or take, after which the browser has to come back, and is judged again."""
-MOST_FOLLOWED = 100
 _RECENT = 1000
 """Events up to which a browser that comes back says itself how far the log is known."""
 _RETRY = 2000
 _RETRY_AFTER_TROUBLE = 5000
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache, no-transform",
+    "Cache-Control": "no-store, no-cache, private, no-transform",
     "Content-Encoding": "identity",
     "X-Accel-Buffering": "no",
 }
@@ -60,10 +58,11 @@ class FollowView(Gate):
     http_method_names = ["get", "head", "options"]
     renderer_classes = (JSONRenderer,)
     name = "Streams"
+    description = "Items that are followed live, as Server-Sent Events."
 
     def get(self, request: RestRequest, **route: str) -> HttpResponseBase:
         """Follow streams, as Server-Sent Events."""
-        return Admitted(self, _asked_for(request, route))
+        return Admitted(self, asking.asked_for(request, route))
 
     def refusal(self) -> HttpResponseBase:
         """Return the 401 or 403 of who may follow nothing of what he asks for."""
@@ -85,23 +84,32 @@ class Admitted(HttpResponse):
         self.view = view
         self.subscriptions = subscriptions
         self.auth: Auth = access.auth_of(view.request)
-        self.since = _since(view.request)
+        last_id = view.request.headers.get("Last-Event-ID", "")
+        self.since, self.lacked = asking.read(last_id, subscriptions)
 
 
 class EventStream(StreamingHttpResponse):
-    """What is sent while a connection is open; closing it ends what it follows."""
+    """What is sent while a connection is open; closing it ends what it follows.
+
+    Nobody closes what was never sent, since the client went too soon or middleware failed on it.
+    """
 
     def __init__(self, following: Following, parts: AsyncIterator[bytes], **options: Any) -> None:
-        super().__init__(parts, **options)
         self._following = following
         self._loop = asyncio.get_running_loop()
+        super().__init__(parts, **options)
 
     def close(self) -> None:
         """Leave, also if nothing of this was ever sent."""
         super().close()
-        if self._loop.is_closed():
-            return
-        asyncio.run_coroutine_threadsafe(self._following.close(), self._loop)
+        self._leave()
+
+    def __del__(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._following.is_joined and not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._following.close(), self._loop)
 
 
 def stream_patterns() -> list[URLPattern]:
@@ -142,7 +150,9 @@ async def _streamed(admitted: Admitted) -> HttpResponseBase:
     task: list[asyncio.Task[Any]] = []
     following = Following(admitted.auth, cut_off=lambda: [each.cancel() for each in task])
     try:
-        joined = await following.join(*admitted.subscriptions, since=admitted.since)
+        joined = await following.join(
+            *admitted.subscriptions, since=admitted.since, lacked=admitted.lacked
+        )
         if not joined:
             return await in_thread(admitted.view.refusal)
     except (DatabaseError, InterfaceError, TimeoutError):
@@ -150,10 +160,13 @@ async def _streamed(admitted: Admitted) -> HttpResponseBase:
     finally:
         if not following.is_joined:
             await following.close()
-    return EventStream(following, _parts(following, task), headers=_headers(admitted))
+    mark = asking.mark(admitted.subscriptions, joined)
+    return EventStream(following, _parts(following, task, mark), headers=_headers(admitted))
 
 
-async def _parts(following: Following, task: list[asyncio.Task[Any]]) -> AsyncIterator[bytes]:
+async def _parts(
+    following: Following, task: list[asyncio.Task[Any]], mark: str
+) -> AsyncIterator[bytes]:
     """Yield what the client is sent, until it goes, is too slow, or has been here for long."""
     task += [each for each in [asyncio.current_task()] if each is not None]
     end = time.monotonic() + LIFETIME * random.uniform(0.8, 1.2)
@@ -162,7 +175,7 @@ async def _parts(following: Following, task: list[asyncio.Task[Any]]) -> AsyncIt
         yield _retry(_RETRY)
         while time.monotonic() < end:
             messages = await following.messages(HEARTBEAT)
-            yield _written(messages) if messages else _heartbeat(following.position)
+            yield _written(messages, mark) if messages else _heartbeat(following.position, mark)
     except TooSlow:
         pass
     finally:
@@ -201,16 +214,15 @@ def _answered(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
         return _later()
     finally:
         access.tell_of_leaving(entered, admitted.auth)
-    content = _retry(_RETRY) + _written(messages)
+    mark = asking.mark(admitted.subscriptions, entered)
+    content = _retry(_RETRY) + _written(messages, mark)
     return HttpResponse(content, headers=_headers(admitted))
 
 
 def _told(admitted: Admitted, entered: Sequence[Subscription]) -> Iterator[Message]:
     clock = Clock()
-    since = admitted.since
-    is_recent = since is not None and 0 <= log.newest() - since.upto < _RECENT
-    base = since if since is not None and is_recent else log.recent()
-    first = picture(entered, base, since)
+    since = None if any(each in admitted.lacked for each in entered) else admitted.since
+    first = picture(entered, _base(since), since)
     for each in admitted.subscriptions:
         if each not in entered:
             yield Message(Frame(frames.unauthorized(*each.key)).at(clock.tick()), None)
@@ -218,6 +230,16 @@ def _told(admitted: Admitted, entered: Sequence[Subscription]) -> Iterator[Messa
         yield Message(frame.at(clock.tick()), position.token if position else None)
     if not first.frames:
         yield Message("", first.position.token)
+
+
+def _base(since: Position | None) -> Position:
+    """Return how far the log is known: as the browser says, unless it is too old or has holes.
+
+    A hole that is never filled would otherwise be handed to and fro for ever.
+    """
+    if since is None or since.holes or not 0 <= log.newest() - since.upto < _RECENT:
+        return log.recent()
+    return since
 
 
 def _headers(admitted: Admitted) -> dict[str, str]:
@@ -230,58 +252,20 @@ def _later() -> HttpResponseBase:
     return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=_HEADERS)
 
 
-def _written(messages: Iterable[Message]) -> bytes:
-    return "".join(map(_event, messages)).encode()
+def _written(messages: Iterable[Message], mark: str) -> bytes:
+    return "".join(_event(each, mark) for each in messages).encode()
 
 
-def _event(message: Message) -> str:
-    resumable = "" if message.position is None else f"id: {message.position}\n"
+def _event(message: Message, mark: str) -> str:
+    resumable = "" if message.position is None else f"id: {message.position}{mark}\n"
     data = f"data: {message.text}\n" if message.text else ""
     return f"{resumable}{data}\n"
 
 
-def _heartbeat(position: str | None) -> bytes:
+def _heartbeat(position: str | None, mark: str) -> bytes:
     """Return a comment, and, without any event, from where to resume."""
-    return b":\n\n" if position is None else f":\nid: {position}\n\n".encode()
+    return b":\n\n" if position is None else f":\nid: {position}{mark}\n\n".encode()
 
 
 def _retry(milliseconds: int) -> bytes:
     return f"retry: {milliseconds}\n\n".encode()
-
-
-def _since(request: RestRequest) -> Position | None:
-    return Position.from_token(request.headers.get("Last-Event-ID", ""))
-
-
-def _asked_for(request: RestRequest, route: dict[str, str]) -> list[Subscription]:
-    """Return what is to be followed, each once; raise `ParseError`."""
-    if route:
-        return [_subscription([route["stream"], route["group"], route.get("item")])]
-    asked = [_parsed(each) for each in request.query_params.getlist("follow")]
-    unique = list(dict.fromkeys(asked))
-    if not 1 <= len(unique) <= MOST_FOLLOWED:
-        raise ParseError(
-            f"follow: expected 1 to {MOST_FOLLOWED} of ?follow=<stream>/<group> or"
-            f" ?follow=<stream>/<group>/<item>, got {len(unique)}."
-        )
-    return unique
-
-
-def _parsed(value: str) -> Subscription:
-    try:
-        parts = [unquote(part, errors="strict") for part in value.split("/")]
-    except UnicodeDecodeError:
-        parts = []
-    if len(parts) not in (2, 3):
-        raise ParseError(
-            "follow: expected <stream>/<group> or <stream>/<group>/<item>, each part"
-            f" percent-encoded, got {value!r:.300}."
-        )
-    return _subscription([*parts, None])
-
-
-def _subscription(parts: Sequence[str | None]) -> Subscription:
-    try:
-        return Subscription.checked(*parts[:3])
-    except InvalidKey as error:
-        raise ParseError(str(error)) from error

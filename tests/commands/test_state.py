@@ -82,8 +82,16 @@ def test_a_wrong_command_line_ends_with_2(fails: Fails) -> None:
         ("set", "g", "k", "1", "--ttl", "0"),
         ("set", "g", "k", "1", "--if-version", "-1"),
         ("list", "g", "--limit", "0"),
+        ("set", "g", "k", "[" * 300 + "]" * 300),
     ):
         assert fails("state", *words)[2] == 2
+
+
+def test_what_is_no_text_on_standard_input_ends_with_2(
+    fails: Fails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), "utf-8"))
+    assert fails("state", "set", "g", "k", "-")[2] == 2
 
 
 def test_what_is_not_there_ends_with_1(fails: Fails) -> None:

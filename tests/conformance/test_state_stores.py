@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from motia_django import state_changed
 from motia_django.exceptions import (
     InvalidKey,
     InvalidOption,
@@ -25,6 +27,7 @@ from motia_django.exceptions import (
 from motia_django.stores import state_store
 from motia_django.stores.base import MISSING, Audience, Change, StateStore, Write
 from motia_django.stores.face import AsyncState, State
+from tests.factories import installed, make_step, nothing
 from tests.servers import fresh_redis
 from tests.stores.backends import NAMES as STORES
 from tests.stores.backends import NOBODY, Recorder, alter, each_store, put
@@ -372,6 +375,22 @@ def test_the_end_of_an_item_is_told_of_once_by_whoever_notices_it_first(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_expires_in_the_middle_of_a_write_ends_once(store: StateStore) -> None:
+    audience = Recorder()
+    put(store, "g", "k", "old", expires_at=timezone.now() + timedelta(seconds=60))
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+
+        def slow(old: Any) -> str:
+            clock.shift(100)
+            return "new"
+
+        alter(store, "g", "k", slow, audience)
+    told = audience.events()
+    whole = [("updated", "k", "old", "new")]
+    assert told in (whole, [("deleted", "k", "old", None), ("created", "k", None, "new")])
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_has_expired_is_deleted_in_batches(store: StateStore) -> None:
     soon = timezone.now() + timedelta(seconds=60)
     for number in range(7):
@@ -540,6 +559,23 @@ def test_what_is_no_version_or_limit_is_refused(state: State, number: Any) -> No
             call()
 
 
+def test_numbers_may_be_larger_than_any_store_takes(state: State) -> None:
+    state.set("g", "k", 1)
+    assert state.items("g", limit=10**30) == [("k", 1)]
+    with pytest.raises(InvalidOption, match="if_version: expected the version"):
+        state.set("g", "k", 2, if_version=10**5000)
+
+
+@pytest.mark.parametrize("bad", [None, 5, "ab", [1], [("a", 1)]], ids=repr)
+def test_what_are_no_keys_or_no_values_by_key_is_refused(state: State, bad: Any) -> None:
+    state.set("g", "a", 1)
+    with pytest.raises(InvalidKey):
+        state.get_many("g", bad)
+    with pytest.raises(InvalidKey):
+        state.set_many("g", bad)
+    assert state.items("g") == [("a", 1)]
+
+
 def test_clear_empties_one_group_and_counts(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("motia_django.stores.face._CLEARED_AT_ONCE", 2)
     for key in ("1", "2", "3", "4", "5"):
@@ -573,6 +609,45 @@ def test_what_is_no_name_is_refused_by_every_call(state: State, bad: Any) -> Non
     for call in calls:
         with pytest.raises(InvalidKey):
             call()
+    assert state.list_groups() == []
+
+
+def test_what_is_too_deep_to_be_told_of_is_not_written(state: State) -> None:
+    def nested(levels: int) -> Any:
+        value: Any = 1
+        for _ in range(levels):
+            value = [value]
+        return value
+
+    with installed(make_step(nothing, state_changed("g"), name="Watch")):
+        state.set("g", "deep", nested(250))
+        state.set("g", "wide", 10**30)
+        for levels in (251, 254, 255, 5000):
+            with pytest.raises(PayloadError):
+                state.set("g", "deeper", nested(levels))
+            with pytest.raises(PayloadError):
+                state.set_many("g", {"deeper": nested(levels)})
+            with pytest.raises((PayloadError, InvalidUpdate)):
+                state.update("g", "deeper", [{"type": "set", "value": nested(levels)}])
+    assert state.list("g") == [nested(250), 10**30]
+
+
+class Named(str, enum.Enum):  # noqa: UP042
+    """Names as many projects declare them; `str()` of one is "Named.GROUP"."""
+
+    GROUP = "a group"
+    KEY = "a key"
+
+
+def test_members_of_an_enum_name_what_their_values_name(state: State) -> None:
+    group, key = Named.GROUP, Named.KEY
+    state.set(group, key, 1)
+    assert state.get("a group", "a key") == state.get(group, key) == 1
+    assert state.get_many(group, [key]) == {"a key": 1}
+    assert list(state.set_many(group, {key: 2})) == ["a key"]
+    assert state.items(group) == [("a key", 2)]
+    assert [type(name) for name in (state.list_groups()[0], state.items(group)[0][0])] == [str, str]
+    assert state.delete("a group", "a key") == 2
     assert state.list_groups() == []
 
 

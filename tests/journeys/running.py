@@ -131,7 +131,8 @@ class Project:
     def look(self, *words: str) -> str:
         """Run `motia_steps ...`, in a process that is kept for it; return what it printed."""
         if self.asked is None:
-            environment = {**self.environment, "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}"}
+            folders = (self.environment.get("PYTHONPATH", ""), str(self.folder), str(ROOT))
+            environment = {**self.environment, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
             self.asked = subprocess.Popen(
                 [sys.executable, "-m", "tests.journeys.asking"],
                 cwd=self.folder,

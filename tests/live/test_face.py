@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_update_works_on_a_missing_item_and_on_one_that_is_there() -> None:
     changed = orders.update("g", "1", [{"type": "increment", "path": "n"}])
     assert changed["old_value"] == {"id": "1", "steps": {"paid": True}}
     assert changed["new_value"] == {"id": "1", "steps": {"paid": True}, "n": 1}
-    with pytest.raises(InvalidUpdate):
+    with pytest.raises(InvalidUpdate, match="stream 'orders': update: operation 0"):
         orders.update("g", "1", [{"type": "append", "path": "n", "value": 1}])
     assert [kind for *_, kind, _ in events()] == ["create", "update"]
 
@@ -147,6 +148,9 @@ def test_what_is_no_event_is_refused(
         ([{}], InvalidItem),
         (None, InvalidItem),
         ({"id": "other"}, InvalidItem),
+        ({"id": 0}, InvalidItem),
+        ({"id": False}, InvalidItem),
+        ({"id": []}, InvalidItem),
         ({"a": object()}, PayloadError),
         ({"a": float("nan")}, PayloadError),
     ],
@@ -172,8 +176,25 @@ def test_names_may_be_any_text(name: str) -> None:
     assert Stream("orders").list_groups() == [name]
 
 
+class Named(str, enum.Enum):  # noqa: UP042
+    """Names as many projects declare them; `str()` of one is "Named.GROUP"."""
+
+    GROUP = "a group"
+    ITEM = "17"
+
+
+def test_members_of_an_enum_name_what_their_values_name() -> None:
+    orders, group, item = Stream("orders"), Named.GROUP, Named.ITEM
+    assert orders.set(group, item, {})["new_value"] == {"id": "17"}
+    assert orders.update(group, item, [])["new_value"] == {"id": "17"}
+    orders.send(group, "seen", item=item)
+    assert [event[1:3] for event in events()] == [("a group", "17")] * 3
+    assert orders.get(group, item) == orders.get("a group", "17") == {"id": "17"}
+
+
 def test_an_id_that_is_a_number_may_stay_one() -> None:
-    assert Stream("orders").set("g", "17", {"id": 17})["new_value"] == {"id": 17}
+    for number in (17, 0):
+        assert Stream("orders").set("g", str(number), {"id": number})["new_value"] == {"id": number}
 
 
 def test_streams_are_found_by_name_and_unknown_ones_are_errors() -> None:
@@ -192,6 +213,7 @@ def test_streams_are_found_by_name_and_unknown_ones_are_errors() -> None:
         with pytest.raises(UnknownStream, match="Did you mean 'orders'"):
             ask()
     assert not hasattr(streams, "__wrapped__")
+    assert not hasattr(streams, "order")
 
 
 def test_everything_has_an_awaited_twin() -> None:

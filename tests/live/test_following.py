@@ -7,17 +7,21 @@ import json
 import threading
 import time
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django.utils import timezone
 
 from motia_django import Stream
 from motia_django.live import following as following_module
 from motia_django.live import hub as hub_module
 from motia_django.live import log
 from motia_django.live.following import Following, TooSlow
+from motia_django.live.holes import Holes
 from motia_django.live.positions import Position
+from motia_django.models import StreamEvent
 from tests.factories import installed, make_stream
 from tests.live.following import (
     GROUP,
@@ -32,6 +36,9 @@ from tests.live.following import (
 
 pytestmark = pytest.mark.usefixtures("database")
 LATE_COMMITS = pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+
+
+AGAIN: dict[str, Any] = {"stream": "orders", "group": "g", "kind": "update"}
 
 
 @pytest.fixture(autouse=True)
@@ -148,12 +155,12 @@ def test_one_transaction_is_told_when_it_commits_and_one_that_fails_never() -> N
 
 
 class Late:
-    """A transaction that has written to an item, and commits when it is told to.
+    """A transaction that has written to an item, so many times, and commits when it is told to.
 
     The item has to be there: a new one would lock its neighbours on MariaDB.
     """
 
-    def __init__(self, name: str, **values: Any) -> None:
+    def __init__(self, name: str, times: int = 1, **values: Any) -> None:
         self._commit, written = threading.Event(), threading.Event()
         self.fail = False
 
@@ -161,6 +168,10 @@ class Late:
             try:
                 with transaction.atomic(using=log.database()):
                     put(name, **values)
+                    log.events().bulk_create(
+                        StreamEvent(**AGAIN, item=name, **{"data": {"id": name, "time": time}})
+                        for time in range(1, times)
+                    )
                     written.set()
                     assert self._commit.wait(30)
                     if self.fail:
@@ -227,6 +238,78 @@ def test_who_is_late_when_the_first_follower_comes_is_heard_too() -> None:
 
 
 @LATE_COMMITS
+@pytest.mark.parametrize("is_cut_off", [True, False])
+def test_who_commits_more_than_a_thousand_events_late_is_heard_with_all_of_them(
+    is_cut_off: bool,
+) -> None:
+    async def scenario() -> None:
+        await away(lambda: put("late"))
+        following, client = Following(anybody()), Client()
+        await following.join(GROUP)
+        client.take((await hear(following))[0])
+        late = await away(lambda: Late("late", times=1200, time=0))
+        await away(lambda: put("early"))
+        client.take((await hear(following))[0])
+        if is_cut_off:
+            await following.close()
+        await away(late.end)
+        if is_cut_off:
+            following = Following(anybody())
+            await following.join(GROUP, since=Position.from_token(client.position or ""))
+        for message in await hear(following, 1200):
+            client.take(message)
+        times = [data["time"] for _, data in client.heard[1:]]
+        assert times == list(range(1200))
+        assert client.synced == 1
+        await following.close()
+
+    run(scenario())
+
+
+def test_of_more_failed_transactions_than_can_be_named_those_of_the_last_minute_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failed() -> None:
+        for age in (300, 300, 300, 5):
+            put("a")
+            put("a")
+            log.events().filter(id=log.newest() - 1).delete()
+            created_at = timezone.now() - timedelta(seconds=age)
+            log.events().filter(id=log.newest()).update(created_at=created_at)
+
+    async def scenario() -> None:
+        await away(failed)
+        assert len((await away(log.recent)).holes) == 4
+        monkeypatch.setattr(log, "MOST_WRITTEN", 3)
+        end = await away(log.newest)
+        assert await away(log.recent) == Position(end, Holes.of([end - 1]))
+
+    run(scenario())
+
+
+@LATE_COMMITS
+def test_a_token_that_cannot_name_all_that_is_missing_is_answered_with_a_sync() -> None:
+    async def scenario() -> None:
+        await away(lambda: put("late"))
+        end = await away(log.newest)
+        position = Position(end - 3).with_seen([end])
+        [missing] = position.holes.ranges
+        many = Position(end, Holes(((0, 0), missing)))
+        following = Following(anybody())
+        await following.join(GROUP, since=many)
+        [message] = await hear(following)
+        assert told(message)[0] == "sync"
+        assert message.position is not None
+        again = Following(anybody())
+        await again.join(GROUP, since=Position.from_token(message.position))
+        await nothing_more(again, 0.3)
+        for each in (following, again):
+            await each.close()
+
+    run(scenario())
+
+
+@LATE_COMMITS
 def test_a_transaction_that_fails_leaves_a_hole_and_holds_nobody_up() -> None:
     async def scenario() -> None:
         await away(lambda: put("late"))
@@ -269,6 +352,20 @@ def test_who_was_cut_off_resumes_where_he_was() -> None:
     run(scenario())
 
 
+def test_who_lacked_what_he_is_now_admitted_to_is_told_how_all_of_it_is() -> None:
+    async def scenario() -> None:
+        await away(lambda: put("a"))
+        position = Position(await away(log.newest))
+        for lacked, expected in [([item("a")], ["sync", "sync"]), ([item("b")], [])]:
+            following = Following(anybody())
+            await following.join(GROUP, item("a"), since=position, lacked=lacked)
+            messages = await following.messages(0.3)
+            assert [told(each)[0] for each in messages] == expected
+            await following.close()
+
+    run(scenario())
+
+
 def test_a_position_that_is_too_old_or_from_elsewhere_begins_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -286,14 +383,14 @@ def test_a_position_that_is_too_old_or_from_elsewhere_begins_anew(
         assert await first_after(Position(end - 3)) == "update"
         assert await first_after(Position(end)) == ""
         assert await first_after(Position(end + 1)) == "sync"
-        assert await first_after(Position(end - 1, frozenset([end - 2]))) == "update"
+        assert await first_after(Position(end - 1, Holes.of([end - 2]))) == "update"
         monkeypatch.setattr("motia_django.live.pictures.MOST_MISSED", 2)
         assert await first_after(Position(end - 3)) == "sync"
         assert await first_after(Position(end - 2)) == "update"
         assert await away(lambda: log.prune(0.0, limit=3)) == 3
         assert await first_after(Position(end - 3)) == "sync"
         assert await first_after(Position(end - 2)) == "update"
-        assert await first_after(Position(end - 1, frozenset([end - 2]))) == "sync"
+        assert await first_after(Position(end - 1, Holes.of([end - 2]))) == "sync"
 
     run(scenario())
 
@@ -387,6 +484,57 @@ def test_each_join_that_succeeds_is_left_once() -> None:
     assert [each for each in calls if each[0] == "leave"] == [
         ("leave", "a"), ("leave", "b"), ("leave", "a")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("joined_before", [True, False])
+def test_a_connection_that_is_closed_while_it_joins_is_left_once(joined_before: bool) -> None:
+    calls: list[tuple[str, Any]] = []
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def on_join(subscription: Any) -> None:
+        calls.append(("join", subscription.id))
+        if subscription.id == "slow":
+            asked.set()
+            assert goes_on.wait(10)
+
+    def on_leave(subscription: Any) -> None:
+        calls.append(("leave", subscription.id))
+
+    async def scenario() -> None:
+        following = Following(anybody())
+        if joined_before:
+            await following.join(item("a"))
+        joining = asyncio.ensure_future(following.join(item("b"), item("slow")))
+        await asyncio.to_thread(asked.wait, 10)
+        closing = asyncio.ensure_future(following.close())
+        await asyncio.sleep(0.05)
+        goes_on.set()
+        await asyncio.gather(joining, closing, return_exceptions=True)
+        with pytest.raises(RuntimeError, match="is closed"):
+            await following.join(item("c"))
+        assert not any(each.users for each in hub_module.hub()._relays.values())
+
+    with installed(streams=[make_stream("orders", onJoin=on_join, onLeave=on_leave)]):
+        run(scenario())
+    names = ["b", "slow", *(["a"] if joined_before else [])]
+    assert sorted(calls) == sorted((deed, name) for deed in ("join", "leave") for name in names)
+
+
+def test_a_join_that_fails_takes_nothing_from_an_earlier_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        following = Following(anybody())
+        await following.join(GROUP)
+        await hear(following)
+        with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+            patched.setattr(following, "_begin", lambda *_: 1 / 0)
+            await following.join(GROUP)
+        await away(lambda: put("a"))
+        await hear(following)
+        await following.close()
+
+    run(scenario())
 
 
 def test_who_joins_twice_and_leaves_once_still_follows() -> None:

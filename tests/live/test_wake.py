@@ -253,3 +253,15 @@ def test_the_thread_ends_with_the_last_follower_and_begins_with_the_next() -> No
             assert hub()._thread is None
 
     asyncio.run(scenario())
+
+
+@SQLITE
+def test_the_thread_ends_with_the_event_loop_of_who_never_left() -> None:
+    async def scenario() -> None:
+        await Following(anybody()).join(GROUP)
+
+    asyncio.run(scenario())
+    thread = hub()._thread
+    assert thread is not None
+    thread.join(10)
+    assert not thread.is_alive()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 import pytest
 import redis as redis_py
 import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import caches
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.test import override_settings
 from django.utils import timezone
 from redis.backoff import NoBackoff
+from redis.cache import CacheConfig
 from redis.retry import Retry
 
 from motia_django import models, state, state_changed, tracing
@@ -32,7 +35,7 @@ from motia_django.upkeep import keep_state
 from tests.factories import installed, make_run, make_step, rows, work_off
 from tests.servers import fresh_redis
 from tests.servers.redis import Redis
-from tests.stores.backends import in_use
+from tests.stores.backends import Recorder, in_use, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +85,24 @@ def events() -> list[tuple[str, Any, Any]]:
     return [(each["eventType"], each["oldValue"], each["newValue"]) for each in inputs]
 
 
+@contextmanager
+def connections_of(kind: type[redis_py.Connection], **options: Any) -> Iterator[None]:
+    """Let the store's connections be of another class, for the block."""
+    cache: Any = caches["state"]
+    pool = cache.client.get_client(write=True).connection_pool
+    before = pool.connection_class, dict(pool.connection_kwargs)
+    pool.disconnect()
+    pool.reset()
+    pool.connection_class = kind
+    pool.connection_kwargs.update(options)
+    try:
+        yield
+    finally:
+        pool.connection_class, pool.connection_kwargs = before
+        pool.disconnect()
+        pool.reset()
+
+
 # -- a change starts its Steps once
 
 
@@ -99,6 +120,16 @@ def test_a_change_starts_its_steps_at_once_and_leaves_nothing_behind(client: Any
         assert waiting(client) == 0
         work_off()
         assert {row.status for row in rows()} == {Status.SUCCEEDED}
+
+
+def test_its_steps_are_told_what_was_written_whatever_the_writer_does_with_the_answer(
+    client: Any,
+) -> None:
+    state.set("g", "k", {"n": 1})
+    with installed(watcher()), transaction.atomic():
+        changed = state.set("g", "k", {"n": 2})
+        changed["old_value"]["n"] = changed["new_value"]["n"] = 99
+    assert events() == [("state:updated", {"n": 1}, {"n": 2})]
 
 
 def test_where_nobody_watches_nothing_is_put_into_the_outbox(client: Any) -> None:
@@ -216,6 +247,47 @@ def test_what_cannot_be_told_of_is_logged_and_told_of_later(
         assert not rows()
         keep_state()
         assert len(rows()) == 1
+
+
+def test_what_can_never_be_told_of_holds_nothing_up(
+    client: Any, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refuses(Recorder):
+        def tell(self, change: Change) -> None:
+            if change.new == "refused":
+                raise ValueError("too large for the database")
+            super().tell(change)
+
+    audience, store = Refuses(), state_store()
+    values = ["a", "refused", "b", "refused", "c"]
+    with transaction.atomic():
+        for number, value in enumerate(values):
+            put(store, "g", str(number), value, audience)
+        transaction.set_rollback(True)
+    refused = 0
+    for _ in range(6):
+        try:
+            store.look_after(2, audience)
+        except ValueError:
+            refused += 1
+    assert [each.new for each in audience.told] == ["a", "b", "c"]
+    assert refused > 2, "it is tried again, and said to fail"
+    assert waiting(client) == 2
+
+
+def test_a_write_that_is_made_while_the_database_is_away_is_told_of_later(
+    client: Any, impatient: None, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("connection refused")
+
+    with installed(watcher()):
+        with monkeypatch.context() as patch:
+            patch.setattr(transaction, "on_commit", away)
+            assert state.set("g", "k", 1)["new_value"] == 1
+        assert "connection refused" in caplog.text
+        keep_state()
+        assert events() == [("state:created", None, 1)]
 
 
 def test_upkeep_leaves_a_change_alone_until_its_process_had_time(client: Any) -> None:
@@ -363,24 +435,32 @@ def test_a_write_whose_answer_is_lost_is_not_made_twice(client: Any) -> None:
             return answer
 
     version = state.set("g", "k", 1)["version"]
-    cache: Any = caches["state"]
-    pool = cache.client.get_client(write=True).connection_pool
-    pool.disconnect()
-    pool.reset()
-    kind, pool.connection_class = pool.connection_class, Deaf
-    pool.connection_kwargs["retry"] = Retry(NoBackoff(), 3)
-    try:
+    with connections_of(Deaf, retry=Retry(NoBackoff(), 3)):
         with pytest.raises(StoreUnavailable, match="Timeout"):
             state.set("g", "k", 2)
-    finally:
-        pool.connection_class = kind
-        del pool.connection_kwargs["retry"]
-        pool.disconnect()
-        pool.reset()
     assert Deaf.heard == 1
     item = state.get_item("g", "k")
     assert item is not None
     assert (item.value, item.version) == (2, version + 1)
+
+
+def test_the_answer_to_a_call_that_was_interrupted_is_given_to_nobody(client: Any) -> None:
+    class Interrupted(redis_py.Connection):
+        now = False
+
+        def send_command(self, *args: Any, **kwargs: Any) -> None:
+            super().send_command(*args, **kwargs)  # type: ignore[no-untyped-call]
+            if Interrupted.now:
+                Interrupted.now = False
+                raise SoftTimeLimitExceeded
+
+    state.set_many("g", {"a": 1, "b": 2})
+    with connections_of(Interrupted):
+        assert state.get("g", "a") == 1
+        Interrupted.now = True
+        with pytest.raises(SoftTimeLimitExceeded):
+            state.get("g", "a")
+        assert state.get("g", "b") == 2
 
 
 def test_two_prefixes_are_two_states(client: Any, url: str) -> None:
@@ -421,6 +501,24 @@ def test_nothing_is_left_of_groups_that_are_empty(client: Any) -> None:
         ({}, {"default": {**AWAY, "LOCATION": "redis://127.0.0.1:2/0", "OPTIONS": {
             "CONNECTION_POOL_KWARGS": {"decode_responses": True}}}},
          "decode_responses"),
+        ({}, {"default": {**AWAY, "LOCATION": "redis://127.0.0.1:3/0", "OPTIONS": {
+            "CONNECTION_POOL_KWARGS": {"encoding": "latin-1"}}}},
+         "an \"encoding\" that is not UTF-8"),
+        ({}, {"default": {**AWAY, "LOCATION": "redis://127.0.0.1:4/0", "OPTIONS": {
+            "CONNECTION_POOL_KWARGS": {"protocol": 3, "cache_config": CacheConfig()}}}},
+         '"cache_config", with which'),
+        ({}, {"default": {**AWAY, "LOCATION": "redis://127.0.0.1:5/0", "OPTIONS": {
+            "CONNECTION_POOL_KWARGS": {"time_out": 1}}}},
+         "unexpected keyword argument 'time_out'. Write CACHES = {'default': {"),
+        ({}, {"default": {**AWAY, "LOCATION": ""}},
+         "the cache 'default' cannot be had: ImproperlyConfigured: Missing connections string."),
+        ({}, {"default": {**AWAY, "LOCATION": "localhost:6379"}}, "redis://"),
+        ({}, {"default": {"LOCATION": "redis://127.0.0.1:1/0"}}, "KeyError: 'BACKEND'"),
+        ({}, {"default": {**AWAY, "BACKEND": "django_redis.cache.RedisCach"}},
+         "InvalidCacheBackendError"),
+        ({}, {"default": {**AWAY, "OPTIONS": {"SERIALIZER": "no.Such"}}}, "ModuleNotFoundError"),
+        ({}, {"default": {**AWAY, "OPTIONS": {
+            "CLIENT_CLASS": "django_redis.client.SentinelClient"}}}, "CONNECTION_POOL_CLASS"),
         ({"BACKEND": "motia_django.stores.redis.RedisStat"}, {"default": AWAY},
          "Did you mean 'motia_django.stores.redis.RedisState'?"),
         ({"BACKEND": "RedisState"}, {"default": AWAY},
@@ -436,3 +534,12 @@ def test_a_wrong_choice_is_refused_with_what_to_write(
             state_store()
     assert says in str(refused.value)
     assert str(refused.value).startswith('MOTIA["STATE"]')
+
+
+def test_a_cache_that_is_put_in_its_place_is_looked_at_as_well(client: Any) -> None:
+    assert state.get("g", "k") is None
+    other = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    with override_settings(CACHES={"state": other}):
+        with pytest.raises(SettingsError, match="which is not django-redis"):
+            state.get("g", "k")
+    assert state.get("g", "k") is None

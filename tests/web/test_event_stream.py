@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.urls import clear_url_caches, include, path, reverse
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request as RestRequest
 
 from motia_django import Stream
-from motia_django.live.tokens import stream_token
+from motia_django.live import log
+from motia_django.live.access import Auth, Subscription, may_follow
+from motia_django.live.holes import Holes
+from motia_django.live.positions import Position
+from motia_django.live.tokens import StreamTokenAuthentication, stream_token
 from motia_django.models import StreamEvent
+from motia_django.web import asking
 from motia_django.web.event_stream import stream_patterns
 from tests.factories import installed, make_stream
 
@@ -30,7 +42,9 @@ def only_for_ann(subscription: Any, auth: Any) -> bool:
 
 
 @pytest.fixture
-def client() -> Iterator[Client]:
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client of a log that is not new: there, ids that other tests rolled back mean a sync."""
+    monkeypatch.setattr(log, "_BRAND_NEW", 0)
     streams = [make_stream("orders"), make_stream("private", canAccess=only_for_ann)]
     with installed(streams=streams):
         urls = ModuleType("urls_of_this_test")
@@ -85,6 +99,52 @@ def test_an_id_that_is_not_of_this_log_begins_anew(client: Client, last_id: str)
     StreamEvent.objects.order_by("id")[0].delete()
     response = client.get("/streams/orders/g/", headers={"Last-Event-ID": last_id})
     assert told(response) == [(None, {"type": "sync", "data": [{"n": 2, "id": "a"}]})]
+
+
+def test_a_hole_that_is_never_filled_is_forgotten_and_not_answered_by_a_sync_for_ever(
+    client: Client,
+) -> None:
+    for number in range(6):
+        Stream("orders").set("g", "a", {"n": number})
+    ids = list(StreamEvent.objects.order_by("id").values_list("id", flat=True))
+    token = Position(ids[5], Holes.of([ids[1]])).token
+    StreamEvent.objects.filter(id__lt=ids[4]).delete()  # pruned
+    StreamEvent.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    first = client.get("/streams/orders/g/", headers={"Last-Event-ID": token})
+    assert told(first) == [(None, {"type": "sync", "data": [{"n": 5, "id": "a"}]})]
+    again = client.get("/streams/orders/g/", headers={"Last-Event-ID": events(first)[-1]["id"]})
+    assert told(again) == []
+
+
+def test_what_was_refused_before_and_is_admitted_now_is_told_how_it_is(client: Client) -> None:
+    private: list[str] = []
+    streams = [make_stream("orders"), make_stream("private", canAccess=lambda: bool(private))]
+    address = "/streams/?follow=orders/g&follow=private/g"
+
+    def kinds(last_id: str = "") -> tuple[list[str], str]:
+        response = client.get(address, headers={"Last-Event-ID": last_id})
+        return [event["type"] for _, event in told(response)], events(response)[-1]["id"]
+
+    with installed(streams=streams):
+        Stream("private").set("g", "x", {"n": 1})
+        assert kinds()[0] == ["unauthorized", "sync"]
+        said, last_id = kinds(kinds()[1])
+        assert said == ["unauthorized"]
+        assert last_id.endswith("!2")
+        private.append("open")
+        said, last_id = kinds(last_id)
+        assert said == ["sync", "sync"]
+        assert kinds(last_id) == ([], last_id)
+        private.clear()
+        assert kinds(last_id)[0] == ["unauthorized"]
+
+
+@given(st.text("0123456789~.-!abcfx \x00é", max_size=60))
+def test_whatever_a_browser_comes_back_with_is_read(last_id: str) -> None:
+    asked = [Subscription.checked("orders", str(number)) for number in range(3)]
+    position, refused = asking.read(last_id, asked)
+    assert set(refused) <= set(asked)
+    assert position is None or position.upto < 2**63
 
 
 def test_an_item_has_its_own_address(client: Client) -> None:
@@ -159,9 +219,36 @@ def test_a_token_says_who_it_is_and_for_which_streams(client: Client) -> None:
     ann.is_active = False
     ann.save()
     assert status(token) == 401
+    ann.is_active = True
+    ann.save()
+    assert status(token) == 200
+    ann.set_password("another")
+    ann.save()
+    assert status(token) == 401
     assert client.get("/streams/orders/g/", {"token": "not ours"}).status_code == 200
     with pytest.raises(ValueError, match="who is saved"):
         stream_token(User())
+
+
+def test_a_token_outlives_a_change_of_the_secret_key_as_a_session_does(
+    client: Client, settings: Any
+) -> None:
+    token = stream_token(User.objects.create_user("ann", password="known"))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+    assert client.get("/streams/private/g/", {"token": token}).status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get("/streams/private/g/", {"token": token}).status_code == 401
+
+
+def test_a_token_is_no_good_for_what_is_joined_when_it_has_run_out(client: Client) -> None:
+    ann = User.objects.create_user("ann")
+    user, ticket = StreamTokenAuthentication().authenticate(
+        RestRequest(RequestFactory().get("/", {"token": stream_token(ann)}))
+    )
+    auth = Auth(user=user, auth=ticket, request=cast(Any, None))
+    group = Subscription.checked("private", "g")
+    assert may_follow(group, auth)
+    assert not may_follow(group, replace(auth, auth=replace(ticket, expires=time.time() - 1)))
 
 
 def test_the_project_s_permissions_come_first(
@@ -190,6 +277,48 @@ def test_what_fails_has_refused(
         assert client.get("/streams/orders/g/").status_code == 403
 
 
+async def nobody(subscription: Any, auth: Any) -> bool:
+    return False
+
+
+async def not_awaited(subscription: Any, auth: Any) -> Any:
+    return nobody(subscription, auth)
+
+
+async def yields(subscription: Any, auth: Any) -> AsyncIterator[bool]:
+    yield False
+
+
+def not_called() -> Any:
+    return lambda: False
+
+
+def not_iterated() -> Iterator[bool]:
+    yield False
+
+
+class Neither:
+    """What is neither true nor false, as an array of several numbers."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'nobody' was never awaited")
+@pytest.mark.parametrize("asked", ["canAccess", "onJoin"])
+@pytest.mark.parametrize("function", [not_awaited, not_called, not_iterated, yields])
+def test_what_would_give_an_answer_is_none_and_has_refused(
+    client: Client, asked: str, function: Any
+) -> None:
+    with installed(streams=[make_stream("orders", **{asked: function})]):
+        assert client.get("/streams/orders/g/").status_code == 403
+
+
+def test_an_answer_that_is_neither_true_nor_false_has_refused(client: Client) -> None:
+    with installed(streams=[make_stream("orders", canAccess=Neither)]):
+        assert client.get("/streams/orders/g/").status_code == 403
+
+
 @pytest.mark.parametrize("answer", [False, {"unauthorized": True}])
 def test_who_may_see_may_still_be_refused_by_on_join(client: Client, answer: Any) -> None:
     async def on_join(subscription: Any, auth: Any) -> Any:
@@ -205,7 +334,8 @@ def test_other_methods_are_answered_as_rest_framework_does(client: Client) -> No
     head = client.head("/streams/orders/g/")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["Content-Type"].startswith("text/event-stream")
-    assert client.options("/streams/orders/g/").json()["name"] == "Streams"
+    options = client.options("/streams/orders/g/").json()
+    assert (options["name"], options["description"][:19]) == ("Streams", "Items that are foll")
     checked = Client(enforce_csrf_checks=True)
     for method in ("post", "put", "delete"):
         response = getattr(checked, method)("/streams/orders/g/")
@@ -218,7 +348,7 @@ def test_whatever_is_accepted_gets_events(client: Client, accept: str) -> None:
     response = client.get("/streams/orders/g/", headers={"Accept": accept})
     assert events(response)
     for name, value in [
-        ("Cache-Control", "no-cache, no-transform"),
+        ("Cache-Control", "no-store, no-cache, private, no-transform"),
         ("Content-Encoding", "identity"),
         ("X-Accel-Buffering", "no"),
     ]:

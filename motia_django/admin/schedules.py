@@ -1,0 +1,184 @@
+"""Schedules: when each cron trigger is due, when it last ran, and running it now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from django.apps import apps
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from motia_django import ledger, models, operations
+from motia_django.admin import words
+from motia_django.admin.interventions import log
+from motia_django.admin.links import Links
+from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.celery_app import project_app
+from motia_django.exceptions import MotiaError
+from motia_django.ledger import pulse
+from motia_django.registry import Listener, registry
+from motia_django.schedule import entry_name
+from motia_django.ticks import GRACE
+from motia_django.triggers import CronTrigger
+
+PERMISSION = "motia.run_step"
+NEXT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One cron trigger in the list."""
+
+    step: str
+    url: str
+    index: int
+    expression: str
+    told: str
+    """The expression in plain language."""
+    zone: str
+    next: list[str]
+    last: str
+    last_status: SafeString | str
+    last_url: str
+    notes: list[str]
+    is_late: bool
+
+
+class ScheduleAdmin(ReadOnlyAdmin):
+    """The cron triggers of the Steps of this process."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show every schedule."""
+        links, late, resting = self.links(request), late_schedules(), _resting()
+        paused = ledger.paused()
+        rows = [
+            _row(each, links, list(_notes(each, late, resting, paused)), each in late)
+            for each in sorted(registry().schedules, key=lambda each: (each.step.name, each.index))
+        ]
+        may_run = request.user.has_perm(PERMISSION)
+        template = "admin/motia/schedule/schedules.html"
+        return self.page(request, template, _("Schedules"), rows=rows, may_run=may_run)
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """A schedule has no page besides the list."""
+        raise Http404
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.guarded(self.run_view, also=("POST",))
+        own = path("<path:object_id>/<int:index>/run/", view, name="motia_schedule_run")
+        return [own, *super().get_urls()]
+
+    def run_view(self, request: HttpRequest, object_id: str, index: int) -> HttpResponse:
+        """On POST, run a trigger now."""
+        if not request.user.has_perm(PERMISSION):
+            raise PermissionDenied
+        if request.method == "POST":
+            self._run(request, unquote(object_id), index)
+        return HttpResponseRedirect("../../../")
+
+    def _run(self, request: HttpRequest, step: str, index: int) -> None:
+        try:
+            run_id = operations.tick_now(step, index)
+        except MotiaError as error:
+            raise Http404(str(error)) from error
+        log(request, [models.Schedule(name=step)], f"Run now: trigger {index}")
+        if run_id is None:
+            text = _("%s was not run: it is paused, or its last run goes on, or ran this second.")
+            self.message_user(request, text % step, messages.WARNING)
+        else:
+            self.message_user(request, _("%s runs now.") % step, messages.SUCCESS)
+
+
+def _row(listener: Listener, links: Links, notes: list[str], is_late: bool) -> Row:
+    trigger = listener.trigger
+    assert isinstance(trigger, CronTrigger)
+    last = pulse.last_tick(listener.step.name, listener.index)
+    return Row(
+        step=listener.step.name,
+        url=links.step(listener.step.name),
+        index=listener.index,
+        expression=trigger.source,
+        told=trigger.schedule.words,
+        zone=str(_zone(trigger)),
+        next=list(_next(trigger)),
+        last=words.moment(last.created_at) if last else "",
+        last_status=words.badge(last.status) if last else "",
+        last_url=links.run(last.id) if last else "",
+        notes=notes,
+        is_late=is_late,
+    )
+
+
+def _next(trigger: CronTrigger) -> Iterator[str]:
+    """Yield when a trigger is due next, in its own time zone."""
+    moment, zone = timezone.now(), _zone(trigger)
+    for _number in range(NEXT):
+        due = trigger.schedule.after(_utc(moment), zone)
+        if due is None:
+            return
+        yield f"{due.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        moment = due
+
+
+def _notes(listener: Listener, late: Any, resting: set[str], paused: Any) -> Iterator[str]:
+    trigger = listener.trigger
+    assert isinstance(trigger, CronTrigger)
+    if listener in late:
+        yield _("late: its last tick did not come")
+    if entry_name(listener) in resting:
+        yield _("paused by an operator, in celery-beat's rows")
+    if listener.step.name in paused:
+        yield _("its Step is paused")
+    if trigger.overlap == "skip":
+        yield _("skipped while a run of it goes on")
+    if trigger.catch_up:
+        yield _("made up for if it was missed")
+
+
+def late_schedules(now: datetime | None = None) -> list[Listener]:
+    """Return the cron triggers whose last tick should have run by now, and did not.
+
+    One that never ran is not among them: it may be new. Neither is one that an operator paused.
+    """
+    resting = _resting()
+    return [
+        each
+        for each in registry().schedules
+        if entry_name(each) not in resting and _is_late(each, now or timezone.now())
+    ]
+
+
+def _resting() -> set[str]:
+    if not apps.is_installed("django_celery_beat"):
+        return set()
+    from motia_django.beat import rows
+
+    return rows.resting()
+
+
+def _is_late(listener: Listener, now: datetime) -> bool:
+    trigger = listener.trigger
+    assert isinstance(trigger, CronTrigger)
+    ran = pulse.last_tick(listener.step.name, listener.index)
+    due = trigger.schedule.latest(_utc(now) - GRACE, _zone(trigger))
+    return ran is not None and due is not None and due - _utc(ran.created_at) > GRACE
+
+
+def _zone(trigger: CronTrigger) -> tzinfo:
+    zone: tzinfo = trigger.timezone or project_app().timezone
+    return zone
+
+
+def _utc(moment: datetime) -> datetime:
+    return (moment if timezone.is_aware(moment) else timezone.make_aware(moment)).astimezone(UTC)

@@ -1,0 +1,111 @@
+"""How the ledger is doing: what fails, what waits for too long, how much there is of it.
+
+Nothing here counts further than `MOST`, so that a page of it stays quick however long the table is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from motia_django import models
+from motia_django.ledger.rows import all_runs
+from motia_django.ledger.workers import workers
+from motia_django.runs import Status, lowest_id_at
+
+MOST = 10_000
+SILENT_AFTER = timedelta(seconds=30)
+"""A worker's upkeep gives a sign of life each ten seconds."""
+LATE_AFTER = timedelta(seconds=15)
+"""What was due so long ago, upkeep should have published."""
+_LATELY = timedelta(hours=1)
+_MOST_SAMPLED = 20_000
+_MINUTES = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """The runs that were born in one minute."""
+
+    begins: datetime
+    runs: int
+    dead: int
+
+
+def dead() -> int:
+    """Return how many runs are dead, counted up to `MOST`."""
+    return _counted(all_runs().filter(status=Status.DEAD))
+
+
+def late() -> int:
+    """Return how many runs should have been published by now, counted up to `MOST`."""
+    before = timezone.now() - LATE_AFTER
+    due = (Status.SCHEDULED, Status.QUEUED)
+    return _counted(all_runs().filter(wake_at__lt=before, status__in=due))
+
+
+def oldest_queued() -> models.Run | None:
+    """Return the run that has waited for a worker for longest, without its large columns."""
+    waiting = all_runs().filter(status=Status.QUEUED).order_by("id")
+    return waiting.only("id", "step", "created_at").first()
+
+
+def failing() -> dict[str, int]:
+    """Return the Steps that failed in the last hour, most often first: runs dead or to be retried.
+
+    Of the dead those count that were born in the last day.
+    """
+    now = timezone.now()
+    born = lowest_id_at(now - timedelta(days=1))
+    died = all_runs().filter(status=Status.DEAD, id__gte=born, finished_at__gte=now - _LATELY)
+    tried = all_runs().filter(status=Status.SCHEDULED, attempt__gt=0)
+    failures: Counter[str] = Counter()
+    for rows in (died, tried):
+        failures.update(dict(rows.order_by().values_list("step").annotate(Count("id"))))
+    return dict(failures.most_common())
+
+
+def silent_workers() -> list[models.Worker]:
+    """Return the workers that ended without saying so, or hang."""
+    before = timezone.now() - SILENT_AFTER
+    return list(workers().filter(seen_at__lt=before).order_by("name"))
+
+
+def live_workers() -> list[models.Worker]:
+    """Return the workers that have given a sign of life just now."""
+    before = timezone.now() - SILENT_AFTER
+    return list(workers().filter(seen_at__gte=before).order_by("name"))
+
+
+def last_tick(step: str, index: int) -> models.Run | None:
+    """Return the newest run of a cron trigger, without its large columns; None if it never ran."""
+    ticks = all_runs().filter(step=step, trigger="cron", index=index).order_by("-id")
+    return ticks.only("id", "status", "created_at").first()
+
+
+def last_hour() -> list[Minute]:
+    """Return the runs born in each minute of the last hour, oldest minute first.
+
+    Where there were very many, only the last minutes are told of that could be counted.
+    """
+    now = timezone.now()
+    rows = all_runs().filter(id__gte=lowest_id_at(now - _LATELY)).order_by("-id")
+    born = list(rows.values_list("created_at", "status")[:_MOST_SAMPLED])
+    last = now.replace(second=0, microsecond=0)
+    known = _MINUTES
+    if len(born) == _MOST_SAMPLED:
+        known = int((last - born[-1][0]) / timedelta(minutes=1)) or 1
+    runs = Counter(moment.replace(second=0, microsecond=0) for moment, _ in born)
+    failed = Counter(
+        moment.replace(second=0, microsecond=0) for moment, status in born if status == Status.DEAD
+    )
+    minutes = [last - timedelta(minutes=ago) for ago in reversed(range(known))]
+    return [Minute(begins=each, runs=runs[each], dead=failed[each]) for each in minutes]
+
+
+def _counted(rows: QuerySet[models.Run]) -> int:
+    return rows.order_by()[:MOST].count()

@@ -1,0 +1,76 @@
+"""What a browser asks for: what to follow, and from where on, which it was given to come back with.
+
+Its `Last-Event-ID` is a position of the log, such as `1042~9-5.2`. If it was refused some of what
+it asks for, these follow, as bits in the order in which they are asked for: `1042!5` is the first
+and the third.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping, Sequence
+from urllib.parse import unquote
+
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request as RestRequest
+
+from motia_django.exceptions import InvalidKey
+from motia_django.live.access import Subscription
+from motia_django.live.positions import Position
+
+MOST_FOLLOWED = 100
+
+_LAST_ID = re.compile(r"([^!]*)(?:!([0-9a-f]{1,32}))?")
+
+
+def asked_for(request: RestRequest, route: Mapping[str, str]) -> list[Subscription]:
+    """Return what is to be followed, each once; raise `ParseError`."""
+    if route:
+        return [_subscription([route["stream"], route["group"], route.get("item")])]
+    asked = [_parsed(each) for each in request.query_params.getlist("follow")]
+    unique = list(dict.fromkeys(asked))
+    if not 1 <= len(unique) <= MOST_FOLLOWED:
+        raise ParseError(
+            f"follow: expected 1 to {MOST_FOLLOWED} of ?follow=<stream>/<group> or"
+            f" ?follow=<stream>/<group>/<item>, got {len(unique)}."
+        )
+    return unique
+
+
+def mark(asked: Sequence[Subscription], admitted: Container[Subscription]) -> str:
+    """Return what follows each position while only some of what is asked for is followed."""
+    refused = sum(1 << place for place, each in enumerate(asked) if each not in admitted)
+    return f"!{refused:x}" if refused else ""
+
+
+def read(last_id: str, asked: Sequence[Subscription]) -> tuple[Position | None, list[Subscription]]:
+    """Return where the browser was, and what of what it asks for it was refused.
+
+    The position is None if nothing can be resumed from this.
+    """
+    found = _LAST_ID.fullmatch(last_id)
+    if found is None:
+        return None, []
+    bits = int(found[2] or "0", 16)
+    refused = [each for place, each in enumerate(asked) if bits >> place & 1]
+    return Position.from_token(found[1]), refused
+
+
+def _parsed(value: str) -> Subscription:
+    try:
+        parts = [unquote(part, errors="strict") for part in value.split("/")]
+    except UnicodeDecodeError:
+        parts = []
+    if len(parts) not in (2, 3):
+        raise ParseError(
+            "follow: expected <stream>/<group> or <stream>/<group>/<item>, each part"
+            f" percent-encoded, got {value!r:.300}."
+        )
+    return _subscription([*parts, None])
+
+
+def _subscription(parts: Sequence[str | None]) -> Subscription:
+    try:
+        return Subscription.checked(*parts[:3])
+    except InvalidKey as error:
+        raise ParseError(str(error)) from error

@@ -1,0 +1,186 @@
+"""The overview: six numbers, what fails, the last hour, and how each part is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+from motia_django import models
+from motia_django.admin.schedules import late_schedules
+from motia_django.ledger import pulse
+from motia_django.runs import lowest_id_at
+from tests.admin.conftest import MakeRun
+from tests.factories import installed, make_step
+
+PAGE = "/admin/motia/overview/"
+HOURLY = {"type": "cron", "schedule": "0 * * * *"}
+_numbers = count()
+NOON = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
+
+
+def numbers(client: Client) -> dict[str, tuple[str, bool]]:
+    """Return each number and whether it is shown as bad."""
+    context = client.get(PAGE).context
+    return {each.name: (each.value, each.is_bad) for each in context["numbers"]}
+
+
+def test_all_is_well_where_nothing_is_wrong(admin_client: Client, make_run: MakeRun) -> None:
+    make_run()
+    found = numbers(admin_client)
+    assert found == {
+        "failing Steps": ("0", False),
+        "dead letters": ("0", False),
+        "longest wait for a worker": ("–", False),
+        "runs late to be sent": ("0", False),
+        "silent workers": ("0", False),
+        "late schedules": ("0", False),
+    }
+
+
+def test_each_number_tells_of_what_is_wrong_and_leads_there(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    now = timezone.now()
+    make_run(step="Pay", status="dead")
+    make_run(step="Pay", status="scheduled", attempt=2, wake_at=now + timedelta(hours=1))
+    make_run(step="Mail", status="scheduled", attempt=0, wake_at=now - timedelta(minutes=1))
+    old = make_run(step="Mail", status="queued", wake_at=now + timedelta(hours=1),
+                   created_at=now - timedelta(minutes=3))  # fmt: skip
+    models.Worker.objects.create(name="w@dead", seen_at=now - timedelta(minutes=1))
+    models.Worker.objects.create(name="w@alive", seen_at=now)
+    with installed(make_step(print, HOURLY, name="Report")):
+        make_run(step="Report", trigger="cron", created_at=now - timedelta(hours=5))
+        page = admin_client.get(PAGE)
+    found = {each.name: (each.value, each.is_bad) for each in page.context["numbers"]}
+    assert found == {
+        "failing Steps": ("1", True),
+        "dead letters": ("1", True),
+        "longest wait for a worker": ("3 min", True),
+        "runs late to be sent": ("1", True),
+        "silent workers": ("1", True),
+        "late schedules": ("1", True),
+    }
+    html = page.content.decode()
+    for part in (
+        "w@dead",
+        "w@alive",
+        "Report (0 * * * *)",
+        str(old.id),
+        "?status=dead&amp;step=Pay",
+    ):
+        assert part in html
+    [failing] = page.context["failing"]
+    assert (failing.step, failing.failures) == ("Pay", 2)
+
+
+def test_what_failed_long_ago_is_not_failing(admin_client: Client, make_run: MakeRun) -> None:
+    long_ago = timezone.now() - timedelta(hours=2)
+    make_run(status="dead", finished_at=long_ago)
+    make_run(id=_id_at(timezone.now() - timedelta(days=2)), status="dead")
+    assert numbers(admin_client)["failing Steps"] == ("0", False)
+    assert numbers(admin_client)["dead letters"] == ("2", True)
+
+
+def test_a_schedule_is_late_if_its_last_tick_did_not_come(make_run: MakeRun) -> None:
+    with installed(make_step(print, HOURLY, name="Report")) as steps:
+        [schedule] = steps.schedules
+        assert late_schedules(NOON) == [], "it never ran, so it may be new"
+        tick = make_run(step="Report", trigger="cron", created_at=NOON.replace(hour=11, minute=0))
+        assert late_schedules(NOON) == [schedule]
+        assert late_schedules(NOON.replace(minute=0, second=30)) == [], "it may still come"
+        tick.created_at = NOON.replace(minute=0, second=2)
+        tick.save()
+        assert late_schedules(NOON) == []
+
+
+def test_a_schedule_that_an_operator_paused_is_not_late(make_run: MakeRun) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        make_run(step="Report", trigger="cron", created_at=NOON - timedelta(hours=5))
+        row = PeriodicTask.objects.create(
+            name="motia:Report:0", crontab=CrontabSchedule.objects.create(), enabled=False
+        )
+        assert late_schedules(NOON) == []
+        row.enabled = True
+        row.save()
+        assert len(late_schedules(NOON)) == 1
+
+
+def test_the_last_hour_is_counted_by_minutes(make_run: MakeRun) -> None:
+    begins = timezone.now().replace(second=30, microsecond=0)
+    for ago, status in ((0, "succeeded"), (0, "dead"), (5, "dead"), (61, "dead")):
+        born = begins - timedelta(minutes=ago)
+        make_run(id=_id_at(born), created_at=born, status=status)
+    minutes = pulse.last_hour()
+    assert len(minutes) == 60
+    assert sum(each.runs for each in minutes) >= 2
+    told = {each.begins: (each.runs, each.dead) for each in minutes if each.runs}
+    assert told[begins.replace(second=0) - timedelta(minutes=5)] == (1, 1)
+    assert max(told) - min(told) <= timedelta(minutes=6)
+
+
+def test_where_there_were_very_many_only_the_last_minutes_are_told_of(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "_MOST_SAMPLED", 10)
+    now = timezone.now()
+    for number in range(12):
+        born = now - timedelta(minutes=number)
+        make_run(id=_id_at(born), created_at=born)
+    assert len(pulse.last_hour()) in (8, 9)
+
+
+def test_a_great_many_dead_are_not_counted_to_the_end(
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "MOST", 3)
+    for _ in range(5):
+        make_run(status="dead")
+    assert numbers(admin_client)["dead letters"] == ("3+", True)
+
+
+def test_a_broker_that_is_away_is_told_of_and_not_waited_for(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> Any:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("motia_django.admin.overview._reach", away)
+    [broker, *_] = admin_client.get(PAGE).context["parts"]
+    assert broker.is_bad
+    assert "ConnectionRefusedError" in broker.told
+
+
+def test_it_asks_few_questions_and_only_of_who_may_look(
+    client_of: Callable[..., Client], make_run: MakeRun
+) -> None:
+    for _ in range(30):
+        make_run(status="dead")
+    client = client_of("view_overview")
+    client.get(PAGE)
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        page = client.get(PAGE)
+    assert page.status_code == 200
+    assert len(asked) < 20
+    assert "?status=dead" not in page.content.decode(), "it leads nowhere he may not go"
+    assert client.post(PAGE).status_code == 405
+
+
+def test_without_the_permission_there_is_no_overview(client_of: Callable[..., Client]) -> None:
+    assert client_of("view_run").get(PAGE).status_code == 403
+
+
+def _id_at(moment: datetime) -> UUID:
+    """Return a new id of a run that was born then."""
+    return UUID(int=lowest_id_at(moment).int + next(_numbers))
