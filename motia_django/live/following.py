@@ -204,8 +204,7 @@ class Following:
         self._text -= len(frame.tail)
         if len(self._queue) > self._room or self._text < 0:
             self._cut()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._wake()
 
     def _cut(self) -> None:
         """Give up on a client that does not take its frames; nothing is kept for it."""
@@ -219,14 +218,19 @@ class Following:
             self._cut_off()
 
     async def _wait(self, patience: float | None) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = None if patience is None else loop.call_later(patience, self._wake)
         try:
-            async with asyncio.timeout(patience):
-                await self._waiter
-        except TimeoutError:
-            pass
+            await self._waiter
         finally:
             self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def _leave(self, subscriptions: Sequence[Subscription]) -> None:
         for each in subscriptions:
