@@ -7,6 +7,7 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 DEV := $(VENV)/.installed-dev
 TEST := $(VENV)/.installed-test
+BENCH := $(VENV)/.installed-bench
 MYSQL := $(VENV)/.installed-mysql
 GRID := $(VENV)/.installed-grid
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -51,10 +52,10 @@ grid: $(GRID)  ## the tests on every Python and Django we support (each Python m
 # pyenv hides all but its global version, unless told.
 PYENVS = $(shell pyenv versions --bare 2>/dev/null | grep -E '^3\.1[1-3]\.[0-9]+$$' | paste -sd: -)
 
-bench:  ## the benchmarks
-	@$(call needs,benchmarks/__main__.py)
-	@$(MAKE) $(TEST)
-	@$(BIN)/python -m benchmarks
+bench:  ## the benchmarks, beside what else there is; WRITE=1 puts them into docs/performance.md
+	@$(MAKE) $(TEST) $(BENCH)
+	@$(MAKE) servers
+	@$(BIN)/python -m benchmarks $(if $(WRITE),--write-docs)
 
 chaos:  ## the promises under fire: half an hour; QUICK=1 for the short form
 	@$(MAKE) $(TEST)
@@ -89,6 +90,11 @@ $(DEV): setup.cfg pyproject.toml | $(BIN)/pip
 $(TEST): setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Installing what the tests need into $(VENV) (once; about two minutes)."
 	@$(INSTALL) -e '.[test,beat,lint]'
+	@touch $@
+
+$(BENCH): setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Installing what is measured beside ours into $(VENV) (once)."
+	@$(INSTALL) -e '.[bench]'
 	@touch $@
 
 # Without a compiler it cannot be built; then the tests on MariaDB are skipped, unless CI=true.

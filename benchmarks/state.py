@@ -18,14 +18,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any, ClassVar
 
 import orjson
 
+from benchmarks import report
+
 STORES = ("sqlite", "postgresql", "mariadb", "redis")
 LIMIT = 1.5
+COLUMNS = ("store", "operation", "ours, µs", "by hand, µs", "ratio")
+PACKAGES = ("django", "redis", "psycopg", "mysqlclient")
 VALUE = {
     "id": "08302519-0619-45dc-970b-adebfe71f898",
     "customer": {"name": "Ada Lovelace", "email": "ada@example.com", "city": "Oslo"},
@@ -199,24 +203,44 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.state", description=__doc__)
     parser.add_argument("--stores", default=",".join(STORES))
     parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--write-docs", action="store_true", help=f"into docs/{report.PAGE.name}")
     parser.add_argument("--here", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
         return _measure_here(options.here, options.rounds)
-    print(f"{'':12}{'':16}{'ours':>10}{'bare':>10}{'ratio':>8}   (median microseconds a call)")
     with tempfile.TemporaryDirectory() as folder:
-        ended = [_measure(name, options.rounds, folder) for name in options.stores.split(",")]
-    return max(ended)
+        names = options.stores.split(",")
+        found = {name: _measure(name, options.rounds, folder) for name in names}
+    text = f"{report.machine(*PACKAGES)}.\n\n{report.table(COLUMNS, _rows(found))}"
+    print(text)
+    if options.write_docs:
+        report.write("state", text)
+    return int(any(each.ratio > LIMIT for findings in found.values() for each in findings))
 
 
-def _measure(name: str, rounds: int, folder: str) -> int:
+def _rows(found: dict[str, list[Finding]]) -> list[list[str]]:
+    """Return a line for each operation on each store."""
+    return [
+        [store, each.name, f"{each.ours:,.0f}", f"{each.bare:,.0f}", f"{each.ratio:.2f}"]
+        for store, findings in found.items()
+        for each in findings
+    ]
+
+
+def _measure(name: str, rounds: int, folder: str) -> list[Finding]:
+    """Measure in another process; return nothing for a server that is not there, and say so."""
     from tests import servers
 
-    environment = {**os.environ, "BENCHMARK_DATABASE": json.dumps(_database(name, folder))}
-    if name == "redis":
-        environment["BENCHMARK_REDIS"] = servers.fresh_redis()
+    try:
+        environment = {**os.environ, "BENCHMARK_DATABASE": json.dumps(_database(name, folder))}
+        if name == "redis":
+            environment["BENCHMARK_REDIS"] = servers.fresh_redis()
+    except servers.ServerUnavailable as error:
+        print(f"{name}: left out, for want of {error}", file=sys.stderr)
+        return []
     again = [sys.executable, "-m", "benchmarks.state", "--here", name, "--rounds", str(rounds)]
-    return subprocess.run(again, env=environment).returncode
+    done = subprocess.run(again, env=environment, check=True, stdout=subprocess.PIPE)
+    return [Finding(**each) for each in json.loads(done.stdout)]
 
 
 def _database(name: str, folder: str) -> dict[str, Any]:
@@ -241,13 +265,9 @@ def _measure_here(name: str, rounds: int) -> int:
     from motia_django import state
 
     state.set_many("g", {key: VALUE for key, _ in _texts()})
-    worst = 0.0
-    for pair in pairs(name):
-        found = measured(pair, rounds)
-        worst = max(worst, found.ratio)
-        times = f"{found.ours:10.1f}{found.bare:10.1f}{found.ratio:8.2f}"
-        print(f"{name:12}{found.name:16}{times}{'  OVER' if found.ratio > LIMIT else ''}")
-    return int(worst > LIMIT)
+    found = [measured(pair, rounds) for pair in pairs(name)]
+    print(json.dumps([asdict(each) for each in found]))
+    return 0
 
 
 def _set_up(name: str) -> None:

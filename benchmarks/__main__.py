@@ -1,0 +1,26 @@
+"""All benchmarks, one after the other: `python -m benchmarks`, with `--write-docs` for the page."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+BENCHMARKS = ("state", "streams")
+
+
+def main() -> int:
+    """Run each in a process of its own; 1 if one of them ends so."""
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("--write-docs", action="store_true", help="into docs/performance.md")
+    parser.parse_args()
+    ended = []
+    for name in BENCHMARKS:
+        print(f"== {name}", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]]
+        ended.append(subprocess.run(command).returncode)
+    return int(any(ended))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""django-eventstream with Redis and storage, by its README: it can resume, too."""

@@ -1,0 +1,53 @@
+"""The benchmarks run, and write what they found where it belongs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.contenders import CONTENDERS
+from benchmarks.streams import Result, middle, rows
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def result(name: str, *delays: float) -> Result:
+    return Result(CONTENDERS[name], expected=4, delays=[*delays], memory=50, joins=100, cpu=1e-4)
+
+
+def test_a_table_has_ratios_to_its_first_line() -> None:
+    ours, theirs = rows([result("motia", *[0.02] * 4), result("channels", *[0.05] * 3)])
+    assert ours[1:4] == ["20 ms", "20 ms", "0 of 4"]
+    assert theirs[1:4] == ["50 ms (2.5 x)", "50 ms (2.5 x)", "1 of 4"]
+
+
+def test_of_several_turns_the_middle_one_counts() -> None:
+    turns = [result("motia", seconds) for seconds in (0.3, 0.1, 0.2)]
+    assert middle(turns) is turns[2]
+
+
+def test_what_was_found_is_written_between_its_marks_and_nowhere_else(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- one: begin -->\nold\n<!-- one: end -->\nb\n")
+    report.write("one", "new", page)
+    assert page.read_text() == "a\n<!-- one: begin -->\nnew\n<!-- one: end -->\nb\n"
+    with pytest.raises(ValueError, match="two: begin"):
+        report.write("two", "new", page)
+
+
+@pytest.mark.journey
+@pytest.mark.usefixtures("postgresql_server", "redis_server")
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_each_contender_tells_all_its_clients(name: str) -> None:
+    missing = CONTENDERS[name].missing
+    if missing:
+        pytest.skip(f"without {', '.join(missing)}")
+    options = ["--only", name, "--times", "1", "--clients", "5", "--rounds", "3", "--pause", "0.05"]
+    command = [sys.executable, "-m", "benchmarks.streams", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    assert "0 of 15" in done.stdout
