@@ -22,10 +22,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def machine(*packages: str) -> str:
-    """Return on what this was measured: cores, system, Python and packages."""
+    """Return on what this is measured: cores, how busy they are with other things, and versions."""
     installed = ", ".join(f"{each} {_version(each)}" for each in packages)
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{os.cpu_count()} cores ({_processor()}), {platform.system()}; {python}; {installed}"
+    cores = f"{os.cpu_count()} cores ({_processor()}), load {os.getloadavg()[0]:.1f} at first"
+    return f"{cores}, {platform.system()}; {python}; {installed}"
 
 
 def write(name: str, text: str, page: Path = PAGE) -> None:

@@ -208,10 +208,11 @@ def main() -> int:
     options = parser.parse_args()
     if options.here:
         return _measure_here(options.here, options.rounds)
+    machine = report.machine(*PACKAGES)
     with tempfile.TemporaryDirectory() as folder:
         names = options.stores.split(",")
         found = {name: _measure(name, options.rounds, folder) for name in names}
-    text = f"{report.machine(*PACKAGES)}.\n\n{report.table(COLUMNS, _rows(found))}"
+    text = f"{machine}.\n\n{report.table(COLUMNS, _rows(found))}"
     print(text)
     if options.write_docs:
         report.write("state", text)

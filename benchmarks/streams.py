@@ -258,9 +258,10 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(CONTENDERS), help="of these, in this order")
     parser.add_argument("--write-docs", action="store_true", help=f"into docs/{report.PAGE.name}")
     options = parser.parse_args()
+    machine = report.machine(*PACKAGES)
     results = measured(options.only.split(","), options)
     work = f"{options.clients:,} clients, {options.rounds} writes, {options.pause} s apart"
-    said = f"{work}; turns of each: {options.times}.\n{report.machine(*PACKAGES)}."
+    said = f"{work}; turns of each: {options.times}.\n{machine}."
     text = f"{said}\n\n{report.table(COLUMNS, rows(results))}"
     print(text)
     if options.write_docs:
