@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -13,7 +12,6 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from motia_django import models
 from motia_django.admin import words
 from motia_django.registry import registry
 from motia_django.runs import lowest_id_at
@@ -91,11 +89,13 @@ class GroupFilter(ExactFilter):
 
     title, parameter_name, column = _("group"), "group", "group"
 
+    def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
+        self._items = model.objects
+        super().__init__(request, params, model, model_admin)
+
     def choice_pairs(self) -> Choices:
-        groups: Iterable[str] = (
-            models.StateItem.objects.order_by("group").values_list("group", flat=True).distinct()
-        )[:MOST_GROUPS]
-        return [(group, group) for group in groups]
+        groups = self._items.order_by("group").values_list("group", flat=True)
+        return [(group, group) for group in groups.distinct()[:MOST_GROUPS]]
 
 
 class StreamFilter(ExactFilter):
@@ -105,16 +105,6 @@ class StreamFilter(ExactFilter):
 
     def choice_pairs(self) -> Choices:
         return [(name, name) for name in sorted(registry().streams)]
-
-
-class StreamGroupFilter(ExactFilter):
-    """Items of one group of any stream."""
-
-    title, parameter_name, column = _("group"), "group", "group"
-
-    def choice_pairs(self) -> Choices:
-        groups = models.StreamItem.objects.order_by("group").values_list("group", flat=True)
-        return [(group, group) for group in groups.distinct()[:MOST_GROUPS]]
 
 
 class CreatedFilter(admin.SimpleListFilter):

@@ -84,8 +84,6 @@ class OverviewAdmin(ReadOnlyAdmin):
             failing=[_failing(step, count, links) for step, count in failing.items()][
                 :_MOST_FAILING
             ],
-            late=late,
-            silent=silent,
             minutes=len(minutes),
             charts=_charts(minutes),
             width=WIDTH,

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db import router, transaction
-from django.db.models import Q, QuerySet, TextField
-from django.db.models.functions import Left, Length
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from motia_django import models, payloads
+from motia_django import models
 from motia_django.admin import words
 from motia_django.admin.filters import GroupFilter
+from motia_django.admin.items import ItemAdmin
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.admin.state_form import StateItemForm
 from motia_django.conf import settings
@@ -27,72 +25,27 @@ from motia_django.stores import state_store
 from motia_django.stores.face import state
 from motia_django.stores.orm import OrmState
 
-PREVIEWED = 4000
-"""Characters of JSON up to which the list reads a value."""
 
-
-class StateList(ChangeList):
-    """The list of items, which reads a long value no further than it shows it."""
-
-    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        begins = Left("value", PREVIEWED, output_field=TextField())
-        rows = super().get_queryset(*args, **kwargs).defer("value")
-        shown: QuerySet[Any] = rows.annotate(begins=begins, size=Length("value"))
-        return shown
-
-
-class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class StateItemAdmin(ItemAdmin):
     """Items of state. Every change goes through `state`, so that state triggers hear of it."""
 
     form = StateItemForm
     list_display = ("group", "key", "preview", "updated", "expires")
     list_display_links = ("key",)
     list_filter = (GroupFilter,)
-    list_per_page = 50
     ordering = ("group", "key")
-    sortable_by: ClassVar[tuple[str, ...]] = ()
     search_fields = ("key",)
     search_help_text = gettext_lazy("How a key begins.")
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = BoundedPaginator
-
-    class Media:
-        css = {"all": ("motia_django/admin.css",)}
-
-    @admin.display(description=gettext_lazy("value"))
-    def preview(self, row: Any) -> str:
-        """Return the beginning of the value."""
-        return preview_of(row)
-
-    @admin.display(description=gettext_lazy("changed"))
-    def updated(self, row: models.StateItem) -> SafeString | str:
-        """Return when the item was last written."""
-        return words.moment_stacked(row.updated_at)
 
     @admin.display(description=gettext_lazy("expires"), empty_value=words.NOTHING)
     def expires(self, row: models.StateItem) -> SafeString | str | None:
         """Return from when on the item is not there any more."""
         return words.moment_stacked(row.expires_at) if row.expires_at else None
 
-    @admin.display(description=gettext_lazy("value"))
-    def content(self, row: models.StateItem) -> SafeString:
-        """Return the value for those who may only look."""
-        return format_html('<pre class="motia-json">{}</pre>', words.document(row.value))
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         stays = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
         return rows.filter(stays) if lives_here() else rows.none()
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Find the items whose key begins like this."""
-        return queryset.filter(key__startswith=search_term) if search_term else queryset, False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return StateList
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
@@ -138,14 +91,6 @@ class StateItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         with transaction.atomic(using=_database()):
             for group, key in list(queryset.values_list("group", "key")):
                 state.delete(group, key)
-
-
-def preview_of(row: Any) -> str:
-    """Return the beginning of the value of a row of such a list."""
-    if row.size > PREVIEWED:
-        text = ngettext("%(size)d character of JSON", "%(size)d characters of JSON", row.size)
-        return text % {"size": row.size}
-    return words.one_line(payloads.loads(row.begins))
 
 
 def lives_here() -> bool:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from motia_django import models
-from motia_django.admin.state import PREVIEWED
+from motia_django.admin.items import PREVIEWED
 from motia_django.admin.state_form import StateItemForm
 from motia_django.public import state
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from motia_django import Stream, models
-from motia_django.admin.state import PREVIEWED
+from motia_django.admin.items import PREVIEWED
 from tests.factories import installed, make_step, make_stream
 
 LIST = "/admin/motia/streamitem/"

@@ -1,0 +1,74 @@
+"""What the pages of items share, of state and of streams: the list, its columns, its search."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Left, Length
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, ngettext
+
+from motia_django import payloads
+from motia_django.admin import words
+from motia_django.admin.paging import BoundedPaginator
+
+PREVIEWED = 4000
+"""Characters of JSON up to which the list reads a value."""
+
+
+class ItemList(ChangeList):
+    """The list of items, which reads a long value no further than it shows it."""
+
+    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        begins = Left("value", PREVIEWED, output_field=TextField())
+        rows = super().get_queryset(*args, **kwargs).defer("value")
+        shown: QuerySet[Any] = rows.annotate(begins=begins, size=Length("value"))
+        return shown
+
+
+class ItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Items with a `value` and an `updated_at`, found by how their one search field begins."""
+
+    list_per_page = 50
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+    change_list_template = "admin/motia/stateitem/change_list.html"
+
+    class Media:
+        css = {"all": ("motia_django/admin.css",)}
+
+    @admin.display(description=gettext_lazy("value"))
+    def preview(self, row: Any) -> str:
+        """Return the beginning of the value."""
+        if row.size > PREVIEWED:
+            text = ngettext("%(size)d character of JSON", "%(size)d characters of JSON", row.size)
+            return text % {"size": row.size}
+        return words.one_line(payloads.loads(row.begins))
+
+    @admin.display(description=gettext_lazy("changed"))
+    def updated(self, row: Any) -> SafeString | str:
+        """Return when the item was last written."""
+        return words.moment_stacked(row.updated_at)
+
+    @admin.display(description=gettext_lazy("value"))
+    def content(self, row: Any) -> SafeString:
+        """Return the value for those who may only look."""
+        return format_html('<pre class="motia-json">{}</pre>', words.document(row.value))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find the items whose name begins like this."""
+        [name] = self.search_fields
+        begins = {f"{name}__startswith": search_term}
+        return queryset.filter(**begins) if search_term else queryset, False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ItemList
