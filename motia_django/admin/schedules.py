@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
 from django.apps import apps
@@ -22,16 +22,28 @@ from motia_django.admin import words
 from motia_django.admin.interventions import log
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
-from motia_django.celery_app import project_app
 from motia_django.exceptions import MotiaError
 from motia_django.ledger import pulse
 from motia_django.registry import Listener, registry
 from motia_django.schedule import entry_name
-from motia_django.ticks import GRACE
+from motia_django.ticks import GRACE, zone_of
 from motia_django.triggers import CronTrigger
 
 PERMISSION = "motia.run_step"
 NEXT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one cron trigger is doing."""
+
+    listener: Listener
+    trigger: CronTrigger
+    last: models.Run | None
+    """Its newest run, without the large columns."""
+    rests: bool
+    """Whether an operator has paused it, in celery-beat's rows."""
+    is_late: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +72,9 @@ class ScheduleAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show every schedule."""
-        links, late, resting = self.links(request), late_schedules(), _resting()
-        paused = ledger.paused()
-        rows = [
-            _row(each, links, list(_notes(each, late, resting, paused)), each in late)
-            for each in sorted(registry().schedules, key=lambda each: (each.step.name, each.index))
-        ]
+        links, paused = self.links(request), ledger.paused()
+        standings = sorted(_standings(timezone.now()), key=_name_and_index)
+        rows = [_row(each, links, list(_notes(each, paused))) for each in standings]
         may_run = request.user.has_perm(PERMISSION)
         template = "admin/motia/schedule/schedules.html"
         return self.page(request, template, _("Schedules"), rows=rows, may_run=may_run)
@@ -100,63 +109,24 @@ class ScheduleAdmin(ReadOnlyAdmin):
             self.message_user(request, _("%s runs now.") % step, messages.SUCCESS)
 
 
-def _row(listener: Listener, links: Links, notes: list[str], is_late: bool) -> Row:
-    trigger = listener.trigger
-    assert isinstance(trigger, CronTrigger)
-    last = pulse.last_tick(listener.step.name, listener.index)
-    return Row(
-        step=listener.step.name,
-        url=links.step(listener.step.name),
-        index=listener.index,
-        expression=trigger.source,
-        told=trigger.schedule.words,
-        zone=str(_zone(trigger)),
-        next=list(_next(trigger)),
-        last=words.moment(last.created_at) if last else "",
-        last_status=words.badge(last.status) if last else "",
-        last_url=links.run(last.id) if last else "",
-        notes=notes,
-        is_late=is_late,
-    )
-
-
-def _next(trigger: CronTrigger) -> Iterator[str]:
-    """Yield when a trigger is due next, in its own time zone."""
-    moment, zone = timezone.now(), _zone(trigger)
-    for _number in range(NEXT):
-        due = trigger.schedule.after(_utc(moment), zone)
-        if due is None:
-            return
-        yield f"{due.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-        moment = due
-
-
-def _notes(listener: Listener, late: Any, resting: set[str], paused: Any) -> Iterator[str]:
-    trigger = listener.trigger
-    assert isinstance(trigger, CronTrigger)
-    if listener in late:
-        yield _("late: its last tick did not come")
-    if entry_name(listener) in resting:
-        yield _("paused by an operator, in celery-beat's rows")
-    if listener.step.name in paused:
-        yield _("its Step is paused")
-    if trigger.overlap == "skip":
-        yield _("skipped while a run of it goes on")
-    if trigger.catch_up:
-        yield _("made up for if it was missed")
-
-
 def late_schedules(now: datetime | None = None) -> list[Listener]:
     """Return the cron triggers whose last tick should have run by now, and did not.
 
     One that never ran is not among them: it may be new. Neither is one that an operator paused.
     """
+    return [each.listener for each in _standings(now or timezone.now()) if each.is_late]
+
+
+def _standings(now: datetime) -> Iterator[Standing]:
+    """Yield how each cron trigger is doing."""
     resting = _resting()
-    return [
-        each
-        for each in registry().schedules
-        if entry_name(each) not in resting and _is_late(each, now or timezone.now())
-    ]
+    for listener in registry().schedules:
+        trigger = listener.trigger
+        assert isinstance(trigger, CronTrigger)
+        last = pulse.last_tick(listener.step.name, listener.index)
+        rests = entry_name(listener) in resting
+        is_late = last is not None and not rests and _has_missed(trigger, last, now)
+        yield Standing(listener=listener, trigger=trigger, last=last, rests=rests, is_late=is_late)
 
 
 def _resting() -> set[str]:
@@ -167,18 +137,57 @@ def _resting() -> set[str]:
     return rows.resting()
 
 
-def _is_late(listener: Listener, now: datetime) -> bool:
-    trigger = listener.trigger
-    assert isinstance(trigger, CronTrigger)
-    ran = pulse.last_tick(listener.step.name, listener.index)
-    due = trigger.schedule.latest(_utc(now) - GRACE, _zone(trigger))
-    return ran is not None and due is not None and due - _utc(ran.created_at) > GRACE
-
-
-def _zone(trigger: CronTrigger) -> tzinfo:
-    zone: tzinfo = trigger.timezone or project_app().timezone
-    return zone
+def _has_missed(trigger: CronTrigger, last: models.Run, now: datetime) -> bool:
+    """Return whether a trigger should have run after its last run."""
+    due = trigger.schedule.latest(_utc(now) - GRACE, zone_of(trigger))
+    return due is not None and due - _utc(last.created_at) > GRACE
 
 
 def _utc(moment: datetime) -> datetime:
     return (moment if timezone.is_aware(moment) else timezone.make_aware(moment)).astimezone(UTC)
+
+
+def _name_and_index(standing: Standing) -> tuple[str, int]:
+    return standing.listener.step.name, standing.listener.index
+
+
+def _row(standing: Standing, links: Links, notes: list[str]) -> Row:
+    listener, trigger, last = standing.listener, standing.trigger, standing.last
+    return Row(
+        step=listener.step.name,
+        url=links.step(listener.step.name),
+        index=listener.index,
+        expression=trigger.source,
+        told=trigger.schedule.words,
+        zone=str(zone_of(trigger)),
+        next=list(_next(trigger)),
+        last=words.moment(last.created_at) if last else "",
+        last_status=words.badge(last.status) if last else "",
+        last_url=links.run(last.id) if last else "",
+        notes=notes,
+        is_late=standing.is_late,
+    )
+
+
+def _next(trigger: CronTrigger) -> Iterator[str]:
+    """Yield when a trigger is due next, in its own time zone."""
+    moment, zone = timezone.now(), zone_of(trigger)
+    for _number in range(NEXT):
+        due = trigger.schedule.after(_utc(moment), zone)
+        if due is None:
+            return
+        yield f"{due.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        moment = due
+
+
+def _notes(standing: Standing, paused: Container[str]) -> Iterator[str]:
+    if standing.is_late:
+        yield _("late: its last tick did not come")
+    if standing.rests:
+        yield _("paused by an operator, in celery-beat's rows")
+    if standing.listener.step.name in paused:
+        yield _("its Step is paused")
+    if standing.trigger.overlap == "skip":
+        yield _("skipped while a run of it goes on")
+    if standing.trigger.catch_up:
+        yield _("made up for if it was missed")

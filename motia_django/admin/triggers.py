@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from motia_django.admin import words
-from motia_django.celery_app import project_app
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.schemas import Schema
 from motia_django.steps import Step
+from motia_django.ticks import zone_of
 from motia_django.triggers import (
     CronTrigger,
     HttpTrigger,
@@ -95,7 +95,7 @@ def _event(event: str) -> str:
 
 
 def _due(trigger: CronTrigger) -> str:
-    zone = trigger.timezone or project_app().timezone
+    zone = zone_of(trigger)
     due = trigger.schedule.after(timezone.now(), zone)
     if due is None:
         return _("in %s, never due again") % zone

@@ -14,13 +14,14 @@ from django.db import Error
 from django.utils.timezone import localtime
 
 from motia_django import ledger
-from motia_django.celery_app import project_app, task_name
+from motia_django.celery_app import task_name
 from motia_django.checks import ALL as CHECKS
 from motia_django.commands.base import Subcommand, add_format
 from motia_django.exceptions import UnknownStep
 from motia_django.models import Pause
 from motia_django.registry import registry
 from motia_django.steps import Step
+from motia_django.ticks import zone_of
 from motia_django.triggers import CronTrigger, HttpTrigger, Trigger
 
 
@@ -152,7 +153,7 @@ def _described_trigger(trigger: Trigger) -> dict[str, Any]:
         schemas = trigger.response_schemas.items()
         facts["responses"] = {str(status): schema.json_schema() for status, schema in schemas}
     if isinstance(trigger, CronTrigger):
-        zone = trigger.timezone or project_app().timezone
+        zone = zone_of(trigger)
         facts["timezone"] = str(zone)
         facts["next"] = trigger.schedule.after(datetime.now(UTC), zone)
         facts |= {"overlap": trigger.overlap, "catchUp": trigger.catch_up}
