@@ -109,10 +109,7 @@ def _runs_for(message: Message) -> list[Run]:
     data = payloads.plain(message.data)
     listeners = registry().subscribers(message.topic)
     runs = [_run_for(each, message, data) for each in listeners]
-    scope = tracing.current()
-    if scope is not None:
-        steps = [run.step for run in runs]
-        scope.timeline.add("enqueue", topic=message.topic, data=data, steps=steps)
+    tracing.note("enqueue", topic=message.topic, data=data, steps=[run.step for run in runs])
     if not runs:
         logger.info("Nobody listens on the topic %r", message.topic)
     return runs

@@ -288,9 +288,7 @@ def _child(step: Step, index: int, data: Any) -> Run:
 
 
 def _note_invocation(run: Run, outcome: Outcome) -> None:
-    scope = tracing.current()
-    if scope is not None:
-        scope.timeline.add("invoke", step=run.step, run_id=run.id, status=outcome.status)
+    tracing.note("invoke", step=run.step, run_id=run.id, status=outcome.status)
 
 
 def _tell(level: int, run: Run, outcome: Outcome, what_next: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from motia_django.timeline import Timeline
@@ -56,6 +57,13 @@ def cause() -> Cause | None:
     if scope is None:
         return None
     return Cause(trace_id=scope.trace_id, run_id=scope.run_id, depth=scope.depth)
+
+
+def note(kind: str, **facts: Any) -> None:
+    """Add an entry to the timeline of the run going on here; nothing outside of any Step."""
+    scope = _scope.get()
+    if scope is not None:
+        scope.timeline.add(kind, **facts)
 
 
 def check_lease() -> None:

@@ -17,7 +17,7 @@ from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.schedules import late_schedules
 from motia_django.celery_app import project_app
-from motia_django.checks.asking import ask
+from motia_django.checks.asking import ask, reach
 from motia_django.ledger import pulse
 from motia_django.registry import Listener, registry
 from motia_django.runs import Status
@@ -165,7 +165,7 @@ def _broker() -> Part:
 
 def _reach() -> None:
     with project_app().connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        reach(connection)
 
 
 def _upkeep(silent: Sequence[models.Worker]) -> Part:

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from threading import Thread
 from typing import TypeVar
 
+from kombu import Connection
+
 T = TypeVar("T")
 
 PATIENCE = 2.0
@@ -34,3 +36,8 @@ def ask(question: Callable[[], T]) -> T:
     if failed is not None:
         raise failed
     return answer.result()
+
+
+def reach(connection: Connection) -> None:
+    """Connect to a broker, trying once more if that fails; raise what keeps it from answering."""
+    connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)

@@ -10,7 +10,7 @@ from django.core import checks
 from kombu import Connection
 
 from motia_django.celery_app import is_the_projects, project_app, task_name
-from motia_django.checks.asking import ask
+from motia_django.checks.asking import ask, reach
 from motia_django.checks.redis_facts import RedisFacts, redis_facts
 from motia_django.delivery import Delivery
 from motia_django.registry import registry
@@ -81,12 +81,12 @@ def _asked(connection: Connection) -> Warnings:
 
 def _reach(connection: Connection) -> None:
     with connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        reach(connection)
 
 
 def _redis_facts(connection: Connection) -> RedisFacts:
     with connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        reach(connection)
         channel: Any = connection.channel()
         return redis_facts(channel.client)
 

@@ -266,6 +266,4 @@ def _sent(event: Any, data: Any) -> dict[str, Any]:
 
 
 def _note(operation: str, **facts: Any) -> None:
-    scope = tracing.current()
-    if scope is not None:
-        scope.timeline.add("stream", operation=operation, **facts)
+    tracing.note("stream", operation=operation, **facts)

@@ -295,6 +295,4 @@ def _told(change: Change) -> Changed:
 
 
 def _note(operation: str, **facts: Any) -> None:
-    scope = tracing.current()
-    if scope is not None:
-        scope.timeline.add("state", operation=operation, **facts)
+    tracing.note("state", operation=operation, **facts)
