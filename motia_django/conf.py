@@ -91,6 +91,10 @@ class Settings:
     """A value whose key contains one of these words (case and `-`/`_` apart) is masked before it is
     kept in the history or logged."""
 
+    may: str | None = None
+    """The path of a function `(user, permission, step, flows) -> bool` that the admin asks besides
+    Django's permissions: who may do what to which Step."""
+
     def __post_init__(self) -> None:
         for name, words in _CHOICES.items():
             if getattr(self, name) not in words:
@@ -103,6 +107,8 @@ class Settings:
         _check_streams(self.streams)
         if not isinstance(self.state, Mapping) or not isinstance(self.state.get("BACKEND"), str):
             raise _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', self.state)
+        if self.may is not None and not isinstance(self.may, str):
+            raise _wrong("may", "the path of a function, such as 'shop.permissions.may'", self.may)
         if not all(isinstance(word, str) and word.strip("-_ ") for word in self.redact):
             raise _wrong("redact", "a list of words", self.redact)
 

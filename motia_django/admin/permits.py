@@ -1,0 +1,46 @@
+"""Who may do what to which Step: Django's own permissions, then the project's hook."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from motia_django.conf import settings
+from motia_django.registry import registry
+
+
+def may(request: HttpRequest, permission: str, step: str | None = None) -> bool:
+    """Return whether this request's user has a permission, such as `motia.redrive_run`.
+
+    For one `step`, the hook that the setting `MAY` names is asked as well. It is never asked of
+    superusers, nor if Django says no already; so it takes away, and gives nothing.
+    """
+    if not request.user.has_perm(permission):
+        return False
+    return step is None or _hook_says(request, permission, step)
+
+
+def visible(request: HttpRequest, permission: str = "motia.view_run") -> list[str] | None:
+    """Return the Steps that this request's user may see; None if that is all there are.
+
+    With a hook that hides some Step, the runs of Steps that are gone are hidden too: nobody can say
+    which flow they were of.
+    """
+    names = [step.name for step in registry()]
+    seen = [name for name in names if _hook_says(request, permission, name)]
+    return None if len(seen) == len(names) else seen
+
+
+def narrowed(rows: QuerySet, request: HttpRequest) -> QuerySet:  # type: ignore[type-arg]
+    """Return those of these rows of runs whose Steps this request's user may see."""
+    seen = visible(request)
+    return rows if seen is None else rows.filter(step__in=seen)
+
+
+def _hook_says(request: HttpRequest, permission: str, step: str) -> bool:
+    path = settings().may
+    if path is None or (request.user.is_active and request.user.is_superuser):
+        return True
+    flows = registry().step(step).flows if step in registry() else ()
+    return bool(import_string(path)(request.user, permission, step, flows))
