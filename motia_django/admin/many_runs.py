@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from motia_django import models, operations
+from motia_django.admin import permits
 from motia_django.admin.interventions import Intervention, log, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
@@ -55,7 +56,8 @@ def act(
     what: Intervention, admin: ReadOnlyAdmin, request: HttpRequest, chosen: QuerySet[Any]
 ) -> HttpResponse | None:
     """Ask whether it is to be done to these runs; once confirmed, do it."""
-    rows = chosen.filter(status__in=what.statuses).order_by("id")
+    rows = permits.narrowed(chosen, request, what.permission)
+    rows = rows.filter(status__in=what.statuses).order_by("id")
     if not rows.exists() and "after" not in request.POST:
         admin.message_user(
             request, _("Nothing to do: none of these runs allows it now."), messages.WARNING
