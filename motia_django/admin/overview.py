@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from motia_django import models
-from motia_django.admin import words
+from motia_django.admin import permits, words
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.schedules import late_schedules
@@ -73,14 +73,15 @@ class OverviewAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the numbers, what fails, the last hour, and how each part is."""
-        links = self.links(request)
-        failing, silent, late = pulse.failing(), pulse.silent_workers(), late_schedules()
-        minutes = pulse.last_hour()
+        links, seen = self.links(request), permits.visible(request)
+        failing, silent = pulse.failing(seen), pulse.silent_workers()
+        late = [each for each in late_schedules() if seen is None or each.step.name in seen]
+        minutes = pulse.last_hour(seen)
         return self.page(
             request,
             "admin/motia/overview/overview.html",
             _("Overview"),
-            numbers=list(_numbers(failing, silent, late, links)),
+            numbers=list(_numbers(failing, silent, late, links, seen)),
             failing=[_failing(step, count, links) for step, count in failing.items()][
                 :_MOST_FAILING
             ],
@@ -101,12 +102,13 @@ def _numbers(
     silent: Sequence[models.Worker],
     late: Sequence[Listener],
     links: Links,
+    seen: pulse.Among,
 ) -> Iterator[Number]:
-    dead, overdue = pulse.dead(), pulse.late()
+    dead, overdue = pulse.dead(seen), pulse.late(seen)
     url = links.runs(status=str(Status.DEAD))
     yield _number(_("failing Steps"), len(failing), "#failing" if failing else links.steps())
     yield _number(_("dead letters"), dead, url)
-    yield _oldest(links)
+    yield _oldest(links, seen)
     yield _number(_("runs late to be sent"), overdue, links.runs(status=str(Status.SCHEDULED)))
     yield _number(_("silent workers"), len(silent), "#parts")
     yield _number(_("late schedules"), len(late), links.schedules())
@@ -117,9 +119,9 @@ def _number(name: str, count: int, url: str) -> Number:
     return Number(name=name, value=value, url=url, is_bad=count > 0)
 
 
-def _oldest(links: Links) -> Number:
+def _oldest(links: Links, seen: pulse.Among) -> Number:
     """Return how long the run that has waited for longest has waited for a worker."""
-    oldest = pulse.oldest_queued()
+    oldest = pulse.oldest_queued(seen)
     waited = timezone.now() - oldest.created_at if oldest else None
     return Number(
         name=_("longest wait for a worker"),
