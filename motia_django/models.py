@@ -310,6 +310,7 @@ class Step(Place):
     class Meta(Place.Meta):
         verbose_name = _("Step")
         verbose_name_plural = _("Steps")
+        permissions = (("view_source", "Can see the source of Steps"),)
 
 
 class Flow(Place):
