@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from motia_django import models
 from motia_django.delivery import Turn
-from motia_django.ledger import turns
-from motia_django.ledger.rows import all_runs, database, masked
+from motia_django.ledger import keys, turns
+from motia_django.ledger.rows import all_runs, database, masked, run_of
 from motia_django.runs import ONCE, Run, Status
 from motia_django.timeline import Entry
 
@@ -99,6 +99,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
         if changed:
             turns.free(row.id, finished=True)
             turns.keep([run])
+            keys.renew(run, run_of(row))
     return changed
 
 

@@ -45,6 +45,7 @@ def row_of(run: Run, **values: Any) -> models.Run:
             "unique_key": run.dedupe_key,
             "created_at": run.created_at,
             "wake_at": run.wake_at,
+            "timeline": [*run.timeline],
             "publishes": 1 if run.status is Status.QUEUED else 0,
             **values,
         }
