@@ -81,6 +81,16 @@ def moment_with_zone(value: datetime | None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}".strip()
 
 
+def time_of_day(value: datetime) -> str:
+    """Return the hour and the minute of a time, in the zone of the reader's settings."""
+    return f"{_local(value):%H:%M}"
+
+
+def minute(value: datetime) -> str:
+    """Return a time to the minute as query strings have it, in the zone of the reader's settings."""
+    return f"{_local(value):%Y-%m-%dT%H:%M}"
+
+
 def duration(length: timedelta | None) -> str:
     """Return a length of time in its two largest units."""
     if length is None:

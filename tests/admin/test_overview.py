@@ -154,7 +154,7 @@ def test_a_broker_that_is_away_is_told_of_and_not_waited_for(
     def away() -> Any:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr("motia_django.admin.overview._reach", away)
+    monkeypatch.setattr("motia_django.admin.parts._reach", away)
     [broker, *_] = admin_client.get(PAGE).context["parts"]
     assert broker.is_bad
     assert "ConnectionRefusedError" in broker.told
