@@ -116,13 +116,15 @@ def is_secret(path: str, words: Iterable[str]) -> bool:
     return any(_secret(part, tuple(words)) for part in path.split("."))
 
 
-def is_masked(value: Any) -> bool:
-    """Return whether a mask stands for some value in `value`."""
+def is_masked(value: Any, words: Iterable[str]) -> bool:
+    """Return whether a mask stands in the place of some secret in plain `value`."""
+    words = tuple(words)
     if isinstance(value, dict):
-        return any(is_masked(item) for item in value.values())
-    if isinstance(value, list):
-        return any(is_masked(item) for item in value)
-    return bool(value == MASK)
+        return any(
+            item == MASK if _secret(key, words) else is_masked(item, words)
+            for key, item in value.items()
+        )
+    return isinstance(value, list) and any(is_masked(item, words) for item in value)
 
 
 def is_cut(value: Any) -> bool:

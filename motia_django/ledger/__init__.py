@@ -19,7 +19,17 @@ from motia_django.ledger.due import (
     wake,
 )
 from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
-from motia_django.ledger.interventions import cancel, discard, move, pause, paused, redrive, resume
+from motia_django.ledger.interventions import (
+    cancel,
+    discard,
+    move,
+    pause,
+    paused,
+    redrive,
+    rerun,
+    resume,
+    retry,
+)
 from motia_django.ledger.keys import found as found_by_key
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
@@ -55,7 +65,9 @@ __all__ = [
     "record",
     "redrive",
     "renew",
+    "rerun",
     "resume",
+    "retry",
     "rows",
     "see",
     "sweep",

@@ -11,11 +11,11 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from motia_django import models, payloads, timeline
+from motia_django import models, payloads
 from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import keys, turns
 from motia_django.ledger.due import patience
-from motia_django.ledger.rows import all_runs, database, error_of, kept, row_of
+from motia_django.ledger.rows import all_runs, database, error_of, kept, row_of, timeline_of
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
 
 _TRIES = 5
@@ -96,7 +96,7 @@ def keep_failed(run: Run, outcome: Outcome, settlement: Settlement) -> bool:
         wake_at=settlement.wake_at,
         input=payloads.plain(run.input),
         error=error_of(outcome),
-        timeline=timeline.joined((), run.attempt, outcome.timeline),
+        timeline=timeline_of(run, outcome),
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
         fence=1,

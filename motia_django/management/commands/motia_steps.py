@@ -11,6 +11,7 @@ from motia_django.commands.controls import Cancel, Pause, Prune, Resume
 from motia_django.commands.dead import Dead, Discard, Redrive
 from motia_django.commands.dev import Dev
 from motia_django.commands.new import New
+from motia_django.commands.repeats import Rerun, Retry
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
 from motia_django.commands.schedules import Sync
 from motia_django.commands.state import State
@@ -27,6 +28,8 @@ ALL: tuple[type[Subcommand], ...] = (
     Dead,
     Redrive,
     Discard,
+    Retry,
+    Rerun,
     Cancel,
     Pause,
     Resume,
