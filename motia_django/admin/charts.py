@@ -60,6 +60,9 @@ def of_dead(minutes: Sequence[pulse.Minute], url: Callable[..., str]) -> Chart:
     return _chart("dead", told, minutes, lambda each: each.dead, partial(url, status="dead"))
 
 
+ALL = (of_runs, of_dead)
+
+
 def _chart(
     name: str,
     told: str,

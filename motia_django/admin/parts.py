@@ -11,11 +11,11 @@ from django.db import connections
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from motia_django import ledger, models
+from motia_django import ledger
 from motia_django.admin import words
+from motia_django.admin.vitals import Vitals
 from motia_django.celery_app import project_app
 from motia_django.checks.asking import ask, reach
-from motia_django.ledger import pulse
 from motia_django.registry import Listener, registry
 
 SLOW = timedelta(seconds=0.25)
@@ -31,9 +31,9 @@ class Part:
     is_bad: bool
 
 
-def parts(silent: Sequence[models.Worker], late: Sequence[Listener], overdue: int) -> list[Part]:
-    """Return how each part is; `overdue` runs should have been sent by now."""
-    return [_broker(), _database(), _workers(silent), _upkeep(overdue), _beat(late)]
+def parts(now: Vitals) -> list[Part]:
+    """Return how each part is."""
+    return [_broker(), _database(), _workers(now), _upkeep(now.overdue), _beat(now.late)]
 
 
 def _broker() -> Part:
@@ -64,8 +64,8 @@ def _database() -> Part:
     return Part(name=_("database"), told=told, is_bad=took > SLOW)
 
 
-def _workers(silent: Sequence[models.Worker]) -> Part:
-    alive = pulse.live_workers()
+def _workers(now: Vitals) -> Part:
+    alive, silent = now.alive, now.silent
     text = ngettext("%(count)d worker is alive", "%(count)d workers are alive", len(alive))
     told = text % {"count": len(alive)}
     if alive:
