@@ -35,6 +35,7 @@ class World:
 
     dead: models.Run
     queued: models.Run
+    over: models.Run
     item: models.StateItem
     told: models.StreamItem
 
@@ -95,6 +96,24 @@ DEEDS = {
         on=lambda world: [world.dead.pk],
         post=lambda world: {"step": "Other", **REASON},
         done=lambda world: now(world.dead).step == "Other",
+    ),
+    "retry a run now": Deed(
+        view="run_retry",
+        on=lambda world: [world.queued.pk],
+        post=lambda world: REASON,
+        done=lambda world: [each["kind"] for each in now(world.queued).timeline] == ["retried"],
+    ),
+    "run a run again": Deed(
+        view="run_rerun",
+        on=lambda world: [world.over.pk],
+        post=lambda world: REASON,
+        done=lambda world: models.Run.objects.filter(parent_id=world.over.pk).exists(),
+    ),
+    "run a run again with edited input": Deed(
+        view="run_rerun_edited",
+        on=lambda world: [world.over.pk],
+        post=lambda world: {"content": '{"n": 2}', **REASON},
+        done=lambda world: models.Run.objects.filter(parent_id=world.over.pk).exists(),
     ),
     "discard a run": Deed(
         view="run_discard",
@@ -164,6 +183,7 @@ def world(make_run: MakeRun) -> Iterator[World]:
     there = World(
         dead=make_run(**usual, status="dead", error="ValueError: no"),
         queued=make_run(**usual, status="queued", finished_at=None),
+        over=make_run(**usual),
         item=models.StateItem.objects.create(group="g", key="k", value="1"),
         told=models.StreamItem.objects.create(stream="s", group="g", item="i", value="1", event=1),
     )
