@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from motia_django.admin import words
+from motia_django.admin import permits, words
 from motia_django.registry import registry
 from motia_django.runs import lowest_id_at
 
@@ -65,6 +65,11 @@ class StepFilter(ExactFilter):
     """Runs of one Step."""
 
     title, parameter_name, column = _("Step"), "step", "step"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        seen = permits.visible(request)
+        choices = super().lookups(request, model_admin)
+        return choices if seen is None else [each for each in choices if each[0] in seen]
 
     def choice_pairs(self) -> Choices:
         return [(name, name) for name in sorted(step.name for step in registry())]

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import models, operations
-from motia_django.admin import run_forms
+from motia_django.admin import permits, run_forms
 from motia_django.admin.run_forms import ReasonForm
 from motia_django.ledger.interventions import WAITING
 from motia_django.registry import registry
@@ -41,14 +41,14 @@ class Intervention:
     ends: bool = False
     """Whether the run will not run any more."""
 
-    def allowed(self, request: HttpRequest) -> bool:
-        """Return whether this request's user may do it."""
-        return bool(request.user.has_perm(self.permission))
+    def allowed(self, request: HttpRequest, step: str | None = None) -> bool:
+        """Return whether this request's user may do it; to runs of one Step if it is named."""
+        return permits.may(request, self.permission, step)
 
 
 def offered(row: models.Run, request: HttpRequest) -> list[Intervention]:
     """Return what this request's user may do to a run as it is now."""
-    return [each for each in ALL if each.applies(row) and each.allowed(request)]
+    return [each for each in ALL if each.applies(row) and each.allowed(request, row.step)]
 
 
 def who(request: HttpRequest) -> str:
@@ -59,6 +59,11 @@ def who(request: HttpRequest) -> str:
 def log(request: HttpRequest, rows: Iterable[Any], message: str) -> None:
     """Put what was done into the admin's log."""
     LogEntry.objects.log_actions(request.user.pk, list(rows), CHANGE, message)  # type: ignore[arg-type]
+
+
+def logged(what: object, reason: str) -> str:
+    """Return what the admin's log says of something done, for a reason or for none."""
+    return f"{what}: {reason}" if reason else str(what)
 
 
 def _is_dead(row: models.Run) -> bool:

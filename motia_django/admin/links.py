@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from motia_django import models
+from motia_django.admin import permits
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Links:
 
     def step(self, name: str) -> str:
         """Return the address of one Step."""
+        if not permits.may(self.request, "motia.view_step", name):
+            return ""
         return self._to(models.Step, "change", quote(name))
 
     def steps(self) -> str:

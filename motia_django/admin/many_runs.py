@@ -17,7 +17,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from motia_django import models, operations
-from motia_django.admin.interventions import Intervention, log, who
+from motia_django.admin import permits
+from motia_django.admin.interventions import Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
 
@@ -55,7 +56,8 @@ def act(
     what: Intervention, admin: ReadOnlyAdmin, request: HttpRequest, chosen: QuerySet[Any]
 ) -> HttpResponse | None:
     """Ask whether it is to be done to these runs; once confirmed, do it."""
-    rows = chosen.filter(status__in=what.statuses).order_by("id")
+    rows = permits.narrowed(chosen, request, what.permission)
+    rows = rows.filter(status__in=what.statuses).order_by("id")
     if not rows.exists() and "after" not in request.POST:
         admin.message_user(
             request, _("Nothing to do: none of these runs allows it now."), messages.WARNING
@@ -78,7 +80,7 @@ def _work(
     """Do it, batch by batch, until all is done or the time is up."""
     deadline = time.monotonic() + SECONDS
     act = partial(what.act, by=who(request), reason=reason)
-    message = f"{what.label}: {reason}" if reason else str(what.label)
+    message = logged(what.label, reason)
     for batch in _batches(rows, progress):
         results = list(operations.many((row.id for row in batch), act))
         refused = {each.run_id for each in results if each.refusal}

@@ -8,27 +8,28 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.utils.translation import gettext as _
 
 from motia_django import models, operations
-from motia_django.admin.interventions import log, who
+from motia_django.admin import permits
+from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
 
 PERMISSION = "motia.pause_step"
 
 
-def may_pause(request: HttpRequest) -> bool:
-    """Return whether this request's user may pause and resume Steps."""
-    return bool(request.user.has_perm(PERMISSION))
+def may_pause(request: HttpRequest, step: str) -> bool:
+    """Return whether this request's user may pause and resume a Step."""
+    return permits.may(request, PERMISSION, step)
 
 
 def pause(admin: ReadOnlyAdmin, request: HttpRequest, step: str) -> HttpResponse:
     """Ask why; on POST pause the Step."""
-    _check(request)
+    _check(request, step)
     links = admin.links(request)
     form = ReasonForm(None, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
         if operations.pause(step, by=who(request), reason=reason):
-            log(request, [models.Step(name=step)], f"Pause: {reason}" if reason else "Pause")
+            log(request, [models.Step(name=step)], logged("Pause", reason))
             admin.message_user(request, _("%s is paused.") % step, messages.SUCCESS)
         else:
             admin.message_user(request, _("%s was paused already.") % step, messages.WARNING)
@@ -40,17 +41,19 @@ def pause(admin: ReadOnlyAdmin, request: HttpRequest, step: str) -> HttpResponse
 
 def resume(admin: ReadOnlyAdmin, request: HttpRequest, step: str, back: str) -> HttpResponse:
     """Resume the Step, and go `back`."""
-    _check(request)
+    _check(request, step)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
+    form = ReasonForm(None, request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
     if operations.resume(step, by=who(request)):
-        log(request, [models.Step(name=step)], "Resume")
+        log(request, [models.Step(name=step)], logged("Resume", reason))
         admin.message_user(request, _("%s is resumed.") % step, messages.SUCCESS)
     else:
         admin.message_user(request, _("%s was not paused.") % step, messages.WARNING)
     return HttpResponseRedirect(back)
 
 
-def _check(request: HttpRequest) -> None:
-    if not may_pause(request):
+def _check(request: HttpRequest, step: str) -> None:
+    if not may_pause(request, step):
         raise PermissionDenied

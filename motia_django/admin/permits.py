@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -22,19 +24,21 @@ def may(request: HttpRequest, permission: str, step: str | None = None) -> bool:
 
 
 def visible(request: HttpRequest, permission: str = "motia.view_run") -> list[str] | None:
-    """Return the Steps that this request's user may see; None if that is all there are.
+    """Return the Steps to which the hook lets this request's user; None if it is to all of them.
 
-    With a hook that hides some Step, the runs of Steps that are gone are hidden too: nobody can say
-    which flow they were of.
+    Where it keeps some Step from him, it does so with the runs of Steps that are gone, too: nobody
+    can say which flow they were of.
     """
     names = [step.name for step in registry()]
     seen = [name for name in names if _hook_says(request, permission, name)]
     return None if len(seen) == len(names) else seen
 
 
-def narrowed(rows: QuerySet, request: HttpRequest) -> QuerySet:  # type: ignore[type-arg]
-    """Return those of these rows of runs whose Steps this request's user may see."""
-    seen = visible(request)
+def narrowed(
+    rows: QuerySet[Any], request: HttpRequest, permission: str = "motia.view_run"
+) -> QuerySet[Any]:
+    """Return those of these rows of runs to whose Steps the hook lets this request's user."""
+    seen = visible(request, permission)
     return rows if seen is None else rows.filter(step__in=seen)
 
 

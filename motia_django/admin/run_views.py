@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from motia_django import models
 from motia_django.admin import words
-from motia_django.admin.interventions import BY_NAME, Intervention, log, who
+from motia_django.admin.interventions import BY_NAME, Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.exceptions import CannotIntervene
 
@@ -23,7 +23,7 @@ def intervene(
     what = BY_NAME.get(name)
     if what is None:
         raise Http404
-    if not what.allowed(request):
+    if not what.allowed(request, row.step):
         raise PermissionDenied
     address = admin.links(request).run(row.pk)
     if not what.applies(row):
@@ -41,13 +41,15 @@ def intervene(
 
 def _done(request: HttpRequest, row: models.Run, what: Intervention, form: Any) -> bool:
     """Do it and log it; if somebody was quicker, say so in the form and return False."""
-    reason = form.cleaned_data["reason"]
+    reason, changes = form.cleaned_data["reason"], form.changes()
+    if not what.allowed(request, changes.get("to", row.step)):
+        raise PermissionDenied
     try:
-        what.act(row.id, by=who(request), reason=reason, **form.changes())
+        what.act(row.id, by=who(request), reason=reason, **changes)
     except CannotIntervene as error:
         form.add_error(None, str(error))
         return False
-    log(request, [row], f"{what.label}: {reason}" if reason else str(what.label))
+    log(request, [row], logged(what.label, reason))
     return True
 
 

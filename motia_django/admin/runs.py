@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import models
-from motia_django.admin import many_runs, run_page, run_views, words
+from motia_django.admin import many_runs, permits, run_page, run_views, words
 from motia_django.admin.filters import (
     CreatedFilter,
     GoneFilter,
@@ -89,6 +89,9 @@ class RunAdmin(ReadOnlyAdmin):
     def problem(self, row: models.Run) -> str:
         """Return the error in a few words."""
         return Truncator(last_line(row.error)).chars(80)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return permits.narrowed(super().get_queryset(request), request)
 
     def get_urls(self) -> list[URLPattern]:
         views = [

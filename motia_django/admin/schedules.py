@@ -18,10 +18,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, operations
-from motia_django.admin import words
-from motia_django.admin.interventions import log
+from motia_django.admin import permits, words
+from motia_django.admin.interventions import log, logged
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.admin.run_forms import ReasonForm
 from motia_django.exceptions import MotiaError
 from motia_django.ledger import pulse
 from motia_django.registry import Listener, registry
@@ -30,6 +31,7 @@ from motia_django.ticks import GRACE, zone_of
 from motia_django.triggers import CronTrigger
 
 PERMISSION = "motia.run_step"
+SEE = "motia.view_schedule"
 NEXT = 3
 
 
@@ -74,10 +76,14 @@ class ScheduleAdmin(ReadOnlyAdmin):
         """Show every schedule."""
         links, paused = self.links(request), ledger.paused()
         standings = sorted(_standings(timezone.now()), key=_name_and_index)
-        rows = [_row(each, links, list(_notes(each, paused))) for each in standings]
-        may_run = request.user.has_perm(PERMISSION)
-        template = "admin/motia/schedule/schedules.html"
-        return self.page(request, template, _("Schedules"), rows=rows, may_run=may_run)
+        seen = [each for each in standings if permits.may(request, SEE, each.listener.step.name)]
+        rows = [_row(each, links, list(_notes(each, paused))) for each in seen]
+        may_run = permits.visible(request, PERMISSION) if request.user.has_perm(PERMISSION) else []
+        context = {
+            "rows": rows,
+            "may_run": [row.step for row in rows] if may_run is None else may_run,
+        }
+        return self.page(request, "admin/motia/schedule/schedules.html", _("Schedules"), **context)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """A schedule has no page besides the list."""
@@ -90,7 +96,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
     def run_view(self, request: HttpRequest, object_id: str, index: int) -> HttpResponse:
         """On POST, run a trigger now."""
-        if not request.user.has_perm(PERMISSION):
+        if not permits.may(request, PERMISSION, unquote(object_id)):
             raise PermissionDenied
         if request.method == "POST":
             self._run(request, unquote(object_id), index)
@@ -101,7 +107,9 @@ class ScheduleAdmin(ReadOnlyAdmin):
             run_id = operations.tick_now(step, index)
         except MotiaError as error:
             raise Http404(str(error)) from error
-        log(request, [models.Schedule(name=step)], f"Run now: trigger {index}")
+        form = ReasonForm(None, request.POST)
+        reason = form.cleaned_data["reason"] if form.is_valid() else ""
+        log(request, [models.Schedule(name=step)], logged(f"Run now: trigger {index}", reason))
         if run_id is None:
             text = _("%s was not run: it is paused, or its last run goes on, or ran this second.")
             self.message_user(request, text % step, messages.WARNING)

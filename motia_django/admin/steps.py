@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models
-from motia_django.admin import pauses, run_page, triggers, words
+from motia_django.admin import pauses, permits, run_page, triggers, words
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.registry import registry
@@ -21,6 +21,7 @@ from motia_django.runs import last_line
 from motia_django.steps import Step
 
 LAST_RUNS = 20
+SEE = "motia.view_step"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +58,20 @@ class StepAdmin(ReadOnlyAdmin):
         """Show all Steps, and every problem of every Step file."""
         links = self.links(request)
         paused = ledger.paused()
-        steps = sorted(registry(), key=lambda step: step.name)
+        seen = [step for step in registry() if permits.may(request, SEE, step.name)]
+        steps = sorted(seen, key=lambda step: step.name)
         rows = [_row(step, links, paused.get(step.name)) for step in steps]
-        gone = [pause for name, pause in sorted(paused.items()) if name not in registry()]
+        gone = [
+            (pause, pauses.may_pause(request, name))
+            for name, pause in sorted(paused.items())
+            if name not in registry() and permits.may(request, SEE, name)
+        ]
         return self.page(
             request,
             "admin/motia/step/steps.html",
             _("Steps"),
             rows=rows,
             gone=gone,
-            may_pause=pauses.may_pause(request),
             problems=registry().problems,
         )
 
@@ -78,10 +83,10 @@ class StepAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show one Step. One that is gone has no page, but its runs may still be in the history."""
-        name, links = _name(object_id), self.links(request)
+        name, links = _name(object_id, request), self.links(request)
         row = _row(registry().step(name), links, ledger.paused().get(name))
         context = {"row": row, "step": row.step, "topics": _topics(row.step, links)}
-        context |= {"may_pause": pauses.may_pause(request)}
+        context |= {"may_pause": pauses.may_pause(request, name)}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         runs = _last_runs(name, links) if links.may_see(models.Run) else []
         return self.page(
@@ -102,7 +107,7 @@ class StepAdmin(ReadOnlyAdmin):
 
     def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why, and pause a Step."""
-        return pauses.pause(self, request, _name(object_id))
+        return pauses.pause(self, request, _name(object_id, request))
 
     def resume_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Resume a Step; one that is gone too."""
@@ -124,10 +129,10 @@ def listeners(topic: str, links: Links) -> list[tuple[str, str]]:
     return [(name, links.step(name)) for name in names]
 
 
-def _name(object_id: str) -> str:
-    """Return the name of a Step that is there."""
+def _name(object_id: str, request: HttpRequest) -> str:
+    """Return the name of a Step that is there, and that this request's user may see."""
     name = unquote(object_id)
-    if name not in registry():
+    if name not in registry() or not permits.may(request, SEE, name):
         raise Http404(_("There is no Step named %s.") % name)
     return name
 

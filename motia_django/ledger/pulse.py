@@ -1,11 +1,13 @@
 """How the ledger is doing: what fails, what waits for too long, how much there is of it.
 
 Nothing here counts further than `MOST`, so that a page of it stays quick however long the table is.
+What takes `among` looks at the runs of these Steps only; None means all.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +29,9 @@ _MOST_SAMPLED = 20_000
 _MINUTES = 60
 
 
+Among = Sequence[str] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
     """The runs that were born in one minute."""
@@ -36,37 +41,40 @@ class Minute:
     dead: int
 
 
-def dead() -> int:
+def dead(among: Among = None) -> int:
     """Return how many runs are dead, counted up to `MOST`."""
-    return _counted(all_runs().filter(status=Status.DEAD))
+    return _counted(_runs(among).filter(status=Status.DEAD))
 
 
-def late() -> int:
+def late(among: Among = None) -> int:
     """Return how many runs should have been published by now, counted up to `MOST`."""
     before = timezone.now() - LATE_AFTER
     due = (Status.SCHEDULED, Status.QUEUED)
-    return _counted(all_runs().filter(wake_at__lt=before, status__in=due))
+    return _counted(_runs(among).filter(wake_at__lt=before, status__in=due))
 
 
-def oldest_queued() -> models.Run | None:
-    """Return the run that has waited for a worker for longest, without its large columns."""
-    waiting = all_runs().filter(status=Status.QUEUED).order_by("id")
+def oldest_queued(among: Among = None, *, but: Sequence[str] = ()) -> models.Run | None:
+    """Return the run that has waited for a worker for longest, without its large columns.
+
+    Runs of the Steps in `but` do not count.
+    """
+    waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
     return waiting.only("id", "step", "created_at").first()
 
 
-def failing() -> dict[str, int]:
+def failing(among: Among = None) -> dict[str, int]:
     """Return the Steps that failed in the last hour, most often first: runs dead or to be retried.
 
     Of the dead those count that were born in the last day.
     """
     now = timezone.now()
     born = lowest_id_at(now - timedelta(days=1))
-    died = all_runs().filter(status=Status.DEAD, id__gte=born, finished_at__gte=now - _LATELY)
-    tried = all_runs().filter(status=Status.SCHEDULED, attempt__gt=0)
+    died = _runs(among).filter(status=Status.DEAD, id__gte=born, finished_at__gte=now - _LATELY)
+    tried = _runs(among).filter(status=Status.SCHEDULED, attempt__gt=0)
     failures: Counter[str] = Counter()
     for rows in (died, tried):
         failures.update(dict(rows.order_by().values_list("step").annotate(Count("id"))))
-    return dict(failures.most_common())
+    return dict(sorted(failures.items(), key=lambda each: (-each[1], each[0])))
 
 
 def silent_workers() -> list[models.Worker]:
@@ -87,13 +95,13 @@ def last_tick(step: str, index: int) -> models.Run | None:
     return ticks.only("id", "status", "created_at").first()
 
 
-def last_hour() -> list[Minute]:
+def last_hour(among: Among = None) -> list[Minute]:
     """Return the runs born in each minute of the last hour, oldest minute first.
 
     Where there were very many, only the last minutes are told of that could be counted.
     """
     now = timezone.now()
-    rows = all_runs().filter(id__gte=lowest_id_at(now - _LATELY)).order_by("-id")
+    rows = _runs(among).filter(id__gte=lowest_id_at(now - _LATELY)).order_by("-id")
     born = list(rows.values_list("created_at", "status")[:_MOST_SAMPLED])
     last = now.replace(second=0, microsecond=0)
     known = _MINUTES
@@ -105,6 +113,10 @@ def last_hour() -> list[Minute]:
     )
     minutes = [last - timedelta(minutes=ago) for ago in reversed(range(known))]
     return [Minute(begins=each, runs=runs[each], dead=failed[each]) for each in minutes]
+
+
+def _runs(among: Among) -> QuerySet[models.Run]:
+    return all_runs() if among is None else all_runs().filter(step__in=among)
 
 
 def _counted(rows: QuerySet[models.Run]) -> int:

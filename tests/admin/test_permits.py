@@ -1,0 +1,147 @@
+"""The project's hook: who may do what to which Step, on every page that shows Steps or runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from motia_django import models
+from tests.admin.conftest import MakeRun
+from tests.factories import installed, make_step
+
+ClientOf = Callable[..., Client]
+HOOK = {"MAY": f"{__name__}.only_shop_may_be_touched"}
+EVERYTHING = (
+    "view_run", "view_step", "view_flow", "view_schedule", "view_overview", "redrive_run",
+    "discard_run", "cancel_run", "pause_step", "run_step",
+)  # fmt: skip
+HOURLY = {"type": "cron", "schedule": "0 * * * *"}
+QUEUE = {"type": "queue", "topic": "work"}
+
+
+def only_shop_may_be_touched(
+    user: User, permission: str, step: str, flows: tuple[str, ...]
+) -> bool:
+    """Show `shop` and `desk`, let only `shop` be touched, and hide the rest."""
+    return "shop" in flows or ("desk" in flows and permission.startswith("motia.view_"))
+
+
+@pytest.fixture(autouse=True)
+def _hook(settings: Any) -> Iterator[None]:
+    settings.MOTIA = HOOK
+    shop = make_step(lambda: None, QUEUE, HOURLY, name="Shop", flows=["shop"])
+    desk = make_step(lambda: None, QUEUE, HOURLY, name="Desk", flows=["desk"])
+    pay = make_step(lambda: None, QUEUE, HOURLY, name="Payroll", flows=["pay"])
+    with installed(shop, desk, pay):
+        yield
+
+
+@pytest.fixture
+def dead(make_run: MakeRun) -> dict[str, models.Run]:
+    """A dead run of each Step, and of one that is gone."""
+    names = ("Shop", "Desk", "Payroll", "Gone")
+    usual = {"trigger": "queue", "source": "work", "status": "dead", "error": "E: no"}
+    return {name: make_run(step=name, **usual) for name in names}
+
+
+def page(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/admin/motia/run/", "/admin/motia/step/", "/admin/motia/schedule/", "/admin/motia/overview/"],
+)
+def test_a_page_shows_only_the_steps_that_the_hook_lets_through(
+    client_of: ClientOf, dead: dict[str, models.Run], address: str
+) -> None:
+    html = page(client_of(*EVERYTHING), address)
+    assert "Shop" in html
+    assert "Desk" in html
+    assert "Payroll" not in html
+
+
+def test_the_numbers_count_only_those_too(client_of: ClientOf, dead: dict[str, models.Run]) -> None:
+    numbers = client_of(*EVERYTHING).get("/admin/motia/overview/").context["numbers"]
+    assert {each.name: each.value for each in numbers}["dead letters"] == "2"
+
+
+def test_runs_of_steps_that_are_gone_are_hidden_with_them(
+    client_of: ClientOf, admin_client: Client, dead: dict[str, models.Run]
+) -> None:
+    address = f"/admin/motia/run/{dead['Gone'].pk}/change/"
+    assert client_of(*EVERYTHING).get(address).status_code == 404
+    assert admin_client.get(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address", ["/admin/motia/run/{run}/change/", "/admin/motia/step/Payroll/change/"]
+)
+def test_a_hidden_page_is_not_found(
+    client_of: ClientOf, dead: dict[str, models.Run], address: str
+) -> None:
+    found = client_of(*EVERYTHING).get(address.format(run=dead["Payroll"].pk))
+    assert found.status_code == 404
+
+
+@pytest.mark.parametrize(("step", "status"), [("Shop", 302), ("Desk", 403), ("Payroll", 404)])
+def test_a_run_is_redriven_if_the_hook_lets_its_step(
+    client_of: ClientOf, dead: dict[str, models.Run], step: str, status: int
+) -> None:
+    run = dead[step]
+    client = client_of(*EVERYTHING)
+    assert client.post(f"/admin/motia/run/{run.pk}/redrive/", {"reason": ""}).status_code == status
+    assert models.Run.objects.get(id=run.pk).status == ("queued" if status == 302 else "dead")
+
+
+def test_a_run_goes_to_no_step_that_the_hook_keeps(
+    client_of: ClientOf, dead: dict[str, models.Run]
+) -> None:
+    address = f"/admin/motia/run/{dead['Shop'].pk}/move/"
+    client = client_of(*EVERYTHING)
+    assert client.post(address, {"step": "Payroll", "reason": ""}).status_code == 403
+    assert models.Run.objects.get(id=dead["Shop"].pk).step == "Shop"
+
+
+def test_of_many_runs_only_those_are_done_that_the_hook_lets(
+    client_of: ClientOf, dead: dict[str, models.Run]
+) -> None:
+    chosen = [str(run.pk) for run in dead.values()]
+    form = {"action": "discard", "_selected_action": chosen, "confirmed": "yes", "reason": ""}
+    client_of(*EVERYTHING).post("/admin/motia/run/", form)
+    left = models.Run.objects.filter(status="dead").values_list("step", flat=True)
+    assert set(left) == {"Desk", "Payroll", "Gone"}
+
+
+@pytest.mark.parametrize(("step", "status"), [("Shop", 302), ("Desk", 403), ("Payroll", 404)])
+def test_a_step_is_paused_if_the_hook_lets_it(client_of: ClientOf, step: str, status: int) -> None:
+    client = client_of(*EVERYTHING)
+    assert client.post(f"/admin/motia/step/{step}/pause/", {"reason": ""}).status_code == status
+    assert models.Pause.objects.filter(step=step).exists() == (status == 302)
+
+
+@pytest.mark.parametrize(("step", "status"), [("Shop", 302), ("Desk", 403), ("Payroll", 403)])
+def test_a_schedule_runs_now_if_the_hook_lets_it(
+    client_of: ClientOf, step: str, status: int
+) -> None:
+    address = f"/admin/motia/schedule/{step}/1/run/"
+    assert client_of(*EVERYTHING).post(address).status_code == status
+    assert models.Run.objects.filter(step=step).exists() == (status == 302)
+
+
+def test_superusers_are_not_asked_about(admin_client: Client, dead: dict[str, models.Run]) -> None:
+    assert "Payroll" in page(admin_client, "/admin/motia/step/")
+    assert admin_client.post(f"/admin/motia/run/{dead['Gone'].pk}/discard/").status_code == 302
+
+
+def test_the_hook_gives_nothing_that_django_does_not(
+    client_of: ClientOf, dead: dict[str, models.Run]
+) -> None:
+    client = client_of("view_run")
+    assert client.post(f"/admin/motia/run/{dead['Shop'].pk}/redrive/").status_code == 403
