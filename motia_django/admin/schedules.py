@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from motia_django import ledger, models, operations
+from motia_django import ledger, models, starts
 from motia_django.admin import permits, words
-from motia_django.admin.interventions import log
+from motia_django.admin.interventions import log, who
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.exceptions import MotiaError
@@ -103,7 +103,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
     def _run(self, request: HttpRequest, step: str, index: int) -> None:
         try:
-            run_id = operations.tick_now(step, index)
+            run_id = starts.tick_now(step, index, by=who(request))
         except MotiaError as error:
             raise Http404(str(error)) from error
         log(request, [models.Schedule(name=step)], f"Run now: trigger {index}")
