@@ -61,6 +61,11 @@ def log(request: HttpRequest, rows: Iterable[Any], message: str) -> None:
     LogEntry.objects.log_actions(request.user.pk, list(rows), CHANGE, message)  # type: ignore[arg-type]
 
 
+def logged(what: object, reason: str) -> str:
+    """Return what the admin's log says of something done, for a reason or for none."""
+    return f"{what}: {reason}" if reason else str(what)
+
+
 def _is_dead(row: models.Run) -> bool:
     return row.status == Status.DEAD
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from motia_django import models
 from motia_django.admin import words
-from motia_django.admin.interventions import BY_NAME, Intervention, log, who
+from motia_django.admin.interventions import BY_NAME, Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.exceptions import CannotIntervene
 
@@ -49,7 +49,7 @@ def _done(request: HttpRequest, row: models.Run, what: Intervention, form: Any) 
     except CannotIntervene as error:
         form.add_error(None, str(error))
         return False
-    log(request, [row], f"{what.label}: {reason}" if reason else str(what.label))
+    log(request, [row], logged(what.label, reason))
     return True
 
 

@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, starts
 from motia_django.admin import permits, words
-from motia_django.admin.interventions import log, who
+from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.admin.run_forms import ReasonForm
 from motia_django.exceptions import MotiaError
 from motia_django.ledger import pulse
 from motia_django.registry import Listener, registry
@@ -102,11 +103,13 @@ class ScheduleAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect("../../../")
 
     def _run(self, request: HttpRequest, step: str, index: int) -> None:
+        form = ReasonForm(None, request.POST)
+        reason = form.cleaned_data["reason"] if form.is_valid() else ""
         try:
-            run_id = starts.tick_now(step, index, by=who(request))
+            run_id = starts.tick_now(step, index, by=who(request), reason=reason)
         except MotiaError as error:
             raise Http404(str(error)) from error
-        log(request, [models.Schedule(name=step)], f"Run now: trigger {index}")
+        log(request, [models.Schedule(name=step)], logged(f"Run now: trigger {index}", reason))
         if run_id is None:
             text = _("%s was not run: it is paused, or its last run goes on, or ran this second.")
             self.message_user(request, text % step, messages.WARNING)

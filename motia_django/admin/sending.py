@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from motia_django import models, starts
 from motia_django.admin import permits, triggers
 from motia_django.admin.examples import example
-from motia_django.admin.interventions import log, who
+from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
@@ -130,7 +130,7 @@ def _sent(admin: ReadOnlyAdmin, request: HttpRequest, topic: str, form: SendForm
     hearers = registry().subscribers(topic)
     text = f"Enqueue: {topic}"
     steps = {each.step.name: models.Step(name=each.step.name) for each in hearers}
-    log(request, steps.values(), f"{text}: {reason}" if reason else text)
+    log(request, steps.values(), logged(text, reason))
     admin.message_user(request, _sent_told(hearers, ids, admin.links(request)), messages.SUCCESS)
     return True
 

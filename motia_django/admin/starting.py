@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from motia_django import models, starts
 from motia_django.admin import exchange, http_start, permits, words
 from motia_django.admin.http_start import HttpForm
-from motia_django.admin.interventions import log, who
+from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.start_forms import (
     MessageForm,
@@ -107,7 +107,7 @@ def _asked(
 def _log(request: HttpRequest, listener: Listener, reason: str) -> None:
     text = f"Run now: {listener.trigger.kind} {listener.trigger.source}"
     step = models.Step(name=listener.step.name)
-    log(request, [step], f"{text}: {reason}" if reason else text)
+    log(request, [step], logged(text, reason))
 
 
 def _page(
