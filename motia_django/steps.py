@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from motia_django import calls, declarations, triggers
+from motia_django import calls, declarations, keys, triggers
 from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Problem, Reader, config_reader
 from motia_django.exceptions import TriggerGone
@@ -45,6 +45,8 @@ class Step:
     """Whether the handler, its messages and its completion are one database transaction."""
     record: str | None = None
     """Which of its runs the history keeps, `all` or `failures`; None leaves it to the setting."""
+    index: tuple[str, ...] = ()
+    """The names in the input that its runs are found by."""
     handler: Callable[..., Any]
     arity: int
     """With how many arguments the handler is called: 0, 1 or 2."""
@@ -93,6 +95,11 @@ class Step:
             f"{f' for {source!r}' if source else ''} that started this run"
         )
 
+    def index_names(self, trigger: Trigger | None) -> tuple[str, ...]:
+        """Return the names that the runs of a trigger are found by; its own come last."""
+        own = trigger.delivery.index if trigger else ()
+        return tuple(dict.fromkeys((*self.index, *own)))
+
     def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
         """Return the triggers of `kind`, each with its index among all."""
         return [(index, each) for index, each in enumerate(self.triggers) if each.kind == kind]
@@ -135,6 +142,7 @@ def step(
     docs: str | None = None,
     atomic: bool | None = None,
     record: str | None = None,
+    index: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Declare a Step's config: `config = step("CreateTodo", triggers=[http("POST", "/todos")])`."""
     given = {
@@ -146,6 +154,7 @@ def step(
         "docs": docs,
         "atomic": atomic,
         "record": record,
+        "index": index,
     }
     return {"name": name, "triggers": list(triggers)} | {
         key: value for key, value in given.items() if value is not None
@@ -163,6 +172,7 @@ def _read_config(reader: Reader) -> dict[str, Any]:
         "triggers": _read_triggers(reader),
         "atomic": reader.take("atomic", declarations.boolean, default=False),
         "record": reader.take("record", declarations.one_of("all", "failures"), default=None),
+        "index": keys.taken(reader),
     }
     reader.finish("a Step")
     return values

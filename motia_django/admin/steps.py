@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.admin.utils import unquote
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -18,7 +19,9 @@ from motia_django.admin import (
     pauses,
     permits,
     run_page,
+    sending,
     source,
+    starting,
     triggers,
     windows,
     words,
@@ -87,6 +90,7 @@ class StepAdmin(ReadOnlyAdmin):
             gone=gone,
             problems=registry().problems,
             **_window(request, window, board),
+            may_send=request.user.has_perm(sending.PERMISSION),
         )
 
     def change_view(
@@ -104,6 +108,8 @@ class StepAdmin(ReadOnlyAdmin):
         context = {"row": row, "step": row.step, "topics": _topics(row.step, links)}
         context |= {"may_pause": pauses.may_pause(request, name)}
         context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
+        context |= {"may_start": starting.may_start(request, name)}
+        context |= {"sends": _sends(request, row.step)}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         runs = _last_runs(name, links) if links.may_see(models.Run) else []
         return self.page(
@@ -111,16 +117,27 @@ class StepAdmin(ReadOnlyAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        views: dict[str, Any] = {"pause": self.pause_view, "resume": self.resume_view}
+        views: dict[str, tuple[str, Any]] = {
+            "pause": ("<path:object_id>/pause/", self.pause_view),
+            "resume": ("<path:object_id>/resume/", self.resume_view),
+            "run": ("<path:object_id>/run/<int:index>/", self.run_view),
+            "enqueue": ("enqueue/", self.enqueue_view),
+        }
         own = [
-            path(
-                f"<path:object_id>/{word}/",
-                self.guarded(view, also=("POST",)),
-                name=f"motia_step_{word}",
-            )
-            for word, view in views.items()
+            path(route, self.guarded(view, also=("POST",)), name=f"motia_step_{word}")
+            for word, (route, view) in views.items()
         ]
         return [*own, *super().get_urls()]
+
+    # An http Step that is run here has transactions of its own, as any request to it has.
+    @transaction.non_atomic_requests
+    def run_view(self, request: HttpRequest, object_id: str, index: int) -> HttpResponse:
+        """Ask for the input, and run one of a Step's triggers now."""
+        return starting.run_now(self, request, _name(object_id, request), index)
+
+    def enqueue_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a message, and send it."""
+        return sending.enqueue(self, request)
 
     def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why, and pause a Step."""
@@ -183,6 +200,12 @@ def _topics(step: Step, links: Links) -> list[dict[str, Any]]:
         }
         for each in step.enqueues
     ]
+
+
+def _sends(request: HttpRequest, step: Step) -> list[str]:
+    """Return the topics the Step listens on that this request's user may send to."""
+    topics = [trigger.source for _index, trigger in step.triggers_of("queue")]
+    return [topic for topic in topics if sending.may_send(request, topic)]
 
 
 def _last_runs(name: str, links: Links) -> list[LastRun]:

@@ -12,6 +12,7 @@ from motia_django.commands.dead import Dead, Discard, Redrive
 from motia_django.commands.dev import Dev
 from motia_django.commands.graph import ShowGraph
 from motia_django.commands.new import New
+from motia_django.commands.repeats import Rerun, Retry
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
 from motia_django.commands.schedules import Sync
 from motia_django.commands.state import State
@@ -29,6 +30,8 @@ ALL: tuple[type[Subcommand], ...] = (
     Dead,
     Redrive,
     Discard,
+    Retry,
+    Rerun,
     Cancel,
     Pause,
     Resume,
