@@ -39,12 +39,13 @@ PAGES: dict[str, tuple[str, ...]] = {
     "motia_step_changelist": ("",),
     "motia_step_change": ("CreateOrder", "ProcessPayment", "RefreshCatalog"),
     "motia_step_pause": ("CreateOrder",),
-    "motia_flow_changelist": ("", "?flow=orders"),
+    "motia_flow_changelist": ("", "?flow=orders&window=7d"),
 }
 NO_PAGES = {
     "motia_overview_change": "there is none",
     "motia_schedule_change": "there is none",
     "motia_flow_change": "there is none",
+    "motia_flow_export": "a download",
     "motia_step_resume": "takes a POST",
     "motia_schedule_run": "takes a POST",
     "motia_streamitem_add": "nobody may",
