@@ -72,6 +72,8 @@ class Show(Subcommand):
             value = facts[key]
             text = ", ".join(value) if isinstance(value, list) else value
             self.out.write(f"{key:12} {text}".rstrip())
+        if step.docs:
+            self.out.write(f"{'docs':12} {step.docs}")
         if pause:
             self.out.write(f"{'paused':12} {told(pause)}")
         for trigger in facts["triggers"]:
@@ -138,6 +140,7 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
         "task": task_name(step.name),
         "flows": list(step.flows),
         "enqueues": [topic.name for topic in step.enqueues],
+        "docs": step.docs or None,
         "paused": _described_pause(pause),
         "triggers": [_described_trigger(trigger) for trigger in step.triggers],
     }
