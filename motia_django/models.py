@@ -332,7 +332,10 @@ class Step(Place):
     class Meta(Place.Meta):
         verbose_name = _("Step")
         verbose_name_plural = _("Steps")
-        permissions = (("enqueue_message", "Can enqueue messages by hand"),)
+        permissions = (
+            ("enqueue_message", "Can enqueue messages by hand"),
+            ("view_source", "Can see the source of Steps"),
+        )
 
 
 class Flow(Place):

@@ -47,12 +47,20 @@ class Links:
         return self._to(models.Schedule, "changelist")
 
     def flow(self, name: str) -> str:
-        """Return the address of the list of flows, narrowed to one."""
+        """Return the address of the page on flows, narrowed to one."""
         return self._to(models.Flow, "changelist", flow=name)
 
-    def flows(self) -> str:
-        """Return the address of the list of flows."""
-        return self._to(models.Flow, "changelist")
+    def flows(self, **query: str) -> str:
+        """Return the address of the page on flows, narrowed by `query`."""
+        return self._to(models.Flow, "changelist", **query)
+
+    def state(self, group: str) -> str:
+        """Return the address of the list of state, narrowed to a group if there is one."""
+        return self._to(models.StateItem, "changelist", **({"group": group} if group else {}))
+
+    def stream(self, name: str) -> str:
+        """Return the address of the list of the items of streams, narrowed to one stream."""
+        return self._to(models.StreamItem, "changelist", stream=name)
 
     def may_see(self, model: type[Model]) -> bool:
         """Return whether the user may see the pages of `model`."""

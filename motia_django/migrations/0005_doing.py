@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name='step',
-            options={'base_manager_name': 'objects', 'default_permissions': ('view',), 'managed': False, 'permissions': (('enqueue_message', 'Can enqueue messages by hand'),), 'verbose_name': 'Step', 'verbose_name_plural': 'Steps'},
+            options={'base_manager_name': 'objects', 'default_permissions': ('view',), 'managed': False, 'permissions': (('enqueue_message', 'Can enqueue messages by hand'), ('view_source', 'Can see the source of Steps')), 'verbose_name': 'Step', 'verbose_name_plural': 'Steps'},
         ),
     ]

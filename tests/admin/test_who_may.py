@@ -71,6 +71,7 @@ DEEDS = {
     "see the Steps": Deed(view="step_changelist"),
     "see one Step": Deed(view="step_change", on=lambda world: ["Work"]),
     "see the flows": Deed(view="flow_changelist"),
+    "download the flows": Deed(view="flow_export", on=lambda world: ["svg"]),
     "see the schedules": Deed(view="schedule_changelist"),
     "see the state": Deed(view="stateitem_changelist"),
     "see one item of state": Deed(view="stateitem_change", on=lambda world: [world.item.pk]),
@@ -208,7 +209,8 @@ def world(make_run: MakeRun) -> Iterator[World]:
 def readable() -> set[str]:
     """Return the permissions to look at each of our pages."""
     ours = Permission.objects.filter(content_type__app_label="motia")
-    return {name for name in ours.values_list("codename", flat=True) if name.startswith("view_")}
+    names = {name for name in ours.values_list("codename", flat=True) if name.startswith("view_")}
+    return names - {"view_source"}
 
 
 def client_of(kind: str) -> Client:
