@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from motia_django import ledger, models
 from motia_django.admin import copies, permits, timelines, traces, waiting, words
@@ -26,6 +28,7 @@ MOST_CAUSED = 10
 def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, Any]:
     """Return the page's context."""
     lines = timelines.lines(row.timeline, links)
+    attempts = attempts_of(row, row.timeline)
     return {
         "run": row,
         "status": words.badge(row.status),
@@ -39,11 +42,11 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "trace_url": links.runs(q=row.trace_id),
         "cause": _cause(row, links),
         "caused": _caused(row, links),
-        "lead": lead(row),
+        "lead": lead(row, attempts),
         "times": times(row),
         "trace": traces.trace_of(row, links),
         "problem": last_line(row.error),
-        "attempts": _attempts(row),
+        "attempts": _told(attempts),
         "input": None if row.input is None else words.document(row.input),
         "output": None if row.output is None else words.document(row.output),
         "timeline": lines,
@@ -52,15 +55,18 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
     }
 
 
-def lead(row: models.Run) -> list[str]:
+def lead(row: models.Run, attempts: Sequence[Attempt]) -> list[str]:
     """Return what is to be known first, in a few words each."""
-    age = _("born %s ago") % words.duration(timezone.now() - row.created_at)
-    told = [age, _("waited %s") % words.duration(waiting_time(row))]
-    worked = working_time(row)
-    if worked is not None:
-        told.append(_("worked %s") % words.duration(worked))
-    if row.attempt > 1:
-        told.append(_("attempt %d") % row.attempt)
+    now, known = timezone.now(), [each for each in attempts if each.began]
+    first = known[0].began if known else row.finished_at
+    told = [
+        _("born %s ago") % words.duration(now - row.created_at),
+        _("waited %s") % words.duration((first or now) - row.created_at),
+    ]
+    worked = sum(((each.ended or now) - each.began for each in known if each.began), timedelta())
+    if known:
+        text = ngettext("worked %(length)s", "worked %(length)s in %(count)d attempts", len(known))
+        told.append(text % {"length": words.duration(worked), "count": len(known)})
     if row.status == Status.RUNNING:
         told.append(_("it cannot be stopped from here, only its worker can"))
     return told
@@ -130,9 +136,8 @@ def _caused(row: models.Run, links: Links) -> dict[str, Any]:
     return {"runs": shown, "is_cut": len(found) > MOST_CAUSED}
 
 
-def _attempts(row: models.Run) -> list[dict[str, Any]]:
+def _told(found: Sequence[Attempt]) -> list[dict[str, Any]]:
     """Return the attempts, if there was more than one or one that failed."""
-    found = attempts_of(row, row.timeline)
     if len(found) == 1 and found[0].became != FAILED:
         return []
     return [

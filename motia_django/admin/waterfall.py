@@ -18,7 +18,7 @@ from motia_django.runs import Status
 TICKS = 4
 """About so many times stand on the axis."""
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
-"""Seconds between two of them; below that and above, 1, 2 or 5 and zeros."""
+"""Seconds between two of them; below that, and above it in days, 1, 2 or 5 and zeros."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,8 @@ def _step(seconds: float) -> float:
     for step in _STEPS:
         if 1 <= least <= step:
             return step
-    power = 10.0 ** math.floor(math.log10(least))
+    unit = _STEPS[-1] if least > _STEPS[-1] else 1
+    power = unit * 10.0 ** math.floor(math.log10(least / unit))
     return next(power * each for each in (1, 2, 5, 10) if power * each >= least * (1 - 1e-9))
 
 
