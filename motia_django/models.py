@@ -332,6 +332,7 @@ class Step(Place):
     class Meta(Place.Meta):
         verbose_name = _("Step")
         verbose_name_plural = _("Steps")
+        permissions = (("enqueue_message", "Can enqueue messages by hand"),)
 
 
 class Flow(Place):

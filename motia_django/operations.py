@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -13,14 +12,14 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from motia_django import dispatch, ledger, models, payloads, publish
+from motia_django import ledger, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Run, Status
 from motia_django.steps import Step
-from motia_django.timeline import Entry
+from motia_django.timeline import operation
 from motia_django.triggers import Trigger
 
 logger = logging.getLogger("motia.operations")
@@ -45,18 +44,6 @@ class Result:
         return self.refusal.replace(f"run {self.run_id}", "this run")
 
 
-def tick_now(step: str, index: int) -> UUID | None:
-    """Start a run of a Step's cron trigger now, as if it were due; None if it is not to run.
-
-    It is not while its Step is paused, or while another goes on that may not be overlapped: then a
-    skipped run says so. Raise `UnknownStep`, or `CannotIntervene` if it is no cron trigger.
-    """
-    triggers = registry().step(step).triggers
-    if not 0 <= index < len(triggers) or triggers[index].kind != "cron":
-        raise CannotIntervene(f"Step {step!r} has no cron trigger with the index {index}")
-    return dispatch.tick(step, index, datetime.now(UTC).replace(microsecond=0))
-
-
 def redrive(
     run_id: UUID,
     *,
@@ -77,7 +64,7 @@ def redrive(
     facts: dict[str, Any] = {"attempts": row.attempt}
     facts |= {"input": "edited"} if new.input != row.input else {}
     facts |= {"from": row.step, "to": new.step} if new.step != row.step else {}
-    note = note_of("moved" if new.step != row.step else "redriven", by, reason, **facts)
+    note = operation("moved" if new.step != row.step else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):
         raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
     logger.debug("Run %s of %s was redriven by %s", run_id, new.step, by)
@@ -101,14 +88,14 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
     Raise `CannotIntervene` if it is not dead.
     """
     row = row_of(run_id)
-    if not ledger.discard(row, note_of("discarded", by, reason)):
+    if not ledger.discard(row, operation("discarded", by, reason)):
         raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are discarded")
     logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
 
 
 def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
     """Make a run that waits, queued or scheduled, cancelled; raise `CannotIntervene` if none is."""
-    row, note = row_of(run_id), note_of("cancelled", by, reason)
+    row, note = row_of(run_id), operation("cancelled", by, reason)
     freed = ledger.cancel(row, note)
     if freed is None:  # if it was scheduled, it may have been queued just now
         row = row_of(run_id)
@@ -179,12 +166,6 @@ def row_of(run_id: UUID) -> models.Run:
     if row is None:
         raise CannotIntervene(f"run {run_id} is not there")
     return row
-
-
-def note_of(kind: str, by: str, reason: str, **facts: Any) -> Entry:
-    """Return the entry of a run's timeline that tells of something an operator did."""
-    note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
-    return note | ({"reason": reason} if reason else {}) | facts
 
 
 def _done(run_id: UUID, act: Callable[[UUID], object]) -> Result:

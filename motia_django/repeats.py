@@ -14,9 +14,10 @@ from motia_django.conf import settings
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING
 from motia_django.ledger.rows import run_of
-from motia_django.operations import AS_IT_WAS, note_of, row_of
+from motia_django.operations import AS_IT_WAS, row_of
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Run, Status, new_run_id
+from motia_django.timeline import operation
 from motia_django.tracing import new_trace_id
 from motia_django.triggers import Trigger
 
@@ -34,7 +35,7 @@ def retry(run_id: UUID, *, by: str, reason: str = "") -> None:
     run = replace(
         run_of(row), status=Status.QUEUED, wake_at=timezone.now() + ledger.patience(0), publishes=0
     )
-    if not ledger.retry(row, run, note_of("retried", by, reason)):
+    if not ledger.retry(row, run, operation("retried", by, reason)):
         raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
     logger.debug("Run %s of %s was tried at once for %s", run_id, row.step, by)
     publish.publish_on_commit([run])
@@ -50,9 +51,9 @@ def rerun(run_id: UUID, *, by: str, reason: str = "", input: Any = AS_IT_WAS) ->
     row = row_of(run_id)
     new = _anew(row, input)
     facts = {"input": "edited"} if input is not AS_IT_WAS and new.input != row.input else {}
-    told = note_of("repeats", by, reason, run_id=str(run_id), **facts)
+    told = operation("repeats", by, reason, run_id=str(run_id), **facts)
     new = replace(new, timeline=(told,))
-    if not ledger.rerun(row, new, note_of("rerun", by, reason, run_id=str(new.id), **facts)):
+    if not ledger.rerun(row, new, operation("rerun", by, reason, run_id=str(new.id), **facts)):
         raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
     logger.debug("Run %s of %s was run again as %s by %s", run_id, new.step, new.id, by)
     publish.publish_on_commit([new])

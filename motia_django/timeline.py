@@ -7,12 +7,23 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from motia_django import payloads
 from motia_django.conf import settings
 
 Entry = dict[str, Any]
 
-OPERATIONS = ("redriven", "discarded", "cancelled", "moved", "retried", "rerun", "repeats")
+OPERATIONS = (
+    "started",
+    "redriven",
+    "discarded",
+    "cancelled",
+    "moved",
+    "retried",
+    "rerun",
+    "repeats",
+)
 """What operators do to a run: `{"kind", "by", "time", "reason", ...}`."""
 _LARGEST_FACT = 4096
 """Bytes of JSON."""
@@ -55,6 +66,12 @@ class Timeline:
         at = round(time.monotonic() - self._started, 4)
         presentable = payloads.masked(payloads.presentable(facts), self._redact)
         return {"at": at, "kind": kind, **_bounded(presentable)}
+
+
+def operation(kind: str, by: str, reason: str = "", **facts: Any) -> Entry:
+    """Return the entry that tells of what an operator did just now."""
+    note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
+    return note | ({"reason": reason} if reason else {}) | facts
 
 
 def _bounded(facts: Entry) -> Entry:

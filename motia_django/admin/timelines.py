@@ -30,6 +30,7 @@ _KINDS: dict[str, Promise] = {
     "left_out": gettext_lazy("left out"),
     "error": gettext_lazy("error"),
     "note": gettext_lazy("note"),
+    "started": gettext_lazy("started"),
     "redriven": gettext_lazy("redriven"),
     "moved": gettext_lazy("moved"),
     "discarded": gettext_lazy("discarded"),

@@ -17,19 +17,22 @@ from motia_django.ledger import keys, turns
 from motia_django.ledger.due import patience
 from motia_django.ledger.rows import all_runs, database, error_of, kept, row_of, timeline_of
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
+from motia_django.timeline import Entry
 
 _TRIES = 5
 """How often a run may come and go between looking for it and making it."""
 
 
-def keep(runs: Sequence[Run], *, due: bool = False) -> None:
+def keep(runs: Sequence[Run], *, due: bool = False, note: Entry | None = None) -> None:
     """Insert runs in the caller's transaction: they are there if, and only if, it commits.
 
-    Those that are `due` have not been published, and upkeep is to do it.
+    Those that are `due` have not been published, and upkeep is to do it. The `note` is the first
+    entry of their timelines.
     """
     if not runs:
         return
     values: dict[str, Any] = {"wake_at": timezone.now(), "publishes": 0} if due else {}
+    values |= _noted(note)
     with transaction.atomic(using=database(), savepoint=False):
         rows = [row_of(run, input=payloads.plain(run.input), **values) for run in runs]
         all_runs().bulk_create(rows, batch_size=500)
@@ -37,13 +40,14 @@ def keep(runs: Sequence[Run], *, due: bool = False) -> None:
         turns.keep(runs)
 
 
-def keep_or_find(run: Run) -> UUID:
+def keep_or_find(run: Run, note: Entry | None = None) -> UUID:
     """Insert a run unless an unfinished one has its dedupe key; return the id of the one there is.
 
     Raise `DedupeConflict` if that one is made by a transaction that this one cannot see.
     """
     for _ in range(_TRIES):
-        if _inserted(row_of(run, input=payloads.plain(run.input)), run, waits=True):
+        row = row_of(run, input=payloads.plain(run.input), **_noted(note))
+        if _inserted(row, run, waits=True):
             return run.id
         found = all_runs().filter(unique_key=run.dedupe_key).values_list("id", flat=True).first()
         if found is not None:
@@ -132,6 +136,10 @@ def record(run: Run, outcome: Outcome) -> None:
 def hashed(key: str) -> str:
     """Return what a key is kept as."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _noted(note: Entry | None) -> dict[str, Any]:
+    return {"timeline": [note]} if note else {}
 
 
 def _inserted(row: models.Run, run: Run, *, waits: bool = False) -> bool:
