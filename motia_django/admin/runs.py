@@ -17,8 +17,8 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from motia_django import models
-from motia_django.admin import many_runs, permits, run_page, run_views, words
+from motia_django import models, payloads
+from motia_django.admin import copies, many_runs, permits, run_page, run_views, words
 from motia_django.admin.filters import (
     CreatedFilter,
     GoneFilter,
@@ -102,7 +102,10 @@ class RunAdmin(ReadOnlyAdmin):
             )
             for each in ALL
         ]
-        return [*views, *super().get_urls()]
+        export = path(
+            "<path:object_id>/export/", self.guarded(self.export_view), name="motia_run_export"
+        )
+        return [*views, export, *super().get_urls()]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return what may be done to many runs, by those who may."""
@@ -148,6 +151,15 @@ class RunAdmin(ReadOnlyAdmin):
     def intervene_view(self, request: HttpRequest, object_id: str, *, what: str) -> HttpResponse:
         """Do something to one run: a form by GET, the deed by POST."""
         return run_views.intervene(self, request, self._found(request, object_id), what)
+
+    def export_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send all of one run as a file of JSON."""
+        row = self._found(request, object_id)
+        document = payloads.plain(copies.as_json(row, self.links(request)))
+        headers = {"Content-Disposition": f'attachment; filename="run-{row.id}.json"'}
+        return HttpResponse(
+            words.indented(document), content_type="application/json", headers=headers
+        )
 
     def _found(self, request: HttpRequest, object_id: str) -> models.Run:
         row: models.Run | None = self.get_object(request, unquote(object_id))

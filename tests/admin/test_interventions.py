@@ -81,7 +81,7 @@ def text(client: Client, address: str) -> str:
 
 def offered(client: Client, run: models.Run) -> set[str]:
     """Return what the run's page offers to do."""
-    return set(re.findall(r'(?:action|href)="\.\./(\w+)/"', text(client, at(run))))
+    return set(re.findall(r'(?:action|href)="\.\./(\w+)/"', text(client, at(run)))) - {"export"}
 
 
 def said(response: Any) -> list[str]:

@@ -68,6 +68,7 @@ DEEDS = {
     "see the overview": Deed(view="overview_changelist"),
     "see the runs": Deed(view="run_changelist"),
     "see one run": Deed(view="run_change", on=lambda world: [world.dead.pk]),
+    "download a run": Deed(view="run_export", on=lambda world: [world.dead.pk]),
     "see the Steps": Deed(view="step_changelist"),
     "see one Step": Deed(view="step_change", on=lambda world: ["Work"]),
     "see the flows": Deed(view="flow_changelist"),
