@@ -120,6 +120,19 @@ DEEDS = {
         post=lambda world: REASON,
         done=lambda world: not models.Pause.objects.filter(step="Resting").exists(),
     ),
+    "run a Step now": Deed(
+        view="step_run",
+        on=lambda world: ["Other", 0],
+        post=lambda world: {"content": "1", **REASON},
+        done=lambda world: models.Run.objects.filter(step="Other").exists(),
+    ),
+    "see the topics to send to": Deed(view="step_topics"),
+    "enqueue a message": Deed(
+        view="step_enqueue",
+        on=lambda world: ["own"],
+        post=lambda world: {"content": "1", **REASON},
+        done=lambda world: models.Run.objects.filter(source="own").exists(),
+    ),
     "run a schedule now": Deed(
         view="schedule_run",
         on=lambda world: ["Hourly", 0],
@@ -168,7 +181,8 @@ def world(make_run: MakeRun) -> Iterator[World]:
         told=models.StreamItem.objects.create(stream="s", group="g", item="i", value="1", event=1),
     )
     steps = [make_step(name=name) for name in ("Work", "Other", "Resting")]
-    with installed(*steps, make_step(lambda: None, CRON, name="Hourly")):
+    own = {"type": "queue", "topic": "own"}
+    with installed(*steps, make_step(lambda: None, CRON, own, name="Hourly")):
         yield there
 
 
