@@ -48,7 +48,6 @@ class Deed:
     """The name of its URL."""
     on: Callable[[World], list[Any]] = lambda world: []
     """The arguments of the URL."""
-    query: str = ""
     post: Callable[[World], dict[str, Any]] | None = None
     """What is posted; None for a page that is only looked at."""
     done: Callable[[World], bool] = lambda world: False
@@ -142,17 +141,18 @@ DEEDS = {
         post=lambda world: REASON,
         done=lambda world: not models.Pause.objects.filter(step="Resting").exists(),
     ),
-    "run a Step by hand": Deed(
+    "run a Step now": Deed(
         view="step_run",
-        on=lambda world: ["Work", 0],
+        on=lambda world: ["Other", 0],
         post=lambda world: {"content": "1", **REASON},
-        done=lambda world: models.Run.objects.filter(step="Work", input=1).exists(),
+        done=lambda world: models.Run.objects.filter(step="Other").exists(),
     ),
-    "send a message by hand": Deed(
+    "see the topics to send to": Deed(view="step_topics"),
+    "enqueue a message": Deed(
         view="step_enqueue",
-        query="?topic=work",
+        on=lambda world: ["own"],
         post=lambda world: {"content": "1", **REASON},
-        done=lambda world: models.Run.objects.filter(step="Other", input=1).exists(),
+        done=lambda world: models.Run.objects.filter(source="own").exists(),
     ),
     "run a schedule now": Deed(
         view="schedule_run",
@@ -203,7 +203,8 @@ def world(make_run: MakeRun) -> Iterator[World]:
         told=models.StreamItem.objects.create(stream="s", group="g", item="i", value="1", event=1),
     )
     steps = [make_step(name=name) for name in ("Work", "Other", "Resting")]
-    with installed(*steps, make_step(lambda: None, CRON, name="Hourly")):
+    own = {"type": "queue", "topic": "own"}
+    with installed(*steps, make_step(lambda: None, CRON, own, name="Hourly")):
         yield there
 
 
@@ -241,7 +242,7 @@ CELLS = [
 
 def address(deed: Deed, world: World) -> str:
     args = [each if isinstance(each, int) else quote(str(each)) for each in deed.on(world)]
-    return reverse(f"admin:motia_{deed.view}", args=args) + deed.query
+    return reverse(f"admin:motia_{deed.view}", args=args)
 
 
 def snapshot() -> dict[str, list[Any]]:
