@@ -6,7 +6,7 @@ named by `filling.py`. A page that is in neither table fails a test.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
@@ -71,7 +71,7 @@ def path(address: str, known: Mapping[str, str]) -> str:
     return reverse(f"admin:{name}", args=arguments) + mark + query
 
 
-def _patterns(urls: list[object]) -> Iterator[URLPattern]:
+def _patterns(urls: Sequence[object]) -> Iterator[URLPattern]:
     for each in urls:
         if isinstance(each, URLPattern):
             yield each

@@ -75,8 +75,9 @@ def _waiting() -> dict[str, str]:
     models.Worker.objects.create(name="here@machine")
     models.Worker.objects.create(name="lost@machine", seen_at=now - timedelta(hours=1))
     usual = {"trigger": "queue", "source": "topic", "trace_id": "b" * 32, "attempt": 1}
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         "queued": {"step": "CountGreeting", "status": "queued", "attempt": 0},
+        "waiting": {"step": "CountGreeting", "status": "queued", "attempt": 0},
         "retrying": {"step": "SendEmail", "status": "scheduled", "wake_at": now, "attempt": 2},
         "running": {"step": "PackOrder", "status": "running", "started_at": now, "worker": "w@m"},
         "gone": {"step": "<b>Gone</b>" * 9, "status": "dead", "error": "x" * 2000},
