@@ -52,8 +52,30 @@ def enqueue(
     return _bear([run for each in messages for run in _runs_for(each)])
 
 
-def tick(step: str, index: int, due: datetime) -> UUID | None:
-    """Start the run of a cron trigger's tick; return None if it is skipped or has had its run."""
+def send(message: Message, note: Entry) -> list[str]:
+    """Send a message for an operator, who is named in the `note`; return its runs' ids.
+
+    Its runs are kept, however light, so that he can see what became of them.
+    """
+    return _bear([replace(each, light=False) for each in _runs_for(message)], note)
+
+
+def start(listener: Listener, input: Any, note: Entry, source: str | None = None) -> str:
+    """Start one run of this trigger alone for an operator, kept as those of `send` are.
+
+    `source` is what is said to have started it, for a change of state or of a stream.
+    """
+    named, group = source or listener.trigger.source, source or ""
+    run = _run(listener, source=named, input=payloads.plain(input), group=group)
+    [run_id] = _bear([replace(run, light=False)], note)
+    return run_id
+
+
+def tick(step: str, index: int, due: datetime, note: Entry | None = None) -> UUID | None:
+    """Start the run of a cron trigger's tick; return None if it is skipped or has had its run.
+
+    The `note` names the operator who asks for it.
+    """
     listener = Listener(
         step=registry().step(step), index=index, trigger=registry().step(step).triggers[index]
     )
@@ -63,7 +85,7 @@ def tick(step: str, index: int, due: datetime) -> UUID | None:
     reason = _reason_to_skip(run, listener.trigger)
     if reason is not None:
         _skip(run, key, reason)
-    elif ledger.keep_once(run, key):
+    elif ledger.keep_once(run, key, timeline=[note] if note else []):
         publish.publish_on_commit([run])
         return run.id
     return None
@@ -183,14 +205,14 @@ def _run(
     )
 
 
-def _bear(runs: Sequence[Run]) -> list[str]:
+def _bear(runs: Sequence[Run], note: Entry | None = None) -> list[str]:
     """Keep the runs, publish them after commit, and return their ids; loops are born dead.
 
     In the place of a run that is there already, by its dedupe key, stands the one that is there.
     """
     limit = settings().max_depth
     born = [run for run in runs if run.depth <= limit]
-    ids = _kept([run for run in born if not run.light])
+    ids = _kept([run for run in born if not run.light], note)
     for run in runs:
         if run.depth > limit:
             _stillborn(run, limit)
@@ -212,14 +234,14 @@ def _bear_once(runs: Sequence[Run], key: str) -> list[str]:
     return [str(run.id) for run in born]
 
 
-def _kept(runs: Sequence[Run]) -> dict[UUID, UUID]:
+def _kept(runs: Sequence[Run], note: Entry | None) -> dict[UUID, UUID]:
     """Insert runs, in their order; return for each with a dedupe key the run that has the key."""
     ids: dict[UUID, UUID] = {}
     for has_key, some in groupby(runs, lambda run: run.dedupe_key is not None):
         if has_key:
-            ids |= {run.id: ledger.keep_or_find(run) for run in some}
+            ids |= {run.id: ledger.keep_or_find(run, note) for run in some}
         else:
-            ledger.keep(list(some))
+            ledger.keep(list(some), note=note)
     return ids
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -13,14 +12,14 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from motia_django import dispatch, ledger, models, payloads, publish
+from motia_django import ledger, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Run, Status
 from motia_django.steps import Step
-from motia_django.timeline import Entry
+from motia_django.timeline import operation
 from motia_django.triggers import Trigger
 
 logger = logging.getLogger("motia.operations")
@@ -45,18 +44,6 @@ class Result:
         return self.refusal.replace(f"run {self.run_id}", "this run")
 
 
-def tick_now(step: str, index: int) -> UUID | None:
-    """Start a run of a Step's cron trigger now, as if it were due; None if it is not to run.
-
-    It is not while its Step is paused, or while another goes on that may not be overlapped: then a
-    skipped run says so. Raise `UnknownStep`, or `CannotIntervene` if it is no cron trigger.
-    """
-    triggers = registry().step(step).triggers
-    if not 0 <= index < len(triggers) or triggers[index].kind != "cron":
-        raise CannotIntervene(f"Step {step!r} has no cron trigger with the index {index}")
-    return dispatch.tick(step, index, datetime.now(UTC).replace(microsecond=0))
-
-
 def redrive(
     run_id: UUID,
     *,
@@ -72,12 +59,12 @@ def redrive(
     for the run's timeline. Raise `CannotIntervene` if it cannot be done, or if its input breaks
     today's schema, unless one does `insist`.
     """
-    row = _row(run_id)
+    row = row_of(run_id)
     new = _redriven(row, input, to, insist=insist)
     facts: dict[str, Any] = {"attempts": row.attempt}
     facts |= {"input": "edited"} if new.input != row.input else {}
     facts |= {"from": row.step, "to": new.step} if new.step != row.step else {}
-    note = _note("moved" if new.step != row.step else "redriven", by, reason, **facts)
+    note = operation("moved" if new.step != row.step else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):
         raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
     logger.debug("Run %s of %s was redriven by %s", run_id, new.step, by)
@@ -89,7 +76,7 @@ def refusal(
 ) -> str:
     """Return why a run cannot be redriven so; an empty text if it can."""
     try:
-        _redriven(_row(run_id), input, to, insist=insist)
+        _redriven(row_of(run_id), input, to, insist=insist)
     except CannotIntervene as error:
         return str(error)
     return ""
@@ -100,18 +87,18 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
 
     Raise `CannotIntervene` if it is not dead.
     """
-    row = _row(run_id)
-    if not ledger.discard(row, _note("discarded", by, reason)):
+    row = row_of(run_id)
+    if not ledger.discard(row, operation("discarded", by, reason)):
         raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are discarded")
     logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
 
 
 def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
     """Make a run that waits, queued or scheduled, cancelled; raise `CannotIntervene` if none is."""
-    row, note = _row(run_id), _note("cancelled", by, reason)
+    row, note = row_of(run_id), operation("cancelled", by, reason)
     freed = ledger.cancel(row, note)
     if freed is None:  # if it was scheduled, it may have been queued just now
-        row = _row(run_id)
+        row = row_of(run_id)
         freed = ledger.cancel(row, note)
     if freed is None:
         raise CannotIntervene(
@@ -121,7 +108,7 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
     publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index, row.source))
 
 
-def many(run_ids: Iterable[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
+def many(run_ids: Iterable[UUID], act: Callable[[UUID], object]) -> Iterator[Result]:
     """Do something to many runs, whatever becomes of the others; yield what became of each.
 
     Some are committed together, since it is the commits that take time.
@@ -173,19 +160,20 @@ def prunable(status: Status, days: float) -> int:
     return ledger.prunable(status, days).order_by().count()
 
 
-def _done(run_id: UUID, act: Callable[[UUID], None]) -> Result:
+def row_of(run_id: UUID) -> models.Run:
+    """Return a run's row as it is where it is written; raise `CannotIntervene` without one."""
+    row = ledger.rows(id=run_id).using(ledger.database()).first()
+    if row is None:
+        raise CannotIntervene(f"run {run_id} is not there")
+    return row
+
+
+def _done(run_id: UUID, act: Callable[[UUID], object]) -> Result:
     try:
         act(run_id)
     except CannotIntervene as error:
         return Result(run_id=run_id, refusal=str(error))
     return Result(run_id=run_id)
-
-
-def _row(run_id: UUID) -> models.Run:
-    row = ledger.rows(id=run_id).using(ledger.database()).first()
-    if row is None:
-        raise CannotIntervene(f"run {run_id} is not there")
-    return row
 
 
 def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> Run:
@@ -257,8 +245,3 @@ def _check_input(run: Run, trigger: Trigger, given: Any) -> None:
         trigger.clean_input(payloads.plain(given), f"The input of run {run.id}")
     except InvalidInput as error:
         raise CannotIntervene(str(error)) from error
-
-
-def _note(kind: str, by: str, reason: str, **facts: Any) -> Entry:
-    note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
-    return note | ({"reason": reason} if reason else {}) | facts

@@ -91,6 +91,11 @@ def new_trace_id() -> str:
     return secrets.token_hex(16)
 
 
+def new_traceparent() -> str:
+    """Return a W3C `traceparent` header that begins a trace of its own."""
+    return f"00-{new_trace_id()}-{secrets.token_hex(8)}-01"
+
+
 def trace_id_from(headers: Mapping[str, str]) -> str | None:
     """Return the trace id of a W3C `traceparent` header, or None if there is no valid one.
 

@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from motia_django import ledger, models, operations
+from motia_django import ledger, models, starts
 from motia_django.admin import permits, words
-from motia_django.admin.interventions import log, logged
+from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
@@ -103,12 +103,12 @@ class ScheduleAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect("../../../")
 
     def _run(self, request: HttpRequest, step: str, index: int) -> None:
-        try:
-            run_id = operations.tick_now(step, index)
-        except MotiaError as error:
-            raise Http404(str(error)) from error
         form = ReasonForm(None, request.POST)
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
+        try:
+            run_id = starts.tick_now(step, index, by=who(request), reason=reason)
+        except MotiaError as error:
+            raise Http404(str(error)) from error
         log(request, [models.Schedule(name=step)], logged(f"Run now: trigger {index}", reason))
         if run_id is None:
             text = _("%s was not run: it is paused, or its last run goes on, or ran this second.")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.admin.utils import unquote
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models
-from motia_django.admin import pauses, permits, run_page, triggers, words
+from motia_django.admin import pauses, permits, run_page, sending, starting, triggers, words
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.registry import registry
@@ -73,6 +74,7 @@ class StepAdmin(ReadOnlyAdmin):
             rows=rows,
             gone=gone,
             problems=registry().problems,
+            may_send=request.user.has_perm(sending.PERMISSION),
         )
 
     def change_view(
@@ -87,6 +89,8 @@ class StepAdmin(ReadOnlyAdmin):
         row = _row(registry().step(name), links, ledger.paused().get(name))
         context = {"row": row, "step": row.step, "topics": _topics(row.step, links)}
         context |= {"may_pause": pauses.may_pause(request, name)}
+        context |= {"may_start": starting.may_start(request, name)}
+        context |= {"sends": _sends(request, row.step)}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         runs = _last_runs(name, links) if links.may_see(models.Run) else []
         return self.page(
@@ -94,16 +98,27 @@ class StepAdmin(ReadOnlyAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        views: dict[str, Any] = {"pause": self.pause_view, "resume": self.resume_view}
+        views: dict[str, tuple[str, Any]] = {
+            "pause": ("<path:object_id>/pause/", self.pause_view),
+            "resume": ("<path:object_id>/resume/", self.resume_view),
+            "run": ("<path:object_id>/run/<int:index>/", self.run_view),
+            "enqueue": ("enqueue/", self.enqueue_view),
+        }
         own = [
-            path(
-                f"<path:object_id>/{word}/",
-                self.guarded(view, also=("POST",)),
-                name=f"motia_step_{word}",
-            )
-            for word, view in views.items()
+            path(route, self.guarded(view, also=("POST",)), name=f"motia_step_{word}")
+            for word, (route, view) in views.items()
         ]
         return [*own, *super().get_urls()]
+
+    # An http Step that is run here has transactions of its own, as any request to it has.
+    @transaction.non_atomic_requests
+    def run_view(self, request: HttpRequest, object_id: str, index: int) -> HttpResponse:
+        """Ask for the input, and run one of a Step's triggers now."""
+        return starting.run_now(self, request, _name(object_id, request), index)
+
+    def enqueue_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a message, and send it."""
+        return sending.enqueue(self, request)
 
     def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why, and pause a Step."""
@@ -150,6 +165,12 @@ def _row(step: Step, links: Links, pause: models.Pause | None) -> Row:
 
 def _topics(step: Step, links: Links) -> list[dict[str, Any]]:
     return [{"topic": each, "heard_by": listeners(each.name, links)} for each in step.enqueues]
+
+
+def _sends(request: HttpRequest, step: Step) -> list[str]:
+    """Return the topics the Step listens on that this request's user may send to."""
+    topics = [trigger.source for _index, trigger in step.triggers_of("queue")]
+    return [topic for topic in topics if sending.may_send(request, topic)]
 
 
 def _last_runs(name: str, links: Links) -> list[LastRun]:

@@ -49,7 +49,7 @@ def described(step: Step) -> list[Described]:
             what=_what(each),
             notes=list(_notes(each)),
             delivery=[] if isinstance(each, HttpTrigger) else _delivery(each.delivery),
-            schemas=[(title, _document(schema)) for title, schema in _schemas(each)],
+            schemas=[(title, document(schema)) for title, schema in _schemas(each)],
         )
         for each in step.triggers
     ]
@@ -138,7 +138,7 @@ def _schemas(trigger: Any) -> Iterator[tuple[str, Schema]]:
         yield _("Input"), trigger.input
 
 
-def _document(schema: Schema) -> str:
+def document(schema: Schema) -> str:
     """Return JSON Schema, or why there is none: not every type can be written in it."""
     try:
         return words.indented(schema.json_schema())

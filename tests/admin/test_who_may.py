@@ -35,6 +35,7 @@ class World:
 
     dead: models.Run
     queued: models.Run
+    over: models.Run
     item: models.StateItem
     told: models.StreamItem
 
@@ -47,6 +48,7 @@ class Deed:
     """The name of its URL."""
     on: Callable[[World], list[Any]] = lambda world: []
     """The arguments of the URL."""
+    query: str = ""
     post: Callable[[World], dict[str, Any]] | None = None
     """What is posted; None for a page that is only looked at."""
     done: Callable[[World], bool] = lambda world: False
@@ -96,6 +98,24 @@ DEEDS = {
         post=lambda world: {"step": "Other", **REASON},
         done=lambda world: now(world.dead).step == "Other",
     ),
+    "retry a run now": Deed(
+        view="run_retry",
+        on=lambda world: [world.queued.pk],
+        post=lambda world: REASON,
+        done=lambda world: [each["kind"] for each in now(world.queued).timeline] == ["retried"],
+    ),
+    "run a run again": Deed(
+        view="run_rerun",
+        on=lambda world: [world.over.pk],
+        post=lambda world: REASON,
+        done=lambda world: models.Run.objects.filter(parent_id=world.over.pk).exists(),
+    ),
+    "run a run again with edited input": Deed(
+        view="run_rerun_edited",
+        on=lambda world: [world.over.pk],
+        post=lambda world: {"content": '{"n": 2}', **REASON},
+        done=lambda world: models.Run.objects.filter(parent_id=world.over.pk).exists(),
+    ),
     "discard a run": Deed(
         view="run_discard",
         on=lambda world: [world.dead.pk],
@@ -119,6 +139,18 @@ DEEDS = {
         on=lambda world: ["Resting"],
         post=lambda world: REASON,
         done=lambda world: not models.Pause.objects.filter(step="Resting").exists(),
+    ),
+    "run a Step by hand": Deed(
+        view="step_run",
+        on=lambda world: ["Work", 0],
+        post=lambda world: {"content": "1", **REASON},
+        done=lambda world: models.Run.objects.filter(step="Work", input=1).exists(),
+    ),
+    "send a message by hand": Deed(
+        view="step_enqueue",
+        query="?topic=work",
+        post=lambda world: {"content": "1", **REASON},
+        done=lambda world: models.Run.objects.filter(step="Other", input=1).exists(),
     ),
     "run a schedule now": Deed(
         view="schedule_run",
@@ -164,6 +196,7 @@ def world(make_run: MakeRun) -> Iterator[World]:
     there = World(
         dead=make_run(**usual, status="dead", error="ValueError: no"),
         queued=make_run(**usual, status="queued", finished_at=None),
+        over=make_run(**usual),
         item=models.StateItem.objects.create(group="g", key="k", value="1"),
         told=models.StreamItem.objects.create(stream="s", group="g", item="i", value="1", event=1),
     )
@@ -205,7 +238,7 @@ CELLS = [
 
 def address(deed: Deed, world: World) -> str:
     args = [each if isinstance(each, int) else quote(str(each)) for each in deed.on(world)]
-    return reverse(f"admin:motia_{deed.view}", args=args)
+    return reverse(f"admin:motia_{deed.view}", args=args) + deed.query
 
 
 def snapshot() -> dict[str, list[Any]]:
@@ -251,10 +284,10 @@ def test_whatever_is_done_is_in_the_admins_log_with_who(world: World, what: str)
     deed = DEEDS[what]
     assert deed.post is not None
     client_of("superuser").post(address(deed, world), deed.post(world))
-    entry = LogEntry.objects.get()
-    assert entry.user.get_username() == "superuser"
+    entries = list(LogEntry.objects.select_related("user"))
+    assert {each.user.get_username() for each in entries} == {"superuser"}
     if "reason" in deed.post(world):
-        assert "because" in entry.get_change_message()
+        assert all("because" in each.get_change_message() for each in entries)
 
 
 @pytest.mark.parametrize("what", DEEDS)
