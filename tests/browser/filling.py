@@ -54,6 +54,7 @@ def _worked() -> dict[str, str]:
         "bounced": str(runs.get(step="SendEmail").id),
         "asked": str(runs.filter(step="CreateOrder")[0].id),
         "spent": str(runs.get(step="PackOrder", status="dead").id),
+        "charged": str(runs.filter(step="ChargeOrder", status="succeeded")[0].id),
         "trace": runs.filter(step="CreateOrder")[0].trace_id,
     }
 
