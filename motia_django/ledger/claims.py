@@ -19,7 +19,7 @@ from motia_django.exceptions import WorkerLost
 from motia_django.ledger import turns
 from motia_django.ledger.due import overdue
 from motia_django.ledger.history import find
-from motia_django.ledger.rows import all_runs, database, error_of, kept, locked, masked, run_of
+from motia_django.ledger.rows import all_runs, database, failure_of, kept, locked, masked, run_of
 from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of
 
 
@@ -130,7 +130,7 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
         "status": settlement.status,
         "wake_at": settlement.wake_at,
         "output": kept(outcome.value),
-        "error": error_of(outcome),
+        **failure_of(run.step, outcome),
         "timeline": timeline.joined(run.timeline, run.attempt, outcome.timeline),
         "finished_at": outcome.finished_at,
         "publishes": 0,
