@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from motia_django import payloads
+from motia_django import keys, payloads
 from motia_django.exceptions import PayloadError
 from motia_django.runs import Status
 
@@ -130,6 +130,8 @@ class Run(models.Model):
             ("cancel_run", "Can cancel runs that wait"),
             ("pause_step", "Can pause and resume Steps"),
             ("run_step", "Can run Steps by hand"),
+            ("retry_run", "Can have runs that wait tried now"),
+            ("rerun_run", "Can run finished runs again"),
         )
         indexes = (
             models.Index(fields=["wake_at"], name="motia_run_wake"),
@@ -142,6 +144,26 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} {self.id}"
+
+
+class RunKey(models.Model):
+    """One value of a run's input that the run is found by; `keys.kept` says how it is spelled."""
+
+    id = models.BigAutoField(primary_key=True)
+    run_id = models.UUIDField()
+    name = ExactCharField(max_length=keys.LONGEST_NAME)
+    value = ExactCharField(max_length=keys.LONGEST_VALUE)
+
+    class Meta:
+        db_table = "motia_run_key"
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=["run_id", "name"], name="motia_run_key_once"),
+        )
+        indexes = (models.Index(fields=["value", "-run_id"], name="motia_run_key_value"),)
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
 
 
 class Turn(models.Model):

@@ -72,12 +72,12 @@ def redrive(
     for the run's timeline. Raise `CannotIntervene` if it cannot be done, or if its input breaks
     today's schema, unless one does `insist`.
     """
-    row = _row(run_id)
+    row = row_of(run_id)
     new = _redriven(row, input, to, insist=insist)
     facts: dict[str, Any] = {"attempts": row.attempt}
     facts |= {"input": "edited"} if new.input != row.input else {}
     facts |= {"from": row.step, "to": new.step} if new.step != row.step else {}
-    note = _note("moved" if new.step != row.step else "redriven", by, reason, **facts)
+    note = note_of("moved" if new.step != row.step else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):
         raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
     logger.debug("Run %s of %s was redriven by %s", run_id, new.step, by)
@@ -89,7 +89,7 @@ def refusal(
 ) -> str:
     """Return why a run cannot be redriven so; an empty text if it can."""
     try:
-        _redriven(_row(run_id), input, to, insist=insist)
+        _redriven(row_of(run_id), input, to, insist=insist)
     except CannotIntervene as error:
         return str(error)
     return ""
@@ -100,18 +100,18 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
 
     Raise `CannotIntervene` if it is not dead.
     """
-    row = _row(run_id)
-    if not ledger.discard(row, _note("discarded", by, reason)):
+    row = row_of(run_id)
+    if not ledger.discard(row, note_of("discarded", by, reason)):
         raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are discarded")
     logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
 
 
 def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
     """Make a run that waits, queued or scheduled, cancelled; raise `CannotIntervene` if none is."""
-    row, note = _row(run_id), _note("cancelled", by, reason)
+    row, note = row_of(run_id), note_of("cancelled", by, reason)
     freed = ledger.cancel(row, note)
     if freed is None:  # if it was scheduled, it may have been queued just now
-        row = _row(run_id)
+        row = row_of(run_id)
         freed = ledger.cancel(row, note)
     if freed is None:
         raise CannotIntervene(
@@ -121,7 +121,7 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
     publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index, row.source))
 
 
-def many(run_ids: Iterable[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
+def many(run_ids: Iterable[UUID], act: Callable[[UUID], object]) -> Iterator[Result]:
     """Do something to many runs, whatever becomes of the others; yield what became of each.
 
     Some are committed together, since it is the commits that take time.
@@ -173,19 +173,26 @@ def prunable(status: Status, days: float) -> int:
     return ledger.prunable(status, days).order_by().count()
 
 
-def _done(run_id: UUID, act: Callable[[UUID], None]) -> Result:
+def row_of(run_id: UUID) -> models.Run:
+    """Return a run's row as it is where it is written; raise `CannotIntervene` without one."""
+    row = ledger.rows(id=run_id).using(ledger.database()).first()
+    if row is None:
+        raise CannotIntervene(f"run {run_id} is not there")
+    return row
+
+
+def note_of(kind: str, by: str, reason: str, **facts: Any) -> Entry:
+    """Return the entry of a run's timeline that tells of something an operator did."""
+    note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
+    return note | ({"reason": reason} if reason else {}) | facts
+
+
+def _done(run_id: UUID, act: Callable[[UUID], object]) -> Result:
     try:
         act(run_id)
     except CannotIntervene as error:
         return Result(run_id=run_id, refusal=str(error))
     return Result(run_id=run_id)
-
-
-def _row(run_id: UUID) -> models.Run:
-    row = ledger.rows(id=run_id).using(ledger.database()).first()
-    if row is None:
-        raise CannotIntervene(f"run {run_id} is not there")
-    return row
 
 
 def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> Run:
@@ -257,8 +264,3 @@ def _check_input(run: Run, trigger: Trigger, given: Any) -> None:
         trigger.clean_input(payloads.plain(given), f"The input of run {run.id}")
     except InvalidInput as error:
         raise CannotIntervene(str(error)) from error
-
-
-def _note(kind: str, by: str, reason: str, **facts: Any) -> Entry:
-    note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
-    return note | ({"reason": reason} if reason else {}) | facts

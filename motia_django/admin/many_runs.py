@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from motia_django import models, operations
 from motia_django.admin import permits
-from motia_django.admin.interventions import Intervention, log, who
+from motia_django.admin.interventions import Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
 
@@ -80,7 +80,7 @@ def _work(
     """Do it, batch by batch, until all is done or the time is up."""
     deadline = time.monotonic() + SECONDS
     act = partial(what.act, by=who(request), reason=reason)
-    message = f"{what.label}: {reason}" if reason else str(what.label)
+    message = logged(what.label, reason)
     for batch in _batches(rows, progress):
         results = list(operations.many((row.id for row in batch), act))
         refused = {each.run_id for each in results if each.refusal}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from motia_django import models, operations
 from motia_django.admin import permits
-from motia_django.admin.interventions import log, who
+from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
 
@@ -29,7 +29,7 @@ def pause(admin: ReadOnlyAdmin, request: HttpRequest, step: str) -> HttpResponse
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
         if operations.pause(step, by=who(request), reason=reason):
-            log(request, [models.Step(name=step)], f"Pause: {reason}" if reason else "Pause")
+            log(request, [models.Step(name=step)], logged("Pause", reason))
             admin.message_user(request, _("%s is paused.") % step, messages.SUCCESS)
         else:
             admin.message_user(request, _("%s was paused already.") % step, messages.WARNING)
@@ -44,8 +44,10 @@ def resume(admin: ReadOnlyAdmin, request: HttpRequest, step: str, back: str) -> 
     _check(request, step)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
+    form = ReasonForm(None, request.POST)
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
     if operations.resume(step, by=who(request)):
-        log(request, [models.Step(name=step)], "Resume")
+        log(request, [models.Step(name=step)], logged("Resume", reason))
         admin.message_user(request, _("%s is resumed.") % step, messages.SUCCESS)
     else:
         admin.message_user(request, _("%s was not paused.") % step, messages.WARNING)

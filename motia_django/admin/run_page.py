@@ -26,6 +26,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "run": row,
         "status": words.badge(row.status),
         "kind": words.kind(row.trigger),
+        "is_final": Status(row.status).final,
         "is_gone": row.step not in registry(),
         "waits": waiting.reasons(row, links),
         "offered": offered(row, request),

@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, operations
 from motia_django.admin import permits, words
-from motia_django.admin.interventions import log
+from motia_django.admin.interventions import log, logged
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.admin.run_forms import ReasonForm
 from motia_django.exceptions import MotiaError
 from motia_django.ledger import pulse
 from motia_django.registry import Listener, registry
@@ -106,7 +107,9 @@ class ScheduleAdmin(ReadOnlyAdmin):
             run_id = operations.tick_now(step, index)
         except MotiaError as error:
             raise Http404(str(error)) from error
-        log(request, [models.Schedule(name=step)], f"Run now: trigger {index}")
+        form = ReasonForm(None, request.POST)
+        reason = form.cleaned_data["reason"] if form.is_valid() else ""
+        log(request, [models.Schedule(name=step)], logged(f"Run now: trigger {index}", reason))
         if run_id is None:
             text = _("%s was not run: it is paused, or its last run goes on, or ran this second.")
             self.message_user(request, text % step, messages.WARNING)

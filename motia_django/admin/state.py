@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from motia_django import models
 from motia_django.admin import words
 from motia_django.admin.filters import GroupFilter
+from motia_django.admin.interventions import logged
 from motia_django.admin.items import ItemAdmin
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.admin.state_form import StateItemForm
@@ -49,10 +50,10 @@ class StateItemAdmin(ItemAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
-            return ("group", "key", "content")
+            return ("group", "key", "content", "reason")
         if not self.has_change_permission(request, obj):
             return ("group", "key", "content", "updated", "expires")
-        return ("group", "key", "content", "updated", "expires", "seen_version")
+        return ("group", "key", "content", "updated", "expires", "reason", "seen_version")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else ("group", "key", "updated", "expires")
@@ -75,6 +76,12 @@ class StateItemAdmin(ItemAdmin):
             text = _("Somebody else changed this item at the same moment: nothing was saved.")
             self.message_user(request, text, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Return what the admin's log says, with the reason that was given."""
+        return logged("Add" if add else "Change", form.cleaned_data["reason"])
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write what was typed over the version that was seen; it expires when it did before."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import AdminTextareaWidget
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db import router
 from django.db.models import QuerySet
@@ -84,6 +84,13 @@ class StateItemForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=gettext_lazy(
             "Any JSON value: an object, a list, text in quotes, 17, true, null."
         ),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=500,
+        widget=AdminTextInputWidget,
+        help_text=gettext_lazy("For the log. It may be left empty."),
     )
     seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 

@@ -34,10 +34,14 @@ _KINDS: dict[str, Promise] = {
     "moved": gettext_lazy("moved"),
     "discarded": gettext_lazy("discarded"),
     "cancelled": gettext_lazy("cancelled"),
+    "retried": gettext_lazy("tried at once"),
+    "rerun": gettext_lazy("run again"),
+    "repeats": gettext_lazy("repeats a run"),
+    "attempt": gettext_lazy("attempt failed"),
 }
 _LEVELS = {"worker_lost": "error", "error": "error", "left_out": "debug"}
 _FRAME = ("at", "kind", "attempt")
-_LINKED = ("invoke", "overlap")
+_LINKED = ("invoke", "overlap", "rerun", "repeats")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +136,16 @@ def _operation(entry: Entry) -> tuple[str, Any]:
     count = entry.get("attempts")
     if isinstance(count, int) and count:
         parts.append(ngettext("after %d attempt", "after %d attempts", count) % count)
+    if entry.get("run_id"):
+        parts.append(_("see run %s") % entry["run_id"])
     if entry.get("input"):
         parts.append(_("its input edited"))
     text = ", ".join(map(str, parts))
     return f"{text}: {entry['reason']}" if entry.get("reason") else text, None
+
+
+def _attempt(entry: Entry) -> tuple[str, Any]:
+    return _("it began %s") % _when(entry.get("began")), None
 
 
 def _message(entry: Entry) -> tuple[str, Any]:
@@ -164,6 +174,7 @@ _READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
     "enqueue": _enqueue,
     "invoke": _invoke,
     "worker_lost": _message,
+    "attempt": _attempt,
     "error": _message,
     "note": _message,
     "overlap": _overlap,

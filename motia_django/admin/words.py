@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from motia_django import payloads
 from motia_django.conf import settings
+from motia_django.ledger import pulse
 from motia_django.runs import INVOKE, Status
 
 NOTHING = "–"
@@ -79,6 +80,21 @@ def moment_with_zone(value: datetime | None) -> str:
         return NOTHING
     local = _local(value)
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}".strip()
+
+
+def counted(number: int) -> str:
+    """Return a number that was counted up to `pulse.MOST`."""
+    return f"{pulse.MOST}+" if number >= pulse.MOST else str(number)
+
+
+def time_of_day(value: datetime) -> str:
+    """Return the hour and the minute of a time, in the zone of the reader's settings."""
+    return f"{_local(value):%H:%M}"
+
+
+def minute(value: datetime) -> str:
+    """Return a time to the minute as query strings have it, in the reader's zone."""
+    return f"{_local(value):%Y-%m-%dT%H:%M}"
 
 
 def duration(length: timedelta | None) -> str:

@@ -29,7 +29,18 @@ from motia_django.ledger.due import (
 )
 from motia_django.ledger.errors import dead_by, dead_by_error
 from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
-from motia_django.ledger.interventions import cancel, discard, move, pause, paused, redrive, resume
+from motia_django.ledger.interventions import (
+    cancel,
+    discard,
+    move,
+    pause,
+    paused,
+    redrive,
+    rerun,
+    resume,
+    retry,
+)
+from motia_django.ledger.keys import found as found_by_key
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
@@ -47,6 +58,7 @@ __all__ = [
     "find",
     "finish",
     "forget",
+    "found_by_key",
     "has_ticked",
     "hashed",
     "holds",
@@ -69,7 +81,9 @@ __all__ = [
     "record",
     "redrive",
     "renew",
+    "rerun",
     "resume",
+    "retry",
     "rows",
     "see",
     "stop_batch",

@@ -53,9 +53,12 @@ def late(among: Among = None) -> int:
     return _counted(_runs(among).filter(wake_at__lt=before, status__in=due))
 
 
-def oldest_queued(among: Among = None) -> models.Run | None:
-    """Return the run that has waited for a worker for longest, without its large columns."""
-    waiting = _runs(among).filter(status=Status.QUEUED).order_by("id")
+def oldest_queued(among: Among = None, *, but: Sequence[str] = ()) -> models.Run | None:
+    """Return the run that has waited for a worker for longest, without its large columns.
+
+    Runs of the Steps in `but` do not count.
+    """
+    waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
     return waiting.only("id", "step", "created_at").first()
 
 
@@ -71,7 +74,7 @@ def failing(among: Among = None) -> dict[str, int]:
     failures: Counter[str] = Counter()
     for rows in (died, tried):
         failures.update(dict(rows.order_by().values_list("step").annotate(Count("id"))))
-    return dict(failures.most_common())
+    return dict(sorted(failures.items(), key=lambda each: (-each[1], each[0])))
 
 
 def silent_workers() -> list[models.Worker]:

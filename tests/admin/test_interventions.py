@@ -26,14 +26,23 @@ SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required"
 WORK = {"type": "queue", "topic": "work", "input": SCHEMA}
 ClientOf = Callable[..., Client]
 Dead = Callable[..., models.Run]
-EVERY = ("redrive", "edit", "move", "discard", "cancel")
+EVERY = ("redrive", "edit", "move", "discard", "cancel", "retry", "rerun", "rerun_edited")
 PERMISSIONS = {
     "redrive": "redrive_run",
     "edit": "redrive_run",
     "move": "redrive_run",
     "discard": "discard_run",
+    "retry": "retry_run",
+    "rerun": "rerun_run",
+    "rerun_edited": "rerun_run",
     "cancel": "cancel_run",
 }
+
+
+STATUS = {
+    "cancel": "queued", "retry": "queued", "rerun": "succeeded", "rerun_edited": "succeeded",
+}  # fmt: skip
+"""Of runs that it can be done to, if they are not dead."""
 
 
 @pytest.fixture(autouse=True)
@@ -89,12 +98,14 @@ def said(response: Any) -> list[str]:
         ({"step": "Gone"}, {"move", "discard"}),
         ({"trigger": "http"}, {"discard"}),
         ({"trigger": "cron"}, {"redrive", "edit", "discard"}),
-        ({"status": "queued"}, {"cancel"}),
-        ({"status": "scheduled"}, {"cancel"}),
+        ({"status": "queued"}, {"cancel", "retry"}),
+        ({"status": "scheduled"}, {"cancel", "retry"}),
         ({"status": "queued", "step": "Gone"}, {"cancel", "move"}),
         ({"status": "running"}, set()),
-        ({"status": "succeeded"}, set()),
-        ({"status": "cancelled"}, set()),
+        ({"status": "succeeded"}, {"rerun", "rerun_edited"}),
+        ({"status": "succeeded", "step": "Web", "trigger": "http"}, set()),
+        ({"status": "cancelled"}, {"rerun", "rerun_edited"}),
+        ({"trigger": "invoke"}, {"rerun", "rerun_edited", "discard"}),
     ],
 )
 def test_a_run_offers_what_its_status_allows(
@@ -124,7 +135,7 @@ def test_a_run_offers_what_the_user_may_do(
 def test_what_the_user_may_not_do_is_forbidden(client_of: ClientOf, dead: Dead, what: str) -> None:
     others = set(PERMISSIONS.values()) - {PERMISSIONS[what]}
     client = client_of("view_run", *others)
-    run = dead(status="queued" if what == "cancel" else "dead")
+    run = dead(status=STATUS.get(what, "dead"))
     for answer in (client.get(at(run, what)), client.post(at(run, what), {"step": "Other"})):
         assert answer.status_code == 403
     assert now(run).status == run.status
@@ -141,7 +152,7 @@ def test_who_may_not_view_runs_may_do_nothing_to_them(
 
 @pytest.mark.parametrize("what", EVERY)
 def test_a_get_does_nothing(admin_client: Client, dead: Dead, what: str) -> None:
-    run = dead(status="queued" if what == "cancel" else "dead")
+    run = dead(status=STATUS.get(what, "dead"))
     assert "No, take me back" in text(admin_client, at(run, what))
     assert (now(run).status, now(run).timeline) == (run.status, [])
     assert not LogEntry.objects.exists()
@@ -178,7 +189,7 @@ def test_one_click_redrives_a_run_and_both_logs_tell_who(admin_client: Client, d
 def test_the_reason_is_in_both_logs(
     admin_client: Client, dead: Dead, what: str, data: dict[str, str], status: str
 ) -> None:
-    run = dead(status="queued" if what == "cancel" else "dead")
+    run = dead(status=STATUS.get(what, "dead"))
     admin_client.post(at(run, what), {"reason": "a test order", **data})
     assert now(run).status == status
     assert now(run).timeline[-1]["reason"] == "a test order"
@@ -309,7 +320,7 @@ def test_a_user_without_the_permission_changes_nothing(
 ) -> None:
     others = set(PERMISSIONS.values()) - {PERMISSIONS[what]}
     client = client_of("view_run", *others)
-    run = dead(status="queued" if what == "cancel" else "dead")
+    run = dead(status=STATUS.get(what, "dead"))
     posted(client, what, run, confirmed="yes")
     assert now(run).status == run.status
 
@@ -415,9 +426,9 @@ def test_the_dead_are_a_click_away(admin_client: Client, client_of: ClientOf, de
 def test_the_pages_need_no_inline_script_or_style(
     admin_client: Client, dead: Dead, what: str
 ) -> None:
-    run = dead(status="queued" if what == "cancel" else "dead", input={})
+    run = dead(status=STATUS.get(what, "dead"), input={})
     pages = [text(admin_client, at(run)), text(admin_client, at(run, what))]
-    if what in ("redrive", "discard", "cancel"):
+    if what in ("redrive", "discard", "cancel", "retry"):
         pages.append(posted(admin_client, what, run).content.decode())
     for html in pages:
         assert "<style" not in html

@@ -83,6 +83,74 @@ def test_each_number_tells_of_what_is_wrong_and_leads_there(
     assert (failing.step, failing.failures) == ("Pay", 2)
 
 
+def findings(client: Client) -> list[str]:
+    """Return the sentences on top."""
+    return [each.text for each in client.get(PAGE).context["findings"]]
+
+
+@pytest.fixture
+def _well(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    """A worker and a broker that are there."""
+    monkeypatch.setattr("motia_django.admin.parts._reach", lambda: None)
+    models.Worker.objects.create(name="w@alive", seen_at=timezone.now())
+
+
+@pytest.mark.usefixtures("_well")
+def test_the_first_line_says_that_all_is_well(admin_client: Client, make_run: MakeRun) -> None:
+    make_run()
+    assert findings(admin_client) == []
+    assert "All is well." in admin_client.get(PAGE).content.decode()
+
+
+@pytest.mark.usefixtures("_well")
+def test_the_first_lines_say_what_is_wrong_and_lead_there(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    now = timezone.now()
+    for name in ("Pay", "Pay", "Mail", "Print", "Post"):
+        make_run(step=name, status="dead")
+    old = make_run(step="Mail", status="queued", created_at=now - timedelta(minutes=3),
+                   wake_at=now + timedelta(hours=1))  # fmt: skip
+    page = admin_client.get(PAGE)
+    assert [each.text for each in page.context["findings"]] == [
+        "4 Steps failed in the last hour: Pay (2×), Mail (1×), Post (1×) and 1 more.",
+        "A run of Mail has waited for a worker for 3 min.",
+        "5 runs are dead: redrive them, or discard them.",
+    ]
+    html = page.content.decode()
+    for address in ("#failing", f"/admin/motia/run/{old.id}/change/", "/run/?status=dead"):
+        assert f'href="{address}' in html or address in html
+    assert "All is well." not in html
+
+
+@pytest.mark.usefixtures("_well")
+def test_what_waits_since_its_step_is_paused_is_no_worry_but_the_pause_is_told_of(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    models.Pause.objects.create(step="Mail")
+    later = timezone.now() + timedelta(hours=1)
+    make_run(step="Mail", status="queued", created_at=timezone.now() - timedelta(hours=1),
+             wake_at=later)  # fmt: skip
+    assert findings(admin_client) == ["1 Step is paused: Mail."]
+    assert numbers(admin_client)["longest wait for a worker"] == ("–", False)
+
+
+@pytest.mark.django_db
+def test_without_a_worker_the_first_line_says_so(admin_client: Client) -> None:
+    assert any("nothing runs in the background" in each for each in findings(admin_client))
+
+
+@pytest.mark.usefixtures("_well")
+def test_each_minute_leads_to_its_runs(admin_client: Client, make_run: MakeRun) -> None:
+    born = timezone.now() - timedelta(minutes=5)
+    make_run(id=_id_at(born), created_at=born, status="dead")
+    runs, dead = admin_client.get(PAGE).context["charts"]
+    [bar] = [each for each in runs.bars if each.url]
+    assert f"from={born:%Y-%m-%dT%H}%3A{born:%M}" in bar.url
+    [bar] = [each for each in dead.bars if each.url]
+    assert "status=dead" in bar.url
+
+
 def test_what_failed_long_ago_is_not_failing(admin_client: Client, make_run: MakeRun) -> None:
     long_ago = timezone.now() - timedelta(hours=2)
     make_run(status="dead", finished_at=long_ago)
@@ -154,7 +222,7 @@ def test_a_broker_that_is_away_is_told_of_and_not_waited_for(
     def away() -> Any:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr("motia_django.admin.overview._reach", away)
+    monkeypatch.setattr("motia_django.admin.parts._reach", away)
     [broker, *_] = admin_client.get(PAGE).context["parts"]
     assert broker.is_bad
     assert "ConnectionRefusedError" in broker.told

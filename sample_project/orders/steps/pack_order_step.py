@@ -4,6 +4,8 @@ import time
 
 from motia_django import Context, StateChange, state_changed, step
 
+LARGEST_BOX = 5_000
+
 
 def was_paid(change: StateChange) -> bool:
     before, after = change.old_value["status"], change.new_value["status"]
@@ -19,6 +21,8 @@ config = step(
 
 
 def handler(change: StateChange, ctx: Context) -> None:
+    if change.new_value["amount"] > LARGEST_BOX:
+        raise RuntimeError(f"No box is large enough for order {change.item_id}")
     for percent in range(40, 90, 10):
         time.sleep(0.3)
         progress = [{"type": "set", "path": "percent", "value": percent}]

@@ -1,0 +1,74 @@
+"""What is to be looked at now: each thing that is wrong in a sentence, with where to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from motia_django.admin import words
+from motia_django.admin.links import Links
+from motia_django.admin.parts import Part
+from motia_django.admin.vitals import Vitals
+from motia_django.runs import Status
+
+NAMED = 3
+"""How many names a sentence has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One sentence."""
+
+    text: str
+    url: str
+    """Where to look into it; empty if this page has all there is, or the user may not go there."""
+    is_bad: bool = True
+
+
+def findings(vitals: Vitals, parts: Sequence[Part], links: Links) -> list[Finding]:
+    """Return what is wrong, worst first, then what only has to be known; none if all is well."""
+    broken = [Finding(text=f"{part.name}: {part.told}", url="") for part in parts if part.is_bad]
+    return [*broken, *_runs(vitals, links), *_pauses(vitals, links)]
+
+
+def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    if vitals.failing:
+        text = ngettext(
+            "%(count)d Step failed in the last hour: %(names)s.",
+            "%(count)d Steps failed in the last hour: %(names)s.",
+            len(vitals.failing),
+        )
+        names = _named([f"{step} ({times}×)" for step, times in vitals.failing.items()])
+        yield Finding(text=text % {"count": len(vitals.failing), "names": names}, url="#failing")
+    if vitals.waits_long and vitals.oldest is not None:
+        facts = {"step": vitals.oldest.step, "duration": words.duration(vitals.waited)}
+        text = _("A run of %(step)s has waited for a worker for %(duration)s.") % facts
+        yield Finding(text=text, url=links.run(vitals.oldest.id))
+    if vitals.dead:
+        text = ngettext(
+            "%s run is dead: redrive it, or discard it.",
+            "%s runs are dead: redrive them, or discard them.",
+            vitals.dead,
+        )
+        url = links.runs(status=str(Status.DEAD))
+        yield Finding(text=text % words.counted(vitals.dead), url=url)
+
+
+def _pauses(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    if vitals.paused:
+        text = ngettext(
+            "%(count)d Step is paused: %(names)s.",
+            "%(count)d Steps are paused: %(names)s.",
+            len(vitals.paused),
+        )
+        facts = {"count": len(vitals.paused), "names": _named(sorted(vitals.paused))}
+        yield Finding(text=text % facts, url=links.steps(), is_bad=False)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    told = ", ".join(names[:NAMED])
+    return _("%(names)s and %(count)d more") % {"names": told, "count": more} if more > 0 else told

@@ -1,0 +1,61 @@
+"""What the overview is made of: each thing asked once, of the Steps that its reader may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from motia_django import ledger, models
+from motia_django.admin import permits
+from motia_django.admin.schedules import late_schedules
+from motia_django.ledger import pulse
+from motia_django.registry import Listener
+
+WORRYING = pulse.SILENT_AFTER
+"""A run that waits for a worker for longer than that is worth a look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """How the deployment is, in numbers and names."""
+
+    failing: dict[str, int]
+    """Steps that failed in the last hour and how often, most often first."""
+    dead: int
+    oldest: models.Run | None
+    """The run that has waited for a worker for longest; those of paused Steps wait on purpose."""
+    waited: timedelta | None
+    overdue: int
+    """Runs that upkeep should have sent by now."""
+    silent: Sequence[models.Worker]
+    alive: Sequence[models.Worker]
+    late: Sequence[Listener]
+    paused: Mapping[str, models.Pause]
+    minutes: Sequence[pulse.Minute]
+
+    @property
+    def waits_long(self) -> bool:
+        """Whether some run has waited for a worker for too long."""
+        return self.waited is not None and self.waited > WORRYING
+
+
+def of(request: HttpRequest) -> Vitals:
+    """Ask for everything."""
+    seen, paused = permits.visible(request), ledger.paused()
+    oldest = pulse.oldest_queued(seen, but=list(paused))
+    return Vitals(
+        failing=pulse.failing(seen),
+        dead=pulse.dead(seen),
+        oldest=oldest,
+        waited=timezone.now() - oldest.created_at if oldest else None,
+        overdue=pulse.late(seen),
+        silent=pulse.silent_workers(),
+        alive=pulse.live_workers(),
+        late=[each for each in late_schedules() if seen is None or each.step.name in seen],
+        paused={step: each for step, each in paused.items() if seen is None or step in seen},
+        minutes=pulse.last_hour(seen),
+    )
