@@ -14,8 +14,8 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from motia_django import ledger, models, operations
-from motia_django.exceptions import CannotIntervene
+from motia_django import ledger, models, operations, repeats
+from motia_django.exceptions import CannotIntervene, MotiaError
 from motia_django.ledger.selections import Selection
 from motia_django.operations import Result
 from motia_django.runs import new_run_id, summary_of
@@ -36,6 +36,7 @@ DEEDS: Mapping[str, Callable[..., None]] = {
     "redrive": operations.redrive,
     "discard": operations.discard,
     "cancel": operations.cancel,
+    "retry": repeats.retry,
 }
 
 
@@ -72,6 +73,7 @@ def _work_on(batch: models.Batch, deadline: float) -> None:
     """Do a batch, chunk by chunk, until the time is up, its quota is used, or it is done."""
     finished, quota = False, _quota(batch)
     try:
+        _check(batch)
         while quota > 0 and not finished:
             ids = _next(batch, quota)
             finished = not ids
@@ -80,12 +82,22 @@ def _work_on(batch: models.Batch, deadline: float) -> None:
                 break
     except _Ended:
         return
-    except _PASSING as error:
+    except (*_PASSING, MotiaError) as error:
         logger.warning("Batch %d is tried again: %r", batch.id, error)
     ledger.leave_batch(batch, finished=finished)
     if finished:
         text = "Batch %d (%s) is done: %d runs, %d refused"
         logger.info(text, batch.id, batch.deed, batch.done, batch.refused)
+
+
+def _check(batch: models.Batch) -> None:
+    """Raise `CannotIntervene` for a batch that is of a newer release, whose workers will do it."""
+    try:
+        Selection.from_json(batch.selection)
+    except ValueError as error:
+        raise CannotIntervene(str(error)) from error
+    if batch.deed not in DEEDS:
+        raise CannotIntervene(f"batches do {', '.join(DEEDS)}, not {batch.deed!r}")
 
 
 class _Ended(Exception):
