@@ -21,6 +21,7 @@ from motia_django import models, payloads
 from motia_django.admin import copies, many_runs, permits, run_page, run_views, words
 from motia_django.admin.filters import (
     CreatedFilter,
+    ErrorFilter,
     GoneFilter,
     StatusFilter,
     StepFilter,
@@ -30,7 +31,7 @@ from motia_django.admin.interventions import ALL
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.registry import registry
-from motia_django.runs import Status, last_line
+from motia_django.runs import last_line
 
 
 class RunList(ChangeList):
@@ -44,7 +45,14 @@ class RunAdmin(ReadOnlyAdmin):
     """Every run of every Step, newest first."""
 
     list_display = ("name", "standing", "cause", "born", "took", "problem")
-    list_filter = (StatusFilter, TriggerFilter, StepFilter, GoneFilter, CreatedFilter)
+    list_filter = (
+        StatusFilter,
+        ErrorFilter,
+        TriggerFilter,
+        StepFilter,
+        GoneFilter,
+        CreatedFilter,
+    )
     list_also = ("POST",)
     list_per_page = 50
     ordering = ("-id",)
@@ -132,7 +140,7 @@ class RunAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        dead_url = self.links(request).runs(status=Status.DEAD)
+        dead_url = self.links(request).dead_letters()
         context = {"title": _("Runs"), "bound": BoundedPaginator.limit, "dead_url": dead_url}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 

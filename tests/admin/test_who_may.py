@@ -15,7 +15,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from motia_django import models
+from motia_django import batches, models
+from motia_django.ledger.selections import Selection
 from tests.admin.conftest import MakeRun
 from tests.docs.pages import DOCS, section
 from tests.factories import installed, make_step
@@ -34,6 +35,7 @@ class World:
     """What there is to look at and to do something to."""
 
     dead: models.Run
+    batch: models.Batch
     queued: models.Run
     over: models.Run
     item: models.StateItem
@@ -48,6 +50,7 @@ class Deed:
     """The name of its URL."""
     on: Callable[[World], list[Any]] = lambda world: []
     """The arguments of the URL."""
+    query: str = ""
     post: Callable[[World], dict[str, Any]] | None = None
     """What is posted; None for a page that is only looked at."""
     done: Callable[[World], bool] = lambda world: False
@@ -68,6 +71,26 @@ DEEDS = {
     "see the runs": Deed(view="run_changelist"),
     "see one run": Deed(view="run_change", on=lambda world: [world.dead.pk]),
     "download a run": Deed(view="run_export", on=lambda world: [world.dead.pk]),
+    "see the dead letters": Deed(view="deadletter_changelist"),
+    "see one error of dead runs": Deed(
+        view="deadletter_change", on=lambda world: [world.dead.fingerprint]
+    ),
+    "see the batches": Deed(view="batch_changelist"),
+    "see one batch": Deed(view="batch_change", on=lambda world: [world.batch.pk]),
+    "choose many runs": Deed(view="batch_choose"),
+    "see what a deed would do to many": Deed(view="batch_preview", query="?deed=redrive"),
+    "redrive many runs": Deed(
+        view="batch_preview",
+        query="?deed=redrive",
+        post=lambda world: {"confirmed": "yes", **REASON},
+        done=lambda world: now(world.dead).status == "queued",
+    ),
+    "stop a batch": Deed(
+        view="batch_stop",
+        on=lambda world: [world.batch.pk],
+        post=lambda world: {},
+        done=lambda world: bool(now(world.batch).stopped_by),
+    ),
     "see the Steps": Deed(view="step_changelist"),
     "see one Step": Deed(view="step_change", on=lambda world: ["Work"]),
     "see the flows": Deed(view="flow_changelist"),
@@ -196,7 +219,8 @@ def world(make_run: MakeRun) -> Iterator[World]:
     usual = {"step": "Work", "trigger": "queue", "source": "work", "input": {"n": 1}}
     models.Pause.objects.create(step="Resting")
     there = World(
-        dead=make_run(**usual, status="dead", error="ValueError: no"),
+        dead=make_run(**usual, status="dead", error="ValueError: no", fingerprint="a" * 16),
+        batch=batches.begin("redrive", Selection(ids=()), by="somebody"),
         queued=make_run(**usual, status="queued", finished_at=None),
         over=make_run(**usual),
         item=models.StateItem.objects.create(group="g", key="k", value="1"),
@@ -242,7 +266,7 @@ CELLS = [
 
 def address(deed: Deed, world: World) -> str:
     args = [each if isinstance(each, int) else quote(str(each)) for each in deed.on(world)]
-    return reverse(f"admin:motia_{deed.view}", args=args)
+    return reverse(f"admin:motia_{deed.view}", args=args) + deed.query
 
 
 def snapshot() -> dict[str, list[Any]]:

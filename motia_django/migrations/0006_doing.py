@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('motia', '0004_runs'),
+        ('motia', '0005_dead_letters'),
     ]
 
     operations = [
