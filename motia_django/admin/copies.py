@@ -22,6 +22,7 @@ _COMMAND = "python manage.py motia_steps"
 _COLUMNS = (
     "id", "step", "status", "trigger", "source", "attempt", "trace_id", "parent_id", "depth",
     "message_group", "publishes", "worker", "created_at", "wake_at", "started_at", "finished_at",
+    "fingerprint",
 )  # fmt: skip
 
 
