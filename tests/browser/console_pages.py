@@ -44,12 +44,13 @@ PAGES: dict[str, tuple[str, ...]] = {
     "motia_step_pause": ("CreateOrder",),
     "motia_step_run": ("CreateOrder|0", "ProcessPayment|0", "RemindUsers|0", "ShowOrder|0"),
     "motia_step_enqueue": ("", "?topic=payment.requested"),
-    "motia_flow_changelist": ("", "?flow=orders"),
+    "motia_flow_changelist": ("", "?flow=orders&window=7d"),
 }
 NO_PAGES = {
     "motia_overview_change": "there is none",
     "motia_schedule_change": "there is none",
     "motia_flow_change": "there is none",
+    "motia_flow_export": "a download",
     "motia_step_resume": "takes a POST",
     "motia_schedule_run": "takes a POST",
     "motia_streamitem_add": "nobody may",
