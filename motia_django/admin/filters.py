@@ -38,6 +38,15 @@ class ExactFilter(admin.SimpleListFilter):
         return queryset.none() if "\x00" in value else queryset.filter(**{self.column: value})
 
 
+class ErrorFilter(ExactFilter):
+    """Runs whose last attempt failed with the same error; shown only where one is chosen."""
+
+    title, parameter_name, column = _("error"), "error", "fingerprint"
+
+    def choice_pairs(self) -> Choices:
+        return []
+
+
 class GroupFilter(ExactFilter):
     """Items of one group."""
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from motia_django import ledger, models, payloads
 from motia_django.admin import copies, many_runs, permits, run_filters, run_page, run_views, words
+from motia_django.admin.filters import ErrorFilter
 from motia_django.admin.interventions import ALL
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.paging import BoundedPaginator
@@ -33,7 +34,7 @@ from motia_django.admin.run_filters import (
     TriggerFilter,
 )
 from motia_django.registry import registry
-from motia_django.runs import Status, last_line
+from motia_django.runs import last_line
 
 PROBLEMS = "motia_problems"
 """The attribute of a request that says what is wrong with its query string."""
@@ -62,6 +63,7 @@ class RunAdmin(ReadOnlyAdmin):
     list_display = ("name", "standing", "cause", "born", "took", "problem")
     list_filter = (
         StatusFilter,
+        ErrorFilter,
         CreatedFilter,
         BornFilter,
         FlowFilter,
@@ -167,7 +169,7 @@ class RunAdmin(ReadOnlyAdmin):
         context = {
             "title": _("Runs"),
             "bound": BoundedPaginator.limit,
-            "dead_url": self.links(request).runs(status=Status.DEAD),
+            "dead_url": self.links(request).dead_letters(),
             "problems": problems,
             "keys": sorted(registry().index_names()),
         }

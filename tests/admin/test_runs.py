@@ -122,7 +122,7 @@ def test_runs_are_found_between_two_times(admin_client: Client, make_run: MakeRu
         ("to=2026-13-45", "“2026-13-45” is no time"),
         ("from=2026-11-28T04:00&to=2026-11-28T03:00", "is not before the one it ends at"),
         ("from=%00", "is no time"),
-        ("foo=bar", "There is no filter “foo”. There are: status, created, from, to, flow"),
+        ("foo=bar", "There is no filter “foo”. There are: status, error, created, from, to, flow"),
         ("status__in=dead", "There is no filter “status__in”"),
         ("id=1", "There is no filter “id”"),
         ("status=dead&status=queued", "The filter “status” is given more than once."),

@@ -1,7 +1,7 @@
 """The pages of the console: each name of its URLs, with the addresses that are looked at.
 
-An address is what stands for the URL's argument, then perhaps a query string. What is in braces is
-named by `filling.py`. A page that is in neither table fails a test.
+An address is what stands for the URL's arguments, divided by bars, then perhaps a query string.
+What is in braces is named by `filling.py`. A page that is in neither table fails a test.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "motia_run_move": ("{dead}",),
     "motia_run_discard": ("{dead}",),
     "motia_run_cancel": ("{queued}",),
+    "motia_run_retry": ("{retrying}",),
+    "motia_run_rerun": ("{charged}",),
+    "motia_run_rerun_edited": ("{charged}",),
     "motia_schedule_changelist": ("",),
     "motia_stateitem_changelist": ("", "?group=a+group"),
     "motia_stateitem_add": ("",),
@@ -39,6 +42,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "motia_step_changelist": ("",),
     "motia_step_change": ("CreateOrder", "ProcessPayment", "RefreshCatalog"),
     "motia_step_pause": ("CreateOrder",),
+    "motia_step_run": ("CreateOrder|0", "ProcessPayment|0", "RemindUsers|0", "ShowOrder|0"),
+    "motia_step_enqueue": ("", "?topic=payment.requested"),
     "motia_flow_changelist": ("", "?flow=orders"),
 }
 NO_PAGES = {
@@ -67,7 +72,8 @@ def path(address: str, known: Mapping[str, str]) -> str:
     """Return the path of an address, with what is `known` filled in."""
     name, rest = address.split(" ", 1)
     argument, mark, query = rest.format(**known).partition("?")
-    arguments = [argument if name == "app_list" else quote(argument)] if argument else []
+    plain = name == "app_list"
+    arguments = [each if plain else quote(each) for each in argument.split("|") if each]
     return reverse(f"admin:{name}", args=arguments) + mark + query
 
 

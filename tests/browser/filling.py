@@ -54,6 +54,7 @@ def _worked() -> dict[str, str]:
         "bounced": str(runs.get(step="SendEmail").id),
         "asked": str(runs.filter(step="CreateOrder")[0].id),
         "spent": str(runs.get(step="PackOrder", status="dead").id),
+        "charged": str(runs.filter(step="ChargeOrder", status="succeeded")[0].id),
         "trace": runs.filter(step="CreateOrder")[0].trace_id,
     }
 
@@ -77,6 +78,7 @@ def _waiting() -> dict[str, str]:
     usual = {"trigger": "queue", "source": "topic", "trace_id": "b" * 32, "attempt": 1}
     rows: dict[str, dict[str, Any]] = {
         "queued": {"step": "CountGreeting", "status": "queued", "attempt": 0},
+        "waiting": {"step": "CountGreeting", "status": "queued", "attempt": 0},
         "retrying": {"step": "SendEmail", "status": "scheduled", "wake_at": now, "attempt": 2},
         "running": {"step": "PackOrder", "status": "running", "started_at": now, "worker": "w@m"},
         "gone": {"step": "<b>Gone</b>" * 9, "status": "dead", "error": "x" * 2000},
