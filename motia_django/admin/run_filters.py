@@ -26,6 +26,8 @@ from motia_django.runs import lowest_id_at
 
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9000))
 """What lies before and after has no runs; ids, and times of other zones, could not tell of it."""
+NEWEST = 100_000
+_UNINDEXED, _INDEXED = {"trigger", "gone"}, {"step", "flow", "error", "q"}
 _OFFSET = re.compile(r" (\d\d:?\d\d)$")
 """The plus sign of a time zone, which means a space in a query string."""
 
@@ -198,6 +200,23 @@ class BornFilter(admin.SimpleListFilter):
             return ""
         text = _("“%s” is no time such as 2026-11-28T03:00, in your own time zone.")
         return text % value[:200]
+
+
+def bounded(rows: QuerySet[Any], request: HttpRequest) -> tuple[bool, QuerySet[Any]]:
+    """Return whether older runs are left out, and the rows without them.
+
+    What no index tells of, the kind of the trigger above all, would read a long table from end to
+    end to find a few. So of all runs the `NEWEST` are looked at, before the time that was asked
+    for; where something else narrows them down, all are.
+    """
+    asked = {name for name in request.GET if request.GET.get(name)}
+    if not asked & _UNINDEXED or asked & _INDEXED:
+        return False, rows
+    ids = ledger.rows().values_list("id", flat=True)
+    until = moment_of(request.GET.get(BornFilter.until, ""))
+    ids = ids.filter(id__lt=lowest_id_at(until)) if until else ids
+    edge = ids[NEWEST : NEWEST + 1].first()
+    return edge is not None, rows.filter(id__gt=edge) if edge else rows
 
 
 def problems(request: HttpRequest, filters: Iterable[Any]) -> list[str]:

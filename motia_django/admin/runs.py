@@ -50,10 +50,15 @@ class RunList(ChangeList):
     One that was asked for wrongly is empty: what a person does to "all of them" is done to none.
     """
 
+    is_newest_only = False
+    """Whether older runs were not looked at, since no index tells of what was asked for."""
+    newest = run_filters.NEWEST
+
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows = super().get_queryset(request, *args, **kwargs)
         if getattr(request, PROBLEMS, None):
             return rows.none()
+        self.is_newest_only, rows = run_filters.bounded(rows, request)
         return rows.defer("input", "output", "timeline")
 
 

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from motia_django import models
+from motia_django.admin import run_filters
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.admin.traces import in_order
 from tests.admin.conftest import MakeRun
@@ -148,6 +149,21 @@ def test_what_is_done_to_all_that_were_asked_for_wrongly_is_done_to_none(
     chosen = {"action": "discard", "index": "0", "select_across": "1", "confirmed": "yes"}
     admin_client.post(f"{LIST}?created=nonsense", {**chosen, "_selected_action": [str(run.id)]})
     assert models.Run.objects.get().status == "dead"
+
+
+def test_what_no_index_tells_of_is_looked_for_among_the_newest_only(
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_filters, "NEWEST", 3)
+    oldest, *_others = (make_run(trigger="cron", step="Tick") for _ in range(4))
+    newest, told = make_run(), "Only the newest"
+    assert len(listed(admin_client, "?trigger=cron")) == 2
+    assert told in admin_client.get(f"{LIST}?trigger=cron").content.decode()
+    assert oldest in listed(admin_client, "?trigger=cron&step=Tick")
+    assert told not in admin_client.get(f"{LIST}?trigger=http&step=CreateTodo").content.decode()
+    assert told not in admin_client.get(LIST).content.decode()
+    assert listed(admin_client, "?trigger=http&status=succeeded") == [newest]
+    assert len(listed(admin_client, "?gone=yes&from=2026-01-01")) == 2
 
 
 def test_runs_are_found_by_their_index_keys(admin_client: Client, make_run: MakeRun) -> None:
