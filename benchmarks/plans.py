@@ -118,9 +118,6 @@ def _acts() -> dict[str, Callable[[], object]]:
     def claim(run_id: UUID) -> object:
         return ledger.claim(run_id, worker="w", lease=lease, delivery_of=lambda run: delivery)
 
-    def keyed(asked: str) -> Any:
-        return ledger.found_by_key(asked).order_by().values("run_id")
-
     def listed(**filters: Any) -> object:
         rows = ledger.rows(**filters)
         return list(rows[:50]), rows.order_by()[:10_001].count()
@@ -146,8 +143,8 @@ def _acts() -> dict[str, Callable[[], object]]:
         "the figures of an hour": lambda: measure(timedelta(hours=1)),
         "the figures of a week": lambda: measure(timedelta(days=7)),
         "a Step's figures of a week": lambda: measure(timedelta(days=7), "Step7"),
-        "the runs of an index key": lambda: listed(id__in=keyed("orderId=700")),
-        "the runs of an index key that many have": lambda: listed(id__in=keyed("10")),
+        "the runs of an index key": lambda: listed(id__in=ledger.found_by_key("orderId=700")),
+        "the runs of an index key that many have": lambda: listed(id__in=ledger.found_by_key("10")),
         "the runs of a flow": lambda: listed(step__in=STEPS[:5]),
         "the dead runs of a Step": lambda: listed(step="Step7", status="dead"),
         "the runs between two times": lambda: listed(id__gte=plain, id__lt=dead.id),

@@ -33,6 +33,7 @@ from motia_django.admin.run_filters import (
     StepFilter,
     TriggerFilter,
 )
+from motia_django.ledger.keys import MOST_FOUND
 from motia_django.registry import registry
 from motia_django.runs import last_line
 
@@ -40,8 +41,8 @@ PROBLEMS = "motia_problems"
 """The attribute of a request that says what is wrong with its query string."""
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 """Where an exception's class comes from: in a narrow column its name is enough."""
-FROM_KEYS = 200
-"""Runs found by an index key beside the one, or the trace, whose id it may be."""
+MORE_KEYED = "motia_more_keyed"
+"""The attribute that says whether there may be more runs with the index key."""
 
 
 class RunList(ChangeList):
@@ -53,12 +54,16 @@ class RunList(ChangeList):
     is_newest_only = False
     """Whether older runs were not looked at, since no index tells of what was asked for."""
     newest = run_filters.NEWEST
+    is_keyed_cut = False
+    """Whether only so many of the runs with the index key were looked at."""
+    most_keyed = MOST_FOUND
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows = super().get_queryset(request, *args, **kwargs)
         if getattr(request, PROBLEMS, None):
             return rows.none()
         self.is_newest_only, rows = run_filters.bounded(rows, request)
+        self.is_keyed_cut = getattr(request, MORE_KEYED, False)
         return rows.defer("input", "output", "timeline")
 
 
@@ -157,13 +162,13 @@ class RunAdmin(ReadOnlyAdmin):
         asked = search_term.strip()
         if not asked:
             return queryset, False
-        keys = ledger.found_by_key(asked).order_by()
+        keyed = ledger.found_by_key(asked)
+        setattr(request, MORE_KEYED, len(keyed) == MOST_FOUND)
         try:
             given = UUID(asked)
         except ValueError:
-            return queryset.filter(id__in=keys.values("run_id")), False
-        ids = [given, *keys.values_list("run_id", flat=True)[:FROM_KEYS]]
-        return queryset.filter(Q(id__in=ids) | Q(trace_id=given.hex)), False
+            return queryset.filter(id__in=keyed), False
+        return queryset.filter(Q(id__in=[given, *keyed]) | Q(trace_id=given.hex)), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
