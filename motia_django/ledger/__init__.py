@@ -20,6 +20,14 @@ from motia_django.ledger.due import (
 )
 from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
 from motia_django.ledger.interventions import cancel, discard, move, pause, paused, redrive, resume
+from motia_django.ledger.overrides import (
+    override_of,
+    overrides,
+    pause_schedule,
+    restore_timing,
+    resume_schedule,
+    retime,
+)
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
@@ -43,8 +51,11 @@ __all__ = [
     "keep_or_find",
     "lost_outcome",
     "move",
+    "override_of",
+    "overrides",
     "patience",
     "pause",
+    "pause_schedule",
     "paused",
     "prunable",
     "prune",
@@ -53,7 +64,10 @@ __all__ = [
     "record",
     "redrive",
     "renew",
+    "restore_timing",
     "resume",
+    "resume_schedule",
+    "retime",
     "rows",
     "see",
     "sweep",

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from motia_django import enqueue, operations, state, streams
+from motia_django import enqueue, starts, state, streams
 
 NAMES = ("ada", "alan", "barbara", "dennis", "edsger", "grace", "katherine", "ken", "linus")
 SERVERS = (
@@ -193,4 +193,4 @@ class Shop:
 
     def tick(self, step: str, index: int) -> None:
         """Let a schedule come."""
-        operations.tick_now(step, index)
+        starts.tick_now(step, index, by="visitors")

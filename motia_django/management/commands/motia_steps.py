@@ -12,7 +12,7 @@ from motia_django.commands.dead import Dead, Discard, Redrive
 from motia_django.commands.dev import Dev
 from motia_django.commands.new import New
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
-from motia_django.commands.schedules import Sync
+from motia_django.commands.schedules import Override, Sync
 from motia_django.commands.state import State
 from motia_django.commands.steps import Check, ListSteps, Show
 
@@ -30,6 +30,7 @@ ALL: tuple[type[Subcommand], ...] = (
     Cancel,
     Pause,
     Resume,
+    Override,
     Prune,
     State,
     Sync,
