@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar, overload
+from urllib.parse import urlsplit
 
 from motia_django.exceptions import did_you_mean
 from motia_django.sources import Place, Source, snake
@@ -206,6 +207,23 @@ def texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise Mismatch("a list of strings")
     return tuple(value)
+
+
+def web_address(value: Any) -> str:
+    """Parse an http or https URL, whole and on one line, so that it can be a link."""
+    expected = (
+        'a URL such as "https://wiki.example.com/runbook", beginning with http:// or https://'
+    )
+    if not isinstance(value, str) or len(value) > 2000:
+        raise Mismatch(expected)
+    try:
+        parts = urlsplit(value)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError as error:
+        raise Mismatch(expected) from error
+    if not is_whole or not value.isprintable() or any(map(str.isspace, value)):
+        raise Mismatch(expected)
+    return value
 
 
 def boolean(value: Any) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from motia_django import declarations, payloads
+from motia_django import declarations, keys, payloads
 from motia_django.declarations import Mismatch, Reader
 
 LONGEST_BACKOFF = timedelta(hours=1)
@@ -57,6 +57,8 @@ class Delivery:
     """Whether the runs of one message group keep their order, one at a time."""
     concurrency: Concurrency | None = None
     """How many of the trigger's runs may go on at once, over all workers; None sets no limit."""
+    index: tuple[str, ...] = ()
+    """The names in the input that its runs are found by, besides those of its Step."""
 
     @classmethod
     def read(cls, reader: Reader) -> Delivery:
@@ -80,10 +82,22 @@ class Delivery:
             "queue": inner.take("queue", declarations.text, default=None),
             "priority": inner.take("priority", _priority, default=None),
             "concurrency": inner.take("concurrency", _concurrency, default=None),
+            "index": keys.taken(inner),
         }
         kind = inner.take("type", declarations.one_of("standard", "fifo"), default="standard")
         inner.finish("a trigger's config")
         return cls(fifo=kind == "fifo", **values)
+
+    @classmethod
+    def read_answered(cls, reader: Reader) -> Delivery:
+        """Read the key `config` of a trigger whose cause waits for the answer: just its index."""
+        raw = reader.take("config", _mapping, default={})
+        if not raw:
+            return ONCE
+        inner = reader.nested(reader.spelling("config"), raw)
+        index = keys.taken(inner)
+        inner.finish("an http trigger's config")
+        return replace(ONCE, index=index)
 
     @property
     def limited(self) -> bool:

@@ -70,6 +70,18 @@ class UnknownStream(MotiaError, LookupError, AttributeError):
         return type(self), (self.name, self.known)
 
 
+class UnknownFlow(MotiaError, LookupError):
+    """No Step names this flow."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = sorted(known)
+        super().__init__(f"There is no flow named {name!r}.{did_you_mean(name, self.known)}")
+
+    def __reduce__(self) -> tuple[type[UnknownFlow], tuple[str, list[str]]]:
+        return type(self), (self.name, self.known)
+
+
 class TriggerGone(MotiaError, LookupError):
     """A run was born of a trigger that its Step no longer has."""
 

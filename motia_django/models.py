@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from motia_django import payloads
+from motia_django import keys, payloads
 from motia_django.exceptions import PayloadError
 from motia_django.runs import Status
 
@@ -69,6 +69,20 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
         return parameters
 
 
+class FilledIndex(models.Index):
+    """An index of the rows whose first column is not null, where the database has such indexes.
+
+    Where it has not, which is MySQL and MariaDB, it is one of all rows, and nobody is warned.
+    """
+
+    def create_sql(
+        self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any
+    ) -> Any:
+        filled = models.Q(**{f"{self.fields[0]}__isnull": False})
+        index = models.Index(fields=self.fields, name=self.name, condition=filled)
+        return index.create_sql(model, schema_editor, using, **kwargs)
+
+
 class Run(models.Model):
     """One execution of one Step: queue entry, outbox, history and dead letter in one."""
 
@@ -94,6 +108,10 @@ class Run(models.Model):
     input = JSONTextField(_("input"), null=True, blank=True)
     output = JSONTextField(_("output"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True)
+    fingerprint = models.CharField(
+        _("fingerprint of the error"), max_length=16, null=True, blank=True, editable=False
+    )
+    """Of the last attempt, if it failed: the same for all errors of the same cause."""
     timeline = JSONTextField(_("timeline"), default=list, blank=True)
     worker = models.CharField(_("worker"), max_length=255, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
@@ -112,6 +130,8 @@ class Run(models.Model):
             ("cancel_run", "Can cancel runs that wait"),
             ("pause_step", "Can pause and resume Steps"),
             ("run_step", "Can run Steps by hand"),
+            ("retry_run", "Can have runs that wait tried now"),
+            ("rerun_run", "Can run finished runs again"),
         )
         indexes = (
             models.Index(fields=["wake_at"], name="motia_run_wake"),
@@ -119,10 +139,31 @@ class Run(models.Model):
             models.Index(fields=["parent_id"], name="motia_run_parent"),
             models.Index(fields=["step", "-id"], name="motia_run_step"),
             models.Index(fields=["status", "-id"], name="motia_run_status"),
+            FilledIndex(fields=["fingerprint", "status", "finished_at"], name="motia_run_error"),
         )
 
     def __str__(self) -> str:
         return f"{self.step} {self.id}"
+
+
+class RunKey(models.Model):
+    """One value of a run's input that the run is found by; `keys.kept` says how it is spelled."""
+
+    id = models.BigAutoField(primary_key=True)
+    run_id = models.UUIDField()
+    name = ExactCharField(max_length=keys.LONGEST_NAME)
+    value = ExactCharField(max_length=keys.LONGEST_VALUE)
+
+    class Meta:
+        db_table = "motia_run_key"
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=["run_id", "name"], name="motia_run_key_once"),
+        )
+        indexes = (models.Index(fields=["value", "-run_id"], name="motia_run_key_value"),)
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
 
 
 class Turn(models.Model):
@@ -234,6 +275,46 @@ class Worker(models.Model):
         return self.name
 
 
+class Batch(models.Model):
+    """One thing done to many runs in the background, by the workers' upkeep."""
+
+    id = models.BigAutoField(_("number"), primary_key=True)
+    deed = models.CharField(_("deed"), max_length=10)
+    selection = JSONTextField(_("selection"))
+    """Which runs: `Selection.to_json`."""
+    per_second = models.PositiveIntegerField(_("at most per second"), null=True, blank=True)
+    total = models.PositiveIntegerField(_("runs"), default=0)
+    """How many matched when it was made."""
+    by = models.CharField(_("by"), max_length=255)
+    reason = models.TextField(_("reason"), blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    worked_at = models.DateTimeField(_("worked on"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    stopped_by = models.CharField(_("stopped by"), max_length=255, blank=True)
+    done = models.PositiveIntegerField(_("done"), default=0)
+    refused = models.PositiveIntegerField(_("refused"), default=0)
+    reasons = JSONTextField(_("reasons"), default=dict)
+    """Why runs were refused, with the number of each."""
+    cursor = models.UUIDField(null=True, blank=True)
+    """The last run that was looked at."""
+    fence = models.PositiveIntegerField(default=0)
+    """Grows each time that a worker takes it; only the last one may go on."""
+    held_until = models.DateTimeField(null=True, blank=True)
+    """Until when it is a worker's."""
+
+    class Meta:
+        db_table = "motia_batch"
+        default_permissions = ()
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        ordering = ("-id",)
+        indexes = (models.Index(fields=["finished_at"], name="motia_batch_finished"),)
+
+    def __str__(self) -> str:
+        return f"{self.deed} {self.id}"
+
+
 class StateItem(models.Model):
     """One item of state."""
 
@@ -339,6 +420,14 @@ class Overview(Place):
         verbose_name_plural = _("overview")
 
 
+class DeadLetter(Place):
+    """The place in the admin of dead runs, by the error that killed them."""
+
+    class Meta(Place.Meta):
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
+
+
 class Schedule(Place):
     """The place in the admin of the Steps' cron triggers."""
 
@@ -357,7 +446,10 @@ class Step(Place):
     class Meta(Place.Meta):
         verbose_name = _("Step")
         verbose_name_plural = _("Steps")
-        permissions = (("enqueue_message", "Can enqueue messages by hand"),)
+        permissions = (
+            ("enqueue_message", "Can enqueue messages by hand"),
+            ("view_source", "Can see the source of Steps"),
+        )
 
 
 class Flow(Place):

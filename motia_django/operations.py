@@ -17,7 +17,7 @@ from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
-from motia_django.runs import ANSWERED, Run, Status
+from motia_django.runs import ANSWERED, Run, Status, summary_of
 from motia_django.steps import Step
 from motia_django.timeline import operation
 from motia_django.triggers import Trigger
@@ -59,7 +59,7 @@ def redrive(
     for the run's timeline. Raise `CannotIntervene` if it cannot be done, or if its input breaks
     today's schema, unless one does `insist`.
     """
-    row = _row(run_id)
+    row = row_of(run_id)
     new = _redriven(row, input, to, insist=insist)
     facts: dict[str, Any] = {"attempts": row.attempt}
     facts |= {"input": "edited"} if new.input != row.input else {}
@@ -76,10 +76,26 @@ def refusal(
 ) -> str:
     """Return why a run cannot be redriven so; an empty text if it can."""
     try:
-        _redriven(_row(run_id), input, to, insist=insist)
+        _redriven(row_of(run_id), input, to, insist=insist)
     except CannotIntervene as error:
         return str(error)
     return ""
+
+
+def refusals(rows: Iterable[models.Run]) -> Iterator[Result]:
+    """Yield for each of these rows why it cannot be redriven as it is, if it cannot.
+
+    They may come without their output, error and timeline.
+    """
+    for row in rows:
+        try:
+            _redriven(row, AS_IT_WAS, None, insist=False)
+        except CannotIntervene as error:
+            yield Result(run_id=row.id, refusal=str(error))
+        except Exception as error:  # a schema that asks what is not there: the others go on
+            yield Result(run_id=row.id, refusal=summary_of(error))
+        else:
+            yield Result(run_id=row.id)
 
 
 def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
@@ -87,7 +103,7 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
 
     Raise `CannotIntervene` if it is not dead.
     """
-    row = _row(run_id)
+    row = row_of(run_id)
     if not ledger.discard(row, operation("discarded", by, reason)):
         raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are discarded")
     logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
@@ -95,10 +111,10 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
 
 def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
     """Make a run that waits, queued or scheduled, cancelled; raise `CannotIntervene` if none is."""
-    row, note = _row(run_id), operation("cancelled", by, reason)
+    row, note = row_of(run_id), operation("cancelled", by, reason)
     freed = ledger.cancel(row, note)
     if freed is None:  # if it was scheduled, it may have been queued just now
-        row = _row(run_id)
+        row = row_of(run_id)
         freed = ledger.cancel(row, note)
     if freed is None:
         raise CannotIntervene(
@@ -108,7 +124,7 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
     publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index, row.source))
 
 
-def many(run_ids: Iterable[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
+def many(run_ids: Iterable[UUID], act: Callable[[UUID], object]) -> Iterator[Result]:
     """Do something to many runs, whatever becomes of the others; yield what became of each.
 
     Some are committed together, since it is the commits that take time.
@@ -160,19 +176,20 @@ def prunable(status: Status, days: float) -> int:
     return ledger.prunable(status, days).order_by().count()
 
 
-def _done(run_id: UUID, act: Callable[[UUID], None]) -> Result:
+def row_of(run_id: UUID) -> models.Run:
+    """Return a run's row as it is where it is written; raise `CannotIntervene` without one."""
+    row = ledger.rows(id=run_id).using(ledger.database()).first()
+    if row is None:
+        raise CannotIntervene(f"run {run_id} is not there")
+    return row
+
+
+def _done(run_id: UUID, act: Callable[[UUID], object]) -> Result:
     try:
         act(run_id)
     except CannotIntervene as error:
         return Result(run_id=run_id, refusal=str(error))
     return Result(run_id=run_id)
-
-
-def _row(run_id: UUID) -> models.Run:
-    row = ledger.rows(id=run_id).using(ledger.database()).first()
-    if row is None:
-        raise CannotIntervene(f"run {run_id} is not there")
-    return row
 
 
 def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> Run:

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from motia_django.exceptions import PayloadError
 
 MASK = "********"
+_CUT = "motia:cut"
 _LONG_INTEGER = re.compile(r"-\d{19}|\d{20}")
 _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _MANY_ZEROS = b"0" * 19
@@ -110,13 +111,34 @@ def masked(value: Any, words: Iterable[str]) -> Any:
     return _masked(value, tuple(words))
 
 
+def is_secret(path: str, words: Iterable[str]) -> bool:
+    """Return whether what a dotted path leads to is masked, by any name on the way."""
+    return any(_secret(part, tuple(words)) for part in path.split("."))
+
+
+def is_masked(value: Any, words: Iterable[str]) -> bool:
+    """Return whether a mask stands in the place of some secret in plain `value`."""
+    words = tuple(words)
+    if isinstance(value, dict):
+        return any(
+            item == MASK if _secret(key, words) else is_masked(item, words)
+            for key, item in value.items()
+        )
+    return isinstance(value, list) and any(is_masked(item, words) for item in value)
+
+
+def is_cut(value: Any) -> bool:
+    """Return whether `value` is what `cut` leaves of a large one."""
+    return isinstance(value, dict) and set(value) == {_CUT}
+
+
 def cut(value: Any, limit: int) -> Any:
     """Return plain `value`, or its size and beginning if its JSON is over `limit` bytes."""
     text = dumps(value)
     size = len(text.encode())
     if size <= limit:
         return value
-    return {"motia:cut": {"bytes": size, "begins": text[: min(limit, 1000)]}}
+    return {_CUT: {"bytes": size, "begins": text[: min(limit, 1000)]}}
 
 
 def _masked(value: Any, words: tuple[str, ...]) -> Any:

@@ -100,6 +100,10 @@ class Registry:
         except MotiaError:
             return Delivery()
 
+    def index_names(self) -> set[str]:
+        """Return all names that runs of some Step are found by."""
+        return {name for step in self for each in step.triggers for name in step.index_names(each)}
+
     def subscribers(self, topic: str) -> list[Listener]:
         """Return what listens on a topic."""
         return self._by_topic.get(topic, [])

@@ -99,6 +99,8 @@ class Run:
     wake_at: datetime | None = None
     """When upkeep has to look at it: a scheduled run is due, a queued one is published again, a
     running one has lost its worker. None once it is finished."""
+    started_at: datetime | None = None
+    """When its last attempt began, as far as it was read."""
     publishes: int = 0
     """How often it was published before, since it was queued."""
     timeline: tuple[Entry, ...] = ()

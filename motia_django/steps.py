@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from motia_django import calls, declarations, triggers
+from motia_django import calls, declarations, keys, triggers
 from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Problem, Reader, config_reader
 from motia_django.exceptions import TriggerGone
@@ -34,11 +34,19 @@ class Step:
     description: str = ""
     triggers: tuple[Trigger, ...]
     enqueues: tuple[Topic, ...] = ()
+    virtual_enqueues: tuple[Topic, ...] = ()
+    """The topics of what follows from it outside of the code; for the picture of the flow only."""
+    virtual_subscribes: tuple[str, ...] = ()
+    """The topics that lead to it outside of the code; for the picture of the flow only."""
     flows: tuple[str, ...] = ()
+    docs: str = ""
+    """The address of what people should read about it, such as a runbook."""
     atomic: bool = False
     """Whether the handler, its messages and its completion are one database transaction."""
     record: str | None = None
     """Which of its runs the history keeps, `all` or `failures`; None leaves it to the setting."""
+    index: tuple[str, ...] = ()
+    """The names in the input that its runs are found by."""
     handler: Callable[..., Any]
     arity: int
     """With how many arguments the handler is called: 0, 1 or 2."""
@@ -87,6 +95,11 @@ class Step:
             f"{f' for {source!r}' if source else ''} that started this run"
         )
 
+    def index_names(self, trigger: Trigger | None) -> tuple[str, ...]:
+        """Return the names that the runs of a trigger are found by; its own come last."""
+        own = trigger.delivery.index if trigger else ()
+        return tuple(dict.fromkeys((*self.index, *own)))
+
     def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
         """Return the triggers of `kind`, each with its index among all."""
         return [(index, each) for index, each in enumerate(self.triggers) if each.kind == kind]
@@ -123,17 +136,25 @@ def step(
     triggers: Sequence[Mapping[str, Any]],
     description: str | None = None,
     enqueues: Sequence[str | Mapping[str, Any]] | None = None,
+    virtual_enqueues: Sequence[str | Mapping[str, Any]] | None = None,
+    virtual_subscribes: Sequence[str] | None = None,
     flows: Sequence[str] | None = None,
+    docs: str | None = None,
     atomic: bool | None = None,
     record: str | None = None,
+    index: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Declare a Step's config: `config = step("CreateTodo", triggers=[http("POST", "/todos")])`."""
     given = {
         "description": description,
         "enqueues": enqueues,
+        "virtual_enqueues": virtual_enqueues,
+        "virtual_subscribes": virtual_subscribes,
         "flows": flows,
+        "docs": docs,
         "atomic": atomic,
         "record": record,
+        "index": index,
     }
     return {"name": name, "triggers": list(triggers)} | {
         key: value for key, value in given.items() if value is not None
@@ -145,13 +166,26 @@ def _read_config(reader: Reader) -> dict[str, Any]:
         "name": reader.take("name", declarations.name_up_to(200)),
         "description": reader.take("description", declarations.any_text, default=""),
         "enqueues": reader.take("enqueues", _topics, default=()),
+        **_read_virtual(reader),
         "flows": reader.take("flows", declarations.texts, default=()),
+        "docs": reader.take("docs", declarations.web_address, default=""),
         "triggers": _read_triggers(reader),
         "atomic": reader.take("atomic", declarations.boolean, default=False),
         "record": reader.take("record", declarations.one_of("all", "failures"), default=None),
+        "index": keys.taken(reader),
     }
     reader.finish("a Step")
     return values
+
+
+def _read_virtual(reader: Reader) -> dict[str, Any]:
+    """Read what happens outside of the code; Motia's older `virtualEmits` is the same key."""
+    return {
+        "virtual_enqueues": reader.take(
+            "virtual_enqueues", _topics, default=(), also=("virtual_emits",)
+        ),
+        "virtual_subscribes": reader.take("virtual_subscribes", _topic_names, default=()),
+    }
 
 
 def _read_triggers(reader: Reader) -> tuple[Trigger, ...]:
@@ -177,6 +211,13 @@ def _topics(value: Any) -> tuple[Topic, ...]:
     if not isinstance(value, list | tuple):
         raise Mismatch("a list of topics")
     return tuple(_topic(each) for each in value)
+
+
+def _topic_names(value: Any) -> tuple[str, ...]:
+    names = declarations.texts(value)
+    if not all(name.strip() for name in names):
+        raise Mismatch("a list of topics, each a string that is not empty")
+    return names
 
 
 def _topic(value: Any) -> Topic:

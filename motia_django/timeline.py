@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -13,10 +14,20 @@ from motia_django.conf import settings
 
 Entry = dict[str, Any]
 
-OPERATIONS = ("started", "redriven", "discarded", "cancelled", "moved")
+OPERATIONS = (
+    "started",
+    "redriven",
+    "discarded",
+    "cancelled",
+    "moved",
+    "retried",
+    "rerun",
+    "repeats",
+)
 """What operators do to a run: `{"kind", "by", "time", "reason", ...}`."""
 _LARGEST_FACT = 4096
 """Bytes of JSON."""
+_LONGEST_ERROR = 300
 
 
 class Timeline:
@@ -71,6 +82,13 @@ def _bounded(facts: Entry) -> Entry:
     }
 
 
+def tried(began: datetime, ended: datetime, error: str) -> Entry:
+    """Return the entry that ends an attempt that failed: when it was, and the error in a line."""
+    took = round((ended - began).total_seconds(), 4)
+    times = {"began": began.isoformat(), "ended": ended.isoformat()}
+    return {"at": max(took, 0), "kind": "attempt", **times, "error": error[:_LONGEST_ERROR]}
+
+
 def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> list[Entry]:
     """Append an attempt's entries to those of the attempts before it, within the bound.
 
@@ -97,9 +115,13 @@ def _operation(kind: str, facts: Entry) -> str:
     edited = ", its input edited" if facts.get("input") else ""
     count = facts.get("attempts")
     after = f", after {count} attempt{'s' * (count != 1)}" if count else ""
+    edited += _OTHER_RUN.get(kind, "") % facts if facts.get("run_id") else ""
     reason = f": {facts['reason']}" if facts.get("reason") else ""
     who = facts.get("by") or "somebody"
     return f"{kind}{route} by {who} at {facts.get('time')}{after}{edited}{reason}"
+
+
+_OTHER_RUN = {"rerun": ", as run %(run_id)s", "repeats": ", this being run again: %(run_id)s"}
 
 
 def _log(facts: Entry) -> str:
@@ -122,6 +144,7 @@ _TOLD: dict[str, Callable[[Entry], str]] = {
         f" {facts.get('group')}/{facts.get('item') or ''}"
     ),
     "invoke": lambda facts: f"invoke {facts.get('step')}: {facts.get('status')}",
+    "attempt": lambda facts: f"the attempt that began at {facts.get('began')} had failed",
     "error": lambda facts: f"error: {facts.get('message')}",
     "note": lambda facts: f"note: {facts.get('message')}",
     "overlap": lambda facts: f"skipped, since run {facts.get('run_id')} still went on",

@@ -103,7 +103,7 @@ def test_a_long_traceback_keeps_its_end() -> None:
     with installed(make_step(failing_with(ValueError("x" * 9000 + "THE END")))):
         [run_id] = enqueue("work")
         deliver([run_id])
-    [error] = row(run_id).timeline
+    [error, _attempt] = row(run_id).timeline
     assert error["traceback"].rstrip().endswith("THE END")
     assert len(error["traceback"]) <= 4096
 

@@ -199,7 +199,7 @@ def test_of_two_who_saw_the_same_dead_run_one_redrives_it(
         run_id = dead_run({"amount": 1})
         seen = row(run_id)
         operations.redrive(run_id, by="ada", input={"amount": 2})
-        monkeypatch.setattr(operations, "_row", lambda run_id: seen)
+        monkeypatch.setattr(operations, "row_of", lambda run_id: seen)
         with pytest.raises(CannotIntervene, match="changed by somebody else"):
             operations.redrive(run_id, by="bob", input={"amount": 3})
     assert row(run_id).input == {"amount": 2}
@@ -323,7 +323,7 @@ def test_of_two_who_move_the_same_waiting_run_one_does(monkeypatch: pytest.Monke
     with installed(make_step(), make_step(name="Other")):
         seen = row(run)
         operations.redrive(run.id, by="ada", to="Work")
-        monkeypatch.setattr(operations, "_row", lambda run_id: seen)
+        monkeypatch.setattr(operations, "row_of", lambda run_id: seen)
         with pytest.raises(CannotIntervene, match="changed by somebody else"):
             operations.redrive(run.id, by="bob", to="Other")
     assert row(run).step == "Work"

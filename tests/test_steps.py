@@ -83,6 +83,41 @@ def test_a_value_of_the_wrong_kind_is_a_problem(key: str, value: Any) -> None:
     assert f"config.{key}: expected" in wrong({"name": "A", "triggers": TRIGGERS, key: value})
 
 
+@pytest.mark.parametrize(
+    "key", ["virtualEnqueues", "virtual_enqueues", "virtualEmits", "virtual_emits"]
+)
+def test_what_follows_outside_of_the_code_has_motias_two_names_in_two_spellings(key: str) -> None:
+    found = good(**{key: ["a", {"topic": "b", "label": "by hand"}]})
+    assert found.virtual_enqueues == (Topic(name="a"), Topic(name="b", label="by hand"))
+    assert found.topics == frozenset()
+    assert good(virtualSubscribes=["c"]).virtual_subscribes == ("c",)
+
+
+@pytest.mark.parametrize("topics", ["a", [5], [""], [{"topic": "a"}], None])
+def test_virtual_subscriptions_are_a_list_of_topics(topics: Any) -> None:
+    problem = wrong({"name": "A", "triggers": TRIGGERS, "virtualSubscribes": topics})
+    assert "motia.E005 config.virtualSubscribes: expected a list of" in problem
+
+
+@pytest.mark.parametrize(
+    "url", ["https://wiki/x?a=b#c", "http://user@host:8080/", "https://ü.example/ä"]
+)
+def test_docs_are_any_address_on_the_web(url: str) -> None:
+    assert good(docs=url).docs == url
+    assert good().docs == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "JavaScript://x/%0aalert(1)", "/runbook", "https://", "wiki.example",
+     "data:text/html,x", "ftp://host/", "https://a b/", "https://a\n.b/", "https://[", "", 5, None,
+     "https://host/" + "x" * 2000],
+)  # fmt: skip
+def test_what_is_no_address_on_the_web_is_a_problem(url: Any) -> None:
+    problem = wrong({"name": "A", "triggers": TRIGGERS, "docs": url})
+    assert "motia.E005 config.docs: expected a URL such as" in problem
+
+
 @pytest.mark.parametrize("triggers", [[], {}, "x", None, 5, [5], ["queue"], [None], [TRIGGERS]])
 def test_what_is_no_list_of_triggers_is_a_problem(triggers: Any) -> None:
     assert "config.triggers: expected a list" in wrong({"name": "A", "triggers": triggers})

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, ngettext
 
-from motia_django import models, operations
+from motia_django import models, operations, repeats
 from motia_django.admin import permits, run_forms
 from motia_django.admin.run_forms import ReasonForm
-from motia_django.ledger.interventions import WAITING
+from motia_django.ledger.interventions import FINAL, WAITING
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Status
 
@@ -34,10 +35,12 @@ class Intervention:
     statuses: tuple[Status, ...]
     applies: Callable[[models.Run], bool]
     """Whether it can be done to a run at all."""
-    act: Callable[..., None] = operations.redrive
+    act: Callable[..., UUID | None] = operations.redrive
     form: type[ReasonForm] = ReasonForm
     of_many: bool = False
     """Whether the list offers it too."""
+    at_once: bool = False
+    """Whether the page's button does it, without a page that asks."""
     ends: bool = False
     """Whether the run will not run any more."""
 
@@ -78,6 +81,14 @@ def _is_repeatable(row: models.Run) -> bool:
     return _is_dead(row) and row.step in registry() and row.trigger not in ANSWERED
 
 
+def _is_rerunnable(row: models.Run) -> bool:
+    return not _is_repeatable(row) and repeats.is_repeatable(row)
+
+
+def _can_begin(row: models.Run) -> bool:
+    return _waits(row) and row.step in registry()
+
+
 def _is_movable(row: models.Run) -> bool:
     is_open = _is_dead(row) or (_waits(row) and row.step not in registry())
     return is_open and row.trigger not in ANSWERED and bool(run_forms.takers(row))
@@ -85,6 +96,16 @@ def _is_movable(row: models.Run) -> bool:
 
 def _redriven(count: int) -> str:
     return ngettext("%d run redriven.", "%d runs redriven.", count) % count
+
+
+def _retried(count: int) -> str:
+    return ngettext("%d run is tried now.", "%d runs are tried now.", count) % count
+
+
+def _rerun(count: int) -> str:
+    return ngettext("This is the new run.", "%d new runs were started.", count) % (
+        () if count == 1 else count
+    )
 
 
 def _discarded(count: int) -> str:
@@ -97,6 +118,20 @@ def _cancelled(count: int) -> str:
 
 ALL = (
     Intervention(
+        name="retry",
+        label=gettext_lazy("Retry now"),
+        explained=gettext_lazy(
+            "Its message is sent at once: before its time if it waits for that, else once more."
+        ),
+        past=_retried,
+        permission="motia.retry_run",
+        statuses=WAITING,
+        applies=_can_begin,
+        act=repeats.retry,
+        of_many=True,
+        at_once=True,
+    ),
+    Intervention(
         name="redrive",
         label=gettext_lazy("Redrive"),
         explained=gettext_lazy(
@@ -108,6 +143,7 @@ ALL = (
         applies=_is_repeatable,
         form=run_forms.RedriveForm,
         of_many=True,
+        at_once=True,
     ),
     Intervention(
         name="edit",
@@ -130,6 +166,30 @@ ALL = (
         statuses=(Status.DEAD, *WAITING),
         applies=_is_movable,
         form=run_forms.MoveForm,
+    ),
+    Intervention(
+        name="rerun",
+        label=gettext_lazy("Run again"),
+        explained=gettext_lazy(
+            "A new run is made with the same input, by today's code. This one stays as it is."
+        ),
+        past=_rerun,
+        permission="motia.rerun_run",
+        statuses=FINAL,
+        applies=_is_rerunnable,
+        act=repeats.rerun,
+        form=run_forms.RerunForm,
+    ),
+    Intervention(
+        name="rerun_edited",
+        label=gettext_lazy("Run again with edited input"),
+        explained=gettext_lazy("A new run is made with this input. This one stays as it is."),
+        past=_rerun,
+        permission="motia.rerun_run",
+        statuses=FINAL,
+        applies=_is_rerunnable,
+        act=repeats.rerun,
+        form=run_forms.RerunEditForm,
     ),
     Intervention(
         name="discard",

@@ -9,7 +9,7 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
-from motia_django import models, operations
+from motia_django import models, operations, repeats
 from motia_django.admin import masks, words
 from motia_django.admin.state_form import JSONValueField
 from motia_django.registry import registry
@@ -63,6 +63,40 @@ class EditForm(ReasonForm):
         return {"input": self.cleaned_data["content"]}
 
 
+class RerunForm(ReasonForm):
+    """Runs a finished run's Step again with the same input, if that was kept whole."""
+
+    def clean(self) -> None:
+        assert self.row is not None
+        _refuse(repeats.refusal(self.row.id))
+
+
+class RerunEditForm(ReasonForm):
+    """Runs a finished run's Step again with another input, which has to be whole."""
+
+    content = JSONValueField(label=gettext_lazy("Input"))
+    field_order = ("content", "reason")
+
+    def __init__(self, row: models.Run, *args: Any, **kwargs: Any) -> None:
+        super().__init__(row, *args, **kwargs)
+        self.run = row
+        self.initial["content"] = words.masked(row.input)
+        if repeats.missing(row.input):
+            self.fields["content"].help_text = gettext_lazy(
+                "What was stored is not whole: secrets were masked when the run was over, and what"
+                " was large was cut. Write out what is missing."
+            )
+
+    def clean_content(self) -> Any:
+        """Return the input, if nothing in it is masked or cut and today's schema takes it."""
+        whole = masks.restored(self.cleaned_data["content"], self.run.input)
+        _refuse(repeats.refusal(self.run.id, input=whole))
+        return whole
+
+    def changes(self) -> dict[str, Any]:
+        return {"input": self.cleaned_data["content"]}
+
+
 class MoveForm(ReasonForm):
     """Redrives a run to another Step."""
 
@@ -92,6 +126,9 @@ def takers(row: models.Run) -> list[str]:
 
 
 def _check(row: models.Run | None, **changes: Any) -> None:
-    refusal = operations.refusal(row.id, **changes) if row else ""
+    _refuse(operations.refusal(row.id, **changes) if row else "")
+
+
+def _refuse(refusal: str) -> None:
     if refusal:
         raise ValidationError(refusal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -33,24 +34,26 @@ def intervene(
         )
         return HttpResponseRedirect(address)
     form = what.form(row, request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid() and _done(request, row, what, form):
-        admin.message_user(request, what.past(1), messages.SUCCESS)
-        return HttpResponseRedirect(address)
+    if request.method == "POST" and form.is_valid():
+        run_id = _done(request, row, what, form)
+        if run_id is not None:
+            admin.message_user(request, what.past(1), messages.SUCCESS)
+            return HttpResponseRedirect(admin.links(request).run(run_id))
     return _page(admin, request, row, what, form)
 
 
-def _done(request: HttpRequest, row: models.Run, what: Intervention, form: Any) -> bool:
-    """Do it and log it; if somebody was quicker, say so in the form and return False."""
+def _done(request: HttpRequest, row: models.Run, what: Intervention, form: Any) -> UUID | None:
+    """Do it, log it, and return the run to look at; if it is refused, say so in the form."""
     reason, changes = form.cleaned_data["reason"], form.changes()
     if not what.allowed(request, changes.get("to", row.step)):
         raise PermissionDenied
     try:
-        what.act(row.id, by=who(request), reason=reason, **changes)
+        new = what.act(row.id, by=who(request), reason=reason, **changes)
     except CannotIntervene as error:
         form.add_error(None, str(error))
-        return False
-    log(request, [row], logged(what.label, reason))
-    return True
+        return None
+    log(request, [row], logged(f"{what.label} ({new})" if new else what.label, reason))
+    return new or row.id
 
 
 def _page(

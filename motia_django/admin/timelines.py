@@ -35,10 +35,13 @@ _KINDS: dict[str, Promise] = {
     "moved": gettext_lazy("moved"),
     "discarded": gettext_lazy("discarded"),
     "cancelled": gettext_lazy("cancelled"),
+    "retried": gettext_lazy("tried at once"),
+    "rerun": gettext_lazy("run again"),
+    "repeats": gettext_lazy("repeats a run"),
 }
 _LEVELS = {"worker_lost": "error", "error": "error", "left_out": "debug"}
 _FRAME = ("at", "kind", "attempt")
-_LINKED = ("invoke", "overlap")
+_LINKED = ("invoke", "overlap", "rerun", "repeats")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +62,13 @@ class Line:
 
 
 def lines(timeline: Any, links: Links) -> list[Line]:
-    """Return the timeline's entries in words; unknown kinds are shown as they are."""
-    entries: Sequence[Any] = timeline if isinstance(timeline, list) else []
-    return [_line(each if isinstance(each, dict) else {"value": each}, links) for each in entries]
+    """Return the timeline's entries in words; unknown kinds are shown as they are.
+
+    When each attempt was is told elsewhere.
+    """
+    whole: Sequence[Any] = timeline if isinstance(timeline, list) else []
+    entries = (each if isinstance(each, dict) else {"value": each} for each in whole)
+    return [_line(each, links) for each in entries if each.get("kind") != "attempt"]
 
 
 def _line(entry: Entry, links: Links) -> Line:
@@ -133,6 +140,8 @@ def _operation(entry: Entry) -> tuple[str, Any]:
     count = entry.get("attempts")
     if isinstance(count, int) and count:
         parts.append(ngettext("after %d attempt", "after %d attempts", count) % count)
+    if entry.get("run_id"):
+        parts.append(_("see run %s") % entry["run_id"])
     if entry.get("input"):
         parts.append(_("its input edited"))
     text = ", ".join(map(str, parts))

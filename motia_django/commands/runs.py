@@ -97,12 +97,18 @@ class Runs(Subcommand):
         parser.add_argument(
             "--no-step", action="store_true", help="only those whose Step is not there any more"
         )
+        parser.add_argument(
+            "--key", metavar="KEY", help="only those with this index key: orderId=17, or just 17"
+        )
         parser.add_argument("--limit", type=int, default=20, help="how many, 20 by default")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
         filters = {key: options[key] for key in ("step", "status") if options.get(key)}
         found = ledger.rows(**filters)
+        if options.get("key"):
+            keyed = ledger.found_by_key(options["key"]).order_by().values("run_id")
+            found = found.filter(id__in=keyed)
         if options.get("no_step"):
             found = found.exclude(step__in=[step.name for step in registry()])
         rows = list(found[: max(options["limit"], 0)])

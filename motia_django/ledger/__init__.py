@@ -1,5 +1,14 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
+from motia_django.ledger.batches import (
+    advance_batch,
+    leave_batch,
+    open_batch,
+    prune_batches,
+    stop_batch,
+    take_batch,
+    waiting_batches,
+)
 from motia_django.ledger.births import (
     hashed,
     keep,
@@ -18,8 +27,20 @@ from motia_django.ledger.due import (
     take_due,
     wake,
 )
+from motia_django.ledger.errors import dead_by, dead_by_error
 from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
-from motia_django.ledger.interventions import cancel, discard, move, pause, paused, redrive, resume
+from motia_django.ledger.interventions import (
+    cancel,
+    discard,
+    move,
+    pause,
+    paused,
+    redrive,
+    rerun,
+    resume,
+    retry,
+)
+from motia_django.ledger.keys import found as found_by_key
 from motia_django.ledger.overrides import (
     override_of,
     overrides,
@@ -34,14 +55,18 @@ from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
     "LONGEST_PATIENCE",
+    "advance_batch",
     "call_up",
     "cancel",
     "claim",
     "database",
+    "dead_by",
+    "dead_by_error",
     "discard",
     "find",
     "finish",
     "forget",
+    "found_by_key",
     "has_ticked",
     "hashed",
     "holds",
@@ -49,8 +74,10 @@ __all__ = [
     "keep_failed",
     "keep_once",
     "keep_or_find",
+    "leave_batch",
     "lost_outcome",
     "move",
+    "open_batch",
     "override_of",
     "overrides",
     "patience",
@@ -59,24 +86,30 @@ __all__ = [
     "paused",
     "prunable",
     "prune",
+    "prune_batches",
     "publish_soon",
     "recall",
     "record",
     "redrive",
     "renew",
+    "rerun",
     "restore_timing",
     "resume",
     "resume_schedule",
     "retime",
+    "retry",
     "rows",
     "see",
+    "stop_batch",
     "sweep",
+    "take_batch",
     "take_due",
     "take_in",
     "take_lost",
     "trace",
     "turns_of",
     "unfinished",
+    "waiting_batches",
     "wake",
     "workers",
 ]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from motia_django import models, payloads, timeline
+from motia_django import models, payloads
 from motia_django.exceptions import DedupeConflict
-from motia_django.ledger import turns
+from motia_django.ledger import keys, turns
 from motia_django.ledger.due import patience
-from motia_django.ledger.rows import all_runs, database, error_of, kept, row_of
+from motia_django.ledger.rows import all_runs, database, failure_of, kept, row_of, timeline_of
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
 from motia_django.timeline import Entry
 
@@ -35,6 +36,7 @@ def keep(runs: Sequence[Run], *, due: bool = False, note: Entry | None = None) -
     with transaction.atomic(using=database(), savepoint=False):
         rows = [row_of(run, input=payloads.plain(run.input), **values) for run in runs]
         all_runs().bulk_create(rows, batch_size=500)
+        keys.keep(runs)
         turns.keep(runs)
 
 
@@ -45,7 +47,7 @@ def keep_or_find(run: Run, note: Entry | None = None) -> UUID:
     """
     for _ in range(_TRIES):
         row = row_of(run, input=payloads.plain(run.input), **_noted(note))
-        if _inserted(row, run):
+        if _inserted(row, run, waits=True):
             return run.id
         found = all_runs().filter(unique_key=run.dedupe_key).values_list("id", flat=True).first()
         if found is not None:
@@ -65,7 +67,7 @@ def keep_once(run: Run, key: str, **values: Any) -> bool:
     if all_runs().filter(unique_key=digest).exists():
         return False
     row = row_of(run, input=payloads.plain(run.input), **{**values, "unique_key": digest})
-    return _inserted(row, None if run.status.final else run)
+    return _inserted(row, run, waits=not run.status.final)
 
 
 def take_in(run: Run, kind: str, note: str) -> bool:
@@ -82,7 +84,8 @@ def take_in(run: Run, kind: str, note: str) -> bool:
             publishes=1,
             input=payloads.plain(run.input),
             timeline=[{"at": None, "kind": kind, "message": note}],
-        )
+        ),
+        run,
     )
 
 
@@ -96,13 +99,13 @@ def keep_failed(run: Run, outcome: Outcome, settlement: Settlement) -> bool:
         status=settlement.status,
         wake_at=settlement.wake_at,
         input=payloads.plain(run.input),
-        error=error_of(outcome),
-        timeline=timeline.joined((), run.attempt, outcome.timeline),
+        **failure_of(run.step, outcome),
+        timeline=timeline_of(run, outcome),
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
         fence=1,
     )
-    return _inserted(row)
+    return _inserted(row, run)
 
 
 def record(run: Run, outcome: Outcome) -> None:
@@ -116,7 +119,7 @@ def record(run: Run, outcome: Outcome) -> None:
         input=payloads.plain(run.input) if whole else kept(run.input),
         status=outcome.status,
         output=kept(outcome.value),
-        error=error_of(outcome),
+        **failure_of(run.step, outcome),
         timeline=[*outcome.timeline],
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
@@ -125,7 +128,9 @@ def record(run: Run, outcome: Outcome) -> None:
         unique_key=None,
         attempt=1,
     )
-    row.save(force_insert=True, using=database())
+    with transaction.atomic(using=database()) if keys.keys_of(run) else nullcontext():
+        row.save(force_insert=True, using=database())
+        keys.keep([run])
 
 
 def hashed(key: str) -> str:
@@ -137,12 +142,13 @@ def _noted(note: Entry | None) -> dict[str, Any]:
     return {"timeline": [note]} if note else {}
 
 
-def _inserted(row: models.Run, waiting: Run | None = None) -> bool:
-    """Insert a row, and the turn of a run that waits; return False if there is one like it."""
+def _inserted(row: models.Run, run: Run, *, waits: bool = False) -> bool:
+    """Insert a run's row and keys, and its turn if it waits; False if there is one like it."""
     try:
         with transaction.atomic(using=database()):
             row.save(force_insert=True, using=database())
-            turns.keep([waiting] if waiting else [])
+            keys.keep([run])
+            turns.keep([run] if waits else [])
     except IntegrityError:
         return False
     return True

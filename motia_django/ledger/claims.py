@@ -12,14 +12,23 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from motia_django import models, timeline
+from motia_django import models
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.exceptions import WorkerLost
 from motia_django.ledger import turns
 from motia_django.ledger.due import overdue
 from motia_django.ledger.history import find
-from motia_django.ledger.rows import all_runs, database, error_of, kept, locked, masked, run_of
+from motia_django.ledger.rows import (
+    all_runs,
+    database,
+    failure_of,
+    kept,
+    locked,
+    masked,
+    run_of,
+    timeline_of,
+)
 from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of
 
 
@@ -95,7 +104,11 @@ def lost_outcome(run: Run) -> Outcome:
     error = WorkerLost(f"the worker went silent during attempt {run.attempt}")
     note = {"at": None, "kind": "worker_lost", "message": summary_of(error)}
     return Outcome(
-        status=Status.DEAD, error=error, started_at=now, finished_at=now, timeline=(note,)
+        status=Status.DEAD,
+        error=error,
+        started_at=run.started_at or now,
+        finished_at=now,
+        timeline=(note,),
     )
 
 
@@ -112,6 +125,7 @@ def _claimed(run: Run, worker: str, lease: timedelta) -> Run | None:
         attempt=run.attempt + 1,
         fence=run.fence + 1,
         wake_at=now + lease,
+        started_at=now,
     )
     taken = _claimable(run).update(
         status=claimed.status,
@@ -119,7 +133,7 @@ def _claimed(run: Run, worker: str, lease: timedelta) -> Run | None:
         fence=claimed.fence,
         limited=claimed.limited,
         wake_at=claimed.wake_at,
-        started_at=now,
+        started_at=claimed.started_at,
         worker=worker[:255],
     )
     return claimed if taken else None
@@ -130,8 +144,8 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
         "status": settlement.status,
         "wake_at": settlement.wake_at,
         "output": kept(outcome.value),
-        "error": error_of(outcome),
-        "timeline": timeline.joined(run.timeline, run.attempt, outcome.timeline),
+        **failure_of(run.step, outcome),
+        "timeline": timeline_of(run, outcome),
         "finished_at": outcome.finished_at,
         "publishes": 0,
     }

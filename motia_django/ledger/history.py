@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models
+from motia_django.ledger import keys
 from motia_django.ledger.rows import LONGEST_SOURCE, all_runs, database, run_of
 from motia_django.runs import UNFINISHED, Run, Status, lowest_id_at
 
@@ -47,7 +49,12 @@ def prune(status: Status, days: float, *, limit: int) -> int:
     ids = list(prunable(status, days).order_by("id").values_list("id", flat=True)[:limit])
     # By id, and still of that status: a dead run may have been redriven meanwhile.
     gone = all_runs().filter(id__in=ids, status=status)
-    return gone._raw_delete(database()) if ids else 0
+    if not ids:
+        return 0
+    with transaction.atomic(using=database()):
+        deleted = gone._raw_delete(database())
+        keys.forget(ids)
+    return deleted
 
 
 def prunable(status: Status, days: float) -> QuerySet[models.Run]:

@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from motia_django import models
 from motia_django.delivery import Turn
-from motia_django.ledger import turns
-from motia_django.ledger.rows import all_runs, database, masked
+from motia_django.ledger import births, keys, turns
+from motia_django.ledger.rows import all_runs, database, masked, run_of
 from motia_django.runs import ONCE, Run, Status
 from motia_django.timeline import Entry
 
+FINAL = tuple(each for each in Status if each.final)
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 
 
@@ -40,6 +41,28 @@ def redrive(row: models.Run, run: Run, note: Entry) -> bool:
 def move(row: models.Run, run: Run, note: Entry) -> bool:
     """Queue a dead or waiting run as `run`, of another Step; False if somebody was quicker."""
     return _requeued(row, run, note, (Status.DEAD, *WAITING))
+
+
+def retry(row: models.Run, run: Run, note: Entry) -> bool:
+    """Let a run that waits be published now; return False if it was too late."""
+    with transaction.atomic(using=database()):
+        if row.limited:
+            turns.lock(row.id)
+        changes = {"status": Status.QUEUED, "publishes": 1, "wake_at": run.wake_at}
+        if not _changed(row, WAITING, note, **changes):
+            return False
+        if row.limited:
+            turns.recall([row.id])
+    return True
+
+
+def rerun(row: models.Run, run: Run, note: Entry) -> bool:
+    """Keep `run`, which repeats a finished one; return False if that has changed meanwhile."""
+    with transaction.atomic(using=database()):
+        if not _changed(row, FINAL, note):
+            return False
+        births.keep([run])
+    return True
 
 
 def pause(step: str, *, by: str = "", reason: str = "") -> bool:
@@ -64,7 +87,7 @@ def paused() -> Mapping[str, models.Pause]:
 
 
 def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn | None:
-    changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None}
+    changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None, "fingerprint": None}
     changes |= {"input": masked(row.input)} if row.input is not None else {}
     changes |= {"unique_key": None} if row.trigger not in ONCE else {}
     with transaction.atomic(using=database()):
@@ -91,6 +114,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             input=run.input,
             limited=run.turn is not None,
             attempt=0,
+            fingerprint=None,
             publishes=1,
             wake_at=run.wake_at,
             started_at=None,
@@ -99,6 +123,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
         if changed:
             turns.free(row.id, finished=True)
             turns.keep([run])
+            keys.renew(run, run_of(row))
     return changed
 
 

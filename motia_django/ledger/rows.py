@@ -7,9 +7,11 @@ from typing import Any
 from django.db import connections, router
 from django.db.models import QuerySet
 
-from motia_django import models, payloads
+from motia_django import models, payloads, timeline
 from motia_django.conf import settings
+from motia_django.fingerprints import fingerprint
 from motia_django.runs import ONCE, Outcome, Run, Status, traceback_of
+from motia_django.timeline import Entry
 
 LONGEST_SOURCE: int = models.Run._meta.get_field("source").max_length or 0
 LARGE = ("input", "output", "error", "timeline")
@@ -45,6 +47,7 @@ def row_of(run: Run, **values: Any) -> models.Run:
             "unique_key": run.dedupe_key,
             "created_at": run.created_at,
             "wake_at": run.wake_at,
+            "timeline": [*run.timeline],
             "publishes": 1 if run.status is Status.QUEUED else 0,
             **values,
         }
@@ -72,14 +75,32 @@ def run_of(row: models.Run) -> Run:
         dedupe_key=None if row.trigger in ONCE else row.unique_key,
         created_at=row.created_at,
         wake_at=row.wake_at,
+        started_at=row.started_at,
         publishes=row.publishes if row.status == Status.QUEUED else 0,
         timeline=() if "timeline" in deferred else tuple(row.timeline or ()),
     )
 
 
-def error_of(outcome: Outcome) -> str:
-    """Return what a row keeps of an attempt's error."""
-    return traceback_of(outcome.error) if outcome.error and outcome.failed else ""
+def failure_of(step: str, outcome: Outcome) -> dict[str, Any]:
+    """Return what a row keeps of an attempt's error; nothing if it did not fail."""
+    if outcome.error is None or not outcome.failed:
+        return {"error": "", "fingerprint": None}
+    return {
+        "error": traceback_of(outcome.error),
+        "fingerprint": fingerprint(step, outcome.error, settings().redact),
+    }
+
+
+def timeline_of(run: Run, outcome: Outcome) -> list[Entry]:
+    """Return a run's timeline with that of an attempt, and when that was if it failed.
+
+    Of one that succeeded the row itself says when.
+    """
+    later = outcome.timeline
+    if outcome.failed:
+        tried = timeline.tried(outcome.started_at, outcome.finished_at, outcome.summary)
+        later = (*later, tried)
+    return timeline.joined(run.timeline, run.attempt, later)
 
 
 def masked(value: Any) -> Any:

@@ -18,7 +18,7 @@ from rest_framework.response import Response as RestResponse
 from motia_django import declarations, payloads
 from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Reader
-from motia_django.delivery import ONCE
+from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput, InvalidResponse
 from motia_django.schemas import Schema
 from motia_django.triggers.base import Spelled, Trigger, schema, take_condition
@@ -107,7 +107,7 @@ class HttpTrigger(Trigger):
             body_schema=reader.take("body_schema", schema, default=None),
             response_schemas=reader.take("response_schema", _by_status, default={}),
             condition=take_condition(reader),
-            delivery=ONCE,
+            delivery=Delivery.read_answered(reader),
         )
 
     @property
@@ -168,9 +168,15 @@ def http(
     body_schema: Any = None,
     response_schema: Mapping[int, Any] | None = None,
     condition: Any = None,
+    config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Declare an http trigger: `http("POST", "/todos", body_schema=NewTodo)`."""
-    given = {"body_schema": body_schema, "response_schema": response_schema, "condition": condition}
+    given = {
+        "body_schema": body_schema,
+        "response_schema": response_schema,
+        "condition": condition,
+        "config": config,
+    }
     return {"type": "http", "method": method, "path": path} | {
         key: value for key, value in given.items() if value is not None
     }

@@ -193,4 +193,4 @@ class Shop:
 
     def tick(self, step: str, index: int) -> None:
         """Let a schedule come."""
-        starts.tick_now(step, index, by="visitors")
+        starts.tick_now(step, index, by="the visitors")

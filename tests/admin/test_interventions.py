@@ -12,8 +12,8 @@ from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from motia_django import ledger, models
-from motia_django.admin import many_runs
+from motia_django import batches, ledger, models
+from motia_django.admin import choosing, many_runs
 from motia_django.admin.masks import restored
 from motia_django.runs import Status
 from tests.admin.conftest import MakeRun
@@ -26,14 +26,23 @@ SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required"
 WORK = {"type": "queue", "topic": "work", "input": SCHEMA}
 ClientOf = Callable[..., Client]
 Dead = Callable[..., models.Run]
-EVERY = ("redrive", "edit", "move", "discard", "cancel")
+EVERY = ("redrive", "edit", "move", "discard", "cancel", "retry", "rerun", "rerun_edited")
 PERMISSIONS = {
     "redrive": "redrive_run",
     "edit": "redrive_run",
     "move": "redrive_run",
     "discard": "discard_run",
+    "retry": "retry_run",
+    "rerun": "rerun_run",
+    "rerun_edited": "rerun_run",
     "cancel": "cancel_run",
 }
+
+
+STATUS = {
+    "cancel": "queued", "retry": "queued", "rerun": "succeeded", "rerun_edited": "succeeded",
+}  # fmt: skip
+"""Of runs that it can be done to, if they are not dead."""
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +81,7 @@ def text(client: Client, address: str) -> str:
 
 def offered(client: Client, run: models.Run) -> set[str]:
     """Return what the run's page offers to do."""
-    return set(re.findall(r'(?:action|href)="\.\./(\w+)/"', text(client, at(run))))
+    return set(re.findall(r'(?:action|href)="\.\./(\w+)/"', text(client, at(run)))) - {"export"}
 
 
 def said(response: Any) -> list[str]:
@@ -89,12 +98,14 @@ def said(response: Any) -> list[str]:
         ({"step": "Gone"}, {"move", "discard"}),
         ({"trigger": "http"}, {"discard"}),
         ({"trigger": "cron"}, {"redrive", "edit", "discard"}),
-        ({"status": "queued"}, {"cancel"}),
-        ({"status": "scheduled"}, {"cancel"}),
+        ({"status": "queued"}, {"cancel", "retry"}),
+        ({"status": "scheduled"}, {"cancel", "retry"}),
         ({"status": "queued", "step": "Gone"}, {"cancel", "move"}),
         ({"status": "running"}, set()),
-        ({"status": "succeeded"}, set()),
-        ({"status": "cancelled"}, set()),
+        ({"status": "succeeded"}, {"rerun", "rerun_edited"}),
+        ({"status": "succeeded", "step": "Web", "trigger": "http"}, set()),
+        ({"status": "cancelled"}, {"rerun", "rerun_edited"}),
+        ({"trigger": "invoke"}, {"rerun", "rerun_edited", "discard"}),
     ],
 )
 def test_a_run_offers_what_its_status_allows(
@@ -124,7 +135,7 @@ def test_a_run_offers_what_the_user_may_do(
 def test_what_the_user_may_not_do_is_forbidden(client_of: ClientOf, dead: Dead, what: str) -> None:
     others = set(PERMISSIONS.values()) - {PERMISSIONS[what]}
     client = client_of("view_run", *others)
-    run = dead(status="queued" if what == "cancel" else "dead")
+    run = dead(status=STATUS.get(what, "dead"))
     for answer in (client.get(at(run, what)), client.post(at(run, what), {"step": "Other"})):
         assert answer.status_code == 403
     assert now(run).status == run.status
@@ -141,7 +152,7 @@ def test_who_may_not_view_runs_may_do_nothing_to_them(
 
 @pytest.mark.parametrize("what", EVERY)
 def test_a_get_does_nothing(admin_client: Client, dead: Dead, what: str) -> None:
-    run = dead(status="queued" if what == "cancel" else "dead")
+    run = dead(status=STATUS.get(what, "dead"))
     assert "No, take me back" in text(admin_client, at(run, what))
     assert (now(run).status, now(run).timeline) == (run.status, [])
     assert not LogEntry.objects.exists()
@@ -178,7 +189,7 @@ def test_one_click_redrives_a_run_and_both_logs_tell_who(admin_client: Client, d
 def test_the_reason_is_in_both_logs(
     admin_client: Client, dead: Dead, what: str, data: dict[str, str], status: str
 ) -> None:
-    run = dead(status="queued" if what == "cancel" else "dead")
+    run = dead(status=STATUS.get(what, "dead"))
     admin_client.post(at(run, what), {"reason": "a test order", **data})
     assert now(run).status == status
     assert now(run).timeline[-1]["reason"] == "a test order"
@@ -309,7 +320,7 @@ def test_a_user_without_the_permission_changes_nothing(
 ) -> None:
     others = set(PERMISSIONS.values()) - {PERMISSIONS[what]}
     client = client_of("view_run", *others)
-    run = dead(status="queued" if what == "cancel" else "dead")
+    run = dead(status=STATUS.get(what, "dead"))
     posted(client, what, run, confirmed="yes")
     assert now(run).status == run.status
 
@@ -321,7 +332,7 @@ def test_the_list_asks_first_and_says_what_would_be_refused(
     runs = [dead(), dead(), dead(input={}), dead(status="queued")]
     response = posted(admin_client, what, *runs)
     html = response.content.decode()
-    assert response.context["count"] == 3
+    assert response.context["prospect"].count == 3
     assert ("The input of this run is invalid: n:" in html) is (what == "redrive")
     assert [now(run).status for run in runs] == ["dead", "dead", "dead", "queued"]
     assert not LogEntry.objects.exists()
@@ -342,40 +353,34 @@ def test_what_is_confirmed_is_done_and_logged_for_each_run(
     assert told[1].startswith("1 refused: The input of this run is invalid: n:")
 
 
-def test_all_that_match_are_done_in_batches(
+def test_all_that_match_are_a_batch_if_they_are_many(
     admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many_runs, "BATCH", 2)
+    monkeypatch.setattr(many_runs, "AT_ONCE", 4)
     runs = [dead() for _ in range(5)]
     other = dead(step="Other")
-    posted(admin_client, "discard", runs[0], query="?step=Work", select_across="1", confirmed="yes")
+    across = {"select_across": "1", "confirmed": "yes", "reason": "tests"}
+    response = posted(admin_client, "discard", runs[0], query="?step=Work", **across)
+    batch = models.Batch.objects.get()
+    assert response["Location"] == f"/admin/motia/batch/{batch.id}/change/"
+    assert (batch.deed, batch.total, batch.reason) == ("discard", 5, "tests")
+    assert {now(run).status for run in runs} == {"dead"}
+    batches.work_off()
     assert {now(run).status for run in runs} == {"cancelled"}
     assert now(other).status == "dead"
-    assert LogEntry.objects.count() == 5
+    [entry] = LogEntry.objects.all()
+    assert (entry.object_id, entry.change_message) == (str(batch.id), "Discard: tests")
 
 
-def test_a_long_one_stops_in_time_and_goes_on_when_asked(
+def test_a_list_that_cannot_be_told_to_the_workers_is_taken_by_its_ids(
     admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many_runs, "BATCH", 2)
-    monkeypatch.setattr(many_runs, "SECONDS", -1)
-    runs = [dead(input={}), *(dead() for _ in range(4))]
-    everything = {"select_across": "1", "confirmed": "yes", "reason": "r"}
-    response = posted(admin_client, "redrive", runs[1], **everything)
-    for done in (1, 3):
-        html = response.content.decode()
-        fields = dict(re.findall(r'name="(after|done|refused)" value="([^"]*)"', html))
-        assert (fields["done"], fields["refused"]) == (str(done), "1")
-        assert 'value="Go on"' in html
-        assert 'value="r"' in html
-        response = posted(admin_client, "redrive", runs[1], **everything, **fields)
-    fields = dict(
-        re.findall(r'name="(after|done|refused)" value="([^"]*)"', response.content.decode())
-    )
-    response = posted(admin_client, "redrive", runs[1], **everything, **fields)
-    assert response.status_code == 302
-    assert said(admin_client.get(LIST)) == ["4 runs redriven."]
-    assert [now(run).status for run in runs] == ["dead", *["queued"] * 4]
+    monkeypatch.setattr(many_runs, "AT_ONCE", 0)
+    runs = [dead(), dead()]
+    monkeypatch.setattr(choosing, "_READERS", {})
+    across = {"select_across": "1", "confirmed": "yes"}
+    posted(admin_client, "discard", runs[0], query="?step=Work", **across)
+    assert len(models.Batch.objects.get().selection["ids"]) == 2
 
 
 def test_runs_of_other_statuses_are_left_alone(admin_client: Client, dead: Dead) -> None:
@@ -405,7 +410,7 @@ def test_a_run_whose_step_is_gone_is_marked_and_found(admin_client: Client, dead
 
 def test_the_dead_are_a_click_away(admin_client: Client, client_of: ClientOf, dead: Dead) -> None:
     dead()
-    link = '<a href="/admin/motia/run/?status=dead">Dead letters</a>'
+    link = '<a href="/admin/motia/deadletter/">Dead letters</a>'
     assert link in text(admin_client, "/admin/motia/")
     assert link in text(admin_client, LIST)
     assert link not in text(client_of("view_step"), "/admin/motia/")
@@ -415,9 +420,9 @@ def test_the_dead_are_a_click_away(admin_client: Client, client_of: ClientOf, de
 def test_the_pages_need_no_inline_script_or_style(
     admin_client: Client, dead: Dead, what: str
 ) -> None:
-    run = dead(status="queued" if what == "cancel" else "dead", input={})
+    run = dead(status=STATUS.get(what, "dead"), input={})
     pages = [text(admin_client, at(run)), text(admin_client, at(run, what))]
-    if what in ("redrive", "discard", "cancel"):
+    if what in ("redrive", "discard", "cancel", "retry"):
         pages.append(posted(admin_client, what, run).content.decode())
     for html in pages:
         assert "<style" not in html

@@ -105,7 +105,7 @@ def test_a_light_run_that_fails_enters_the_ledger_and_is_kept_from_then_on() -> 
         deliver([run.id])
     assert (row(run).status, row(run).attempt) == (Status.SUCCEEDED, 2)
     assert tries == [7, 7, 7]
-    assert [each["kind"] for each in row(run).timeline] == ["error"]
+    assert [each["kind"] for each in row(run).timeline] == ["error", "attempt"]
 
 
 def test_a_light_run_whose_input_is_wrong_is_dead_at_once() -> None:

@@ -123,7 +123,8 @@ def test_what_is_no_dict_of_status_to_schema_is_a_problem(schemas: Any) -> None:
 
 
 def test_an_http_trigger_takes_no_delivery_config() -> None:
-    assert "unknown key 'config'" in wrong({"type": "http", "path": "/x", "config": {}})
+    given = {"type": "http", "path": "/x", "config": {"maxRetries": 3}}
+    assert "unknown key 'maxRetries' of an http trigger's config" in wrong(given)
 
 
 def test_the_helper_declares_the_same() -> None:

@@ -10,7 +10,9 @@ from motia_django.commands.base import Subcommand
 from motia_django.commands.controls import Cancel, Pause, Prune, Resume
 from motia_django.commands.dead import Dead, Discard, Redrive
 from motia_django.commands.dev import Dev
+from motia_django.commands.graph import ShowGraph
 from motia_django.commands.new import New
+from motia_django.commands.repeats import Rerun, Retry
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
 from motia_django.commands.schedules import Override, Sync
 from motia_django.commands.state import State
@@ -20,6 +22,7 @@ ALL: tuple[type[Subcommand], ...] = (
     ListSteps,
     Show,
     Check,
+    ShowGraph,
     RunStep,
     Enqueue,
     Runs,
@@ -27,6 +30,8 @@ ALL: tuple[type[Subcommand], ...] = (
     Dead,
     Redrive,
     Discard,
+    Retry,
+    Rerun,
     Cancel,
     Pause,
     Resume,

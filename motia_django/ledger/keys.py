@@ -1,0 +1,73 @@
+"""The index keys of runs, in a table of their own: written with a run, found by value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from motia_django import keys, models
+from motia_django.exceptions import MotiaError
+from motia_django.ledger.rows import all_runs, database
+from motia_django.registry import registry
+from motia_django.runs import INVOKE, Run
+from motia_django.steps import Step
+from motia_django.triggers import Trigger
+
+
+def keys_of(run: Run) -> keys.Keys:
+    """Return what a run is found by, as today's config of its Step and its trigger says."""
+    if run.step not in registry():
+        return ()
+    step = registry().step(run.step)
+    names = step.index_names(_trigger(step, run))
+    return keys.of_input(names, run.input, is_request=run.trigger == "http") if names else ()
+
+
+def keep(runs: Sequence[Run]) -> None:
+    """Insert the keys of new runs, in the caller's transaction; no query if they have none."""
+    rows = [
+        models.RunKey(run_id=run.id, name=name, value=value)
+        for run in runs
+        for name, value in keys_of(run)
+    ]
+    if rows:
+        _keys().bulk_create(rows, batch_size=500)
+
+
+def renew(run: Run, before: Run) -> None:
+    """Let a run be found by what it has become, no longer by what it was before."""
+    if keys_of(run) or keys_of(before):
+        _keys().filter(run_id=run.id)._raw_delete(database())
+        keep([run])
+
+
+def forget(run_ids: Iterable[UUID]) -> None:
+    """Delete the keys of those of these runs that are gone."""
+    run = all_runs().filter(id=OuterRef("run_id"))
+    _keys().filter(~Exists(run), run_id__in=list(run_ids))._raw_delete(database())
+
+
+def found(asked: str) -> QuerySet[models.RunKey]:
+    """Return the keys that were asked for, the newest runs' first: `17`, or `orderId=17`."""
+    name, equals, rest = asked.partition("=")
+    whole, value = keys.kept(asked), keys.kept(rest)
+    rows = models.RunKey.objects.order_by("-run_id")
+    if not equals or not value:
+        return rows.filter(value=whole)
+    named = Q(name=name.strip(), value=value)
+    return rows.filter(Q(value=whole) | named, value__in=[whole, value])
+
+
+def _trigger(step: Step, run: Run) -> Trigger | None:
+    if run.trigger == INVOKE:
+        return step.triggers[run.index] if run.index < len(step.triggers) else None
+    try:
+        return step.trigger(run.trigger, run.index, run.source)
+    except MotiaError:
+        return None
+
+
+def _keys() -> QuerySet[models.RunKey]:
+    return models.RunKey.objects.using(database())

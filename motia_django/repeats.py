@@ -1,0 +1,154 @@
+"""Trying again: a run that waits at once, or a finished one anew, as another run."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from motia_django import ledger, models, payloads, publish
+from motia_django.conf import settings
+from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
+from motia_django.ledger.interventions import WAITING
+from motia_django.ledger.rows import run_of
+from motia_django.operations import AS_IT_WAS, row_of
+from motia_django.registry import registry
+from motia_django.runs import INVOKE, Run, Status, new_run_id
+from motia_django.timeline import operation
+from motia_django.tracing import new_trace_id
+from motia_django.triggers import Trigger
+
+logger = logging.getLogger("motia.operations")
+
+
+def retry(run_id: UUID, *, by: str, reason: str = "") -> None:
+    """Publish a run that waits at once: one in backoff or delayed before its time, another again.
+
+    `by` is who asks, for the run's timeline. Raise `CannotIntervene` if it does not wait, or if it
+    could not begin: its Step is paused, or gone.
+    """
+    row = row_of(run_id)
+    _check_waits(row)
+    run = replace(
+        run_of(row), status=Status.QUEUED, wake_at=timezone.now() + ledger.patience(0), publishes=0
+    )
+    if not ledger.retry(row, run, operation("retried", by, reason)):
+        raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
+    logger.debug("Run %s of %s was tried at once for %s", run_id, row.step, by)
+    publish.publish_on_commit([run])
+
+
+def rerun(run_id: UUID, *, by: str, reason: str = "", input: Any = AS_IT_WAS) -> UUID:
+    """Start a new run of a finished one's Step, with its input or another; return its id.
+
+    It begins a trace of its own and names the old run as its cause; both timelines say so. Raise
+    `CannotIntervene` if that cannot be done: of http requests, with an input that was not kept
+    whole, or with one that breaks today's schema.
+    """
+    row = row_of(run_id)
+    new = _anew(row, input)
+    facts = {"input": "edited"} if input is not AS_IT_WAS and new.input != row.input else {}
+    told = operation("repeats", by, reason, run_id=str(run_id), **facts)
+    new = replace(new, timeline=(told,))
+    if not ledger.rerun(row, new, operation("rerun", by, reason, run_id=str(new.id), **facts)):
+        raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
+    logger.debug("Run %s of %s was run again as %s by %s", run_id, new.step, new.id, by)
+    publish.publish_on_commit([new])
+    return new.id
+
+
+def refusal(run_id: UUID, *, input: Any = AS_IT_WAS) -> str:
+    """Return why a run cannot be run again so; an empty text if it can."""
+    try:
+        _anew(row_of(run_id), input)
+    except CannotIntervene as error:
+        return str(error)
+    return ""
+
+
+def is_repeatable(row: models.Run) -> bool:
+    """Return whether a run of that kind can be run again, given a right input."""
+    try:
+        _trigger(row)
+    except CannotIntervene:
+        return False
+    return Status(row.status).final
+
+
+def missing(input: Any) -> str:
+    """Return what of a stored input was not kept, in words; an empty text if it is whole."""
+    if payloads.is_cut(input):
+        return "it was too large, and only its beginning was kept"
+    if payloads.is_masked(input, settings().redact):
+        return "its secrets were masked when the run was over"
+    return ""
+
+
+def _check_waits(row: models.Run) -> None:
+    if row.status not in WAITING:
+        raise CannotIntervene(
+            f"run {row.id} is {row.status}: only runs that are scheduled or queued are tried at"
+            " once"
+        )
+    if row.step not in registry():
+        raise CannotIntervene(f"there is no Step {row.step!r} any more: move run {row.id}")
+    if row.step in ledger.paused():
+        raise CannotIntervene(f"Step {row.step!r} is paused: resume it, and its runs go on")
+
+
+def _anew(row: models.Run, input: Any) -> Run:
+    """Return the new run for an old one; raise `CannotIntervene` if there can be none."""
+    if not Status(row.status).final:
+        raise CannotIntervene(f"run {row.id} is {row.status}: only finished runs are run again")
+    index, trigger = _trigger(row)
+    given = row.input if input is AS_IT_WAS else payloads.plain(input)
+    _check_input(row, trigger, given)
+    delivery = trigger.delivery
+    turn = delivery.turn(row.step, index, row.message_group, given)
+    return Run(
+        id=new_run_id(),
+        step=row.step,
+        trigger=trigger.kind,
+        index=index,
+        source=trigger.source if row.trigger == INVOKE else row.source,
+        input=given,
+        trace_id=new_trace_id(),
+        parent_id=row.id,
+        message_group=row.message_group if delivery.fifo else "",
+        turn=turn,
+        limited=turn is not None,
+        created_at=timezone.now(),
+        wake_at=timezone.now() + ledger.patience(0),
+    )
+
+
+def _trigger(row: models.Run) -> tuple[int, Trigger]:
+    """Return the trigger that a run is run again by, with its index among its Step's."""
+    try:
+        step = registry().step(row.step)
+        if row.trigger != INVOKE:
+            trigger = step.trigger(row.trigger, row.index, row.source)
+        else:
+            trigger = step.triggers[min(row.index, len(step.triggers) - 1)]
+    except MotiaError as error:
+        raise CannotIntervene(str(error)) from error
+    if trigger.kind == "http":
+        raise CannotIntervene(
+            f"run {row.id} answered a request: its Step is run again by sending one"
+        )
+    return step.triggers.index(trigger), trigger
+
+
+def _check_input(row: models.Run, trigger: Trigger, given: Any) -> None:
+    if missing(given):
+        raise CannotIntervene(
+            f"run {row.id} cannot be run again with the input that is stored: {missing(given)}."
+            " Give it whole"
+        )
+    try:
+        trigger.clean_input(payloads.plain(given), f"The input of run {row.id}")
+    except InvalidInput as error:
+        raise CannotIntervene(str(error)) from error

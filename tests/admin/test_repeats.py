@@ -1,0 +1,117 @@
+"""Trying again from a run's page: at once, or as a new run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+
+from motia_django import models
+from tests.admin.conftest import MakeRun
+from tests.factories import installed, make_step, published
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "/admin/motia/run/"
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+WORK = {"type": "queue", "topic": "work", "input": SCHEMA}
+WORKED: dict[str, Any] = {"step": "Work", "trigger": "queue", "source": "work"}
+NAMES = ("retry", "rerun", "rerun_edited")
+
+
+@pytest.fixture(autouse=True)
+def _steps() -> Iterator[None]:
+    with installed(make_step(lambda input: None, WORK)):
+        yield
+
+
+def at(run: models.Run, what: str = "change") -> str:
+    return f"{LIST}{run.pk}/{what}/"
+
+
+def test_one_click_tries_a_run_now(admin_client: Client, make_run: MakeRun) -> None:
+    run = make_run(**WORKED, status="scheduled", attempt=2, finished_at=None)
+    with published() as sent:
+        response = admin_client.post(at(run, "retry"), {"reason": ""}, follow=True)
+    assert sent == [str(run.id)]
+    assert [str(each) for each in response.context["messages"]] == ["1 run is tried now."]
+    run.refresh_from_db()
+    assert (run.status, run.timeline[0]["by"]) == ("queued", "admin (admin)")
+    assert LogEntry.objects.get().change_message == "Retry now"
+
+
+def test_many_runs_are_tried_now_from_the_list(admin_client: Client, make_run: MakeRun) -> None:
+    runs = [make_run(**WORKED, status="scheduled", finished_at=None) for _ in range(3)]
+    chosen = {"action": "retry", "index": "0", "_selected_action": [str(each.id) for each in runs]}
+    assert "3 runs" in admin_client.post(LIST, chosen).content.decode()
+    with published() as sent:
+        admin_client.post(LIST, {**chosen, "confirmed": "yes", "reason": "mended"})
+    assert sorted(sent) == sorted(str(each.id) for each in runs)
+
+
+def test_a_run_is_run_again_and_one_is_led_to_the_new_one(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(**WORKED, input={"n": 1})
+    answer = admin_client.post(at(run, "rerun"), {"reason": "the mail was lost"})
+    new = models.Run.objects.get(parent_id=run.id)
+    assert answer.headers["Location"] == at(new)
+    assert (new.status, new.input) == ("queued", {"n": 1})
+    assert str(new.id) in LogEntry.objects.get().change_message
+    html = admin_client.get(at(run)).content.decode()
+    assert at(new) in html
+    assert "the mail was lost" in html
+    assert at(run) in admin_client.get(at(new)).content.decode()
+
+
+def test_an_input_whose_secrets_were_masked_has_to_be_written_out(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(**WORKED, input={"n": 1, "token": "********"})
+    refused = admin_client.post(at(run, "rerun"), {"reason": ""}).content.decode()
+    assert "its secrets were masked" in refused
+    form = admin_client.get(at(run, "rerun_edited")).content.decode()
+    assert "Write out what is missing" in form
+    for content in ('{"n": 1, "token": "********"}', '{"n": 2, "token": "********"}', '{"n": "x"}'):
+        answer = admin_client.post(at(run, "rerun_edited"), {"content": content, "reason": ""})
+        assert answer.status_code == 200
+    assert models.Run.objects.count() == 1
+    whole = '{"n": 1, "token": "t-1"}'
+    admin_client.post(at(run, "rerun_edited"), {"content": whole, "reason": ""})
+    assert models.Run.objects.get(parent_id=run.id).input == {"n": 1, "token": "t-1"}
+
+
+def test_secrets_that_are_still_there_stay_hidden_and_are_put_back(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(**{**WORKED, "trigger": "invoke"}, status="dead", input={"n": 1, "token": "t-1"})
+    form = admin_client.get(at(run, "rerun_edited")).content.decode()
+    assert "t-1" not in form
+    edited = '{"n": 7, "token": "********"}'
+    admin_client.post(at(run, "rerun_edited"), {"content": edited, "reason": ""})
+    assert models.Run.objects.get(parent_id=run.id).input == {"n": 7, "token": "t-1"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "\x00", '{"n": NaN}', "[" * 100_000, "nonsense"])
+def test_what_is_no_json_is_refused_in_the_form(
+    admin_client: Client, make_run: MakeRun, content: str
+) -> None:
+    run = make_run(**WORKED, input={"n": 1})
+    answer = admin_client.post(at(run, "rerun_edited"), {"content": content, "reason": ""})
+    assert answer.status_code == 200
+    assert models.Run.objects.count() == 1
+
+
+@pytest.mark.parametrize("what", NAMES)
+def test_each_deed_has_its_own_permission(
+    client_of: Callable[..., Client], make_run: MakeRun, what: str
+) -> None:
+    other = "rerun_run" if what == "retry" else "retry_run"
+    client = client_of("view_run", other, "redrive_run", "cancel_run", "discard_run")
+    run = make_run(**WORKED, status="queued" if what == "retry" else "succeeded", input={"n": 1})
+    assert client.post(at(run, what), {"content": '{"n": 1}'}).status_code == 403
+    assert f"../{what}/" not in client.get(at(run)).content.decode()
+    assert models.Run.objects.count() == 1

@@ -1,0 +1,261 @@
+"""Every page of the console in a real browser: both themes, narrow, by keyboard, without script.
+
+A strict content security policy is on, and what breaks it fails the test, as does any error on the
+browser's console. A new page needs one line in `console_pages.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from django.conf import settings
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from tests.browser import console_deeds, console_pages
+from tests.browser.chromium import FLAGS, complaints
+from tests.journeys.running import Project, eventually, sample_project
+
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
+HERE = Path(__file__).parent
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+NARROW = {"width": 390, "height": 800}
+WIDE = {"width": 1280, "height": 800}
+
+
+@dataclass
+class Console:
+    """The sample project with something of everything in it, and a browser."""
+
+    project: Project
+    browser: Browser
+    known: dict[str, str]
+    errors: list[str] = field(default_factory=list)
+
+    def context(self, **options: Any) -> BrowserContext:
+        """Return a browser in which the superuser is logged in."""
+        context = self.browser.new_context(viewport=WIDE, **options)  # type: ignore[arg-type]
+        name, value = settings.SESSION_COOKIE_NAME, self.known["session"]
+        context.add_cookies([{"name": name, "value": value, "url": self.url("/")}])
+        context.add_init_script(path=HERE / "violations.js")
+        return context
+
+    def page(self, context: BrowserContext) -> Page:
+        """Return a page whose complaints are gathered."""
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda line: self.errors.extend(complaints(line)))
+        return page
+
+    def url(self, path: str) -> str:
+        """Return the address of a path."""
+        return f"http://127.0.0.1:{self.project.port}{path}"
+
+    def open(self, page: Page, address: str) -> None:
+        """Open an address of the table; it has to be there."""
+        response = page.goto(self.url(console_pages.path(address, self.known)))
+        assert response is not None
+        assert (response.status, response.headers.get("content-security-policy")) == (
+            200,
+            "default-src 'self'",
+        )
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        message = "chromium is not installed (Debian's package chromium)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    folder = tmp_path_factory.mktemp("console")
+    with sample_project(folder, None, "memory://") as project, sync_playwright() as playwright:
+        project.environment["DJANGO_SETTINGS_MODULE"] = "tests.browser.settings"
+        known = filled(project)
+        project.start_web()
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield Console(project, browser, known)
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def logged_in(console: Console) -> Iterator[BrowserContext]:
+    context = console.context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(console: Console, logged_in: BrowserContext) -> Iterator[Page]:
+    console.errors.clear()
+    opened = console.page(logged_in)
+    yield opened
+    opened.close()
+    assert console.errors == []
+
+
+@pytest.fixture
+def plain(console: Console) -> Iterator[Page]:
+    """A page of a browser that runs no script."""
+    context = console.context(java_script_enabled=False)
+    yield console.page(context)
+    context.close()
+
+
+def filled(project: Project) -> dict[str, str]:
+    """Fill the project's database; return where things are."""
+    project.environment["CELERY_TASK_ALWAYS_EAGER"] = "1"
+    filling = project.start("filling", [sys.executable, "-m", "tests.browser.filling"])
+    assert filling.wait(60) == 0, project.all_logs()
+    project.environment["CELERY_TASK_ALWAYS_EAGER"] = "0"
+    last = project.log("filling").strip().splitlines()[-1]
+    return dict(json.loads(last))
+
+
+def test_every_page_of_the_admins_urls_is_looked_at() -> None:
+    listed = {*console_pages.PAGES, *console_pages.NO_PAGES} - {"index", "app_list"}
+    assert console_pages.names() == listed
+
+
+@pytest.mark.parametrize("address", console_pages.addresses())
+def test_a_page_is_sound(console: Console, page: Page, address: str) -> None:
+    """In both themes, by axe's rules for accessibility, by keyboard, and on a phone."""
+    console.open(page, address)
+    assert_sound(console, page)
+
+
+@pytest.mark.parametrize("deed", console_deeds.LEADING)
+def test_a_page_that_something_leads_to_is_sound(console: Console, page: Page, deed: str) -> None:
+    start, act = console_deeds.LEADING[deed]
+    console.open(page, start)
+    act(page)
+    assert_sound(console, page)
+
+
+@pytest.mark.parametrize("address", console_pages.addresses())
+def test_a_page_says_the_same_without_script(
+    console: Console, page: Page, plain: Page, address: str
+) -> None:
+    console.open(page, address)
+    console.open(plain, address)
+    assert headings(plain) == headings(page) != []
+
+
+@pytest.mark.parametrize("deed", console_deeds.DONE)
+def test_a_deed_is_done_without_script(console: Console, plain: Page, deed: str) -> None:
+    start, act, told = console_deeds.DONE[deed]
+    console.open(plain, start)
+    act(plain)
+    expect(plain.locator(".messagelist .success")).to_contain_text(told)
+
+
+def test_a_list_of_runs_keeps_itself_fresh_unless_somebody_is_at_work_in_it(
+    console: Console, page: Page
+) -> None:
+    rows, first = page.locator("#result_list tbody tr"), "#result_list tbody tr:first-child"
+    page.clock.install()
+    console.open(page, "motia_run_changelist ?step=ListTodos")
+    expect(rows).to_have_count(0)
+    console.project.call("GET", "/todos")
+    eventually(lambda: after(page, 6_000, rows) == 1)
+    console.project.call("GET", "/todos")
+    eventually(lambda: after(page, 6_000, rows) == 2)
+    page.check("#action-toggle")
+    expect(page.locator(".action-counter:visible")).to_contain_text("2 of 2")
+    console.project.call("GET", "/todos")
+    page.clock.fast_forward(60_000)
+    expect(rows).to_have_count(2)
+    page.uncheck("#action-toggle")
+    page.locator("#searchbar").focus()
+    eventually(lambda: after(page, 6_000, rows) == 3)
+    page.check(f"{first} [type=checkbox]")
+    expect(page.locator(f"{first}.selected")).to_have_count(1)
+
+
+def test_a_run_that_goes_on_is_followed_to_its_end(console: Console, page: Page) -> None:
+    page.clock.install()
+    console.open(page, "motia_run_change {waiting}")
+    expect(page.locator("#motia-status")).to_have_text("queued")
+    cancelled = console.project.command("motia_steps", "cancel", console.known["waiting"], "--yes")
+    assert "cancelled" in cancelled.stdout
+    page.clock.fast_forward(4_000)
+    expect(page.locator("#motia-status")).to_have_text("cancelled")
+    expect(page.locator("[data-motia-live]")).to_have_count(0)
+    expect(page.locator("#content")).not_to_contain_text("Why it waits")
+
+
+def test_a_page_says_when_it_is_not_kept_fresh_any_more(console: Console, page: Page) -> None:
+    told, away = page.locator(".motia-live-note:not(:empty)"), "**/admin/motia/overview/"
+    page.clock.install()
+    console.open(page, "motia_overview_changelist ")
+    page.route(away, lambda route: route.fulfill(status=302, headers={"Location": "/admin/login/"}))
+    eventually(lambda: after(page, 61_000, told) == 1)
+    page.unroute(away)
+    eventually(lambda: after(page, 61_000, told) == 0)
+
+
+def after(page: Page, milliseconds: int, counted: Locator) -> int:
+    """Let time pass on the page, and a moment here; return how many there are then."""
+    page.clock.fast_forward(milliseconds)
+    page.wait_for_timeout(200)
+    return counted.count()
+
+
+def assert_sound(console: Console, page: Page) -> None:
+    """Look at the page that is open; the window and the theme are as before afterwards."""
+    expect(page.locator("h1").first).to_be_visible()
+    assert unreached(page) == []
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    assert sticking_out(page) == []
+    page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    assert console.errors == []
+    page.evaluate(AXE_SCRIPT)
+    assert faults(page, RULES) == []
+    page.emulate_media(color_scheme="dark")
+    assert faults(page, ["color-contrast"]) == []
+    console.errors.clear()  # axe's own style element breaks the policy
+
+
+def headings(page: Page) -> list[str]:
+    """Return the headings of a page, and of its tables."""
+    return page.locator("#content :is(h1, h2, thead th)").all_inner_texts()
+
+
+def faults(page: Page, rules: list[str]) -> list[str]:
+    """Return what axe finds fault with in the page's content, once its colours have settled."""
+    page.evaluate("document.getAnimations().forEach((each) => each.finish())")
+    options = json.dumps({"runOnly": rules, "resultTypes": ["violations"]})
+    found = page.evaluate(f"axe.run('#content', {options})")
+    return [
+        f"{each['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def unreached(page: Page) -> list[str]:
+    """Go through the page by the Tab key; return what was not reached or not seen to be."""
+    count = page.evaluate(f"({(HERE / 'keyboard.js').read_text()})()")
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        page.evaluate("keyboard.note()")
+    return list(page.evaluate("keyboard.missed()"))
+
+
+def sticking_out(page: Page) -> list[str]:
+    """Return what makes the page itself scroll sideways."""
+    script = """() => {
+        const width = document.documentElement.clientWidth;
+        if (document.scrollingElement.scrollWidth <= width) return [];
+        return [...document.querySelectorAll("body *")]
+            .filter((each) => each.getBoundingClientRect().right > width + 1)
+            .map((each) => each.outerHTML.slice(0, 200)).slice(0, 5);
+    }"""
+    return list(page.evaluate(script))

@@ -1,0 +1,83 @@
+"""`retry` and `rerun`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from motia_django import enqueue
+from motia_django.runs import Status
+from tests.commands.conftest import Fails, Steps
+from tests.factories import installed, kept_run, make_step, published, row, work_off
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _steps() -> Iterator[None]:
+    with installed(make_step(lambda input: None, index=["orderId"])):
+        yield
+
+
+def test_runs_that_wait_are_tried_at_once_by_id(steps: Steps) -> None:
+    [run_id] = enqueue({"topic": "work", "data": 1, "delaySeconds": 3600})
+    with published() as sent:
+        printed = steps("retry", run_id, "--reason", "now")
+    assert sent == [run_id]
+    assert "1 run sent to be tried at once." in printed
+    [noted] = row(run_id).timeline
+    assert (noted["kind"], noted["reason"]) == ("retried", "now")
+    assert "motia_steps" in noted["by"]
+
+
+def test_runs_that_wait_are_tried_at_once_by_filters(steps: Steps) -> None:
+    for _ in range(3):
+        enqueue({"topic": "work", "data": 1, "delaySeconds": 3600})
+    with published() as sent:
+        steps("retry", "--step", "Work", "--yes")
+    assert len(sent) == 3
+
+
+def test_what_does_not_wait_is_refused(fails: Fails) -> None:
+    printed, error, code = fails("retry", str(kept_run(status=Status.DEAD).id))
+    assert "only runs that are scheduled or queued" in printed
+    assert ("1 run refused" in error, code) == (True, 1)
+
+
+def test_a_finished_run_is_run_again_and_the_new_id_printed(steps: Steps) -> None:
+    old = kept_run(input={"n": 1}, status=Status.SUCCEEDED)
+    new = UUID(steps("rerun", str(old.id)).strip())
+    assert (row(new).parent_id, row(new).input) == (old.id, {"n": 1})
+
+
+def test_finished_runs_are_run_again_with_another_input(steps: Steps) -> None:
+    old = [kept_run(input={"n": 1}, status=Status.SUCCEEDED) for _ in range(2)]
+    printed = steps("rerun", *(str(each.id) for each in old), "--input", '{"n": 2}')
+    assert [row(each).input for each in printed.split()] == [{"n": 2}, {"n": 2}]
+    work_off()
+
+
+def test_what_cannot_be_run_again_is_refused_and_the_rest_is_done(fails: Fails) -> None:
+    gone, over = uuid4(), kept_run(input=1, status=Status.SUCCEEDED)
+    printed, error, code = fails("rerun", str(gone), str(over.id))
+    refused, new = printed.splitlines()
+    assert refused == f"refused: run {gone} is not there"
+    assert row(new).parent_id == over.id
+    assert (error, code) == ("1 of 2 refused", 1)
+
+
+@pytest.mark.parametrize("words", [("nonsense",), (str(uuid4()), "--input", "{")])
+def test_a_wrong_command_line_is_told_of(fails: Fails, words: tuple[str, ...]) -> None:
+    assert fails("rerun", *words)[2] == 2
+
+
+def test_runs_are_listed_by_their_keys(steps: Steps) -> None:
+    [one] = enqueue("work", {"orderId": 17})
+    [other] = enqueue("work", {"orderId": 18})
+    for key in ("17", "orderId=17"):
+        printed = steps("runs", "--key", key)
+        assert one in printed
+        assert other not in printed
+    assert one not in steps("runs", "--key", "customer=17")

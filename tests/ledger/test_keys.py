@@ -1,0 +1,168 @@
+"""Runs are found by their index keys, whichever way they were born, and no other run pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection, transaction
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from motia_django import dispatch, enqueue, invoke, ledger, models, operations, state
+from motia_django.exceptions import CannotIntervene
+from motia_django.ledger import keys
+from motia_django.runs import Outcome, Settlement, Status, new_run_id
+from motia_django.web.views import view_for
+from tests.factories import installed, kept_run, make_run, make_step, rows, work_off
+
+pytestmark = pytest.mark.django_db
+
+CRON = {"type": "cron", "schedule": "@daily", "config": {"index": ["scheduledTime"]}}
+
+
+def fail(input: Any) -> None:
+    raise ValueError("no")
+
+
+@pytest.fixture(autouse=True)
+def _steps() -> Iterator[None]:
+    work = make_step(lambda input: None, index=["orderId", "customer.id"])
+    other = make_step(lambda input: None, name="Other", index=["number"])
+    plain = make_step(lambda: None, {"type": "queue", "topic": "plain"}, name="Plain")
+    with installed(work, other, plain):
+        yield
+
+
+def found(asked: str) -> list[UUID]:
+    """Return the runs with this key, the newest first."""
+    return list(keys.found(asked).values_list("run_id", flat=True))
+
+
+def test_a_message_is_found_by_its_keys_with_and_without_their_name() -> None:
+    sent = {"orderId": 17, "customer": {"id": "C-1"}, "number": 1}
+    one, other = (UUID(each) for each in enqueue("work", sent))
+    assert found("17") == [one]
+    assert found(" C-1 ") == found(" customer.id = C-1 ") == [one]
+    assert found("orderId=C-1") == found("c-1") == []
+    assert found("number=1") == [other]
+
+
+def test_a_value_with_an_equals_sign_is_found() -> None:
+    run_id = UUID(enqueue("work", {"orderId": "a=b"})[0])
+    assert found("a=b") == found("orderId=a=b") == [run_id]
+    assert found("=a=b") == found("orderId=") == found("=") == []
+
+
+def test_the_newest_run_is_found_first() -> None:
+    ids = [UUID(enqueue("work", {"orderId": "x"})[0]) for _ in range(3)]
+    assert found("x") == ids[::-1]
+
+
+def test_a_message_with_a_dedupe_key_is_found() -> None:
+    message = {"topic": "work", "data": {"orderId": 5}, "dedupeKey": "k"}
+    first, second = enqueue(message), enqueue(message)
+    assert first == second
+    assert found("5") == [UUID(first[0])]
+
+
+def test_a_tick_is_found_by_the_key_of_its_trigger() -> None:
+    due = datetime(2026, 11, 28, tzinfo=UTC)
+    with installed(make_step(lambda: None, CRON)):
+        run_id = dispatch.tick("Work", 0, due)
+        assert found(f"scheduledTime={due.isoformat()}") == [run_id]
+
+
+def test_a_change_of_state_is_found_by_its_item() -> None:
+    watcher = {"type": "state", "groupId": "orders", "config": {"index": ["item_id"]}}
+    with installed(make_step(lambda change: None, watcher)):
+        state.set("orders", "17", {"status": "new"})
+        assert found("item_id=17") == [rows()[0].id]
+
+
+def test_light_runs_are_found_once_they_are_in_the_ledger() -> None:
+    now = timezone.now()
+    taken, failed = make_run(input={"orderId": "a"}), make_run(input={"orderId": "b"})
+    outcome = Outcome(status=Status.DEAD, error=ValueError(), started_at=now, finished_at=now)
+    assert ledger.take_in(taken, "note", "because")
+    assert ledger.keep_failed(failed, outcome, Settlement(status=Status.DEAD))
+    assert not ledger.keep_failed(failed, outcome, Settlement(status=Status.DEAD))
+    assert found("a") == [taken.id]
+    assert found("b") == [failed.id]
+
+
+def test_an_invocation_is_found_even_if_its_input_was_cut_or_masked() -> None:
+    invoke("Work", {"orderId": 8, "password": "p", "text": "x" * 100_000})
+    [row] = rows()
+    assert "motia:cut" in row.input
+    assert found("8") == [row.id]
+
+
+def test_a_request_is_found_by_its_path_and_its_body() -> None:
+    route = {"type": "http", "method": "POST", "path": "/work/:orderId"}
+    step = make_step(lambda request: {"status": 200}, route, index=["orderId", "customer.id"])
+    with installed(step) as registry:
+        view = view_for(registry.routes()[0])
+        sent = {"customer": {"id": 4}}
+        asked = RequestFactory().post("/work/9", sent, content_type="application/json")
+        assert view(asked, orderId="9").status_code == 200
+    assert found("orderId=9") == found("customer.id=4") == [rows()[0].id]
+
+
+def test_keys_are_there_if_and_only_if_their_run_is() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        enqueue("work", {"orderId": 1})
+        raise ZeroDivisionError
+    assert not models.RunKey.objects.exists()
+
+
+def test_a_redriven_run_is_found_by_its_new_input_and_by_its_new_step() -> None:
+    run = kept_run(input={"orderId": "old"})
+    models.Run.objects.filter(id=run.id).update(status=Status.DEAD)
+    operations.redrive(run.id, by="me", input={"orderId": "new", "number": 3})
+    assert (found("old"), found("new")) == ([], [run.id])
+    models.Run.objects.filter(id=run.id).update(status=Status.DEAD)
+    operations.redrive(run.id, by="me", to="Other")
+    assert (found("new"), found("3")) == ([], [run.id])
+
+
+def test_a_redrive_that_is_refused_leaves_the_keys() -> None:
+    run = kept_run(input={"orderId": "old"})
+    with pytest.raises(CannotIntervene):
+        operations.redrive(run.id, by="me", input={"orderId": "new"})
+    assert found("old") == [run.id]
+
+
+def test_pruned_runs_lose_their_keys_and_others_keep_them() -> None:
+    old, new = (
+        kept_run(id=new_run_id(), input={"orderId": "x"}),
+        kept_run(input={"orderId": "x"}),
+    )
+    ancient = UUID(int=old.id.int - (int(timedelta(days=90).total_seconds() * 1000) << 80))
+    long_ago = timezone.now() - timedelta(days=90)
+    models.RunKey.objects.filter(run_id=old.id).update(run_id=ancient)
+    models.Run.objects.filter(id=old.id).update(
+        id=ancient, status=Status.SUCCEEDED, finished_at=long_ago
+    )
+    assert ledger.prune(Status.SUCCEEDED, 14, limit=10) == 1
+    assert found("x") == [new.id]
+
+
+def test_a_step_without_an_index_asks_the_database_no_more_than_before() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        enqueue("plain", {"orderId": 17})
+        work_off()
+        invoke("Plain")
+    assert not any("motia_run_key" in each["sql"] for each in queries)
+
+
+def test_many_messages_write_their_keys_at_once() -> None:
+    messages = [{"topic": "work", "data": {"orderId": number}} for number in range(40)]
+    with CaptureQueriesContext(connection) as queries:
+        enqueue(messages)
+    assert sum("motia_run_key" in each["sql"] for each in queries) == 1
+    assert models.RunKey.objects.count() == 40
