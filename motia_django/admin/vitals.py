@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from motia_django import ledger, models
 from motia_django.admin import permits
-from motia_django.admin.schedules import late_schedules
+from motia_django.admin.standings import late_schedules
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
 from motia_django.registry import Listener

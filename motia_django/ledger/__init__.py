@@ -41,6 +41,14 @@ from motia_django.ledger.interventions import (
     retry,
 )
 from motia_django.ledger.keys import found as found_by_key
+from motia_django.ledger.overrides import (
+    override_of,
+    overrides,
+    pause_schedule,
+    restore_timing,
+    resume_schedule,
+    retime,
+)
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
@@ -71,8 +79,11 @@ __all__ = [
     "lost_outcome",
     "move",
     "open_batch",
+    "override_of",
+    "overrides",
     "patience",
     "pause",
+    "pause_schedule",
     "paused",
     "prunable",
     "prune",
@@ -83,7 +94,10 @@ __all__ = [
     "redrive",
     "renew",
     "rerun",
+    "restore_timing",
     "resume",
+    "resume_schedule",
+    "retime",
     "retry",
     "rows",
     "see",

@@ -16,9 +16,10 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from motia_django import models
-from motia_django.admin.schedules import late_schedules
+from motia_django.admin.standings import late_schedules
 from motia_django.ledger import pulse
 from motia_django.runs import lowest_id_at
+from motia_django.tasks import TICK
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
 
@@ -190,7 +191,10 @@ def test_a_schedule_that_an_operator_paused_is_not_late(make_run: MakeRun) -> No
     with installed(make_step(print, HOURLY, name="Report")):
         make_run(step="Report", trigger="cron", created_at=NOON - timedelta(hours=5))
         row = PeriodicTask.objects.create(
-            name="motia:Report:0", crontab=CrontabSchedule.objects.create(), enabled=False
+            name="motia:Report:0",
+            task=TICK,
+            crontab=CrontabSchedule.objects.create(),
+            enabled=False,
         )
         assert late_schedules(NOON) == []
         row.enabled = True
