@@ -18,8 +18,12 @@ def main() -> None:
     """Make a user who is logged in, and what the pages show."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.browser.settings")
     django.setup()
-    known = {"session": _session(), **_worked(), **_waiting(), **_items()}
-    sys.stdout.write(f"{json.dumps(known)}\n")
+    sys.stdout.write(f"{json.dumps(fill())}\n")
+
+
+def fill() -> dict[str, str]:
+    """Fill the database, and return where things are."""
+    return {"session": _session(), **_worked(), **_waiting(), **_items()}
 
 
 def _session() -> str:
