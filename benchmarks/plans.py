@@ -24,6 +24,8 @@ from typing import Any
 from uuid import UUID
 
 DATABASES = ("sqlite", "postgresql", "mariadb")
+ERRORS = 40
+"""Different errors that runs have died of."""
 TABLES = ("motia_run", "motia_turn", "motia_pause")
 STEPS = [f"Step{number}" for number in range(100)]
 SHARES = {"succeeded": 93, "dead": 3, "skipped": 1, "scheduled": 1, "queued": 1, "running": 1}
@@ -83,6 +85,7 @@ def _row(began: datetime, number: int, rows: int, chance: random.Random) -> Any:
         created_at=born,
         wake_at=wakes if unfinished else None,
         finished_at=None if unfinished else born + timedelta(seconds=1),
+        fingerprint=f"{number % ERRORS:016x}" if status == "dead" else None,
     )
 
 
@@ -91,6 +94,7 @@ def _acts() -> dict[str, Callable[[], object]]:
     from motia_django import ledger, models
     from motia_django.delivery import Concurrency, Delivery, Turn
     from motia_django.ledger.figures import measure
+    from motia_django.ledger.selections import Selection
     from motia_django.runs import Status
 
     def some(status: str, **filters: Any) -> UUID:
@@ -101,6 +105,8 @@ def _acts() -> dict[str, Callable[[], object]]:
     running = ledger.find(some("running", limited=False))
     dead = ledger.rows(id=some("dead")).get()
     assert running is not None
+    error = f"{3:016x}"
+    chosen = Selection(wanted={"status__in": ["dead"], "fingerprint": error})
     delivery, lease = Delivery(concurrency=Concurrency(limit=3)), timedelta(seconds=60)
 
     def claim(run_id: UUID) -> object:
@@ -120,6 +126,9 @@ def _acts() -> dict[str, Callable[[], object]]:
         "a trace": lambda: list(ledger.trace(dead.trace_id)),
         "the newest runs": lambda: list(ledger.rows()[:50]),
         "the newest runs of a Step": lambda: list(ledger.rows(step="Step7")[:50]),
+        "errors of dead runs": ledger.dead_by_error,
+        "runs of an error": lambda: list(ledger.rows(fingerprint=error, status="dead")[:50]),
+        "runs of a batch": lambda: list(chosen.rows().values_list("id", flat=True)[:500]),
         "the newest dead runs": lambda: list(ledger.rows(status="dead")[:50]),
         "the figures of an hour": lambda: measure(timedelta(hours=1)),
         "the figures of a week": lambda: measure(timedelta(days=7)),

@@ -61,6 +61,15 @@ class TriggerFilter(ExactFilter):
         return list(words.KINDS.items())
 
 
+class ErrorFilter(ExactFilter):
+    """Runs whose last attempt failed with the same error; shown only where one is chosen."""
+
+    title, parameter_name, column = _("error"), "error", "fingerprint"
+
+    def choice_pairs(self) -> Choices:
+        return []
+
+
 class StepFilter(ExactFilter):
     """Runs of one Step."""
 

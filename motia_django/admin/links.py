@@ -32,6 +32,30 @@ class Links:
         """Return the address of the list of runs, narrowed by `query`."""
         return self._to(models.Run, "changelist", **query)
 
+    def dead_letters(self, **query: str) -> str:
+        """Return the address of the errors of dead runs."""
+        return self._to(models.DeadLetter, "changelist", **query)
+
+    def dead_letter(self, fingerprint: str) -> str:
+        """Return the address of one error of dead runs."""
+        return self._to(models.DeadLetter, "change", quote(fingerprint))
+
+    def batches(self) -> str:
+        """Return the address of the list of batches."""
+        return self._to(models.Batch, "changelist")
+
+    def batch(self, number: int) -> str:
+        """Return the address of one batch."""
+        return self._to(models.Batch, "change", quote(number))
+
+    def preview(self, deed: str, **query: str) -> str:
+        """Return the address of the page that shows what would come of something done to many."""
+        return self._to(models.Batch, "preview", deed=deed, **query)
+
+    def choose(self, **query: str) -> str:
+        """Return the address of the page on which many runs are chosen."""
+        return self._to(models.Batch, "choose", **query)
+
     def step(self, name: str) -> str:
         """Return the address of one Step."""
         if not permits.may(self.request, "motia.view_step", name):
@@ -47,12 +71,20 @@ class Links:
         return self._to(models.Schedule, "changelist")
 
     def flow(self, name: str) -> str:
-        """Return the address of the list of flows, narrowed to one."""
+        """Return the address of the page on flows, narrowed to one."""
         return self._to(models.Flow, "changelist", flow=name)
 
-    def flows(self) -> str:
-        """Return the address of the list of flows."""
-        return self._to(models.Flow, "changelist")
+    def flows(self, **query: str) -> str:
+        """Return the address of the page on flows, narrowed by `query`."""
+        return self._to(models.Flow, "changelist", **query)
+
+    def state(self, group: str) -> str:
+        """Return the address of the list of state, narrowed to a group if there is one."""
+        return self._to(models.StateItem, "changelist", **({"group": group} if group else {}))
+
+    def stream(self, name: str) -> str:
+        """Return the address of the list of the items of streams, narrowed to one stream."""
+        return self._to(models.StreamItem, "changelist", stream=name)
 
     def may_see(self, model: type[Model]) -> bool:
         """Return whether the user may see the pages of `model`."""

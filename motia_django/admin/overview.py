@@ -74,11 +74,15 @@ class OverviewAdmin(ReadOnlyAdmin):
 def _numbers(now: Vitals, links: Links) -> Iterator[Number]:
     failing = len(now.failing)
     yield _number(_("failing Steps"), failing, "#failing" if failing else links.steps())
-    yield _number(_("dead letters"), now.dead, links.runs(status=str(Status.DEAD)))
+    yield _number(_("dead letters"), now.dead, _dead_letters(links))
     yield _oldest(now, links)
     yield _number(_("runs late to be sent"), now.overdue, links.runs(status=str(Status.SCHEDULED)))
     yield _number(_("silent workers"), len(now.silent), "#parts")
     yield _number(_("late schedules"), len(now.late), links.schedules())
+
+
+def _dead_letters(links: Links) -> str:
+    return links.dead_letters() or links.runs(status=str(Status.DEAD))
 
 
 def _number(name: str, count: int, url: str) -> Number:

@@ -17,10 +17,11 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from motia_django import models
-from motia_django.admin import many_runs, permits, run_page, run_views, words
+from motia_django import models, payloads
+from motia_django.admin import copies, many_runs, permits, run_page, run_views, words
 from motia_django.admin.filters import (
     CreatedFilter,
+    ErrorFilter,
     GoneFilter,
     StatusFilter,
     StepFilter,
@@ -30,7 +31,7 @@ from motia_django.admin.interventions import ALL
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.registry import registry
-from motia_django.runs import Status, last_line
+from motia_django.runs import last_line
 
 
 class RunList(ChangeList):
@@ -44,7 +45,14 @@ class RunAdmin(ReadOnlyAdmin):
     """Every run of every Step, newest first."""
 
     list_display = ("name", "standing", "cause", "born", "took", "problem")
-    list_filter = (StatusFilter, TriggerFilter, StepFilter, GoneFilter, CreatedFilter)
+    list_filter = (
+        StatusFilter,
+        ErrorFilter,
+        TriggerFilter,
+        StepFilter,
+        GoneFilter,
+        CreatedFilter,
+    )
     list_also = ("POST",)
     list_per_page = 50
     ordering = ("-id",)
@@ -102,7 +110,10 @@ class RunAdmin(ReadOnlyAdmin):
             )
             for each in ALL
         ]
-        return [*views, *super().get_urls()]
+        export = path(
+            "<path:object_id>/export/", self.guarded(self.export_view), name="motia_run_export"
+        )
+        return [*views, export, *super().get_urls()]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return what may be done to many runs, by those who may."""
@@ -129,7 +140,7 @@ class RunAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        dead_url = self.links(request).runs(status=Status.DEAD)
+        dead_url = self.links(request).dead_letters()
         context = {"title": _("Runs"), "bound": BoundedPaginator.limit, "dead_url": dead_url}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
@@ -148,6 +159,15 @@ class RunAdmin(ReadOnlyAdmin):
     def intervene_view(self, request: HttpRequest, object_id: str, *, what: str) -> HttpResponse:
         """Do something to one run: a form by GET, the deed by POST."""
         return run_views.intervene(self, request, self._found(request, object_id), what)
+
+    def export_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send all of one run as a file of JSON."""
+        row = self._found(request, object_id)
+        document = payloads.plain(copies.as_json(row, self.links(request)))
+        headers = {"Content-Disposition": f'attachment; filename="run-{row.id}.json"'}
+        return HttpResponse(
+            words.indented(document), content_type="application/json", headers=headers
+        )
 
     def _found(self, request: HttpRequest, object_id: str) -> models.Run:
         row: models.Run | None = self.get_object(request, unquote(object_id))

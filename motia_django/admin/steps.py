@@ -14,7 +14,19 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models
-from motia_django.admin import pauses, permits, run_page, sending, starting, triggers, words
+from motia_django.admin import (
+    figures,
+    pauses,
+    permits,
+    run_page,
+    sending,
+    source,
+    starting,
+    triggers,
+    windows,
+    words,
+)
+from motia_django.admin.figures import Board, Told
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.registry import registry
@@ -35,6 +47,8 @@ class Row:
     where: str
     triggers: list[triggers.Described]
     pause: models.Pause | None
+    told: Told | None = None
+    """Its figures, for those who may see its runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +71,12 @@ class StepAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show all Steps, and every problem of every Step file."""
-        links = self.links(request)
+        links, window = self.links(request), windows.chosen(request)
+        board = figures.board(request, links, window)
         paused = ledger.paused()
         seen = [step for step in registry() if permits.may(request, SEE, step.name)]
         steps = sorted(seen, key=lambda step: step.name)
-        rows = [_row(step, links, paused.get(step.name)) for step in steps]
+        rows = [_row(step, links, paused.get(step.name), board) for step in steps]
         gone = [
             (pause, pauses.may_pause(request, name))
             for name, pause in sorted(paused.items())
@@ -75,6 +90,7 @@ class StepAdmin(ReadOnlyAdmin):
             gone=gone,
             problems=registry().problems,
             may_send=request.user.has_perm(sending.PERMISSION),
+            **_window(request, window, board),
         )
 
     def change_view(
@@ -86,11 +102,14 @@ class StepAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show one Step. One that is gone has no page, but its runs may still be in the history."""
         name, links = _name(object_id, request), self.links(request)
-        row = _row(registry().step(name), links, ledger.paused().get(name))
+        window = windows.chosen(request)
+        board = figures.board(request, links, window, name)
+        row = _row(registry().step(name), links, ledger.paused().get(name), board)
         context = {"row": row, "step": row.step, "topics": _topics(row.step, links)}
         context |= {"may_pause": pauses.may_pause(request, name)}
         context |= {"may_start": starting.may_start(request, name)}
         context |= {"sends": _sends(request, row.step)}
+        context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         runs = _last_runs(name, links) if links.may_see(models.Run) else []
         return self.page(
@@ -102,7 +121,8 @@ class StepAdmin(ReadOnlyAdmin):
             "pause": ("<path:object_id>/pause/", self.pause_view),
             "resume": ("<path:object_id>/resume/", self.resume_view),
             "run": ("<path:object_id>/run/<int:index>/", self.run_view),
-            "enqueue": ("enqueue/", self.enqueue_view),
+            "topics": ("topics/", self.topics_view),
+            "enqueue": ("topics/<path:topic>/enqueue/", self.enqueue_view),
         }
         own = [
             path(route, self.guarded(view, also=("POST",)), name=f"motia_step_{word}")
@@ -116,9 +136,13 @@ class StepAdmin(ReadOnlyAdmin):
         """Ask for the input, and run one of a Step's triggers now."""
         return starting.run_now(self, request, _name(object_id, request), index)
 
-    def enqueue_view(self, request: HttpRequest) -> HttpResponse:
+    def topics_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the topics that a message may be sent to."""
+        return sending.topics(self, request)
+
+    def enqueue_view(self, request: HttpRequest, topic: str) -> HttpResponse:
         """Ask for a message, and send it."""
-        return sending.enqueue(self, request)
+        return sending.enqueue(self, request, unquote(topic))
 
     def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why, and pause a Step."""
@@ -139,9 +163,9 @@ def where(step: Step) -> str:
 
 
 def listeners(topic: str, links: Links) -> list[tuple[str, str]]:
-    """Return the names of the Steps that listen on a topic, each with its page's address."""
+    """Return the Steps that listen on a topic, and may be seen, each with its page's address."""
     names = dict.fromkeys(each.step.name for each in registry().subscribers(topic))
-    return [(name, links.step(name)) for name in names]
+    return [(name, links.step(name)) for name in names if permits.may(links.request, SEE, name)]
 
 
 def _name(object_id: str, request: HttpRequest) -> str:
@@ -152,7 +176,15 @@ def _name(object_id: str, request: HttpRequest) -> str:
     return name
 
 
-def _row(step: Step, links: Links, pause: models.Pause | None) -> Row:
+def _window(request: HttpRequest, window: windows.Window, board: Board | None) -> dict[str, Any]:
+    """Return what a page says of the time that its figures are of."""
+    return {
+        "windows": windows.choices(request, window) if board else [],
+        "notes": board.notes if board else [],
+    }
+
+
+def _row(step: Step, links: Links, pause: models.Pause | None, board: Board | None) -> Row:
     return Row(
         step=step,
         url=links.step(step.name),
@@ -160,11 +192,19 @@ def _row(step: Step, links: Links, pause: models.Pause | None) -> Row:
         where=where(step),
         triggers=triggers.described(step),
         pause=pause,
+        told=board.of(step.name) if board else None,
     )
 
 
 def _topics(step: Step, links: Links) -> list[dict[str, Any]]:
-    return [{"topic": each, "heard_by": listeners(each.name, links)} for each in step.enqueues]
+    return [
+        {
+            "topic": each,
+            "heard_by": listeners(each.name, links),
+            "is_unheard": not registry().subscribers(each.name),
+        }
+        for each in step.enqueues
+    ]
 
 
 def _sends(request: HttpRequest, step: Step) -> list[str]:

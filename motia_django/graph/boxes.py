@@ -13,7 +13,7 @@ from motia_django.graph.model import Kind, Node
 
 NAME, SMALL, PILL = 14.0, 11.0, 12.0
 """The sizes of letters: of a Step's name, of what stands around it, of a topic."""
-_NARROWEST, _WIDEST = 176.0, 320.0
+_NARROWEST, _WIDEST = 176.0, 336.0
 _BOLD = 1.12
 """How much wider bold letters are."""
 _PAD, _BAND, _GAP = 14.0, 5.0, 12.0

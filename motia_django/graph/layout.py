@@ -95,7 +95,8 @@ def _piece(
     edges = [_edge(links[each], place) for each in piece.links]
     graph = {"nodes": [_node(nodes[each]) for each in piece.nodes], "edges": edges}
     found = engine(graph, options=_OPTIONS)
-    return _read(found.bounds, found.nodes, found.edges)
+    labels = [links[each].label for each in piece.links]
+    return _read(found.bounds, found.nodes, found.edges, labels)
 
 
 def _together(
@@ -131,26 +132,25 @@ def _edge(link: Link, place: Mapping[int, int]) -> dict[str, Any]:
     return edge
 
 
-def _read(bounds: Any, nodes: Sequence[Any], edges: Sequence[Any]) -> Layout:
-    left, top = _point(bounds["min"])
-    right, bottom = _point(bounds["max"])
-
-    def moved(raw: Any) -> Point:
-        x, y = _point(raw)
-        return (x - left, y - top)
-
-    return Layout(
+def _read(
+    bounds: Any, nodes: Sequence[Any], edges: Sequence[Any], labels: Sequence[Size | None]
+) -> Layout:
+    anchors = [_point(edge["label_anchor"]) if edge.get("label_anchor") else None for edge in edges]
+    (left, top), (right, bottom) = _point(bounds["min"]), _point(bounds["max"])
+    for anchor, size in zip(anchors, labels, strict=True):
+        if anchor and size:  # the engine's bounds are without the labels
+            left, right = min(left, anchor[0] - size[0] / 2), max(right, anchor[0] + size[0] / 2)
+            top, bottom = min(top, anchor[1] - size[1] / 2), max(bottom, anchor[1] + size[1] / 2)
+    layout = Layout(
         width=right - left,
         height=bottom - top,
-        centres=tuple(moved(node["center"]) for node in nodes),
+        centres=tuple(_point(node["center"]) for node in nodes),
         routes=tuple(
-            Route(
-                points=tuple(map(moved, edge["points"])),
-                label_at=moved(edge["label_anchor"]) if edge.get("label_anchor") else None,
-            )
-            for edge in edges
+            Route(points=tuple(map(_point, edge["points"])), label_at=anchor)
+            for edge, anchor in zip(edges, anchors, strict=True)
         ),
     )
+    return layout.moved(-left, -top)
 
 
 def _point(raw: Any) -> Point:

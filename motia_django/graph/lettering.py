@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unicodedata import category, combining, east_asian_width
 
-_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/\\`\" "), frozenset("mwMW@%&")
+_NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/\\` "), frozenset("mwMW@%&<>=+~#")
 _MONOSPACE = 0.61
 """The width of one character of such a font, as a share of its size."""
 

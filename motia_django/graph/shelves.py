@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH = 1180.0
+WIDTH = 960.0
 """How wide a shelf is, unless one piece alone is wider: what fits beside the admin's sidebar."""
 GAP = 44.0
 

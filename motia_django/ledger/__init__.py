@@ -1,5 +1,14 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
+from motia_django.ledger.batches import (
+    advance_batch,
+    leave_batch,
+    open_batch,
+    prune_batches,
+    stop_batch,
+    take_batch,
+    waiting_batches,
+)
 from motia_django.ledger.births import (
     hashed,
     keep,
@@ -18,6 +27,7 @@ from motia_django.ledger.due import (
     take_due,
     wake,
 )
+from motia_django.ledger.errors import dead_by, dead_by_error
 from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
 from motia_django.ledger.interventions import (
     cancel,
@@ -37,10 +47,13 @@ from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
     "LONGEST_PATIENCE",
+    "advance_batch",
     "call_up",
     "cancel",
     "claim",
     "database",
+    "dead_by",
+    "dead_by_error",
     "discard",
     "find",
     "finish",
@@ -53,13 +66,16 @@ __all__ = [
     "keep_failed",
     "keep_once",
     "keep_or_find",
+    "leave_batch",
     "lost_outcome",
     "move",
+    "open_batch",
     "patience",
     "pause",
     "paused",
     "prunable",
     "prune",
+    "prune_batches",
     "publish_soon",
     "recall",
     "record",
@@ -70,13 +86,16 @@ __all__ = [
     "retry",
     "rows",
     "see",
+    "stop_batch",
     "sweep",
+    "take_batch",
     "take_due",
     "take_in",
     "take_lost",
     "trace",
     "turns_of",
     "unfinished",
+    "waiting_batches",
     "wake",
     "workers",
 ]

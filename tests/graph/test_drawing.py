@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 import sys
 from math import nan
-from time import perf_counter
 from xml.etree import ElementTree
 
 import pytest
@@ -121,13 +120,3 @@ def test_what_graphlay_cannot_do_is_logged_and_not_drawn(caplog: pytest.LogCaptu
     with caplog.at_level(logging.WARNING, "motia.graph"):
         assert layout.laid_out(((nan, 1.0),), ()) is None
     assert "could not lay out 1 nodes" in caplog.text
-
-
-def test_sixty_steps_are_drawn_in_no_time() -> None:
-    steps = [
-        named(f"Step{n}", *hears(f"t{n}"), enqueues=[f"t{n // 2}", f"t{n + 1}"]) for n in range(60)
-    ]
-    graph = read(registry_of(*steps))
-    before = perf_counter()
-    assert drawn(graph)
-    assert perf_counter() - before < 2
