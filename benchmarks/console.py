@@ -121,10 +121,26 @@ def _known() -> dict[str, str]:
         "queued": newest(status="queued", trigger="queue"),
         "running": newest(status="succeeded", trigger="cron"),
         "gone": str(models.Run.objects.filter(step="Legacy01")[0].id),
+        "mark": str(models.Run.objects.get(id=dead).fingerprint),
         "trace": "f" * 32,
+        **_batches(),
         "item": str(models.StateItem.objects.values_list("pk", flat=True)[0]),
         "streamed": str(models.StreamItem.objects.values_list("pk", flat=True)[0]),
     }
+
+
+def _batches() -> dict[str, str]:
+    from django.utils import timezone
+
+    from motia_django import models
+    from motia_django.ledger.selections import Selection
+
+    selection = Selection(wanted={"step": "ProcessPayment"}).to_json()
+    usual = {"deed": "redrive", "selection": selection, "total": 10_000, "by": "admin (admin)"}
+    now = timezone.now()
+    going = models.Batch.objects.create(**usual, started_at=now)
+    ended = models.Batch.objects.create(**usual, started_at=now, finished_at=now)
+    return {"batch": str(going.pk), "ended": str(ended.pk)}
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import md5
 from random import Random
 from typing import Any
 
@@ -89,7 +90,13 @@ def _run(random: Random, number: int) -> Any:
     text = TRACEBACK.format(line=number % 90) + error.format(name="ada", number=number)
     now, trigger = timezone.now(), STEPS[step]
     waits = status in ("scheduled", "queued")
+    documents: dict[str, Any] = {
+        "input": {"orderId": f"order-{number}", "lines": [{"sku": each} for each in range(10)]},
+        "output": None if error else {"ok": True},
+        "timeline": [{"at": at / 9, "kind": "log", "message": "Working"} for at in range(5)],
+    }
     return models.Run(
+        **documents,
         id=new_run_id(),
         step=step,
         trigger=trigger,
@@ -97,10 +104,8 @@ def _run(random: Random, number: int) -> Any:
         status=status,
         attempt={"scheduled": number % 3, "queued": 0, "dead": 4}.get(status, 1),
         trace_id="",
-        input={"orderId": f"order-{number}", "lines": [{"sku": each} for each in range(10)]},
-        output=None if error else {"ok": True},
         error=text if error else "",
-        timeline=[{"at": at / 9, "kind": "log", "message": "Working"} for at in range(5)],
+        fingerprint=md5(f"{step} {error}".encode()).hexdigest()[:16] if error else None,
         worker="" if waits else "worker@machine",
         wake_at=now + timedelta(hours=1 + number % 48) if waits else None,
         started_at=None if waits else now,
@@ -122,7 +127,7 @@ def _statements(count: int) -> list[str]:
         "finished_at": "pg_temp.born(g) + interval '0.1 s' + (t.finished_at - t.started_at)",
     }
     columns = [field.column for field in models.Run._meta.concrete_fields]
-    values = ", ".join(own.get(each, f't."{each}"') for each in columns)
+    values = ", ".join(own.get(str(each), f't."{each}"') for each in columns)
     names = ", ".join(f'"{each}"' for each in columns)
     apart = f"{DAYS * 86_400 / count:.6f}"
     return [
@@ -135,6 +140,9 @@ def _statements(count: int) -> list[str]:
         "TRUNCATE motia_run",
         f"INSERT INTO motia_run ({names}) SELECT {values} FROM generate_series(1, {count}) AS g"
         f" JOIN sample t ON t.n = (g * 7919::bigint) % {SAMPLE} ORDER BY g",
+        "INSERT INTO motia_run_key (run_id, name, value)"
+        " SELECT id, 'orderId', 'order-' || row_number() OVER () FROM motia_run WHERE depth = 0",
+        "ANALYZE motia_run",
         f"UPDATE motia_run SET trace_id = repeat('f', 32) WHERE id IN"
         f" (SELECT id FROM motia_run ORDER BY id DESC LIMIT {LONG_TRACE})",
     ]
@@ -143,12 +151,12 @@ def _statements(count: int) -> list[str]:
 def _write_items() -> None:
     from motia_django import models
 
-    items = [
-        models.StateItem(group=f"group-{number % 200}", key=f"key-{number}", value={"n": number})
+    value: Any = {"customer": "Ada", "amount": 5}
+    models.StateItem.objects.bulk_create(
+        models.StateItem(group=f"group-{number % 200}", key=f"key-{number}", value=value)
         for number in range(20_000)
-    ]
-    models.StateItem.objects.bulk_create(items, batch_size=5000)
+    )
     models.StreamItem.objects.bulk_create(
-        models.StreamItem(stream="orders", group="board", item=f"{number}", value={"n": number})
+        models.StreamItem(stream="orders", group="board", item=f"{number}", value=value)
         for number in range(5000)
     )
