@@ -24,7 +24,9 @@ from typing import Any
 from uuid import UUID
 
 DATABASES = ("sqlite", "postgresql", "mariadb")
-TABLES = ("motia_run", "motia_turn", "motia_pause")
+ERRORS = 40
+"""Different errors that runs have died of."""
+TABLES = ("motia_run", "motia_run_key", "motia_turn", "motia_pause")
 STEPS = [f"Step{number}" for number in range(100)]
 SHARES = {"succeeded": 93, "dead": 3, "skipped": 1, "scheduled": 1, "queued": 1, "running": 1}
 DAYS = 30
@@ -57,6 +59,12 @@ def fill(rows: int) -> None:
             models.Turn(run_id=each.id, lane=f"lane{chance.randrange(50)}", pool=f"pool{each.step}")
             for each in waiting
         )
+        models.RunKey.objects.bulk_create(
+            models.RunKey(run_id=each.id, name=name, value=str(value))
+            for number, each in zip(numbers, batch, strict=True)
+            if number % 10 < 2
+            for name, value in (("orderId", number // 30), ("shop", number % 70))
+        )
 
 
 def plans() -> list[Plan]:
@@ -83,6 +91,7 @@ def _row(began: datetime, number: int, rows: int, chance: random.Random) -> Any:
         created_at=born,
         wake_at=wakes if unfinished else None,
         finished_at=None if unfinished else born + timedelta(seconds=1),
+        fingerprint=f"{number % ERRORS:016x}" if status == "dead" else None,
     )
 
 
@@ -91,6 +100,7 @@ def _acts() -> dict[str, Callable[[], object]]:
     from motia_django import ledger, models
     from motia_django.delivery import Concurrency, Delivery, Turn
     from motia_django.ledger.figures import measure
+    from motia_django.ledger.selections import Selection
     from motia_django.runs import Status
 
     def some(status: str, **filters: Any) -> UUID:
@@ -101,10 +111,16 @@ def _acts() -> dict[str, Callable[[], object]]:
     running = ledger.find(some("running", limited=False))
     dead = ledger.rows(id=some("dead")).get()
     assert running is not None
+    error = f"{3:016x}"
+    chosen = Selection(wanted={"status__in": ["dead"], "fingerprint": error})
     delivery, lease = Delivery(concurrency=Concurrency(limit=3)), timedelta(seconds=60)
 
     def claim(run_id: UUID) -> object:
         return ledger.claim(run_id, worker="w", lease=lease, delivery_of=lambda run: delivery)
+
+    def listed(**filters: Any) -> object:
+        rows = ledger.rows(**filters)
+        return list(rows[:50]), rows.order_by()[:10_001].count()
 
     return {
         "claim": lambda: claim(plain),
@@ -120,10 +136,18 @@ def _acts() -> dict[str, Callable[[], object]]:
         "a trace": lambda: list(ledger.trace(dead.trace_id)),
         "the newest runs": lambda: list(ledger.rows()[:50]),
         "the newest runs of a Step": lambda: list(ledger.rows(step="Step7")[:50]),
+        "errors of dead runs": ledger.dead_by_error,
+        "runs of an error": lambda: list(ledger.rows(fingerprint=error, status="dead")[:50]),
+        "runs of a batch": lambda: list(chosen.rows().values_list("id", flat=True)[:500]),
         "the newest dead runs": lambda: list(ledger.rows(status="dead")[:50]),
         "the figures of an hour": lambda: measure(timedelta(hours=1)),
         "the figures of a week": lambda: measure(timedelta(days=7)),
         "a Step's figures of a week": lambda: measure(timedelta(days=7), "Step7"),
+        "the runs of an index key": lambda: listed(id__in=ledger.found_by_key("orderId=700")),
+        "the runs of an index key that many have": lambda: listed(id__in=ledger.found_by_key("10")),
+        "the runs of a flow": lambda: listed(step__in=STEPS[:5]),
+        "the dead runs of a Step": lambda: listed(step="Step7", status="dead"),
+        "the runs between two times": lambda: listed(id__gte=plain, id__lt=dead.id),
         "is an earlier tick's run unfinished": lambda: ledger.unfinished(running),
         "resume": lambda: ledger.resume("Step7"),
     }
@@ -191,7 +215,7 @@ def _named(node: dict[str, Any]) -> str:
     return f"{node['Node Type']} {node.get('Index Name', node.get('Relation Name', ''))}".strip()
 
 
-_LARGE = ("motia_run", "motia_turn", "U0")
+_LARGE = ("motia_run", "motia_turn", "motia_run_key", "U0")
 _EXPLAIN = {
     "sqlite": "EXPLAIN QUERY PLAN",
     "postgresql": "EXPLAIN (FORMAT JSON)",
@@ -245,7 +269,7 @@ def _look_here(rows: int) -> int:
     call_command("migrate", verbosity=0)
     fill(rows)
     with connection.cursor() as cursor:
-        tables = ", ".join(_LARGE[:2])
+        tables = ", ".join(_LARGE[:3])
         cursor.execute(f"ANALYZE TABLE {tables}" if connection.vendor == "mysql" else "ANALYZE")
     found = plans()
     for each in found:

@@ -1,4 +1,4 @@
-"""The tables: runs, their turns and pauses, workers, state, streams; and what has no table."""
+"""The tables: runs and all about them, workers, state, streams; and what has no table."""
 
 from __future__ import annotations
 
@@ -69,6 +69,20 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
         return parameters
 
 
+class FilledIndex(models.Index):
+    """An index of the rows whose first column is not null, where the database has such indexes.
+
+    Where it has not, which is MySQL and MariaDB, it is one of all rows, and nobody is warned.
+    """
+
+    def create_sql(
+        self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any
+    ) -> Any:
+        filled = models.Q(**{f"{self.fields[0]}__isnull": False})
+        index = models.Index(fields=self.fields, name=self.name, condition=filled)
+        return index.create_sql(model, schema_editor, using, **kwargs)
+
+
 class Run(models.Model):
     """One execution of one Step: queue entry, outbox, history and dead letter in one."""
 
@@ -94,6 +108,10 @@ class Run(models.Model):
     input = JSONTextField(_("input"), null=True, blank=True)
     output = JSONTextField(_("output"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True)
+    fingerprint = models.CharField(
+        _("fingerprint of the error"), max_length=16, null=True, blank=True, editable=False
+    )
+    """Of the last attempt, if it failed: the same for all errors of the same cause."""
     timeline = JSONTextField(_("timeline"), default=list, blank=True)
     worker = models.CharField(_("worker"), max_length=255, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
@@ -121,6 +139,7 @@ class Run(models.Model):
             models.Index(fields=["parent_id"], name="motia_run_parent"),
             models.Index(fields=["step", "-id"], name="motia_run_step"),
             models.Index(fields=["status", "-id"], name="motia_run_status"),
+            FilledIndex(fields=["fingerprint", "status", "finished_at"], name="motia_run_error"),
         )
 
     def __str__(self) -> str:
@@ -195,6 +214,49 @@ class Pause(models.Model):
         return self.step
 
 
+class Override(models.Model):
+    """What an operator says of one schedule, beside its file: that it rests, or when it is due."""
+
+    step = ExactCharField(_("Step"), max_length=200)
+    index = models.PositiveSmallIntegerField(_("index of the trigger"))
+    paused_at = models.DateTimeField(_("paused since"), null=True, blank=True)
+    resumed_at = models.DateTimeField(_("resumed"), null=True, blank=True)
+    """The end of the last pause; None while it lasts."""
+    paused_by = models.CharField(_("paused by"), max_length=255, blank=True)
+    pause_reason = models.TextField(_("reason of the pause"), blank=True)
+    in_row = models.BooleanField(_("paused in celery-beat's row"), default=False)
+    """Whether django-celery-beat's row was disabled for it: enabling that ends the pause."""
+    expression = models.CharField(_("expression"), max_length=255, blank=True)
+    """Stands in the place of the file's; empty if none does."""
+    zone = models.CharField(_("time zone"), max_length=255, blank=True)
+    replaces = models.CharField(_("what the file said"), max_length=512, blank=True)
+    timed_at = models.DateTimeField(_("overridden or restored"), null=True, blank=True)
+    timed_by = models.CharField(_("overridden by"), max_length=255, blank=True)
+    timing_reason = models.TextField(_("reason of the override"), blank=True)
+
+    class Meta:
+        db_table = "motia_override"
+        default_permissions = ()
+        verbose_name = _("override of a schedule")
+        verbose_name_plural = _("overrides of schedules")
+        constraints = (
+            models.UniqueConstraint(fields=["step", "index"], name="motia_override_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.step}:{self.index}"
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the last pause still lasts, as far as this table says."""
+        return self.paused_at is not None and self.resumed_at is None
+
+    @property
+    def since(self) -> Any:
+        """When the schedule was last resumed or given another time; None if it never was."""
+        return max((each for each in (self.resumed_at, self.timed_at) if each), default=None)
+
+
 class Worker(models.Model):
     """A Celery worker whose upkeep has been seen."""
 
@@ -211,6 +273,46 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Batch(models.Model):
+    """One thing done to many runs in the background, by the workers' upkeep."""
+
+    id = models.BigAutoField(_("number"), primary_key=True)
+    deed = models.CharField(_("deed"), max_length=10)
+    selection = JSONTextField(_("selection"))
+    """Which runs: `Selection.to_json`."""
+    per_second = models.PositiveIntegerField(_("at most per second"), null=True, blank=True)
+    total = models.PositiveIntegerField(_("runs"), default=0)
+    """How many matched when it was made."""
+    by = models.CharField(_("by"), max_length=255)
+    reason = models.TextField(_("reason"), blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    worked_at = models.DateTimeField(_("worked on"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    stopped_by = models.CharField(_("stopped by"), max_length=255, blank=True)
+    done = models.PositiveIntegerField(_("done"), default=0)
+    refused = models.PositiveIntegerField(_("refused"), default=0)
+    reasons = JSONTextField(_("reasons"), default=dict)
+    """Why runs were refused, with the number of each."""
+    cursor = models.UUIDField(null=True, blank=True)
+    """The last run that was looked at."""
+    fence = models.PositiveIntegerField(default=0)
+    """Grows each time that a worker takes it; only the last one may go on."""
+    held_until = models.DateTimeField(null=True, blank=True)
+    """Until when it is a worker's."""
+
+    class Meta:
+        db_table = "motia_batch"
+        default_permissions = ()
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        ordering = ("-id",)
+        indexes = (models.Index(fields=["finished_at"], name="motia_batch_finished"),)
+
+    def __str__(self) -> str:
+        return f"{self.deed} {self.id}"
 
 
 class StateItem(models.Model):
@@ -318,12 +420,24 @@ class Overview(Place):
         verbose_name_plural = _("overview")
 
 
+class DeadLetter(Place):
+    """The place in the admin of dead runs, by the error that killed them."""
+
+    class Meta(Place.Meta):
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
+
+
 class Schedule(Place):
     """The place in the admin of the Steps' cron triggers."""
 
     class Meta(Place.Meta):
         verbose_name = _("schedule")
         verbose_name_plural = _("schedules")
+        permissions = (
+            ("pause_schedule", "Can pause and resume schedules"),
+            ("override_schedule", "Can override when schedules are due"),
+        )
 
 
 class Step(Place):

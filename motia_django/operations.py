@@ -17,7 +17,7 @@ from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
-from motia_django.runs import ANSWERED, Run, Status
+from motia_django.runs import ANSWERED, Run, Status, summary_of
 from motia_django.steps import Step
 from motia_django.timeline import operation
 from motia_django.triggers import Trigger
@@ -80,6 +80,22 @@ def refusal(
     except CannotIntervene as error:
         return str(error)
     return ""
+
+
+def refusals(rows: Iterable[models.Run]) -> Iterator[Result]:
+    """Yield for each of these rows why it cannot be redriven as it is, if it cannot.
+
+    They may come without their output, error and timeline.
+    """
+    for row in rows:
+        try:
+            _redriven(row, AS_IT_WAS, None, insist=False)
+        except CannotIntervene as error:
+            yield Result(run_id=row.id, refusal=str(error))
+        except Exception as error:  # a schema that asks what is not there: the others go on
+            yield Result(run_id=row.id, refusal=summary_of(error))
+        else:
+            yield Result(run_id=row.id)
 
 
 def discard(run_id: UUID, *, by: str, reason: str = "") -> None:

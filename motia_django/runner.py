@@ -163,7 +163,7 @@ def invoke(name: str, data: Any = None) -> Any:
     Raise `UnknownStep`, `InvalidInput`, `TooDeep`, or what the handler raises.
     """
     step = registry().step(name)
-    index, trigger = _invoked_as(step)
+    index, trigger = invoked_as(step)
     plain = payloads.plain(data)
     tracing.check_lease()
     run = _child(step, index, plain)
@@ -176,6 +176,14 @@ def invoke(name: str, data: Any = None) -> Any:
     if outcome.error is not None:
         raise outcome.error
     return outcome.value
+
+
+def invoked_as(step: Step) -> tuple[int, Trigger]:
+    """Return the trigger in whose place an invocation stands."""
+    for kind in _INVOKED_AS:
+        for index, trigger in step.triggers_of(kind):
+            return index, trigger
+    raise AssertionError(f"Step {step.name!r} has no trigger")
 
 
 def _handled(
@@ -256,14 +264,6 @@ def _trigger(run: Run, step: Step) -> Trigger:
 def delivery_of(run: Run) -> Delivery:
     """Return how the run is retried; a Step or trigger that is gone leaves the defaults."""
     return ONCE if run.trigger == INVOKE else publish.delivery_of(run)
-
-
-def _invoked_as(step: Step) -> tuple[int, Trigger]:
-    """Return the trigger in whose place an invocation stands."""
-    for kind in _INVOKED_AS:
-        for index, trigger in step.triggers_of(kind):
-            return index, trigger
-    raise AssertionError(f"Step {step.name!r} has no trigger")
 
 
 def _child(step: Step, index: int, data: Any) -> Run:

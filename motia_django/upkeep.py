@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from celery import bootsteps
 from django.db import connections
 
-from motia_django import arrivals, ledger, publish, runner
+from motia_django import arrivals, batches, ledger, publish, runner
 from motia_django.conf import settings
 from motia_django.live import log
 from motia_django.runs import Run, Status
@@ -64,11 +64,13 @@ def prune() -> int:
     """Delete what is older than the setting `RETENTION` allows, in one small batch per status.
 
     Turns of runs that somebody has deleted go, too: they would hold others up. Events of streams
-    that are past the setting `STREAM_RETENTION` go in one larger batch.
+    that are past the setting `STREAM_RETENTION` go in one larger batch, and what operators had done
+    to many runs is forgotten.
     """
     ages = settings().retention.items()
     kept_for = {Status(status): days for status, days in ages if days is not None}
     ledger.sweep()
+    ledger.prune_batches(BATCH)
     events = log.prune(settings().stream_retention, limit=_EVENTS)
     return events + sum(
         ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items()
@@ -103,9 +105,11 @@ class Upkeep(bootsteps.StartStopStep):
 
     def _work(self) -> None:
         seen = pruned = -math.inf
-        while not self._stopping.wait(self._pause()):
+        has_more = False
+        while not self._stopping.wait(0 if has_more else self._pause()):
             now = time.monotonic()
             self._look_after_all()
+            has_more = bool(self._do(batches.work_off))
             if now - seen >= _SECONDS_BETWEEN_SIGNS:
                 seen = now
                 self._do(lambda: ledger.see(self._name))

@@ -32,6 +32,34 @@ class Links:
         """Return the address of the list of runs, narrowed by `query`."""
         return self._to(models.Run, "changelist", **query)
 
+    def dead_letters(self, **query: str) -> str:
+        """Return the address of the errors of dead runs."""
+        return self._to(models.DeadLetter, "changelist", **query)
+
+    def dead(self) -> str:
+        """Return the address of the errors of dead runs, else of the list of dead runs."""
+        return self.dead_letters() or self.runs(status="dead")
+
+    def dead_letter(self, fingerprint: str) -> str:
+        """Return the address of one error of dead runs."""
+        return self._to(models.DeadLetter, "change", quote(fingerprint))
+
+    def batches(self) -> str:
+        """Return the address of the list of batches."""
+        return self._to(models.Batch, "changelist")
+
+    def batch(self, number: int) -> str:
+        """Return the address of one batch."""
+        return self._to(models.Batch, "change", quote(number))
+
+    def preview(self, deed: str, **query: str) -> str:
+        """Return the address of the page that shows what would come of something done to many."""
+        return self._to(models.Batch, "preview", deed=deed, **query)
+
+    def choose(self, **query: str) -> str:
+        """Return the address of the page on which many runs are chosen."""
+        return self._to(models.Batch, "choose", **query)
+
     def step(self, name: str) -> str:
         """Return the address of one Step."""
         if not permits.may(self.request, "motia.view_step", name):

@@ -1,155 +1,157 @@
-"""What is done to many runs from the list: asked first, then done for some seconds at a time."""
+"""What is done to many runs: shown first, with what would be refused; then done, or a batch."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
-from motia_django import models, operations
-from motia_django.admin import permits
+from motia_django import batches, operations
+from motia_django.admin import choosing, prospects
+from motia_django.admin.choosing import Chosen
 from motia_django.admin.interventions import Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
+from motia_django.ledger.selections import MOST_IDS, Selection
+from motia_django.runs import new_run_id
 
-BATCH = 200
-SECONDS = 10.0
-"""After which a request stops and its page asks to go on: no proxy waits for ever."""
-CHECKED = 200
-"""How many runs the question checks against today's schema."""
-COUNTED = 10_000
+AT_ONCE = 100
+"""Up to so many runs are done within the request; more are a batch for the workers."""
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far it is."""
+class GoForm(ReasonForm):
+    """Asks why, and how fast."""
 
-    done: int = 0
-    refused: int = 0
-    after: UUID | None = None
-    """The run to go on after."""
-    finished: bool = False
-    reasons: Counter[str] = field(default_factory=Counter)
+    per_second = forms.IntegerField(
+        label=gettext_lazy("At most per second"),
+        required=False,
+        min_value=1,
+        max_value=10_000,
+        help_text=gettext_lazy(
+            "So that a service that has just come back is not flooded. Empty: as fast as it goes."
+        ),
+    )
+    field_order = ("reason", "per_second")
 
-    @classmethod
-    def read(cls, request: HttpRequest) -> Progress:
-        """Read where the last request stopped."""
-        try:
-            after = UUID(request.POST.get("after", ""))
-            done, refused = int(request.POST["done"]), int(request.POST["refused"])
-        except (ValueError, KeyError):
-            return cls()
-        return cls(done=done, refused=refused, after=after)
+    def __init__(self, what: Intervention, *args: Any, **kwargs: Any) -> None:
+        super().__init__(None, *args, **kwargs)
+        if what.ends:
+            del self.fields["per_second"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked for: something, to these runs, with a way back and what is posted again."""
+
+    what: Intervention
+    chosen: Chosen
+    back: str
+    hidden: list[tuple[str, str]] = field(default_factory=list)
 
 
 def act(
-    what: Intervention, admin: ReadOnlyAdmin, request: HttpRequest, chosen: QuerySet[Any]
+    what: Intervention, admin: ReadOnlyAdmin, request: HttpRequest, listed: QuerySet[Any]
 ) -> HttpResponse | None:
-    """Ask whether it is to be done to these runs; once confirmed, do it."""
-    rows = permits.narrowed(chosen, request, what.permission)
-    rows = rows.filter(status__in=what.statuses).order_by("id")
-    if not rows.exists() and "after" not in request.POST:
+    """Do something to runs that were ticked in their list, or to all that it shows."""
+    chosen = _of_list(what, request, listed)
+    if not chosen.selection.rows().exists():
         admin.message_user(
             request, _("Nothing to do: none of these runs allows it now."), messages.WARNING
         )
         return None
-    form = ReasonForm(None, request.POST if "confirmed" in request.POST else None)
-    progress = Progress()
-    if "confirmed" in request.POST and form.is_valid():
-        progress = Progress.read(request)
-        _work(what, request, rows, form.cleaned_data["reason"], progress)
-        if progress.finished:
-            _tell(admin, request, what, progress)
-            return HttpResponseRedirect(request.get_full_path())
-    return _page(what, admin, request, rows, form, progress)
+    across = request.POST.get("select_across", "0")
+    ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
+    hidden = [("action", what.name), ("index", "0"), ("select_across", across)]
+    hidden += [(ACTION_CHECKBOX_NAME, each) for each in (ticked[:1] if across == "1" else ticked)]
+    back = request.get_full_path()
+    return offer(admin, request, Asked(what=what, chosen=chosen, back=back, hidden=hidden))
 
 
-def _work(
-    what: Intervention, request: HttpRequest, rows: QuerySet[Any], reason: str, progress: Progress
-) -> None:
-    """Do it, batch by batch, until all is done or the time is up."""
-    deadline = time.monotonic() + SECONDS
-    act = partial(what.act, by=who(request), reason=reason)
-    message = logged(what.label, reason)
-    for batch in _batches(rows, progress):
-        results = list(operations.many((row.id for row in batch), act))
-        refused = {each.run_id for each in results if each.refusal}
-        done = [row for row in batch if row.id not in refused]
-        if done:
-            log(request, done, message)
-        progress.done += len(done)
-        progress.refused += len(refused)
-        progress.reasons.update(each.reason for each in results if each.refusal)
-        if time.monotonic() > deadline:
-            return
-    progress.finished = True
-
-
-def _batches(rows: QuerySet[Any], progress: Progress) -> Iterator[list[models.Run]]:
-    while True:
-        rest = rows.filter(id__gt=progress.after) if progress.after else rows
-        batch = list(rest.only("id", "step")[:BATCH])
-        if not batch:
-            return
-        progress.after = batch[-1].id
-        yield batch
-
-
-def _tell(
-    admin: ReadOnlyAdmin, request: HttpRequest, what: Intervention, progress: Progress
-) -> None:
-    if progress.done or not progress.refused:
-        admin.message_user(request, what.past(progress.done), messages.SUCCESS)
-    for reason, number in progress.reasons.most_common(10):
-        text = _("%(number)d refused: %(reason)s") % {"number": number, "reason": reason}
-        admin.message_user(request, text, messages.WARNING)
-
-
-def _page(
-    what: Intervention,
-    admin: ReadOnlyAdmin,
-    request: HttpRequest,
-    rows: QuerySet[Any],
-    form: ReasonForm,
-    progress: Progress,
-) -> HttpResponse:
-    rest = rows.filter(id__gt=progress.after) if progress.after else rows
-    steps = Counter(rest.values_list("step", flat=True)[: COUNTED + 1])
-    count = sum(steps.values())
-    is_check = what.act is operations.redrive and not progress.after
+def offer(admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked) -> HttpResponse:
+    """Show what would be done, and do it once that is confirmed."""
+    asked = _bounded(asked, request.POST.get("up_to", ""))
+    form = GoForm(asked.what, request.POST if "confirmed" in request.POST else None)
+    if "confirmed" in request.POST and not asked.chosen.problems and form.is_valid():
+        return _gone_through(admin, request, asked, form)
     return admin.page(
         request,
-        "admin/motia/run/many.html",
-        str(what.label),
-        what=what,
+        "admin/motia/batch/preview.html",
+        str(asked.what.label),
+        what=asked.what,
         form=form,
-        progress=progress,
-        steps=steps.most_common(20),
-        count=min(count, COUNTED),
-        is_more=count > COUNTED,
-        checked=min(count, CHECKED),
-        rejected=_rejected(rest).most_common(10) if is_check else [],
-        selected=request.POST.getlist(ACTION_CHECKBOX_NAME),
-        checkbox=ACTION_CHECKBOX_NAME,
-        across=request.POST.get("select_across", "0"),
-        list_url=request.get_full_path(),
+        back=asked.back,
+        hidden=[*asked.hidden, ("up_to", asked.chosen.selection.wanted["id__lte"])],
+        chosen=asked.chosen,
+        prospect=prospects.prospect(asked.what, asked.chosen.selection, admin.links(request)),
+        at_once=AT_ONCE,
     )
 
 
-def _rejected(rows: QuerySet[Any]) -> Counter[str]:
-    """Return why the first of these runs would be refused, with the number of each reason."""
-    results = (
-        operations.Result(run_id=run_id, refusal=operations.refusal(run_id))
-        for run_id in rows.values_list("id", flat=True)[:CHECKED]
+def _of_list(what: Intervention, request: HttpRequest, listed: QuerySet[Any]) -> Chosen:
+    """Return the runs that are meant; those of a list that is not understood here, by their ids."""
+    if request.POST.get("select_across") == "1":
+        chosen = choosing.chosen(request.GET.copy(), what, request)
+        if not chosen.problems:
+            return chosen
+    rows = listed.filter(status__in=what.statuses).order_by("id")
+    ids = tuple(rows.values_list("id", flat=True)[:MOST_IDS])
+    selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids)
+    return Chosen(selection=choosing.permitted(selection, what, request), problems=[])
+
+
+def _bounded(asked: Asked, up_to: str) -> Asked:
+    """Leave out the runs that were born since the question was first shown."""
+    try:
+        bound = UUID(up_to)
+    except ValueError:
+        bound = new_run_id()
+    selection = asked.chosen.selection.also(id__lte=str(bound))
+    return replace(asked, chosen=replace(asked.chosen, selection=selection))
+
+
+def _gone_through(
+    admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked, form: GoForm
+) -> HttpResponse:
+    rows, reason = asked.chosen.selection.rows(), form.cleaned_data["reason"]
+    per_second = form.cleaned_data.get("per_second")
+    few = list(rows.only("id", "step")[: AT_ONCE + 1])
+    if len(few) <= AT_ONCE and not per_second:
+        _do_at_once(admin, request, asked.what, few, reason)
+        return HttpResponseRedirect(asked.back)
+    batch = batches.begin(
+        asked.what.name,
+        asked.chosen.selection,
+        by=who(request),
+        reason=reason,
+        per_second=per_second,
+        total=rows.order_by()[: prospects.COUNTED].count(),
     )
-    return Counter(each.reason for each in results if each.refusal)
+    log(request, [batch], logged(asked.what.label, reason))
+    return HttpResponseRedirect(admin.links(request).batch(batch.id))
+
+
+def _do_at_once(
+    admin: ReadOnlyAdmin, request: HttpRequest, what: Intervention, rows: list[Any], reason: str
+) -> None:
+    act = partial(what.act, by=who(request), reason=reason)
+    results = list(operations.many((row.id for row in rows), act))
+    refused = {each.run_id for each in results if each.refusal}
+    done = [row for row in rows if row.id not in refused]
+    if done:
+        log(request, done, logged(what.label, reason))
+    if done or not refused:
+        admin.message_user(request, what.past(len(done)), messages.SUCCESS)
+    reasons = Counter(each.reason for each in results if each.refusal)
+    for why, number in reasons.most_common(10):
+        text = ngettext("%(number)d refused: %(why)s", "%(number)d refused: %(why)s", number)
+        admin.message_user(request, text % {"number": number, "why": why}, messages.WARNING)

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from motia_django import ledger, models
-from motia_django.admin import timelines, traces, waiting, words
+from motia_django.admin import copies, permits, timelines, traces, waiting, words
+from motia_django.admin.attempts import FAILED, Attempt, attempts_of
 from motia_django.admin.interventions import offered
 from motia_django.admin.links import Links
 from motia_django.registry import registry
 from motia_django.runs import Status, last_line
 
 Pairs = list[tuple[str, str]]
+MOST_CAUSED = 10
 
 
 def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, Any]:
     """Return the page's context."""
     lines = timelines.lines(row.timeline, links)
+    attempts = attempts_of(row, row.timeline)
     return {
         "run": row,
         "status": words.badge(row.status),
@@ -34,14 +41,35 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "runs_url": links.runs(),
         "trace_url": links.runs(q=row.trace_id),
         "cause": _cause(row, links),
+        "caused": _caused(row, links),
+        "lead": lead(row, attempts),
         "times": times(row),
         "trace": traces.trace_of(row, links),
         "problem": last_line(row.error),
+        "attempts": _told(attempts),
         "input": None if row.input is None else words.document(row.input),
         "output": None if row.output is None else words.document(row.output),
         "timeline": lines,
         "has_attempts": any(line.attempt not in (None, 1) for line in lines),
+        "copies": copies.of_run(row, request),
     }
+
+
+def lead(row: models.Run, attempts: Sequence[Attempt]) -> list[str]:
+    """Return what is to be known first, in a few words each."""
+    now, known = timezone.now(), [each for each in attempts if each.began]
+    first = known[0].began if known else row.finished_at
+    told = [
+        _("born %s ago") % words.duration(now - row.created_at),
+        _("waited %s") % words.duration((first or now) - row.created_at),
+    ]
+    worked = sum(((each.ended or now) - each.began for each in known if each.began), timedelta())
+    if known:
+        text = ngettext("worked %(length)s", "worked %(length)s in %(count)d attempts", len(known))
+        told.append(text % {"length": words.duration(worked), "count": len(known)})
+    if row.status == Status.RUNNING:
+        told.append(_("it cannot be stopped from here, only its worker can"))
+    return told
 
 
 def times(row: models.Run) -> Pairs:
@@ -89,12 +117,43 @@ def _next_look(row: models.Run) -> str:
 
 
 def _cause(row: models.Run, links: Links) -> dict[str, str] | None:
-    """Return the run that caused this one; its name is empty if it is not in the history."""
+    """Return the run that caused this one; without a name if it is gone, or not to be seen."""
     if row.parent_id is None:
         return None
-    parent = ledger.rows(id=row.parent_id).only("id", "step").first()
+    rows = permits.narrowed(ledger.rows(id=row.parent_id), links.request)
+    parent = rows.only("id", "step").first()
     return {
         "id": str(row.parent_id),
         "step": parent.step if parent else "",
         "url": links.run(row.parent_id) if parent else "",
     }
+
+
+def _caused(row: models.Run, links: Links) -> dict[str, Any]:
+    """Return the first runs that this one caused: name, address and status of each."""
+    found = list(traces.caused_by(row, links, MOST_CAUSED + 1))
+    shown = [(run.step, links.run(run.id), words.badge(run.status)) for run in found[:MOST_CAUSED]]
+    return {"runs": shown, "is_cut": len(found) > MOST_CAUSED}
+
+
+def _told(found: Sequence[Attempt]) -> list[dict[str, Any]]:
+    """Return the attempts, if there was more than one or one that failed."""
+    if len(found) == 1 and found[0].became != FAILED:
+        return []
+    return [
+        {
+            "number": each.number,
+            "status": _became(each),
+            "began": words.moment(each.began),
+            "took": words.duration(each.ended - each.began if each.began and each.ended else None),
+            "error": each.error,
+            "traceback": each.traceback,
+        }
+        for each in found
+    ]
+
+
+def _became(attempt: Attempt) -> SafeString:
+    if attempt.became != FAILED:
+        return words.badge(attempt.became)
+    return format_html('<span class="motia-status motia-dead">{}</span>', _("failed"))

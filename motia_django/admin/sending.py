@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -76,13 +77,25 @@ def may_send(request: HttpRequest, topic: str) -> bool:
     )
 
 
-def enqueue(admin: ReadOnlyAdmin, request: HttpRequest) -> HttpResponse:
-    """Without a topic, offer those there are; with one ask for the message, and on POST send it."""
+def topics(admin: ReadOnlyAdmin, request: HttpRequest) -> HttpResponse:
+    """Show the topics that this request's user may send to, and who listens on each."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
-    topic = request.GET.get("topic")
-    if topic is None:
-        return _choice(admin, request)
+    links = admin.links(request)
+    found = {each.trigger.source for step in registry() for each in _queues(step.name)}
+    rows = [
+        {"topic": each, "heard_by": _named(registry().subscribers(each), links)}
+        for each in sorted(found)
+        if may_send(request, each)
+    ]
+    template = "admin/motia/start/topics.html"
+    return admin.page(request, template, _("Enqueue a message"), rows=rows, steps_url=links.steps())
+
+
+def enqueue(admin: ReadOnlyAdmin, request: HttpRequest, topic: str) -> HttpResponse:
+    """Ask for the message; on POST send it."""
+    if not request.user.has_perm(PERMISSION):
+        raise PermissionDenied
     hearers = registry().subscribers(topic)
     if not hearers:
         raise Http404(_("Nobody listens on the topic %s.") % topic)
@@ -93,20 +106,6 @@ def enqueue(admin: ReadOnlyAdmin, request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _sent(admin, request, topic, form):
         return HttpResponseRedirect(request.get_full_path())
     return _page(admin, request, topic, hearers, form)
-
-
-def _choice(admin: ReadOnlyAdmin, request: HttpRequest) -> HttpResponse:
-    if request.method != "GET":
-        raise Http404
-    topics = sorted({each.trigger.source for step in registry() for each in _queues(step.name)})
-    links = admin.links(request)
-    rows = [
-        {"topic": each, "heard_by": _named(registry().subscribers(each), links)}
-        for each in topics
-        if may_send(request, each)
-    ]
-    template = "admin/motia/start/topics.html"
-    return admin.page(request, template, _("Enqueue a message"), rows=rows, steps_url=links.steps())
 
 
 def _queues(step: str) -> list[Listener]:
@@ -162,7 +161,7 @@ def _page(
         form=form,
         heard_by=_named(hearers, links),
         schemas=schemas,
-        topics_url=request.path,
+        topics_url=reverse("admin:motia_step_topics", current_app=admin.admin_site.name),
         steps_url=links.steps(),
     )
 

@@ -89,8 +89,8 @@ class StepAdmin(ReadOnlyAdmin):
             rows=rows,
             gone=gone,
             problems=registry().problems,
-            **_window(request, window, board),
             may_send=request.user.has_perm(sending.PERMISSION),
+            **_window(request, window, board),
         )
 
     def change_view(
@@ -107,9 +107,9 @@ class StepAdmin(ReadOnlyAdmin):
         row = _row(registry().step(name), links, ledger.paused().get(name), board)
         context = {"row": row, "step": row.step, "topics": _topics(row.step, links)}
         context |= {"may_pause": pauses.may_pause(request, name)}
-        context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
         context |= {"may_start": starting.may_start(request, name)}
         context |= {"sends": _sends(request, row.step)}
+        context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         runs = _last_runs(name, links) if links.may_see(models.Run) else []
         return self.page(
@@ -121,7 +121,8 @@ class StepAdmin(ReadOnlyAdmin):
             "pause": ("<path:object_id>/pause/", self.pause_view),
             "resume": ("<path:object_id>/resume/", self.resume_view),
             "run": ("<path:object_id>/run/<int:index>/", self.run_view),
-            "enqueue": ("enqueue/", self.enqueue_view),
+            "topics": ("topics/", self.topics_view),
+            "enqueue": ("topics/<path:topic>/enqueue/", self.enqueue_view),
         }
         own = [
             path(route, self.guarded(view, also=("POST",)), name=f"motia_step_{word}")
@@ -135,9 +136,13 @@ class StepAdmin(ReadOnlyAdmin):
         """Ask for the input, and run one of a Step's triggers now."""
         return starting.run_now(self, request, _name(object_id, request), index)
 
-    def enqueue_view(self, request: HttpRequest) -> HttpResponse:
+    def topics_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the topics that a message may be sent to."""
+        return sending.topics(self, request)
+
+    def enqueue_view(self, request: HttpRequest, topic: str) -> HttpResponse:
         """Ask for a message, and send it."""
-        return sending.enqueue(self, request)
+        return sending.enqueue(self, request, unquote(topic))
 
     def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why, and pause a Step."""

@@ -38,7 +38,6 @@ _KINDS: dict[str, Promise] = {
     "retried": gettext_lazy("tried at once"),
     "rerun": gettext_lazy("run again"),
     "repeats": gettext_lazy("repeats a run"),
-    "attempt": gettext_lazy("attempt failed"),
 }
 _LEVELS = {"worker_lost": "error", "error": "error", "left_out": "debug"}
 _FRAME = ("at", "kind", "attempt")
@@ -63,9 +62,13 @@ class Line:
 
 
 def lines(timeline: Any, links: Links) -> list[Line]:
-    """Return the timeline's entries in words; unknown kinds are shown as they are."""
-    entries: Sequence[Any] = timeline if isinstance(timeline, list) else []
-    return [_line(each if isinstance(each, dict) else {"value": each}, links) for each in entries]
+    """Return the timeline's entries in words; unknown kinds are shown as they are.
+
+    When each attempt was is told elsewhere.
+    """
+    whole: Sequence[Any] = timeline if isinstance(timeline, list) else []
+    entries = (each if isinstance(each, dict) else {"value": each} for each in whole)
+    return [_line(each, links) for each in entries if each.get("kind") != "attempt"]
 
 
 def _line(entry: Entry, links: Links) -> Line:
@@ -145,10 +148,6 @@ def _operation(entry: Entry) -> tuple[str, Any]:
     return f"{text}: {entry['reason']}" if entry.get("reason") else text, None
 
 
-def _attempt(entry: Entry) -> tuple[str, Any]:
-    return _("it began %s") % _when(entry.get("began")), None
-
-
 def _message(entry: Entry) -> tuple[str, Any]:
     return str(entry.get("message", "")), None
 
@@ -175,7 +174,6 @@ _READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
     "enqueue": _enqueue,
     "invoke": _invoke,
     "worker_lost": _message,
-    "attempt": _attempt,
     "error": _message,
     "note": _message,
     "overlap": _overlap,

@@ -1,5 +1,14 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
+from motia_django.ledger.batches import (
+    advance_batch,
+    leave_batch,
+    open_batch,
+    prune_batches,
+    stop_batch,
+    take_batch,
+    waiting_batches,
+)
 from motia_django.ledger.births import (
     hashed,
     keep,
@@ -18,6 +27,7 @@ from motia_django.ledger.due import (
     take_due,
     wake,
 )
+from motia_django.ledger.errors import dead_by, dead_by_error, killed_lately
 from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
 from motia_django.ledger.interventions import (
     cancel,
@@ -31,16 +41,27 @@ from motia_django.ledger.interventions import (
     retry,
 )
 from motia_django.ledger.keys import found as found_by_key
+from motia_django.ledger.overrides import (
+    override_of,
+    overrides,
+    pause_schedule,
+    restore_timing,
+    resume_schedule,
+    retime,
+)
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
     "LONGEST_PATIENCE",
+    "advance_batch",
     "call_up",
     "cancel",
     "claim",
     "database",
+    "dead_by",
+    "dead_by_error",
     "discard",
     "find",
     "finish",
@@ -53,30 +74,43 @@ __all__ = [
     "keep_failed",
     "keep_once",
     "keep_or_find",
+    "killed_lately",
+    "leave_batch",
     "lost_outcome",
     "move",
+    "open_batch",
+    "override_of",
+    "overrides",
     "patience",
     "pause",
+    "pause_schedule",
     "paused",
     "prunable",
     "prune",
+    "prune_batches",
     "publish_soon",
     "recall",
     "record",
     "redrive",
     "renew",
     "rerun",
+    "restore_timing",
     "resume",
+    "resume_schedule",
+    "retime",
     "retry",
     "rows",
     "see",
+    "stop_batch",
     "sweep",
+    "take_batch",
     "take_due",
     "take_in",
     "take_lost",
     "trace",
     "turns_of",
     "unfinished",
+    "waiting_batches",
     "wake",
     "workers",
 ]

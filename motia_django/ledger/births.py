@@ -15,7 +15,7 @@ from motia_django import models, payloads
 from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import keys, turns
 from motia_django.ledger.due import patience
-from motia_django.ledger.rows import all_runs, database, error_of, kept, row_of, timeline_of
+from motia_django.ledger.rows import all_runs, database, failure_of, kept, row_of, timeline_of
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
 from motia_django.timeline import Entry
 
@@ -99,7 +99,7 @@ def keep_failed(run: Run, outcome: Outcome, settlement: Settlement) -> bool:
         status=settlement.status,
         wake_at=settlement.wake_at,
         input=payloads.plain(run.input),
-        error=error_of(outcome),
+        **failure_of(run.step, outcome),
         timeline=timeline_of(run, outcome),
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,
@@ -119,7 +119,7 @@ def record(run: Run, outcome: Outcome) -> None:
         input=payloads.plain(run.input) if whole else kept(run.input),
         status=outcome.status,
         output=kept(outcome.value),
-        error=error_of(outcome),
+        **failure_of(run.step, outcome),
         timeline=[*outcome.timeline],
         started_at=outcome.started_at,
         finished_at=outcome.finished_at,

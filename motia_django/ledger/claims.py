@@ -22,7 +22,7 @@ from motia_django.ledger.history import find
 from motia_django.ledger.rows import (
     all_runs,
     database,
-    error_of,
+    failure_of,
     kept,
     locked,
     masked,
@@ -144,7 +144,7 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
         "status": settlement.status,
         "wake_at": settlement.wake_at,
         "output": kept(outcome.value),
-        "error": error_of(outcome),
+        **failure_of(run.step, outcome),
         "timeline": timeline_of(run, outcome),
         "finished_at": outcome.finished_at,
         "publishes": 0,

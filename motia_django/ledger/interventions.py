@@ -87,7 +87,7 @@ def paused() -> Mapping[str, models.Pause]:
 
 
 def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn | None:
-    changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None}
+    changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None, "fingerprint": None}
     changes |= {"input": masked(row.input)} if row.input is not None else {}
     changes |= {"unique_key": None} if row.trigger not in ONCE else {}
     with transaction.atomic(using=database()):
@@ -114,6 +114,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             input=run.input,
             limited=run.turn is not None,
             attempt=0,
+            fingerprint=None,
             publishes=1,
             wake_at=run.wake_at,
             started_at=None,

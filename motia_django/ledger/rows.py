@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from motia_django import models, payloads, timeline
 from motia_django.conf import settings
+from motia_django.fingerprints import fingerprint
 from motia_django.runs import ONCE, Outcome, Run, Status, traceback_of
 from motia_django.timeline import Entry
 
@@ -80,9 +81,14 @@ def run_of(row: models.Run) -> Run:
     )
 
 
-def error_of(outcome: Outcome) -> str:
-    """Return what a row keeps of an attempt's error."""
-    return traceback_of(outcome.error) if outcome.error and outcome.failed else ""
+def failure_of(step: str, outcome: Outcome) -> dict[str, Any]:
+    """Return what a row keeps of an attempt's error; nothing if it did not fail."""
+    if outcome.error is None or not outcome.failed:
+        return {"error": "", "fingerprint": None}
+    return {
+        "error": traceback_of(outcome.error),
+        "fingerprint": fingerprint(step, outcome.error, settings().redact),
+    }
 
 
 def timeline_of(run: Run, outcome: Outcome) -> list[Entry]:

@@ -12,8 +12,8 @@ from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from motia_django import ledger, models
-from motia_django.admin import many_runs
+from motia_django import batches, ledger, models
+from motia_django.admin import choosing, many_runs
 from motia_django.admin.masks import restored
 from motia_django.runs import Status
 from tests.admin.conftest import MakeRun
@@ -81,7 +81,7 @@ def text(client: Client, address: str) -> str:
 
 def offered(client: Client, run: models.Run) -> set[str]:
     """Return what the run's page offers to do."""
-    return set(re.findall(r'(?:action|href)="\.\./(\w+)/"', text(client, at(run))))
+    return set(re.findall(r'(?:action|href)="\.\./(\w+)/"', text(client, at(run)))) - {"export"}
 
 
 def said(response: Any) -> list[str]:
@@ -332,7 +332,7 @@ def test_the_list_asks_first_and_says_what_would_be_refused(
     runs = [dead(), dead(), dead(input={}), dead(status="queued")]
     response = posted(admin_client, what, *runs)
     html = response.content.decode()
-    assert response.context["count"] == 3
+    assert response.context["prospect"].count == 3
     assert ("The input of this run is invalid: n:" in html) is (what == "redrive")
     assert [now(run).status for run in runs] == ["dead", "dead", "dead", "queued"]
     assert not LogEntry.objects.exists()
@@ -353,40 +353,34 @@ def test_what_is_confirmed_is_done_and_logged_for_each_run(
     assert told[1].startswith("1 refused: The input of this run is invalid: n:")
 
 
-def test_all_that_match_are_done_in_batches(
+def test_all_that_match_are_a_batch_if_they_are_many(
     admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many_runs, "BATCH", 2)
+    monkeypatch.setattr(many_runs, "AT_ONCE", 4)
     runs = [dead() for _ in range(5)]
     other = dead(step="Other")
-    posted(admin_client, "discard", runs[0], query="?step=Work", select_across="1", confirmed="yes")
+    across = {"select_across": "1", "confirmed": "yes", "reason": "tests"}
+    response = posted(admin_client, "discard", runs[0], query="?step=Work", **across)
+    batch = models.Batch.objects.get()
+    assert response["Location"] == f"/admin/motia/batch/{batch.id}/change/"
+    assert (batch.deed, batch.total, batch.reason) == ("discard", 5, "tests")
+    assert {now(run).status for run in runs} == {"dead"}
+    batches.work_off()
     assert {now(run).status for run in runs} == {"cancelled"}
     assert now(other).status == "dead"
-    assert LogEntry.objects.count() == 5
+    [entry] = LogEntry.objects.all()
+    assert (entry.object_id, entry.change_message) == (str(batch.id), "Discard: tests")
 
 
-def test_a_long_one_stops_in_time_and_goes_on_when_asked(
+def test_a_list_that_cannot_be_told_to_the_workers_is_taken_by_its_ids(
     admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many_runs, "BATCH", 2)
-    monkeypatch.setattr(many_runs, "SECONDS", -1)
-    runs = [dead(input={}), *(dead() for _ in range(4))]
-    everything = {"select_across": "1", "confirmed": "yes", "reason": "r"}
-    response = posted(admin_client, "redrive", runs[1], **everything)
-    for done in (1, 3):
-        html = response.content.decode()
-        fields = dict(re.findall(r'name="(after|done|refused)" value="([^"]*)"', html))
-        assert (fields["done"], fields["refused"]) == (str(done), "1")
-        assert 'value="Go on"' in html
-        assert 'value="r"' in html
-        response = posted(admin_client, "redrive", runs[1], **everything, **fields)
-    fields = dict(
-        re.findall(r'name="(after|done|refused)" value="([^"]*)"', response.content.decode())
-    )
-    response = posted(admin_client, "redrive", runs[1], **everything, **fields)
-    assert response.status_code == 302
-    assert said(admin_client.get(LIST)) == ["4 runs redriven."]
-    assert [now(run).status for run in runs] == ["dead", *["queued"] * 4]
+    monkeypatch.setattr(many_runs, "AT_ONCE", 0)
+    runs = [dead(), dead()]
+    monkeypatch.setattr(choosing, "_READERS", {})
+    across = {"select_across": "1", "confirmed": "yes"}
+    posted(admin_client, "discard", runs[0], query="?step=Work", **across)
+    assert len(models.Batch.objects.get().selection["ids"]) == 2
 
 
 def test_runs_of_other_statuses_are_left_alone(admin_client: Client, dead: Dead) -> None:
@@ -416,7 +410,7 @@ def test_a_run_whose_step_is_gone_is_marked_and_found(admin_client: Client, dead
 
 def test_the_dead_are_a_click_away(admin_client: Client, client_of: ClientOf, dead: Dead) -> None:
     dead()
-    link = '<a href="/admin/motia/run/?status=dead">Dead letters</a>'
+    link = '<a href="/admin/motia/deadletter/">Dead letters</a>'
     assert link in text(admin_client, "/admin/motia/")
     assert link in text(admin_client, LIST)
     assert link not in text(client_of("view_step"), "/admin/motia/")

@@ -14,8 +14,10 @@ from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from motia_django import models
+from motia_django import batches, models
+from motia_django.ledger.selections import Selection
 from tests.admin.conftest import MakeRun
 from tests.docs.pages import DOCS, section
 from tests.factories import installed, make_step
@@ -34,6 +36,7 @@ class World:
     """What there is to look at and to do something to."""
 
     dead: models.Run
+    batch: models.Batch
     queued: models.Run
     over: models.Run
     item: models.StateItem
@@ -60,6 +63,11 @@ def now(row: Any) -> Any:
     return type(row).objects.filter(pk=row.pk).first()
 
 
+def is_overridden(step: str, **facts: Any) -> bool:
+    """Return whether this is on record of a Step's schedule."""
+    return models.Override.objects.filter(step=step, **facts).exists()
+
+
 def item_form(world: World) -> dict[str, Any]:
     return {"content": "2", "seen_version": world.item.version, **REASON}
 
@@ -68,6 +76,27 @@ DEEDS = {
     "see the overview": Deed(view="overview_changelist"),
     "see the runs": Deed(view="run_changelist"),
     "see one run": Deed(view="run_change", on=lambda world: [world.dead.pk]),
+    "download a run": Deed(view="run_export", on=lambda world: [world.dead.pk]),
+    "see the dead letters": Deed(view="deadletter_changelist"),
+    "see one error of dead runs": Deed(
+        view="deadletter_change", on=lambda world: [world.dead.fingerprint]
+    ),
+    "see the batches": Deed(view="batch_changelist"),
+    "see one batch": Deed(view="batch_change", on=lambda world: [world.batch.pk]),
+    "choose many runs": Deed(view="batch_choose"),
+    "see what a deed would do to many": Deed(view="batch_preview", query="?deed=redrive"),
+    "redrive many runs": Deed(
+        view="batch_preview",
+        query="?deed=redrive",
+        post=lambda world: {"confirmed": "yes", **REASON},
+        done=lambda world: now(world.dead).status == "queued",
+    ),
+    "stop a batch": Deed(
+        view="batch_stop",
+        on=lambda world: [world.batch.pk],
+        post=lambda world: {},
+        done=lambda world: bool(now(world.batch).stopped_by),
+    ),
     "see the Steps": Deed(view="step_changelist"),
     "see one Step": Deed(view="step_change", on=lambda world: ["Work"]),
     "see the flows": Deed(view="flow_changelist"),
@@ -141,23 +170,48 @@ DEEDS = {
         post=lambda world: REASON,
         done=lambda world: not models.Pause.objects.filter(step="Resting").exists(),
     ),
-    "run a Step by hand": Deed(
+    "run a Step now": Deed(
         view="step_run",
-        on=lambda world: ["Work", 0],
+        on=lambda world: ["Other", 0],
         post=lambda world: {"content": "1", **REASON},
-        done=lambda world: models.Run.objects.filter(step="Work", input=1).exists(),
+        done=lambda world: models.Run.objects.filter(step="Other").exists(),
     ),
-    "send a message by hand": Deed(
+    "see the topics to send to": Deed(view="step_topics"),
+    "enqueue a message": Deed(
         view="step_enqueue",
-        query="?topic=work",
+        on=lambda world: ["own"],
         post=lambda world: {"content": "1", **REASON},
-        done=lambda world: models.Run.objects.filter(step="Other", input=1).exists(),
+        done=lambda world: models.Run.objects.filter(source="own").exists(),
     ),
     "run a schedule now": Deed(
         view="schedule_run",
         on=lambda world: ["Hourly", 0],
         post=lambda world: REASON,
         done=lambda world: models.Run.objects.filter(step="Hourly").exists(),
+    ),
+    "pause a schedule": Deed(
+        view="schedule_pause",
+        on=lambda world: ["Hourly", 0],
+        post=lambda world: REASON,
+        done=lambda world: is_overridden("Hourly", paused_at__isnull=False),
+    ),
+    "resume a schedule": Deed(
+        view="schedule_resume",
+        on=lambda world: ["Nightly", 0],
+        post=lambda world: REASON,
+        done=lambda world: is_overridden("Nightly", resumed_at__isnull=False),
+    ),
+    "override when a schedule is due": Deed(
+        view="schedule_override",
+        on=lambda world: ["Hourly", 0],
+        post=lambda world: {"expression": "@daily", **REASON},
+        done=lambda world: is_overridden("Hourly", expression="@daily"),
+    ),
+    "drop an override": Deed(
+        view="schedule_restore",
+        on=lambda world: ["Nightly", 0],
+        post=lambda world: REASON,
+        done=lambda world: is_overridden("Nightly", expression=""),
     ),
     "add an item of state": Deed(
         view="stateitem_add",
@@ -195,14 +249,22 @@ def world(make_run: MakeRun) -> Iterator[World]:
     usual = {"step": "Work", "trigger": "queue", "source": "work", "input": {"n": 1}}
     models.Pause.objects.create(step="Resting")
     there = World(
-        dead=make_run(**usual, status="dead", error="ValueError: no"),
+        dead=make_run(**usual, status="dead", error="ValueError: no", fingerprint="a" * 16),
+        batch=batches.begin("redrive", Selection(ids=()), by="somebody"),
         queued=make_run(**usual, status="queued", finished_at=None),
         over=make_run(**usual),
         item=models.StateItem.objects.create(group="g", key="k", value="1"),
         told=models.StreamItem.objects.create(stream="s", group="g", item="i", value="1", event=1),
     )
     steps = [make_step(name=name) for name in ("Work", "Other", "Resting")]
-    with installed(*steps, make_step(lambda: None, CRON, name="Hourly")):
+    own = {"Hourly": [{"type": "queue", "topic": "own"}], "Nightly": []}
+    steps += [
+        make_step(lambda: None, CRON, *own[name], name=name) for name in ("Hourly", "Nightly")
+    ]
+    models.Override.objects.create(
+        step="Nightly", index=0, paused_at=timezone.now(), expression="@daily"
+    )
+    with installed(*steps):
         yield there
 
 

@@ -1,7 +1,7 @@
 """The pages of the console: each name of its URLs, with the addresses that are looked at.
 
-An address is what stands for the URL's argument, then perhaps a query string. What is in braces is
-named by `filling.py`. A page that is in neither table fails a test.
+An address is what stands for the URL's arguments, divided by bars, then perhaps a query string.
+What is in braces is named by `filling.py`. A page that is in neither table fails a test.
 """
 
 from __future__ import annotations
@@ -16,6 +16,16 @@ PAGES: dict[str, tuple[str, ...]] = {
     "index": ("",),
     "app_list": ("motia",),
     "motia_overview_changelist": ("",),
+    "motia_deadletter_changelist": ("", "?order=runs", "?step=Nobody"),
+    "motia_deadletter_change": ("{mark}", "0123456789abcdef"),
+    "motia_batch_changelist": ("",),
+    "motia_batch_change": ("{batch}", "{ended}"),
+    "motia_batch_choose": ("",),
+    "motia_batch_preview": (
+        "?deed=redrive&status=dead&error={mark}",
+        "?deed=discard&status=dead&step=PackOrder",
+        "?deed=redrive&status=dead&step=Nobody",
+    ),
     "motia_run_changelist": ("", "?status=dead", "?q={trace}", "?step=Nobody"),
     "motia_run_change": (
         *("{dead}", "{bounced}", "{spent}", "{asked}"),
@@ -26,6 +36,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "motia_run_move": ("{dead}",),
     "motia_run_discard": ("{dead}",),
     "motia_run_cancel": ("{queued}",),
+    "motia_run_retry": ("{retrying}",),
+    "motia_run_rerun": ("{charged}",),
+    "motia_run_rerun_edited": ("{charged}",),
     "motia_schedule_changelist": ("",),
     "motia_stateitem_changelist": ("", "?group=a+group"),
     "motia_stateitem_add": ("",),
@@ -39,13 +52,18 @@ PAGES: dict[str, tuple[str, ...]] = {
     "motia_step_changelist": ("",),
     "motia_step_change": ("CreateOrder", "ProcessPayment", "RefreshCatalog"),
     "motia_step_pause": ("CreateOrder",),
+    "motia_step_run": ("CreateOrder|0", "ProcessPayment|0", "RemindUsers|0", "ShowOrder|0"),
+    "motia_step_topics": ("",),
+    "motia_step_enqueue": ("payment.requested",),
     "motia_flow_changelist": ("", "?flow=orders&window=7d"),
 }
 NO_PAGES = {
     "motia_overview_change": "there is none",
     "motia_schedule_change": "there is none",
     "motia_flow_change": "there is none",
-    "motia_flow_export": "a download",
+    "motia_flow_export": "sends a file",
+    "motia_run_export": "sends a file",
+    "motia_batch_stop": "takes a POST",
     "motia_step_resume": "takes a POST",
     "motia_schedule_run": "takes a POST",
     "motia_streamitem_add": "nobody may",
@@ -68,7 +86,8 @@ def path(address: str, known: Mapping[str, str]) -> str:
     """Return the path of an address, with what is `known` filled in."""
     name, rest = address.split(" ", 1)
     argument, mark, query = rest.format(**known).partition("?")
-    arguments = [argument if name == "app_list" else quote(argument)] if argument else []
+    plain = name == "app_list"
+    arguments = [each if plain else quote(each) for each in argument.split("|") if each]
     return reverse(f"admin:{name}", args=arguments) + mark + query
 
 

@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.browser import console_deeds, console_pages
 from tests.browser.chromium import FLAGS, complaints
-from tests.journeys.running import Project, sample_project
+from tests.journeys.running import Project, eventually, sample_project
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
 HERE = Path(__file__).parent
@@ -154,6 +154,58 @@ def test_a_deed_is_done_without_script(console: Console, plain: Page, deed: str)
     console.open(plain, start)
     act(plain)
     expect(plain.locator(".messagelist .success")).to_contain_text(told)
+
+
+def test_a_list_of_runs_keeps_itself_fresh_unless_somebody_is_at_work_in_it(
+    console: Console, page: Page
+) -> None:
+    rows, first = page.locator("#result_list tbody tr"), "#result_list tbody tr:first-child"
+    page.clock.install()
+    console.open(page, "motia_run_changelist ?step=ListTodos")
+    expect(rows).to_have_count(0)
+    console.project.call("GET", "/todos")
+    eventually(lambda: after(page, 6_000, rows) == 1)
+    console.project.call("GET", "/todos")
+    eventually(lambda: after(page, 6_000, rows) == 2)
+    page.check("#action-toggle")
+    expect(page.locator(".action-counter:visible")).to_contain_text("2 of 2")
+    console.project.call("GET", "/todos")
+    page.clock.fast_forward(60_000)
+    expect(rows).to_have_count(2)
+    page.uncheck("#action-toggle")
+    page.locator("#searchbar").focus()
+    eventually(lambda: after(page, 6_000, rows) == 3)
+    page.check(f"{first} [type=checkbox]")
+    expect(page.locator(f"{first}.selected")).to_have_count(1)
+
+
+def test_a_run_that_goes_on_is_followed_to_its_end(console: Console, page: Page) -> None:
+    page.clock.install()
+    console.open(page, "motia_run_change {waiting}")
+    expect(page.locator("#motia-status")).to_have_text("queued")
+    cancelled = console.project.command("motia_steps", "cancel", console.known["waiting"], "--yes")
+    assert "cancelled" in cancelled.stdout
+    page.clock.fast_forward(4_000)
+    expect(page.locator("#motia-status")).to_have_text("cancelled")
+    expect(page.locator("[data-motia-live]")).to_have_count(0)
+    expect(page.locator("#content")).not_to_contain_text("Why it waits")
+
+
+def test_a_page_says_when_it_is_not_kept_fresh_any_more(console: Console, page: Page) -> None:
+    told, away = page.locator(".motia-live-note:not(:empty)"), "**/admin/motia/overview/"
+    page.clock.install()
+    console.open(page, "motia_overview_changelist ")
+    page.route(away, lambda route: route.fulfill(status=302, headers={"Location": "/admin/login/"}))
+    eventually(lambda: after(page, 61_000, told) == 1)
+    page.unroute(away)
+    eventually(lambda: after(page, 61_000, told) == 0)
+
+
+def after(page: Page, milliseconds: int, counted: Locator) -> int:
+    """Let time pass on the page, and a moment here; return how many there are then."""
+    page.clock.fast_forward(milliseconds)
+    page.wait_for_timeout(200)
+    return counted.count()
 
 
 def assert_sound(console: Console, page: Page) -> None:

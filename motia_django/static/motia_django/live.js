@@ -19,7 +19,9 @@
   function isBusy(region) {
     const selection = document.getSelection();
     const holds = (node) => node && node !== document.body && region.contains(node);
-    const changed = (field) => field.checked !== field.defaultChecked || field.value !== field.defaultValue;
+    const isBox = (field) => field.type === "checkbox" || field.type === "radio";
+    const changed = (field) =>
+      isBox(field) ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
     return holds(document.activeElement) || region.querySelector("details[open]") !== null
       || [...region.querySelectorAll("input, textarea")].some(changed)
       || (!selection.isCollapsed && (holds(selection.anchorNode) || holds(selection.focusNode)));
@@ -29,7 +31,6 @@
   function keepBoxes(old, fresh) {
     const kept = old.querySelectorAll(".action-select");
     fresh.querySelectorAll(".action-select").forEach((box, index) => {
-      if (!kept[index]) return;
       for (const { name, value } of box.attributes) kept[index].setAttribute(name, value);
       box.replaceWith(kept[index]);
     });
@@ -37,8 +38,14 @@
 
   function replace(region, fresh) {
     const next = parts(fresh);
+    const boxes = (root) => root.querySelectorAll(".action-select");
+    if (next.length !== parts(region).length || boxes(fresh).length !== boxes(region).length) {
+      region.replaceChildren(...fresh.childNodes);
+      if (boxes(region).length) window.Actions?.(boxes(region));
+      return;
+    }
     parts(region).forEach((part, index) => {
-      if (!next[index] || text(next[index]) === seen.get(part)) return;
+      if (text(next[index]) === seen.get(part)) return;
       seen.set(part, text(next[index]));
       keepBoxes(part, next[index]);
       part.replaceChildren(...next[index].childNodes);

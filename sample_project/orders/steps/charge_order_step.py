@@ -10,6 +10,7 @@ config = step(
     triggers=[queue("order.created")],
     enqueues=[{"topic": "order.failed", "label": "if the card refuses", "conditional": True}],
     flows=["orders"],
+    index=["orderId"],
 )
 
 

@@ -1,0 +1,213 @@
+"""Which runs something is to be done to: read from a query string, as the list of runs has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from motia_django import ledger
+from motia_django.admin import permits, words
+from motia_django.admin.interventions import Intervention
+from motia_django.admin.run_filters import CreatedFilter
+from motia_django.ledger.selections import Selection
+from motia_django.registry import registry
+from motia_django.runs import birth_of, lowest_id_at
+
+PASTED = "query"
+"""The parameter that holds a whole query string."""
+_OF_THE_PAGE = ("deed", "order", "p", "o", "e", "all", PASTED, "_changelist_filters")
+_LONGEST = 720
+_MOST_NAMED = 5
+
+Lookups = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The runs that a query string means, and what of it could not be understood."""
+
+    selection: Selection
+    problems: list[str]
+
+    @property
+    def told(self) -> list[str]:
+        """What they have in common, in words."""
+        return list(in_words(self.selection))
+
+
+def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen:
+    """Return the runs that a query string means, of those to which this user may do it."""
+    selection, problems = Selection(wanted={"status__in": list(what.statuses)}), []
+    pairs, pasted = list(_pairs(query)), query.get(PASTED, "").strip()
+    if pasted and not list(_pairs(_whole(pasted))):
+        problems.append(_("%s is no address of a list that was narrowed.") % pasted[:200])
+    for name, value in pairs:
+        try:
+            selection = _READERS.get(name, _unknown(name))(value, selection)
+        except ValueError as error:
+            problems.append(str(error))
+    return Chosen(selection=permitted(selection, what, request), problems=problems)
+
+
+def permitted(selection: Selection, what: Intervention, request: HttpRequest) -> Selection:
+    """Return those of these runs to which this request's user may do something, and may see."""
+    for permission in ("motia.view_run", what.permission):
+        allowed = permits.visible(request, permission)
+        if allowed is not None:
+            selection = _only_of(selection, allowed)
+    return selection
+
+
+def in_words(selection: Selection) -> Iterator[str]:
+    """Yield what these runs have in common."""
+    if selection.ids is not None:
+        count = len(selection.ids)
+        yield ngettext("%d run, chosen by hand", "%d runs, chosen by hand", count) % count
+    if selection.unwanted:
+        yield _("Steps that are gone")
+    for name, value in selection.wanted.items():
+        if name in _WORDS:
+            yield _WORDS[name](value)
+
+
+def _pairs(query: QueryDict) -> Iterator[tuple[str, str]]:
+    """Yield the parameters, those of a pasted address too; of one given twice, the last one."""
+    whole = _whole(query.get(PASTED, ""))
+    for name, value in {**whole.dict(), **query.dict()}.items():
+        if name not in _OF_THE_PAGE and str(value).strip():
+            yield str(name), str(value).strip()
+
+
+def _whole(pasted: str) -> QueryDict:
+    """Return the query string of an address, or the one that stands alone."""
+    return QueryDict(pasted.strip().rpartition("?")[2].partition("#")[0])
+
+
+def _only_of(selection: Selection, steps: list[str]) -> Selection:
+    before = selection.wanted.get("step__in")
+    return selection.also(
+        step__in=[name for name in steps if before is None or name in before],
+    )
+
+
+def _status(value: str, selection: Selection) -> Selection:
+    if value not in selection.wanted["status__in"]:
+        text = _("This is done to runs that are %(statuses)s, not to those that are %(status)s.")
+        told = ", ".join(_status_word(each) for each in selection.wanted["status__in"])
+        raise ValueError(text % {"statuses": told, "status": _status_word(value)})
+    return selection.also(status__in=[value])
+
+
+def _exact(lookup: str) -> Callable[[str, Selection], Selection]:
+    def read(value: str, selection: Selection) -> Selection:
+        if "\x00" in value or len(value) > _LONGEST:
+            raise ValueError(_("No run has such a %s.") % lookup)
+        return selection.also(**{lookup: value})
+
+    return read
+
+
+def _gone(value: str, selection: Selection) -> Selection:
+    if value != "yes":
+        return selection
+    return replace(selection, unwanted={"step__in": [step.name for step in registry()]})
+
+
+def _flow(value: str, selection: Selection) -> Selection:
+    flows = registry().flows()
+    if value not in flows:
+        raise ValueError(_("There is no flow named %s.") % value)
+    return _only_of(selection, [step.name for step in flows[value]])
+
+
+def _created(value: str, selection: Selection) -> Selection:
+    if value not in CreatedFilter.ages:
+        raise ValueError(_("%s is no age that runs are listed by.") % value)
+    return selection.also(id__gte=lowest_id_at(timezone.now() - CreatedFilter.ages[value][1]))
+
+
+def _searched(value: str, selection: Selection) -> Selection:
+    try:
+        found = UUID(value)
+    except ValueError as error:
+        text = _("%s is not the id of a run or of a trace.")
+        raise ValueError(text % value) from error
+    if ledger.rows(id=found).exists():
+        return selection.also(id=found)
+    return selection.also(trace_id=found.hex)
+
+
+def _died(how: str) -> Callable[[str, Selection], Selection]:
+    def read(value: str, selection: Selection) -> Selection:
+        try:
+            moment = parse_datetime(value)
+        except ValueError:
+            moment = None
+        if moment is None:
+            raise ValueError(_("%s is not a time such as 2026-11-22T18:00.") % value)
+        whole = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+        return selection.also(**{f"finished_at__{how}": whole})
+
+    return read
+
+
+def _unknown(name: str) -> Callable[[str, Selection], Selection]:
+    def read(value: str, selection: Selection) -> Selection:
+        raise ValueError(_("Runs cannot be chosen by “%s” here.") % name)
+
+    return read
+
+
+_READERS: Mapping[str, Callable[[str, Selection], Selection]] = {
+    "status": _status,
+    "step": _exact("step"),
+    "trigger": _exact("trigger"),
+    "topic": _exact("source"),
+    "error": _exact("fingerprint"),
+    "gone": _gone,
+    "flow": _flow,
+    "created": _created,
+    "q": _searched,
+    "since": _died("gte"),
+    "before": _died("lt"),
+}
+
+
+def _status_word(value: str) -> str:
+    return str(words.STATUSES.get(value, value))
+
+
+def _step_names(names: list[str]) -> str:
+    told = ", ".join(names[:_MOST_NAMED])
+    more = len(names) - _MOST_NAMED
+    if more > 0:
+        told += ngettext(" and %d other", " and %d others", more) % more
+    return _("of the Steps %s") % told if names else _("of no Step")
+
+
+def _moment(value: Any) -> str:
+    return words.moment(value if isinstance(value, datetime) else parse_datetime(str(value)))
+
+
+_WORDS: Mapping[str, Callable[[Any], str]] = {
+    "status__in": lambda value: ", ".join(_status_word(each) for each in value),
+    "step": lambda value: _("of the Step %s") % value,
+    "step__in": _step_names,
+    "trigger": lambda value: _("started by %s") % words.kind(value),
+    "source": lambda value: _("started by %s") % value,
+    "fingerprint": lambda value: _("with the error %s") % value,
+    "trace_id": lambda value: _("of the trace %s") % value,
+    "id": lambda value: _("the run %s") % value,
+    "id__gte": lambda value: _("born since %s") % words.moment(birth_of(UUID(str(value)))),
+    "finished_at__gte": lambda value: _("ended since %s") % _moment(value),
+    "finished_at__lt": lambda value: _("ended before %s") % _moment(value),
+}

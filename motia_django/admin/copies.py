@@ -1,0 +1,133 @@
+"""A run to take away: as a command, as a test of its Step, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+from urllib.parse import quote as percent_encoded
+
+from django.http import HttpRequest
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from motia_django import models, payloads
+from motia_django.admin import reproductions, traces, words
+from motia_django.admin.links import Links
+from motia_django.admin.reproductions import placed
+from motia_django.runs import INVOKE
+
+FORM = "application/x-www-form-urlencoded"
+_COMMAND = "python manage.py motia_steps"
+_COLUMNS = (
+    "id", "step", "status", "trigger", "source", "attempt", "trace_id", "parent_id", "depth",
+    "message_group", "publishes", "worker", "created_at", "wake_at", "started_at", "finished_at",
+    "fingerprint",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A text to copy."""
+
+    id: str
+    title: str
+    text: str
+    note: str = ""
+
+    @property
+    def rows(self) -> int:
+        """How many lines of it are shown at once."""
+        return min(self.text.count("\n") + 2, 24)
+
+
+def of_run(row: models.Run, request: HttpRequest) -> list[Copy]:
+    """Return what a run can be copied as, with a word in the place of each secret."""
+    note = ""
+    if payloads.is_cut(row.input):
+        note = _("Its input was too large to be kept whole.")
+    copies = [_command(row, request, note)]
+    test = reproductions.of_run(row)
+    if test:
+        told = _("Put it into a file test_*.py of your project.")
+        copies.append(Copy(id="test", title=_("As a test"), text=test, note=note or told))
+    return copies
+
+
+def as_json(row: models.Run, links: Links) -> dict[str, Any]:
+    """Return all of a run for machines, masked, with what its trace was made of."""
+    trace = traces.trace_of(row, links)
+    return {
+        **{name: getattr(row, name) for name in _COLUMNS},
+        "input": words.masked(row.input),
+        "output": words.masked(row.output),
+        "error": row.error,
+        "timeline": words.masked(row.timeline),
+        "trace": [
+            {
+                "id": each.run.id,
+                "step": each.run.step,
+                "status": each.run.status,
+                "parent_id": each.run.parent_id,
+                "created_at": each.run.created_at,
+                "started_at": each.run.started_at,
+                "finished_at": each.run.finished_at,
+            }
+            for each in trace.branches
+        ],
+        "trace_is_cut": trace.is_cut,
+    }
+
+
+def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
+    if row.trigger == "http":
+        text = " \\\n  ".join(_curl(row, request))
+        return Copy(id="command", title=_("As curl"), text=text, note=note)
+    data = quote(payloads.dumps(placed(words.masked(row.input))))
+    if row.trigger == "queue":
+        text = f"{_COMMAND} enqueue {quote(row.source)} --data {data}"
+        note = note or _("All Steps that listen on the topic get it.")
+    elif row.trigger == INVOKE:
+        text = f"{_COMMAND} run {quote(row.step)} --input {data}"
+    else:
+        text = f"{_COMMAND} rerun {row.id}"
+    return Copy(id="command", title=_("As a command"), text=text, note=note)
+
+
+def _curl(row: models.Run, request: HttpRequest) -> Iterator[str]:
+    """Yield the parts of the command that sends a run's request again."""
+    given = words.masked(row.input)
+    sent = given if isinstance(given, dict) and "method" in given else {}
+    method, _space, declared = row.source.partition(" ")
+    query = placed(sent.get("query") or {})
+    path = str(sent.get("path") or declared)
+    address = (
+        request.build_absolute_uri("/")[:-1]
+        + percent_encoded(path)
+        + (f"?{urlencode(query, doseq=True)}" if isinstance(query, dict) and query else "")
+    )
+    yield f"curl -X {quote(method)} {quote(address)}"
+    headers = {str(name).lower(): value for name, value in _mapping(sent.get("headers")).items()}
+    if "authorization" in headers:
+        yield f"-H {quote(f'Authorization: {reproductions.SECRET}')}"
+    yield from _body(sent.get("body"), str(headers.get("content-type", "")))
+
+
+def _body(body: Any, content_type: str) -> Iterator[str]:
+    if body is None or (body == {} and not content_type):
+        return
+    if isinstance(body, dict) and content_type.startswith(FORM):
+        for name, value in placed(body).items():
+            for each in value if isinstance(value, list) else [value]:
+                yield f"--data-urlencode {quote(f'{name}={each}')}"
+    elif isinstance(body, dict) and content_type.startswith("multipart/"):
+        for name, value in placed(body).items():
+            yield f"-F {quote(f'{name}={value}')}"
+    else:
+        yield "-H 'Content-Type: application/json'"
+        yield f"-d {quote(payloads.dumps(placed(body)))}"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,189 @@
+"""Dead letters: the errors that killed runs, each with its runs, and what can be done to them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+
+from motia_django import ledger, models
+from motia_django.admin import permits, words
+from motia_django.admin.interventions import BY_NAME
+from motia_django.admin.links import Links
+from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.fingerprints import LENGTH
+from motia_django.ledger import pulse
+from motia_django.ledger.errors import MOST_RUNS, DeadBy
+from motia_django.registry import registry
+from motia_django.runs import Status, last_line
+
+LAST_RUNS = 50
+SEE = "motia.view_deadletter"
+DEEDS = ("redrive", "discard")
+_FINGERPRINT = re.compile(rf"[0-9a-f]{{{LENGTH}}}")
+_ORDERS = {
+    "last": lambda group: 0,  # as they come: those that killed last first
+    "first": lambda group: group.first.finished_at,
+    "runs": lambda group: -group.runs,
+    "step": lambda group: group.last.step,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Something that can be done to all runs of an error."""
+
+    label: str
+    url: str
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The dead runs of one error, as the pages show them."""
+
+    error: str
+    step: str
+    step_url: str
+    is_gone: bool
+    count: str
+    first: str
+    last: str
+    last_url: str
+    url: str
+    runs_url: str
+    deeds: list[Deed]
+
+
+class DeadLetterAdmin(ReadOnlyAdmin):
+    """The dead runs of all Steps, by the error that killed them."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the errors; `?order=` and `?step=` arrange and narrow them."""
+        found, is_cut = ledger.dead_by_error()
+        seen = permits.visible(request, SEE)
+        shown = [each for each in found if seen is None or each.last.step in seen]
+        steps, step = sorted({each.last.step for each in shown}), request.GET.get("step", "")
+        order = request.GET.get("order", "")
+        order = order if order in _ORDERS else "last"
+        narrowed = [each for each in shown if step in ("", each.last.step)]
+        links = self.links(request)
+        return self.page(
+            request,
+            "admin/motia/deadletter/errors.html",
+            _("Dead letters"),
+            groups=[_group(each, request, links) for each in sorted(narrowed, key=_ORDERS[order])],
+            orders=_orders(order, step),
+            steps=steps,
+            step=step,
+            order=order,
+            is_cut=is_cut,
+            total=words.counted(pulse.dead(seen)),
+            unknown=0 if is_cut or step else _without_error(seen, shown),
+            choose_url=_choose_url(request, links),
+            dead_url=links.runs(status=Status.DEAD),
+            batches_url=links.batches(),
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one error: an example of it, and its newest runs."""
+        mark, links = unquote(object_id), self.links(request)
+        if not _FINGERPRINT.fullmatch(mark):
+            raise Http404(_("There is no error %s.") % mark[:100])
+        found = ledger.dead_by([mark])
+        if found and not permits.may(request, SEE, found[0].last.step):
+            raise Http404(_("There is no error %s.") % mark)
+        if not found:
+            context: dict[str, Any] = {"mark": mark, "runs_url": links.runs(error=mark)}
+            context |= {"errors_url": links.dead_letters()}
+            return self.page(
+                request, "admin/motia/deadletter/none.html", _("Dead letters"), **context
+            )
+        return self._error_page(request, found[0], links)
+
+    def _error_page(self, request: HttpRequest, group: DeadBy, links: Links) -> HttpResponse:
+        runs = _newest(group.fingerprint) if links.may_see(models.Run) else []
+        return self.page(
+            request,
+            "admin/motia/deadletter/error.html",
+            group.last.step,
+            group=_group(group, request, links),
+            mark=group.fingerprint,
+            traceback=group.last.error[-words.MOST_CHARACTERS :],
+            runs=[(row, links.run(row.id), words.moment(row.finished_at)) for row in runs],
+            errors_url=links.dead_letters(),
+            more=group.runs > LAST_RUNS,
+        )
+
+
+def _group(group: DeadBy, request: HttpRequest, links: Links) -> Group:
+    mark, step = group.fingerprint, group.last.step
+    return Group(
+        error=Truncator(last_line(group.last.error)).chars(300) or _("(no text)"),
+        step=step,
+        step_url=links.step(step) if step in registry() else "",
+        is_gone=step not in registry(),
+        count=words.counted(group.runs, MOST_RUNS),
+        first=words.moment(group.first.finished_at),
+        last=words.moment(group.last.finished_at),
+        last_url=links.run(group.last.id),
+        url=links.dead_letter(mark),
+        runs_url=links.runs(status=Status.DEAD, error=mark),
+        deeds=_deeds(group, request, links),
+    )
+
+
+def _deeds(group: DeadBy, request: HttpRequest, links: Links) -> list[Deed]:
+    query = {"status": str(Status.DEAD), "error": group.fingerprint}
+    offered = (BY_NAME[name] for name in DEEDS)
+    return [
+        Deed(label=str(each.label), url=links.preview(each.name, **query), ends=each.ends)
+        for each in offered
+        if links.may_see(models.Batch) and each.allowed(request, group.last.step)
+    ]
+
+
+def _choose_url(request: HttpRequest, links: Links) -> str:
+    """Return the way to choose runs by other means, for those who may do something to them."""
+    may = any(BY_NAME[name].allowed(request) for name in DEEDS)
+    return links.choose() if may else ""
+
+
+def _orders(order: str, step: str) -> list[dict[str, Any]]:
+    """Return the ways to arrange the list, in words."""
+    told = {
+        "last": _("newest first"),
+        "first": _("oldest first"),
+        "runs": _("most runs first"),
+        "step": _("by Step"),
+    }
+    return [{"name": name, "told": told[name], "is_this": name == order} for name in _ORDERS]
+
+
+def _newest(mark: str) -> list[models.Run]:
+    """Return the runs that died last of an error."""
+    rows = models.Run.objects.filter(fingerprint=mark, status=Status.DEAD)
+    small = rows.only("id", "step", "source", "attempt", "finished_at", "trace_id")
+    return list(small.order_by("-finished_at")[:LAST_RUNS])
+
+
+def _without_error(seen: list[str] | None, shown: list[DeadBy]) -> int:
+    """Return how many dead runs are of no error, since they died before errors were told apart.
+
+    Where there are very many runs it is not known, and 0.
+    """
+    all_dead = pulse.dead(seen)
+    return 0 if all_dead >= pulse.MOST else max(all_dead - sum(each.runs for each in shown), 0)

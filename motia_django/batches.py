@@ -1,0 +1,158 @@
+"""Batches: what is done to many runs in the background, a second at a time, by any worker."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
+
+from motia_django import ledger, models, operations, repeats
+from motia_django.exceptions import CannotIntervene, MotiaError
+from motia_django.ledger.selections import Selection
+from motia_django.operations import Result
+from motia_django.runs import new_run_id, summary_of
+
+logger = logging.getLogger("motia.batches")
+
+SECONDS = 0.8
+"""For how long one round works, so that what upkeep does for others is not held up."""
+CHUNK = 25
+"""Runs that are done, and counted, in one transaction."""
+_READ = 500
+_PASSING = (OperationalError, InterfaceError)
+"""Errors that are not the run's: a deadlock, a database that is away."""
+_LONGEST_BURST = 2.0
+"""Seconds' worth of runs that a batch with a limit may do at once, after a pause."""
+
+DEEDS: Mapping[str, Callable[..., None]] = {
+    "redrive": operations.redrive,
+    "discard": operations.discard,
+    "cancel": operations.cancel,
+    "retry": repeats.retry,
+}
+
+
+def begin(deed: str, selection: Selection, **values: Any) -> models.Batch:
+    """Have something done to these runs by the workers; runs born from now on are left out.
+
+    `by` is who asks, `reason` why, `per_second` how many at most, `total` how many there are.
+    """
+    if deed not in DEEDS:
+        raise ValueError(f"batches do {', '.join(DEEDS)}, not {deed!r}")
+    return ledger.open_batch(deed, selection.also(id__lte=str(new_run_id())), **values)
+
+
+def stop(batch_id: int, *, by: str) -> bool:
+    """End a batch where it is; return False if it had ended already. What was done stays done."""
+    stopped = ledger.stop_batch(batch_id, by)
+    if stopped:
+        logger.warning("Batch %d was stopped by %s", batch_id, by)
+    return stopped
+
+
+def work_off() -> bool:
+    """Work on what batches there are for up to `SECONDS`; return whether there is more at once."""
+    deadline = time.monotonic() + SECONDS
+    for batch in ledger.waiting_batches():
+        if _quota(batch) and ledger.take_batch(batch):
+            _work_on(batch, deadline)
+        if time.monotonic() >= deadline:
+            return True
+    return False
+
+
+def _work_on(batch: models.Batch, deadline: float) -> None:
+    """Do a batch, chunk by chunk, until the time is up, its quota is used, or it is done."""
+    finished, quota = False, _quota(batch)
+    try:
+        _check(batch)
+        while quota > 0 and not finished:
+            ids = _next(batch, quota)
+            finished = not ids
+            quota -= _done(batch, ids, deadline)
+            if time.monotonic() >= deadline:
+                break
+    except _Ended:
+        return
+    except (*_PASSING, MotiaError) as error:
+        logger.warning("Batch %d is tried again: %r", batch.id, error)
+    ledger.leave_batch(batch, finished=finished)
+    if finished:
+        text = "Batch %d (%s) is done: %d runs, %d refused"
+        logger.info(text, batch.id, batch.deed, batch.done, batch.refused)
+
+
+def _check(batch: models.Batch) -> None:
+    """Raise `CannotIntervene` for a batch that is of a newer release, whose workers will do it."""
+    try:
+        Selection.from_json(batch.selection)
+    except ValueError as error:
+        raise CannotIntervene(str(error)) from error
+    if batch.deed not in DEEDS:
+        raise CannotIntervene(f"batches do {', '.join(DEEDS)}, not {batch.deed!r}")
+
+
+class _Ended(Exception):
+    """The batch was stopped, or given to another worker."""
+
+
+def _next(batch: models.Batch, quota: float) -> list[UUID]:
+    rows = Selection.from_json(batch.selection).rows(batch.cursor)
+    return list(rows.values_list("id", flat=True)[: int(min(quota, _READ))])
+
+
+def _done(batch: models.Batch, ids: list[UUID], deadline: float) -> int:
+    """Do it to these runs until the time is up; return how many were looked at."""
+    act = partial(DEEDS[batch.deed], by=f"{batch.by}, batch {batch.id}", reason=batch.reason)
+    at = 0
+    while at < len(ids) and (not at or time.monotonic() < deadline):
+        with transaction.atomic(using=ledger.database()):
+            results = list(_results(ids[at : at + CHUNK], act))
+            refused = Counter(each.reason for each in results if each.refusal)
+            done = len(results) - refused.total()
+            if not ledger.advance_batch(batch, refused, done, results[-1].run_id):
+                raise _Ended  # and undo this chunk: it is not counted
+        at += len(results)
+    return at
+
+
+def _results(run_ids: list[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
+    """Do it to these runs, to fewer if it takes long: the batch must be ours at the end of it."""
+    began = time.monotonic()
+    for run_id in run_ids:
+        yield _result(run_id, act)
+        if time.monotonic() - began > SECONDS:
+            return
+
+
+def _result(run_id: UUID, act: Callable[[UUID], None]) -> Result:
+    """Do it to one run; whatever is wrong with it, the others have their turn."""
+    try:
+        with transaction.atomic(using=ledger.database()):
+            act(run_id)
+    except CannotIntervene as error:
+        return Result(run_id=run_id, refusal=str(error))
+    except _PASSING:
+        raise
+    except Exception as error:
+        logger.exception("Run %s was left as it is", run_id)
+        return Result(run_id=run_id, refusal=summary_of(error))
+    return Result(run_id=run_id)
+
+
+def _quota(batch: models.Batch) -> float:
+    """Return how many runs may be done now."""
+    if batch.per_second is None:
+        return math.inf
+    if batch.worked_at is None:
+        return batch.per_second
+    passed = (timezone.now() - batch.worked_at).total_seconds()
+    return int(batch.per_second * min(max(passed, 0), _LONGEST_BURST))

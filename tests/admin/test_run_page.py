@@ -1,0 +1,283 @@
+"""One run's page: the error first, its trace as a waterfall, attempts, causes, copies of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import unittest
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from motia_django import discovery, models, registry
+from motia_django.admin import reproductions
+from motia_django.payloads import MASK
+from tests.admin.conftest import MakeRun
+from tests.factories import installed, make_step
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/motia/run/"
+WORK = {"type": "queue", "topic": "work"}
+MESSAGE: dict[str, Any] = {"step": "Work", "trigger": "queue", "source": "work"}
+REQUEST: dict[str, Any] = {
+    "method": "POST",
+    "path": "/todos",
+    "query": {"x": ["1", "2"], "token": MASK},
+    "headers": {"Content-Type": "application/json", "Authorization": MASK},
+    "body": {"title": "it's", "apiKey": MASK},
+}
+
+
+@pytest.fixture(autouse=True)
+def _steps() -> Iterator[None]:
+    def work(input: Any) -> Any:
+        if input["n"] > 1:
+            raise ValueError("too much")
+
+    hidden = make_step(name="Hidden")
+    with installed(make_step(work, WORK), hidden):
+        yield
+
+
+def at(run: models.Run, what: str = "change") -> str:
+    return f"{LIST}{run.pk}/{what}/"
+
+
+def html(client: Client, run: models.Run) -> str:
+    response = client.get(at(run))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def copies(client: Client, run: models.Run) -> dict[str, str]:
+    return {each.id: each.text for each in client.get(at(run)).context["copies"]}
+
+
+def test_the_error_is_the_first_thing(admin_client: Client, make_run: MakeRun) -> None:
+    error = "Traceback (most recent call last):\n  here\nKeyError: 'orderId'"
+    page = html(admin_client, make_run(**MESSAGE, status="dead", error=error))
+    parts = [
+        "KeyError: &#x27;orderId&#x27;</p>",
+        "Traceback<",
+        'value="Redrive"',
+        "motia-life",
+        "This run",
+    ]
+    places = [page.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_the_waterfall_has_a_line_for_each_run_with_a_link_and_words(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    now = timezone.now()
+    top = make_run(**MESSAGE, started_at=now + timedelta(seconds=2))
+    child = make_run(**MESSAGE, status="running", finished_at=None, parent_id=top.id)
+    page = html(admin_client, top)
+    assert page.count('class="motia-life"') == 2
+    assert f'href="{at(child)}"' in page
+    assert 'aria-label="waited 2 s; attempt 1: succeeded' in page
+    assert 'class="motia-mark-open"' in page
+    assert "style=" not in page
+
+
+def test_earlier_attempts_of_other_runs_are_drawn_too(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    now = timezone.now().isoformat()
+    entry = {"at": 1, "kind": "attempt", "attempt": 1, "began": now, "ended": now, "error": "E"}
+    top = make_run(**MESSAGE)
+    make_run(**MESSAGE, attempt=2, parent_id=top.id, timeline=[entry])
+    assert html(admin_client, top).count('<rect class="motia-mark-failed" x="0.000%"') == 1
+
+
+def test_the_attempts_are_listed_each_with_its_error(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    entry = {"at": 1, "kind": "attempt", "began": "2026-11-28T12:00:00+00:00"}
+    entry |= {"ended": "2026-11-28T12:00:01+00:00"}
+    timeline = [{**entry, "attempt": number, "error": f"E{number}"} for number in (1, 2)]
+    run = make_run(**MESSAGE, attempt=3, timeline=timeline)
+    told = admin_client.get(at(run)).context["attempts"]
+    assert [(each["number"], each["took"], each["error"]) for each in told] == [
+        (1, "1 s", "E1"),
+        (2, "1 s", "E2"),
+        (3, "< 1 ms", ""),
+    ]
+    assert admin_client.get(at(make_run(**MESSAGE))).context["attempts"] == []
+
+
+def test_causes_lead_both_ways_across_traces(admin_client: Client, make_run: MakeRun) -> None:
+    old = make_run(**MESSAGE)
+    new = make_run(**MESSAGE, parent_id=old.id, trace_id="b" * 32, status="dead")
+    assert f'<a href="{at(new)}">Work</a> <span class="motia-status motia-dead">' in html(
+        admin_client, old
+    )
+    page = admin_client.get(at(new))
+    assert page.context["cause"]["url"] == at(old)
+    assert len(page.context["trace"].branches) == 1
+
+
+def may(user: Any, permission: str, step: str, flows: Any) -> bool:
+    return step != "Hidden"
+
+
+@override_settings(MOTIA={"MAY": "tests.admin.test_run_page.may"})
+def test_runs_of_hidden_steps_are_in_no_trace_cause_or_export(
+    client_of: Callable[..., Client], make_run: MakeRun
+) -> None:
+    client = client_of("view_run")
+    top = make_run(**{**MESSAGE, "step": "Hidden"})
+    seen = make_run(**MESSAGE, parent_id=top.id)
+    make_run(**{**MESSAGE, "step": "Hidden"}, parent_id=seen.id)
+    page = html(client, seen)
+    assert "Hidden" not in page
+    assert "Hidden" not in client.get(at(seen, "export")).content.decode()
+    assert client.get(at(top, "export")).status_code == 404
+
+
+def test_a_page_of_a_long_trace_stays_within_its_queries(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    top = make_run(**MESSAGE)
+    for _ in range(120):
+        make_run(**MESSAGE, parent_id=top.id, attempt=2)
+    with CaptureQueriesContext(connection) as queries:
+        html(admin_client, top)
+    assert len(queries) < 20
+
+
+# -- to take away
+
+
+def test_a_run_is_downloaded_whole_and_masked(admin_client: Client, make_run: MakeRun) -> None:
+    run = make_run(**MESSAGE, input={"n": 1, "token": "t-1"}, timeline=[{"kind": "note", "at": 1}])
+    answer = admin_client.get(at(run, "export"))
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="run-{run.id}.json"'
+    told = json.loads(answer.content)
+    assert told["id"] == str(run.id)
+    assert told["input"] == {"n": 1, "token": MASK}
+    assert [each["step"] for each in told["trace"]] == ["Work"]
+    assert set(told) >= {field.name for field in models.Run._meta.fields} - {
+        "index", "fence", "limited", "unique_key",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("id", ["nonsense", "0c7fae07-24ae-4cec-8fb1-e561a4116444", "%00"])
+def test_what_is_not_there_is_not_downloaded(admin_client: Client, id: str) -> None:
+    assert admin_client.get(f"{LIST}{id}/export/").status_code == 404
+
+
+def test_a_request_is_copied_as_curl(admin_client: Client, make_run: MakeRun) -> None:
+    text = copies(admin_client, make_run(input=REQUEST))["command"]
+    assert shlex.split(text.replace("\\\n", "")) == [
+        "curl", "-X", "POST", "http://testserver/todos?x=1&x=2&token=SECRET",
+        "-H", "Authorization: SECRET", "-H", "Content-Type: application/json",
+        "-d", '{"title":"it\'s","apiKey":"SECRET"}',
+    ]  # fmt: skip
+
+
+def test_a_form_is_copied_as_a_form(admin_client: Client, make_run: MakeRun) -> None:
+    form = {"headers": {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}}
+    run = make_run(input={**REQUEST, **form, "query": {}, "body": {"a": "1&2", "b": ["x", "y"]}})
+    words = shlex.split(copies(admin_client, run)["command"].replace("\\\n", ""))
+    assert words[4:] == ["--data-urlencode", "a=1&2"] + [
+        word for each in ("x", "y") for word in ("--data-urlencode", f"b={each}")
+    ]
+
+
+@pytest.mark.parametrize(
+    "input", [None, 7, "x", [], {}, {"motia:cut": {"bytes": 9, "begins": "{"}}, {"method": None}]
+)
+@pytest.mark.parametrize("trigger", ["http", "queue", "cron", "state", "invoke", "nonsense"])
+def test_an_input_of_any_shape_can_be_copied(
+    admin_client: Client, make_run: MakeRun, input: Any, trigger: str
+) -> None:
+    run = make_run(**{**MESSAGE, "trigger": trigger}, input=input)
+    assert shlex.split(copies(admin_client, run)["command"].replace("\\\n", ""))
+
+
+def test_a_message_is_copied_as_a_command(admin_client: Client, make_run: MakeRun) -> None:
+    run = make_run(**MESSAGE, input={"n": 1, "t": "it's \x00"})
+    words = shlex.split(copies(admin_client, run)["command"])
+    assert words[1:5] == ["manage.py", "motia_steps", "enqueue", "work"]
+    assert json.loads(words[6]) == {"n": 1, "t": "it's \x00"}
+
+
+def failure_of(text: str) -> Exception | None:
+    """Return what a test that was printed fails with; None if it passes."""
+    namespace: dict[str, Any] = {"__name__": "printed"}
+    exec(compile(text, "printed", "exec"), namespace)
+    [case] = [each for name, each in namespace.items() if name.endswith("Test")]
+    [method] = unittest.defaultTestLoader.getTestCaseNames(case)
+    test = case(method)
+    test.client = Client()
+    try:
+        getattr(test, method)()
+    except Exception as error:
+        return error
+    return None
+
+
+def test_a_message_is_copied_as_a_test_that_tells_whether_it_is_mended(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    good = make_run(**MESSAGE, input={"n": 1, "text": 'x"""\\' * 40}, output={"a": 1})
+    assert failure_of(copies(admin_client, good)["test"]) is None
+    bad = make_run(**MESSAGE, status="dead", input={"n": 2}, error='ValueError: """\\n"')
+    assert repr(failure_of(copies(admin_client, bad)["test"])) == "ValueError('too much')"
+
+
+def test_the_state_that_a_run_found_is_made_for_the_test(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    changes = [
+        {"kind": "state", "operation": "get", "group": "g", "key": "k"},
+        {"kind": "state", "operation": "update", "group": "g", "key": "k", "old": {"n": 1}},
+        {"kind": "state", "operation": "set", "group": "g", "key": "k", "old": {"n": 2}},
+        {"kind": "state", "operation": "set", "group": "g", "key": "new", "old": None},
+    ]
+    run = make_run(**MESSAGE, input={"n": 1}, timeline=changes)
+    text = copies(admin_client, run)["test"]
+    assert "state.set('g', 'k', {'n': 1})" in text
+    assert text.count("state.set") == 1
+    assert failure_of(text) is None
+
+
+def test_a_request_is_copied_as_a_test(admin_client: Client, make_run: MakeRun) -> None:
+    with registry.installed(discovery.discover()):
+        body = {**REQUEST, "query": {}, "body": {"title": "x", "description": ""}}
+        run = make_run(input=body, output={"status": 201})
+        text = copies(admin_client, run)["test"]
+        assert failure_of(text) is None
+        wrong = make_run(input={**body, "body": {"title": ""}}, output={"status": 201})
+        assert isinstance(failure_of(copies(admin_client, wrong)["test"]), AssertionError)
+
+
+@pytest.mark.parametrize(
+    "values", [{"step": "Gone"}, {"trigger": "cron"}, {"input": {"motia:cut": {}}}]
+)
+def test_a_run_that_no_test_can_repeat_is_not_copied_as_one(
+    make_run: MakeRun, values: dict[str, Any]
+) -> None:
+    assert reproductions.of_run(make_run(**{**MESSAGE, "input": 1, **values})) == ""
+
+
+@pytest.mark.parametrize("step", ["7 of 9", "shop::Pay-now", "ü", "'\"\\"])
+def test_a_step_of_any_name_has_a_test(make_run: MakeRun, step: str) -> None:
+    with installed(make_step(lambda input: None, name=step)):
+        text = reproductions.of_run(make_run(**{**MESSAGE, "step": step}, input=1))
+        assert failure_of(text) is None
+
+
+def test_the_texts_are_escaped_and_need_no_script(admin_client: Client, make_run: MakeRun) -> None:
+    page = html(admin_client, make_run(**MESSAGE, input={"x": "</textarea><script>alert(1)"}))
+    assert "<script>alert" not in page
+    assert 'readonly spellcheck="false"' in page
