@@ -22,8 +22,8 @@ FORM = "application/x-www-form-urlencoded"
 _COMMAND = "python manage.py motia_steps"
 _COLUMNS = (
     "id", "step", "status", "trigger", "source", "attempt", "trace_id", "parent_id", "depth",
-    "message_group", "fingerprint", "publishes", "worker", "created_at", "wake_at",
-    "started_at", "finished_at",
+    "message_group", "publishes", "worker", "created_at", "wake_at", "started_at", "finished_at",
+    "fingerprint",
 )  # fmt: skip
 
 
