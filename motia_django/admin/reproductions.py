@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pprint import pformat
 from textwrap import indent
 from typing import Any
+from urllib.parse import quote
 
 from django.utils.http import urlencode
 
@@ -93,7 +94,7 @@ def _request(row: models.Run) -> Iterator[str]:
     sent = given if isinstance(given, dict) else {}
     method, _space, declared = row.source.partition(" ")
     query = sent.get("query")
-    path = str(sent.get("path") or declared)
+    path = quote(str(sent.get("path") or declared))
     path += f"?{urlencode(query, doseq=True)}" if isinstance(query, dict) and query else ""
     yield from _state(row)
     yield "response = self.client.generic("

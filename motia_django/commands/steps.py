@@ -71,6 +71,8 @@ class Show(Subcommand):
             value = facts[key]
             text = ", ".join(value) if isinstance(value, list) else value
             self.out.write(f"{key:12} {text}".rstrip())
+        if facts["index"]:
+            self.out.write(f"{'index':12} {', '.join(facts['index'])}")
         if pause:
             self.out.write(f"{'paused':12} {told(pause)}")
         for trigger in facts["triggers"]:
@@ -136,6 +138,7 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
         "app": step.app,
         "task": task_name(step.name),
         "flows": list(step.flows),
+        "index": sorted({name for each in step.triggers for name in step.index_names(each)}),
         "enqueues": [topic.name for topic in step.enqueues],
         "paused": _described_pause(pause),
         "triggers": [

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from motia_django.graph.layout import Point, Size
-from motia_django.graph.lettering import fitted, width_of
+from motia_django.graph.lettering import attributes, fitted, width_of
 from motia_django.graph.model import Kind, Node
 
 NAME, SMALL, PILL = 14.0, 11.0, 12.0
@@ -45,8 +46,8 @@ class Extra:
 class Text:
     """A text in a drawing, from its left end or around its middle."""
 
-    x: str
-    y: str
+    at: SafeString
+    """Its place, as attributes."""
     text: str
     role: str
     url: str = ""
@@ -56,10 +57,7 @@ class Text:
 class Bar:
     """A bar of one colour."""
 
-    x: str
-    y: str
-    width: str
-    height: str
+    at: SafeString
     role: str
 
 
@@ -85,11 +83,8 @@ class Box:
     title: str
     """The whole name and more, for those who point at it."""
     url: str
-    x: str
-    y: str
-    width: str
-    height: str
-    radius: str
+    at: SafeString
+    """Its place and size, as attributes."""
     texts: list[Text]
     links: list[Text]
     """Texts that lead to other pages than the node."""
@@ -122,11 +117,7 @@ def placed(sketch: Sketch, centre: Point) -> Box:
         classes=" ".join(_classes(sketch.node)),
         title=_hint(sketch),
         url=sketch.extra.url,
-        x=f"{left:.1f}",
-        y=f"{top:.1f}",
-        width=f"{width:.1f}",
-        height=f"{height:.1f}",
-        radius=f"{min(radius, 14):.1f}",
+        at=attributes(x=left, y=top, width=width, height=height, rx=min(radius, 14)),
         texts=list(_step_texts(sketch, left, top) if is_step else _pill_texts(sketch, x, y)),
         links=list(_figures(sketch, left, top)) if is_step else [],
         bars=list(_bars(sketch, left, top)) if is_step else [],
@@ -225,8 +216,8 @@ def _bars(sketch: Sketch, left: float, top: float) -> Iterator[Bar]:
 
 
 def _text(x: float, y: float, text: str, role: str, url: str = "") -> Text:
-    return Text(x=f"{x:.1f}", y=f"{y:.1f}", text=text, role=role, url=url)
+    return Text(at=attributes(x=x, y=y), text=text, role=role, url=url)
 
 
 def _bar(x: float, y: float, width: float, height: float, role: str) -> Bar:
-    return Bar(x=f"{x:.1f}", y=f"{y:.1f}", width=f"{width:.1f}", height=f"{height:.1f}", role=role)
+    return Bar(at=attributes(x=x, y=y, width=width, height=height), role=role)

@@ -27,7 +27,7 @@ from motia_django.ledger.due import (
     take_due,
     wake,
 )
-from motia_django.ledger.errors import dead_by, dead_by_error
+from motia_django.ledger.errors import dead_by, dead_by_error, killed_lately
 from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
 from motia_django.ledger.interventions import (
     cancel,
@@ -74,6 +74,7 @@ __all__ = [
     "keep_failed",
     "keep_once",
     "keep_or_find",
+    "killed_lately",
     "leave_batch",
     "lost_outcome",
     "move",

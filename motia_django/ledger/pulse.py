@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models
@@ -68,7 +68,7 @@ def oldest_queued(among: Among = None, *, but: Sequence[str] = ()) -> models.Run
 def failing(among: Among = None) -> dict[str, int]:
     """Return the Steps that failed in the last hour, most often first: runs dead or to be retried.
 
-    Of the dead those count that were born in the last day.
+    Of the dead those count that were born in the last day; of very many, the newest.
     """
     now = timezone.now()
     born = lowest_id_at(now - timedelta(days=1))
@@ -76,7 +76,7 @@ def failing(among: Among = None) -> dict[str, int]:
     tried = _runs(among).filter(status=Status.SCHEDULED, attempt__gt=0)
     failures: Counter[str] = Counter()
     for rows in (died, tried):
-        failures.update(dict(rows.order_by().values_list("step").annotate(Count("id"))))
+        failures.update(rows.order_by("-id").values_list("step", flat=True)[:MOST])
     return dict(sorted(failures.items(), key=lambda each: (-each[1], each[0])))
 
 

@@ -142,6 +142,21 @@ def test_without_a_worker_the_first_line_says_so(admin_client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_well")
+def test_it_names_the_errors_that_runs_died_of_last_and_leads_to_each(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    for mark, error in (("a" * 16, "KeyError: 'old'"), ("b" * 16, "TimeoutError: no answer")):
+        make_run(step="Pay", status="dead", fingerprint=mark, error=error)
+    make_run(step="Pay", status="dead", fingerprint="b" * 16, error="TimeoutError: no answer")
+    page = admin_client.get(PAGE)
+    assert [(each.error, each.dead) for each in page.context["killers"]] == [
+        ("TimeoutError: no answer", "2"),
+        ("KeyError: 'old'", "1"),
+    ]
+    assert f'href="/admin/motia/deadletter/{"b" * 16}/change/"' in page.content.decode()
+
+
+@pytest.mark.usefixtures("_well")
 def test_each_minute_leads_to_its_runs(admin_client: Client, make_run: MakeRun) -> None:
     born = timezone.now() - timedelta(minutes=5)
     make_run(id=_id_at(born), created_at=born, status="dead")

@@ -10,6 +10,7 @@ config = step(
     triggers=[queue("order.created")],
     enqueues=["order.failed"],
     flows=["orders"],
+    index=["orderId"],
 )
 
 

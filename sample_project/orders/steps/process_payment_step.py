@@ -19,6 +19,7 @@ config = step(
     description="Takes a payment of up to 10,000",
     triggers=[queue("payment.requested", input=Payment)],
     flows=["orders"],
+    index=["orderId"],
 )
 
 
