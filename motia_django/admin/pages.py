@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.forms.widgets import Script
@@ -14,14 +13,15 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from motia_django.admin.bases import IS_UNFOLD, STYLES, ModelAdmin
 from motia_django.admin.links import Links
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     """A list and a page of its own for each entry; nothing can be added, changed or deleted."""
 
     class Media:
-        css = {"all": ("motia_django/admin.css",)}
+        css = {"all": STYLES}
         js = (Script("motia_django/live.js", defer=True),)
 
     list_also: tuple[str, ...] = ()
@@ -61,6 +61,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "media": self.media,
             "title": title,
             "links": self.links(request),
+            "is_unfold": IS_UNFOLD,
         }
         return TemplateResponse(request, template, {**frame, **context})
 
