@@ -100,6 +100,7 @@ def _run(random: Random, number: int) -> Any:
         id=new_run_id(),
         step=step,
         trigger=trigger,
+        index=2 if step == "RefreshCatalog" else 0,
         source={"cron": "0 * * * *", "state": "orders/17", "http": "POST /x"}.get(trigger, "topic"),
         status=status,
         attempt={"scheduled": number % 3, "queued": 0, "dead": 4}.get(status, 1),

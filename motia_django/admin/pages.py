@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.forms.widgets import Script
@@ -14,10 +13,11 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from motia_django.admin.bases import IS_UNFOLD, STYLES, ModelAdmin
 from motia_django.admin.links import Links
 
 
-class FramedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class FramedAdmin(ModelAdmin):  # type: ignore[type-arg]
     """An admin that has pages of its own, in the admin's frame."""
 
     def links(self, request: HttpRequest) -> Links:
@@ -34,6 +34,7 @@ class FramedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "media": self.media,
             "title": title,
             "links": self.links(request),
+            "is_unfold": IS_UNFOLD,
         }
         return TemplateResponse(request, template, {**frame, **context})
 
@@ -58,7 +59,7 @@ class ReadOnlyAdmin(FramedAdmin):
     """A list and a page of its own for each entry; nothing can be added, changed or deleted."""
 
     class Media:
-        css = {"all": ("motia_django/admin.css",)}
+        css = {"all": STYLES}
         js = (Script("motia_django/live.js", defer=True),)
 
     list_also: tuple[str, ...] = ()

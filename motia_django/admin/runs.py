@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -20,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from motia_django import ledger, models, payloads
 from motia_django.admin import copies, many_runs, permits, run_filters, run_page, run_views, words
+from motia_django.admin.bases import ChangeList
 from motia_django.admin.filters import ErrorFilter
 from motia_django.admin.interventions import ALL
 from motia_django.admin.pages import ReadOnlyAdmin

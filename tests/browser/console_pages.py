@@ -46,6 +46,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "motia_run_rerun": ("{charged}",),
     "motia_run_rerun_edited": ("{charged}",),
     "motia_schedule_changelist": ("",),
+    "motia_schedule_pause": ("RemindUsers|0",),
+    "motia_schedule_override": ("RemindUsers|0",),
     "motia_stateitem_changelist": ("", "?group=a+group"),
     "motia_stateitem_add": ("",),
     "motia_stateitem_change": ("{item}",),
@@ -73,6 +75,8 @@ NO_PAGES = {
     "motia_step_resume": "takes a POST",
     "motia_batch_stop": "takes a POST",
     "motia_schedule_run": "takes a POST",
+    "motia_schedule_resume": "takes a POST",
+    "motia_schedule_restore": "takes a POST",
     "motia_streamitem_add": "nobody may",
 }
 """What answers none, and why."""
