@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-BENCHMARKS = ("state", "streams")
+BENCHMARKS = ("state", "streams", "console")
 
 
 def main() -> int:

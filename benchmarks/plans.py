@@ -26,7 +26,7 @@ from uuid import UUID
 DATABASES = ("sqlite", "postgresql", "mariadb")
 ERRORS = 40
 """Different errors that runs have died of."""
-TABLES = ("motia_run", "motia_turn", "motia_pause")
+TABLES = ("motia_run", "motia_run_key", "motia_turn", "motia_pause")
 STEPS = [f"Step{number}" for number in range(100)]
 SHARES = {"succeeded": 93, "dead": 3, "skipped": 1, "scheduled": 1, "queued": 1, "running": 1}
 DAYS = 30
@@ -58,6 +58,12 @@ def fill(rows: int) -> None:
         models.Turn.objects.bulk_create(
             models.Turn(run_id=each.id, lane=f"lane{chance.randrange(50)}", pool=f"pool{each.step}")
             for each in waiting
+        )
+        models.RunKey.objects.bulk_create(
+            models.RunKey(run_id=each.id, name=name, value=str(value))
+            for number, each in zip(numbers, batch, strict=True)
+            if number % 10 < 2
+            for name, value in (("orderId", number // 30), ("shop", number % 70))
         )
 
 
@@ -112,6 +118,10 @@ def _acts() -> dict[str, Callable[[], object]]:
     def claim(run_id: UUID) -> object:
         return ledger.claim(run_id, worker="w", lease=lease, delivery_of=lambda run: delivery)
 
+    def listed(**filters: Any) -> object:
+        rows = ledger.rows(**filters)
+        return list(rows[:50]), rows.order_by()[:10_001].count()
+
     return {
         "claim": lambda: claim(plain),
         "claim in turn": lambda: claim(limited),
@@ -133,6 +143,11 @@ def _acts() -> dict[str, Callable[[], object]]:
         "the figures of an hour": lambda: measure(timedelta(hours=1)),
         "the figures of a week": lambda: measure(timedelta(days=7)),
         "a Step's figures of a week": lambda: measure(timedelta(days=7), "Step7"),
+        "the runs of an index key": lambda: listed(id__in=ledger.found_by_key("orderId=700")),
+        "the runs of an index key that many have": lambda: listed(id__in=ledger.found_by_key("10")),
+        "the runs of a flow": lambda: listed(step__in=STEPS[:5]),
+        "the dead runs of a Step": lambda: listed(step="Step7", status="dead"),
+        "the runs between two times": lambda: listed(id__gte=plain, id__lt=dead.id),
         "is an earlier tick's run unfinished": lambda: ledger.unfinished(running),
         "resume": lambda: ledger.resume("Step7"),
     }
@@ -200,7 +215,7 @@ def _named(node: dict[str, Any]) -> str:
     return f"{node['Node Type']} {node.get('Index Name', node.get('Relation Name', ''))}".strip()
 
 
-_LARGE = ("motia_run", "motia_turn", "U0")
+_LARGE = ("motia_run", "motia_turn", "motia_run_key", "U0")
 _EXPLAIN = {
     "sqlite": "EXPLAIN QUERY PLAN",
     "postgresql": "EXPLAIN (FORMAT JSON)",
@@ -254,7 +269,7 @@ def _look_here(rows: int) -> int:
     call_command("migrate", verbosity=0)
     fill(rows)
     with connection.cursor() as cursor:
-        tables = ", ".join(_LARGE[:2])
+        tables = ", ".join(_LARGE[:3])
         cursor.execute(f"ANALYZE TABLE {tables}" if connection.vendor == "mysql" else "ANALYZE")
     found = plans()
     for each in found:

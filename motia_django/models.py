@@ -1,4 +1,4 @@
-"""The tables: runs, their turns and pauses, workers, state, streams; and what has no table."""
+"""The tables: runs and all about them, workers, state, streams; and what has no table."""
 
 from __future__ import annotations
 
@@ -214,6 +214,49 @@ class Pause(models.Model):
         return self.step
 
 
+class Override(models.Model):
+    """What an operator says of one schedule, beside its file: that it rests, or when it is due."""
+
+    step = ExactCharField(_("Step"), max_length=200)
+    index = models.PositiveSmallIntegerField(_("index of the trigger"))
+    paused_at = models.DateTimeField(_("paused since"), null=True, blank=True)
+    resumed_at = models.DateTimeField(_("resumed"), null=True, blank=True)
+    """The end of the last pause; None while it lasts."""
+    paused_by = models.CharField(_("paused by"), max_length=255, blank=True)
+    pause_reason = models.TextField(_("reason of the pause"), blank=True)
+    in_row = models.BooleanField(_("paused in celery-beat's row"), default=False)
+    """Whether django-celery-beat's row was disabled for it: enabling that ends the pause."""
+    expression = models.CharField(_("expression"), max_length=255, blank=True)
+    """Stands in the place of the file's; empty if none does."""
+    zone = models.CharField(_("time zone"), max_length=255, blank=True)
+    replaces = models.CharField(_("what the file said"), max_length=512, blank=True)
+    timed_at = models.DateTimeField(_("overridden or restored"), null=True, blank=True)
+    timed_by = models.CharField(_("overridden by"), max_length=255, blank=True)
+    timing_reason = models.TextField(_("reason of the override"), blank=True)
+
+    class Meta:
+        db_table = "motia_override"
+        default_permissions = ()
+        verbose_name = _("override of a schedule")
+        verbose_name_plural = _("overrides of schedules")
+        constraints = (
+            models.UniqueConstraint(fields=["step", "index"], name="motia_override_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.step}:{self.index}"
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the last pause still lasts, as far as this table says."""
+        return self.paused_at is not None and self.resumed_at is None
+
+    @property
+    def since(self) -> Any:
+        """When the schedule was last resumed or given another time; None if it never was."""
+        return max((each for each in (self.resumed_at, self.timed_at) if each), default=None)
+
+
 class Worker(models.Model):
     """A Celery worker whose upkeep has been seen."""
 
@@ -391,6 +434,10 @@ class Schedule(Place):
     class Meta(Place.Meta):
         verbose_name = _("schedule")
         verbose_name_plural = _("schedules")
+        permissions = (
+            ("pause_schedule", "Can pause and resume schedules"),
+            ("override_schedule", "Can override when schedules are due"),
+        )
 
 
 class Step(Place):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,24 +14,30 @@ from motia_django import ticks
 from motia_django.registry import Listener, Registry
 from motia_django.tasks import TICK
 from motia_django.triggers import CronTrigger
-from motia_django.triggers.cron import CronExpression
+from motia_django.triggers.cron import CronExpression, Timing
 
-PREFIX = "motia:"
-"""What the names of the Steps' entries begin with."""
-LONGEST_NAME = 200
-"""Characters of an entry's name: what django-celery-beat's column holds."""
 _NEVER = timedelta(days=1)
 
 
 class CronSchedule(BaseSchedule):
-    """A cron expression in a time zone, for Celery's schedulers."""
+    """A cron expression in a time zone, for Celery's schedulers.
+
+    If it is that of a Step's trigger, an operator may have put another in its place: then that
+    counts, as `ticks.known` has it.
+    """
 
     def __init__(
-        self, text: str, zone: str | None = None, catch_up: bool = False, **options: Any
+        self,
+        text: str,
+        zone: str | None = None,
+        catch_up: bool = False,
+        trigger: tuple[str, int] | None = None,
+        **options: Any,
     ) -> None:
         self.text = text
         self.zone = zone
         self.catch_up = catch_up
+        self.trigger = trigger
         self.expression = CronExpression.parse(text)
         super().__init__(**options)
 
@@ -43,22 +48,24 @@ class CronSchedule(BaseSchedule):
         it is to be run only if the schedule catches up.
         """
         now = datetime.now(UTC)
-        due = self.expression.latest(now, self._zone())
+        due = self._timing().latest(now)
         is_new = due is not None and due > _aware(last_run_at)
         in_time = due is not None and now - due <= ticks.GRACE
         return schedstate(is_new and (in_time or self.catch_up), self._seconds(now))
 
     def remaining_estimate(self, last_run_at: datetime) -> timedelta:
         """Return the time from now to the next due time after `last_run_at`."""
-        due = self.expression.after(_aware(last_run_at), self._zone())
+        due = self._timing().after(_aware(last_run_at))
         return _NEVER if due is None else due - datetime.now(UTC)
 
     def _seconds(self, now: datetime) -> float:
-        due = self.expression.after(now, self._zone())
+        due = self._timing().after(now)
         return ((due - now) if due else _NEVER).total_seconds()
 
-    def _zone(self) -> tzinfo:
-        return ZoneInfo(self.zone) if self.zone else self.app.timezone
+    def _timing(self) -> Timing:
+        zone = ZoneInfo(self.zone) if self.zone else self.app.timezone
+        override = ticks.known.override(*self.trigger) if self.trigger else None
+        return ticks.in_force(Timing(self.expression, zone), override)
 
     def _facts(self) -> tuple[str, str | None, bool]:
         return self.text, self.zone, self.catch_up
@@ -71,8 +78,8 @@ class CronSchedule(BaseSchedule):
     def __hash__(self) -> int:
         return hash(self._facts())
 
-    def __reduce__(self) -> tuple[type[CronSchedule], tuple[str, str | None, bool]]:
-        return type(self), self._facts()
+    def __reduce__(self) -> tuple[type[CronSchedule], tuple[Any, ...]]:
+        return type(self), (*self._facts(), self.trigger)
 
     def __repr__(self) -> str:
         return f"<cron: {self.text}{f' in {self.zone}' if self.zone else ''}>"
@@ -90,11 +97,7 @@ def join_beat(app: Celery, registry: Registry) -> None:
 
 def entry_name(listener: Listener) -> str:
     """Return the name of a trigger's entry, such as `motia:Work:0`; a long one ends in a digest."""
-    name = f"{PREFIX}{listener.step.name}:{listener.index}"
-    if len(name) <= LONGEST_NAME:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{name[: LONGEST_NAME - 17]}~{digest}"
+    return ticks.entry_name(listener.step.name, listener.index)
 
 
 def entry(listener: Listener) -> dict[str, Any]:
@@ -104,7 +107,9 @@ def entry(listener: Listener) -> dict[str, Any]:
     zone = trigger.timezone.key if trigger.timezone else None
     return {
         "task": TICK,
-        "schedule": CronSchedule(trigger.schedule.text, zone, trigger.catch_up),
+        "schedule": CronSchedule(
+            trigger.schedule.text, zone, trigger.catch_up, (step, listener.index)
+        ),
         "args": (step, listener.index, BeatLazyFunc(ticks.bear, step, listener.index)),
     }
 

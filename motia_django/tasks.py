@@ -18,7 +18,7 @@ from celery.worker.request import Request
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from motia_django import dispatch, leases, ledger, publish, runner, ticks
+from motia_django import leases, ledger, publish, runner, ticks
 from motia_django.celery_app import task_name
 from motia_django.conf import settings
 from motia_django.registry import registry
@@ -153,11 +153,11 @@ def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) ->
 
     The message is acknowledged after: if the database stays away it goes back to the broker.
     """
-    moment = datetime.fromisoformat(due) if due else ticks.newest(ticks.trigger_of(step, index))
+    moment = datetime.fromisoformat(due) if due else ticks.newest(step, index)
     if moment is None:
         return
     try:
-        _insisting(partial(dispatch.tick, step, index, moment))
+        _insisting(partial(ticks.tick, step, index, moment))
     except (OperationalError, InterfaceError) as error:
         raise Reject(f"the ledger cannot be reached: {error}", requeue=True) from error
 

@@ -1,26 +1,54 @@
-"""The ticks of schedules: the newest one, borne by beat itself, made up for if beat was down."""
+"""The ticks of schedules: the newest one, borne by beat itself, made up for if beat was down.
+
+A schedule is due when its file says so, unless an operator has put another expression in its place;
+and no tick is born that comes due while he has paused it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from django.db import InterfaceError, OperationalError, connections
+from django.apps import apps
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.utils import timezone
 
-from motia_django import dispatch, ledger
+from motia_django import dispatch, ledger, models
 from motia_django.celery_app import project_app
 from motia_django.conf import settings
 from motia_django.registry import Listener, registry
 from motia_django.triggers import CronTrigger
+from motia_django.triggers.cron import CronExpression, Timing
 
 T = TypeVar("T")
 logger = logging.getLogger("motia.ticks")
 
 GRACE = timedelta(seconds=60)
 """A tick that is later than this is no longer late but missed, and for `catchUp` to decide."""
+
+
+FRESH = 5.0
+"""Seconds after which beat looks again for what operators have overridden."""
+PREFIX = "motia:"
+"""What the names of the Steps' entries begin with."""
+LONGEST_NAME = 200
+"""Characters of an entry's name: what django-celery-beat's column holds."""
+
+
+def entry_name(step: str, index: int) -> str:
+    """Return the name of a trigger's entry, such as `motia:Work:0`; a long one ends in a digest."""
+    name = f"{PREFIX}{step}:{index}"
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME - 17]}~{digest}"
 
 
 def trigger_of(step: str, index: int) -> CronTrigger:
@@ -35,9 +63,85 @@ def zone_of(trigger: CronTrigger) -> tzinfo:
     return trigger.timezone or project_app().timezone
 
 
-def newest(trigger: CronTrigger) -> datetime | None:
+def declared(trigger: CronTrigger) -> Timing:
+    """Return when a trigger is due as its file says."""
+    return Timing(trigger.schedule, zone_of(trigger))
+
+
+def in_force(declared: Timing, override: models.Override | None) -> Timing:
+    """Return when a schedule is due: as the override says, or else as it is declared."""
+    if override is None or not override.expression:
+        return declared
+    try:
+        zone = ZoneInfo(override.zone) if override.zone else declared.zone
+        return Timing(_expression(override.expression), zone)
+    except (ValueError, KeyError):
+        logger.exception("The override of %s cannot be read: its file counts", override)
+        return declared
+
+
+class Known:
+    """What beat knows of the overrides: the table as it was read last, some seconds ago."""
+
+    def __init__(self) -> None:
+        self._found: Mapping[tuple[str, int], models.Override] = {}
+        self._read_at = -FRESH
+        self._is_away = False
+
+    def override(self, step: str, index: int) -> models.Override | None:
+        """Return what is on record of a schedule, without asking the database."""
+        return self._found.get((step, index))
+
+    def refresh(self) -> bool:
+        """Read the table if it was not read lately; return whether any schedule's time changed.
+
+        While the database is away, what was known before counts.
+        """
+        if time.monotonic() - self._read_at < FRESH:
+            return False
+        self._read_at = time.monotonic()
+        before = self._times()
+        try:
+            self._found = _with_database(ledger.overrides)
+            self._is_away = False
+        except (DatabaseError, InterfaceError) as error:
+            if not self._is_away:
+                logger.warning("Overrides of schedules cannot be read now: %s", error)
+            self._is_away = True
+        return self._times() != before
+
+    def _times(self) -> dict[tuple[str, int], tuple[str, str]]:
+        found = self._found.items()
+        return {key: (each.expression, each.zone) for key, each in found if each.expression}
+
+
+known = Known()
+
+
+def newest(step: str, index: int) -> datetime | None:
     """Return the last time up to now that a trigger was due, in UTC, if there was one."""
-    return trigger.schedule.latest(datetime.now(UTC), zone_of(trigger))
+    timing = in_force(declared(trigger_of(step, index)), known.override(step, index))
+    return timing.latest(datetime.now(UTC))
+
+
+def tick(step: str, index: int, due: datetime) -> UUID | None:
+    """Start the run of a tick; None if it is skipped, has had its run, or an operator forbids it.
+
+    He does by a pause during which it comes due, or by an expression by which it does not.
+    """
+    override = ledger.override_of(step, index)
+    if override is not None and _forbids(override, trigger_of(step, index), due):
+        logger.debug("A tick of %s is not born: an operator has paused or changed it", step)
+        return None
+    return dispatch.tick(step, index, due)
+
+
+def is_enabled_in_row(name: str) -> bool:
+    """Return whether django-celery-beat has an entry of this name that may run."""
+    if not apps.is_installed("django_celery_beat"):
+        return False
+    rows = apps.get_model("django_celery_beat", "PeriodicTask")._default_manager
+    return bool(rows.filter(name=name, enabled=True).exists())
 
 
 def bear(step: str, index: int) -> str | None:
@@ -46,11 +150,11 @@ def bear(step: str, index: int) -> str | None:
     The message starts the same run, unless it is there. So a tick needs the database or the broker
     while it is due, and not both.
     """
-    due = newest(trigger_of(step, index))
+    due = newest(step, index)
     if due is None:
         return None
     try:
-        _with_database(partial(dispatch.tick, step, index, due))
+        _with_database(partial(tick, step, index, due))
     except Exception:
         logger.exception("Beat could not keep a tick of %s; its message will", step)
     return due.isoformat()
@@ -61,6 +165,7 @@ def catch_up(listeners: Iterable[Listener]) -> None:
 
     A trigger of which no tick is on record is new: it has missed nothing.
     """
+    known.refresh()
     try:
         for each in listeners:
             trigger = trigger_of(each.step.name, each.index)
@@ -71,11 +176,33 @@ def catch_up(listeners: Iterable[Listener]) -> None:
 
 
 def _make_up(step: str, index: int, trigger: CronTrigger) -> None:
-    due = newest(trigger)
+    due = newest(step, index)
     if due is None or _may_be_pruned(due) or not ledger.has_ticked(step, index, trigger.source):
         return
-    if dispatch.tick(step, index, due):
+    if tick(step, index, due):
         logger.info("The tick of %s that was due at %s was missed and runs now", step, due)
+
+
+def _forbids(override: models.Override, trigger: CronTrigger, due: datetime) -> bool:
+    """Return whether a tick is not to be born, by what an operator says of its schedule."""
+    if override.expression:
+        begins = override.timed_at is None or due >= _aware(override.timed_at)
+        if not begins or in_force(declared(trigger), override).latest(due) != due:
+            return True
+    if override.paused_at is None or due < _aware(override.paused_at):
+        return False
+    if override.resumed_at is not None:
+        return due < _aware(override.resumed_at)
+    return not (override.in_row and is_enabled_in_row(entry_name(override.step, override.index)))
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return a moment of the database's in UTC, in projects without time zones too."""
+    aware = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+    return aware.astimezone(UTC)
+
+
+_expression = lru_cache(maxsize=256)(CronExpression.parse)
 
 
 def _may_be_pruned(due: datetime) -> bool:

@@ -10,8 +10,9 @@ from celery.beat import BeatLazyFunc
 from motia_django import ticks
 from motia_django.celery_app import project_app
 from motia_django.registry import registry
-from motia_django.schedule import LONGEST_NAME, CronSchedule, entries
+from motia_django.schedule import CronSchedule, entries
 from motia_django.tasks import TICK
+from motia_django.ticks import LONGEST_NAME
 from tests.factories import installed, make_step, nothing
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 
 from motia_django import ledger
 from motia_django.admin import permits, words
-from motia_django.admin.filters import CreatedFilter
 from motia_django.admin.interventions import Intervention
+from motia_django.admin.run_filters import CreatedFilter
 from motia_django.ledger.selections import Selection
 from motia_django.registry import registry
 from motia_django.runs import birth_of, lowest_id_at

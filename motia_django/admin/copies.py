@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any
+from urllib.parse import quote as percent_encoded
 
 from django.http import HttpRequest
 from django.utils.http import urlencode
@@ -22,6 +23,7 @@ _COMMAND = "python manage.py motia_steps"
 _COLUMNS = (
     "id", "step", "status", "trigger", "source", "attempt", "trace_id", "parent_id", "depth",
     "message_group", "publishes", "worker", "created_at", "wake_at", "started_at", "finished_at",
+    "fingerprint",
 )  # fmt: skip
 
 
@@ -100,8 +102,10 @@ def _curl(row: models.Run, request: HttpRequest) -> Iterator[str]:
     method, _space, declared = row.source.partition(" ")
     query = placed(sent.get("query") or {})
     path = str(sent.get("path") or declared)
-    address = request.build_absolute_uri(path) + (
-        f"?{urlencode(query, doseq=True)}" if isinstance(query, dict) and query else ""
+    address = (
+        request.build_absolute_uri("/")[:-1]
+        + percent_encoded(path)
+        + (f"?{urlencode(query, doseq=True)}" if isinstance(query, dict) and query else "")
     )
     yield f"curl -X {quote(method)} {quote(address)}"
     headers = {str(name).lower(): value for name, value in _mapping(sent.get("headers")).items()}

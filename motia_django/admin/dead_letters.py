@@ -87,7 +87,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             step=step,
             order=order,
             is_cut=is_cut,
-            total=_bounded(pulse.dead(seen), pulse.MOST - 1),
+            total=words.counted(pulse.dead(seen)),
             unknown=0 if is_cut or step else _without_error(seen, shown),
             choose_url=_choose_url(request, links),
             dead_url=links.runs(status=Status.DEAD),
@@ -139,7 +139,7 @@ def _group(group: DeadBy, request: HttpRequest, links: Links) -> Group:
         step_url=links.step(step) if step in registry() else "",
         is_gone=step not in registry(),
         is_answered=group.last.trigger in ANSWERED,
-        count=_bounded(group.runs, MOST_RUNS),
+        count=words.counted(group.runs, MOST_RUNS),
         first=words.moment(group.first.finished_at),
         last=words.moment(group.last.finished_at),
         last_url=links.run(group.last.id),
@@ -191,7 +191,3 @@ def _without_error(seen: list[str] | None, shown: list[DeadBy]) -> int:
     """
     all_dead = pulse.dead(seen)
     return 0 if all_dead >= pulse.MOST else max(all_dead - sum(each.runs for each in shown), 0)
-
-
-def _bounded(count: int, most: int) -> str:
-    return f"{most:,}+" if count > most else f"{count:,}"

@@ -107,7 +107,7 @@ def _runs(found: Figures, url: str) -> Number:
 
 
 def _failed(found: Figures, url: str) -> Number:
-    text = _("%s failed") % _short(found.failed)
+    text = ngettext("%s failed", "%s failed", found.failed) % _short(found.failed)
     if not found.failed:
         return Number(value="0", text=text)
     return Number(value=_short(found.failed), text=text, url=url, tone="bad")

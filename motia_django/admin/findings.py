@@ -12,7 +12,6 @@ from motia_django.admin import words
 from motia_django.admin.links import Links
 from motia_django.admin.parts import Part
 from motia_django.admin.vitals import Vitals
-from motia_django.runs import Status
 
 NAMED = 3
 """How many names a sentence has."""
@@ -53,8 +52,7 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
             "%s runs are dead: redrive them, or discard them.",
             vitals.dead,
         )
-        url = links.runs(status=str(Status.DEAD))
-        yield Finding(text=text % words.counted(vitals.dead), url=url)
+        yield Finding(text=text % words.counted(vitals.dead), url=links.dead())
 
 
 def _pauses(vitals: Vitals, links: Links) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ class FlowAdmin(ReadOnlyAdmin):
             windows=windows.choices(request, window) if board else [],
             exports=_exports(found.flow, has_picture=picture is not None),
             picture=picture,
+            why_not="" if picture else graph.why_not(found),
             legend=_legend(found),
             has_virtual=any(edge.is_virtual for edge in found.edges),
             has_conditional=any(edge.is_conditional for edge in found.edges),
@@ -103,7 +104,7 @@ def _written(found: Graph, form: str) -> str | bytes:
         return graph.mermaid(found)
     drawing = graph.drawn(found, is_file=True)
     if drawing is None:
-        raise Http404(_("It cannot be drawn here: that needs the extra graph."))
+        raise Http404(graph.why_not(found))
     return drawing
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Left, Length
 from django.http import HttpRequest
@@ -15,6 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import payloads
 from motia_django.admin import words
+from motia_django.admin.bases import STYLES, ChangeList
+from motia_django.admin.pages import FramedAdmin
 from motia_django.admin.paging import BoundedPaginator
 
 PREVIEWED = 4000
@@ -31,7 +32,7 @@ class ItemList(ChangeList):
         return shown
 
 
-class ItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ItemAdmin(FramedAdmin):
     """Items with a `value` and an `updated_at`, found by how their one search field begins."""
 
     list_per_page = 50
@@ -42,7 +43,7 @@ class ItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     change_list_template = "admin/motia/stateitem/change_list.html"
 
     class Media:
-        css = {"all": ("motia_django/admin.css",)}
+        css = {"all": STYLES}
 
     @admin.display(description=gettext_lazy("value"))
     def preview(self, row: Any) -> str:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from motia_django.admin import charts, findings, parts, vitals, words
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.vitals import Vitals
+from motia_django.ledger.errors import MOST_RUNS, DeadBy
 from motia_django.registry import registry
-from motia_django.runs import Status
+from motia_django.runs import Status, last_line
 
 _MOST_FAILING = 20
 
@@ -27,6 +29,17 @@ class Number:
     value: str
     url: str
     is_bad: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killer:
+    """An error that runs died of lately."""
+
+    error: str
+    url: str
+    step: str
+    dead: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +68,8 @@ class OverviewAdmin(ReadOnlyAdmin):
             findings=findings.findings(now, standing, links),
             numbers=list(_numbers(now, links)),
             failing=[_failing(step, count, links) for step, count in _most(now.failing)],
-            charts=[
-                charts.of_runs(now.minutes, links.runs),
-                charts.of_dead(now.minutes, links.runs),
-            ],
+            killers=[_killer(each, links) for each in now.killers],
+            charts=[chart(now.minutes, links.runs) for chart in charts.ALL],
             minutes=len(now.minutes),
             busy=[each for each in now.minutes if each.runs],
             width=charts.WIDTH,
@@ -74,15 +85,11 @@ class OverviewAdmin(ReadOnlyAdmin):
 def _numbers(now: Vitals, links: Links) -> Iterator[Number]:
     failing = len(now.failing)
     yield _number(_("failing Steps"), failing, "#failing" if failing else links.steps())
-    yield _number(_("dead letters"), now.dead, _dead_letters(links))
+    yield _number(_("dead letters"), now.dead, links.dead())
     yield _oldest(now, links)
     yield _number(_("runs late to be sent"), now.overdue, links.runs(status=str(Status.SCHEDULED)))
     yield _number(_("silent workers"), len(now.silent), "#parts")
     yield _number(_("late schedules"), len(now.late), links.schedules())
-
-
-def _dead_letters(links: Links) -> str:
-    return links.dead_letters() or links.runs(status=str(Status.DEAD))
 
 
 def _number(name: str, count: int, url: str) -> Number:
@@ -102,6 +109,16 @@ def _oldest(now: Vitals, links: Links) -> Number:
 
 def _most(failing: dict[str, int]) -> list[tuple[str, int]]:
     return list(failing.items())[:_MOST_FAILING]
+
+
+def _killer(group: DeadBy, links: Links) -> Killer:
+    return Killer(
+        error=Truncator(last_line(group.last.error)).chars(160) or _("(no text)"),
+        url=links.dead_letter(group.fingerprint),
+        step=group.last.step,
+        dead=words.counted(group.runs, MOST_RUNS),
+        last=words.moment(group.last.finished_at),
+    )
 
 
 def _failing(step: str, count: int, links: Links) -> Failing:

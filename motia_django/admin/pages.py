@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.forms.widgets import Script
@@ -14,14 +13,53 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from motia_django.admin.bases import IS_UNFOLD, STYLES, ModelAdmin
 from motia_django.admin.links import Links
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class FramedAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """An admin that has pages of its own, in the admin's frame."""
+
+    def links(self, request: HttpRequest) -> Links:
+        """Return the links that this request's user may follow."""
+        return Links(self.admin_site, request)
+
+    def page(
+        self, request: HttpRequest, template: str, title: str, **context: Any
+    ) -> TemplateResponse:
+        """Return a page in the admin's frame."""
+        frame = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "media": self.media,
+            "title": title,
+            "links": self.links(request),
+            "is_unfold": IS_UNFOLD,
+        }
+        return TemplateResponse(request, template, {**frame, **context})
+
+    def guarded(
+        self, view: Callable[..., HttpResponseBase], *, also: tuple[str, ...] = ()
+    ) -> Callable[..., HttpResponseBase]:
+        """Let in who is logged in and may view, to look only or by these methods `also`."""
+        allowed = ["GET", "HEAD", *also]
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            if request.method not in allowed:
+                return HttpResponseNotAllowed(allowed)
+            request.current_app = self.admin_site.name
+            return view(request, *args, **kwargs)
+
+        return self.admin_site.admin_view(update_wrapper(guarded, view))
+
+
+class ReadOnlyAdmin(FramedAdmin):
     """A list and a page of its own for each entry; nothing can be added, changed or deleted."""
 
     class Media:
-        css = {"all": ("motia_django/admin.css",)}
+        css = {"all": STYLES}
         js = (Script("motia_django/live.js", defer=True),)
 
     list_also: tuple[str, ...] = ()
@@ -46,36 +84,3 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-    def links(self, request: HttpRequest) -> Links:
-        """Return the links that this request's user may follow."""
-        return Links(self.admin_site, request)
-
-    def page(
-        self, request: HttpRequest, template: str, title: str, **context: Any
-    ) -> TemplateResponse:
-        """Return a page in the admin's frame."""
-        frame = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "media": self.media,
-            "title": title,
-            "links": self.links(request),
-        }
-        return TemplateResponse(request, template, {**frame, **context})
-
-    def guarded(
-        self, view: Callable[..., HttpResponseBase], *, also: tuple[str, ...] = ()
-    ) -> Callable[..., HttpResponseBase]:
-        """Let in who is logged in and may view, to look only or by these methods `also`."""
-        allowed = ["GET", "HEAD", *also]
-
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not self.has_view_permission(request):
-                raise PermissionDenied
-            if request.method not in allowed:
-                return HttpResponseNotAllowed(allowed)
-            request.current_app = self.admin_site.name
-            return view(request, *args, **kwargs)
-
-        return self.admin_site.admin_view(update_wrapper(guarded, view))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -17,28 +17,54 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from motia_django import models, payloads
-from motia_django.admin import copies, many_runs, permits, run_page, run_views, words
-from motia_django.admin.filters import (
+from motia_django import ledger, models, payloads
+from motia_django.admin import copies, many_runs, permits, run_filters, run_page, run_views, words
+from motia_django.admin.bases import ChangeList
+from motia_django.admin.filters import ErrorFilter
+from motia_django.admin.interventions import ALL
+from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.admin.paging import BoundedPaginator
+from motia_django.admin.run_filters import (
+    BornFilter,
     CreatedFilter,
-    ErrorFilter,
+    FlowFilter,
     GoneFilter,
     StatusFilter,
     StepFilter,
     TriggerFilter,
 )
-from motia_django.admin.interventions import ALL
-from motia_django.admin.pages import ReadOnlyAdmin
-from motia_django.admin.paging import BoundedPaginator
+from motia_django.ledger.keys import MOST_FOUND
 from motia_django.registry import registry
 from motia_django.runs import last_line
 
+PROBLEMS = "motia_problems"
+"""The attribute of a request that says what is wrong with its query string."""
+_MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
+"""Where an exception's class comes from: in a narrow column its name is enough."""
+MORE_KEYED = "motia_more_keyed"
+"""The attribute that says whether there may be more runs with the index key."""
+
 
 class RunList(ChangeList):
-    """The list of runs, without the columns it does not show: they can be large."""
+    """The list of runs, without the columns it does not show: they can be large.
 
-    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        return super().get_queryset(*args, **kwargs).defer("input", "output", "timeline")
+    One that was asked for wrongly is empty: what a person does to "all of them" is done to none.
+    """
+
+    is_newest_only = False
+    """Whether older runs were not looked at, since no index tells of what was asked for."""
+    newest = run_filters.NEWEST
+    is_keyed_cut = False
+    """Whether only so many of the runs with the index key were looked at."""
+    most_keyed = MOST_FOUND
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        rows = super().get_queryset(request, *args, **kwargs)
+        if getattr(request, PROBLEMS, None):
+            return rows.none()
+        self.is_newest_only, rows = run_filters.bounded(rows, request)
+        self.is_keyed_cut = getattr(request, MORE_KEYED, False)
+        return rows.defer("input", "output", "timeline")
 
 
 class RunAdmin(ReadOnlyAdmin):
@@ -48,17 +74,21 @@ class RunAdmin(ReadOnlyAdmin):
     list_filter = (
         StatusFilter,
         ErrorFilter,
-        TriggerFilter,
-        StepFilter,
-        GoneFilter,
         CreatedFilter,
+        BornFilter,
+        FlowFilter,
+        StepFilter,
+        TriggerFilter,
+        GoneFilter,
     )
     list_also = ("POST",)
     list_per_page = 50
     ordering = ("-id",)
     sortable_by: ClassVar[tuple[str, ...]] = ()
     search_fields = ("id",)
-    search_help_text = gettext_lazy("The whole id of a run or of a trace.")
+    search_help_text = gettext_lazy(
+        "The whole id of a run or of a trace, or an index key: orderId=123, or just 123."
+    )
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
@@ -96,7 +126,7 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("error"), empty_value="")
     def problem(self, row: models.Run) -> str:
         """Return the error in a few words."""
-        return Truncator(last_line(row.error)).chars(80)
+        return Truncator(_MODULE.sub("", last_line(row.error))).chars(80)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return permits.narrowed(super().get_queryset(request), request)
@@ -128,20 +158,31 @@ class RunAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find the run, or all runs of the trace, that have this id."""
-        if not search_term.strip():
+        """Find the run or the trace that has this id, and the runs that have this index key."""
+        asked = search_term.strip()
+        if not asked:
             return queryset, False
+        keyed = ledger.found_by_key(asked)
+        setattr(request, MORE_KEYED, len(keyed) == MOST_FOUND)
         try:
-            given = UUID(search_term.strip())
+            given = UUID(asked)
         except ValueError:
-            return queryset.none(), False
-        return queryset.filter(Q(id=given) | Q(trace_id=given.hex)), False
+            return queryset.filter(id__in=keyed), False
+        return queryset.filter(Q(id__in=[given, *keyed]) | Q(trace_id=given.hex)), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        dead_url = self.links(request).dead_letters()
-        context = {"title": _("Runs"), "bound": BoundedPaginator.limit, "dead_url": dead_url}
+        problems = run_filters.problems(request, self.list_filter)
+        setattr(request, PROBLEMS, problems)
+        request.GET = run_filters.cleaned(request, self.list_filter)
+        context = {
+            "title": _("Runs"),
+            "bound": BoundedPaginator.limit,
+            "dead_url": self.links(request).dead_letters(),
+            "problems": problems,
+            "keys": sorted(registry().index_names()),
+        }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def change_view(

@@ -11,12 +11,14 @@ from django.utils import timezone
 
 from motia_django import ledger, models
 from motia_django.admin import permits
-from motia_django.admin.schedules import late_schedules
+from motia_django.admin.standings import late_schedules
 from motia_django.ledger import pulse
+from motia_django.ledger.errors import DeadBy
 from motia_django.registry import Listener
 
 WORRYING = pulse.SILENT_AFTER
 """A run that waits for a worker for longer than that is worth a look."""
+KILLERS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class Vitals:
     failing: dict[str, int]
     """Steps that failed in the last hour and how often, most often first."""
     dead: int
+    killers: Sequence[DeadBy]
+    """The errors that the newest of the dead died of."""
     oldest: models.Run | None
     """The run that has waited for a worker for longest; those of paused Steps wait on purpose."""
     waited: timedelta | None
@@ -50,6 +54,7 @@ def of(request: HttpRequest) -> Vitals:
     return Vitals(
         failing=pulse.failing(seen),
         dead=pulse.dead(seen),
+        killers=ledger.killed_lately(KILLERS, seen),
         oldest=oldest,
         waited=timezone.now() - oldest.created_at if oldest else None,
         overdue=pulse.late(seen),

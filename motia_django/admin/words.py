@@ -82,9 +82,10 @@ def moment_with_zone(value: datetime | None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}".strip()
 
 
-def counted(number: int) -> str:
-    """Return a number that was counted up to `pulse.MOST`."""
-    return f"{pulse.MOST}+" if number >= pulse.MOST else str(number)
+def counted(number: int, most: int | None = None) -> str:
+    """Return a number that was counted no further than `most`, `pulse.MOST` unless told."""
+    most = pulse.MOST if most is None else most
+    return f"{most:,}+" if number >= most else f"{number:,}"
 
 
 def time_of_day(value: datetime) -> str:

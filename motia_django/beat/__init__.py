@@ -10,6 +10,7 @@ from celery.utils.imports import load_extension_class_names, symbol_by_name
 from django.apps import apps
 
 from motia_django import ticks
+from motia_django.beat.heeding import heeding
 from motia_django.registry import registry
 
 DATABASE_APP = "django_celery_beat"
@@ -18,7 +19,7 @@ _NAMES = "celery.beat_schedulers"
 
 
 class StepService(Service):
-    """Beat's service, with a `DatabaseScheduler` replaced by one that knows the Steps."""
+    """Beat's service, with a scheduler that heeds operators and knows the Steps."""
 
     def get_scheduler(self, lazy: bool = False, extension_namespace: str = _NAMES) -> Scheduler:
         """Return the scheduler. (Beat makes it before it sends `beat_init`, which is too late.)"""
@@ -27,29 +28,37 @@ class StepService(Service):
 
 
 def join(app: Celery) -> None:
-    """Make `celery beat` use our service, if django-celery-beat is there to be used."""
-    if apps.is_installed(DATABASE_APP) and not issubclass(app.Beat.Service, StepService):
+    """Make `celery beat` use our service."""
+    if not issubclass(app.Beat.Service, StepService):
         app.Beat.Service = type("Service", (StepService, app.Beat.Service), {})
 
 
 def join_worker(sender: Any, **kwargs: Any) -> None:
     """Do the same for a worker that is being set up and may have a beat inside (`worker -B`)."""
-    if apps.is_installed(DATABASE_APP):
+    try:
         sender.scheduler = adapted(sender.scheduler)
+    except (
+        ImportError,
+        AttributeError,
+    ):  # no such scheduler, as beat itself will say if there is one
+        return
 
 
 def adapted(scheduler: Any, names: str = _NAMES) -> Any:
     """Return the scheduler class to use in place of `scheduler`, a class or the name of one.
 
-    A subclass of `DatabaseScheduler`, a project's own too, becomes one that knows the Steps.
+    It heeds what operators say of schedules; a subclass of `DatabaseScheduler`, a project's own
+    too, also knows the Steps.
     """
-    from django_celery_beat.schedulers import DatabaseScheduler
-
-    from motia_django.beat.database import aware_of_steps
-
     short_names: Any = load_extension_class_names(names)
-    found = symbol_by_name(scheduler, aliases=dict(short_names))
-    return aware_of_steps(found) if issubclass(found, DatabaseScheduler) else scheduler
+    found: Any = symbol_by_name(scheduler, aliases=dict(short_names))
+    if apps.is_installed(DATABASE_APP):
+        from django_celery_beat.schedulers import DatabaseScheduler
+
+        from motia_django.beat.database import aware_of_steps
+
+        found = aware_of_steps(found) if issubclass(found, DatabaseScheduler) else found
+    return heeding(found)
 
 
 def catch_up(sender: Service, **kwargs: Any) -> None:

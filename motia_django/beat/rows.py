@@ -12,10 +12,10 @@ from django.db import IntegrityError, router, transaction
 from django.db.models import Q, QuerySet
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
-from motia_django import ticks
+from motia_django import ledger, ticks
 from motia_django.beat.crontabs import nearest
 from motia_django.registry import Listener, Registry
-from motia_django.schedule import PREFIX, entry_name
+from motia_django.schedule import entry_name
 from motia_django.tasks import TICK
 from motia_django.triggers import CronTrigger
 
@@ -34,10 +34,26 @@ class Reconciled:
     """Names that somebody's own periodic task has, so that the schedule has no row."""
 
 
-def resting() -> set[str]:
-    """Return the names of the Steps' schedules that an operator has paused."""
-    rows = PeriodicTask.objects.filter(name__startswith=PREFIX, enabled=False)
-    return set(rows.values_list("name", flat=True))
+def enabled_by_name() -> dict[str, bool]:
+    """Return whether each of the Steps' rows may run, by its name."""
+    return dict(_owned().values_list("name", "enabled"))
+
+
+def set_enabled(name: str, enabled: bool) -> bool:
+    """Let a Step's row run, or not; return False if that was so already, or there is none."""
+    row = _owned().filter(name=name).exclude(enabled=enabled).first()
+    if row is None:
+        return False
+    row.enabled = enabled
+    row.save()  # which is what beat listens for
+    return True
+
+
+def refresh(listener: Listener) -> None:
+    """Make the row of a schedule, if it has one, say when it is due now."""
+    row = _owned().filter(name=entry_name(listener)).first()
+    if row is not None:
+        _change(row, listener)
 
 
 def reconcile(steps: Registry) -> Reconciled:
@@ -67,7 +83,7 @@ def reconcile(steps: Registry) -> Reconciled:
 
 def is_ours(name: str, entry: Mapping[str, Any]) -> bool:
     """Return whether an entry of `beat_schedule` is a Step's."""
-    return name.startswith(PREFIX) and entry.get("task") == TICK
+    return name.startswith(ticks.PREFIX) and entry.get("task") == TICK
 
 
 def is_owned(row: PeriodicTask) -> bool:
@@ -90,12 +106,12 @@ def enabled(steps: Registry) -> list[PeriodicTask]:
 
 def _owned() -> QuerySet[Any]:
     rows: QuerySet[Any] = PeriodicTask.objects.select_related("crontab")
-    return rows.filter(name__startswith=PREFIX, task=TICK)
+    return rows.filter(name__startswith=ticks.PREFIX, task=TICK)
 
 
 def _candidates(wanted: Mapping[str, Listener]) -> QuerySet[Any]:
     named: QuerySet[Any] = PeriodicTask.objects.filter(name__in=list(wanted))
-    ours = Q(name__startswith=PREFIX, task=TICK)
+    ours = Q(name__startswith=ticks.PREFIX, task=TICK)
     rows: QuerySet[Any] = PeriodicTask.objects.select_related("crontab")
     return rows.filter(ours | Q(pk__in=named))
 
@@ -128,15 +144,17 @@ def _facts(listener: Listener, row: PeriodicTask | None = None) -> dict[str, Any
     """Return the columns that are the Step's; all others are the operator's."""
     trigger = listener.trigger
     assert isinstance(trigger, CronTrigger)
-    zone = str(ticks.zone_of(trigger))
+    override = ledger.override_of(listener.step.name, listener.index)
+    timing = ticks.in_force(ticks.declared(trigger), override)
+    is_own = override is not None and override.expression
     first = (
-        f"{trigger.schedule.text} in {zone}: Step {listener.step.name} of {listener.step.app}."
-        " Its file says when; pause it here."
+        f"{timing}: Step {listener.step.name} of {listener.step.app}."
+        f" {'An operator' if is_own else 'Its file'} says when; pause it here."
     )
     _, *more = row.description.split("\n") if row is not None else [""]
     return {
         "args": json.dumps([listener.step.name, listener.index]),
-        "crontab": _crontab(nearest(trigger.schedule, zone), row),
+        "crontab": _crontab(nearest(timing.expression, str(timing.zone)), row),
         "interval": None,
         "solar": None,
         "clocked": None,

@@ -11,14 +11,17 @@ from uuid import UUID
 from django.core.management.base import CommandError
 
 from motia_django import ledger, operations
+from motia_django.beat import operators
 from motia_django.commands.base import Subcommand, operator
 from motia_django.commands.bulk import Bulk, confirm, runs_in_words
 from motia_django.commands.runs import use_broker_of_dev
+from motia_django.commands.schedules import schedule_of
 from motia_django.commands.selection import known
 from motia_django.commands.steps import told
 from motia_django.conf import settings
 from motia_django.ledger.interventions import WAITING
 from motia_django.runs import Status
+from motia_django.schedule import entry_name
 
 FINAL = tuple(each for each in Status if each.final)
 
@@ -44,8 +47,15 @@ class Pause(Subcommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("step", help="the Step's name")
         parser.add_argument("--reason", default="", help="why, for whoever finds it paused")
+        add_schedule(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
+        if options.get("schedule") is not None:
+            listener = schedule_of(options["step"], options["schedule"])
+            done = operators.pause(listener, by=operator(), reason=options["reason"])
+            what = "is paused: its ticks are left out" if done else "was paused already"
+            self.out.write(f"{entry_name(listener)} {what}.")
+            return
         step = known(options["step"])
         if operations.pause(step, by=operator(), reason=options["reason"]):
             self.out.write(f"{step} is paused: its runs wait until it is resumed.")
@@ -61,8 +71,15 @@ class Resume(Subcommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("step", help="the Step's name")
+        add_schedule(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
+        if options.get("schedule") is not None:
+            listener = schedule_of(options["step"], options["schedule"])
+            done = operators.resume(listener, by=operator())
+            what = "is resumed" if done else "was not paused"
+            self.out.write(f"{entry_name(listener)} {what}.")
+            return
         use_broker_of_dev()
         step = options["step"]
         if operations.resume(step, by=operator()):
@@ -105,6 +122,13 @@ class Prune(Subcommand):
                 self.out.write(f"  {total:,} ...")
                 self.out.flush()
         self.out.write(f"{_told(status, days)}: {total:,} deleted")
+
+
+def add_schedule(parser: ArgumentParser) -> None:
+    """Add `--schedule INDEX`."""
+    parser.add_argument(
+        "--schedule", type=int, metavar="INDEX", help="only the cron trigger of this index"
+    )
 
 
 def _ages(options: Mapping[str, Any]) -> dict[Status, float]:

@@ -45,12 +45,7 @@ class ShowGraph(Subcommand):
 
 
 def _drawn(found: graph.Graph) -> str:
-    if not found.nodes:
-        raise CommandError("There is nothing to draw: no installed app has a Step.")
     drawing = graph.drawn(found, is_file=True)
     if drawing is None:
-        raise CommandError(
-            "It cannot be drawn: there is no graphlay, or it failed. It comes with"
-            " pip install 'motia-django[graph]'. The other formats need nothing."
-        )
+        raise CommandError(f"{graph.why_not(found)} The other formats can be had all the same.")
     return drawing

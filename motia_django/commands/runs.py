@@ -107,8 +107,7 @@ class Runs(Subcommand):
         filters = {key: options[key] for key in ("step", "status") if options.get(key)}
         found = ledger.rows(**filters)
         if options.get("key"):
-            keyed = ledger.found_by_key(options["key"]).order_by().values("run_id")
-            found = found.filter(id__in=keyed)
+            found = found.filter(id__in=ledger.found_by_key(options["key"]))
         if options.get("no_step"):
             found = found.exclude(step__in=[step.name for step in registry()])
         rows = list(found[: max(options["limit"], 0)])

@@ -1,19 +1,24 @@
-"""`sync`: the Steps' schedules into the rows of django-celery-beat, without waiting for beat."""
+"""`override` and `sync`, and what else is done to and told of single schedules."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from django.apps import apps
 from django.core.management.base import CommandError
-from django.db import OperationalError, ProgrammingError
+from django.db import Error, OperationalError, ProgrammingError
 
-from motia_django.beat import DATABASE_APP
-from motia_django.commands.base import Subcommand, add_format
-from motia_django.registry import registry
+from motia_django import ledger, models, ticks
+from motia_django.beat import DATABASE_APP, operators
+from motia_django.commands.base import Subcommand, add_format, operator
+from motia_django.commands.selection import known
+from motia_django.exceptions import CannotIntervene
+from motia_django.registry import Listener, registry
+from motia_django.schedule import entry_name
 
 _WORDS = ("added", "changed", "removed", "unchanged", "paused", "taken")
 
@@ -41,6 +46,72 @@ class Sync(Subcommand):
                 f"{', '.join(done['taken'])}: a periodic task of another kind has this name."
                 " Rename or delete it, else the Step does not run on its schedule."
             )
+
+
+class Override(Subcommand):
+    """`motia_steps override <step> <expression>`."""
+
+    name = "override"
+    help = "Put another expression in the place of the one in a Step's file, or drop that."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("expression", nargs="?", help="when it is to be due, as in config")
+        parser.add_argument("--drop", action="store_true", help="let the file say it again")
+        parser.add_argument("--schedule", type=int, metavar="INDEX", help="of the trigger")
+        parser.add_argument("--timezone", default="", help="as it is declared, if not said")
+        parser.add_argument("--reason", default="", help="why, for whoever finds it overridden")
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        expression, drop = options.get("expression"), options.get("drop")
+        if bool(expression) == bool(drop):
+            raise CommandError("Say either an expression or --drop", returncode=2)
+        listener = schedule_of(options["step"], options.get("schedule"))
+        name = entry_name(listener)
+        if drop:
+            done = operators.restore(listener, by=operator())
+            self.out.write(f"{name} {'is due as its file says' if done else 'was not overridden'}.")
+            return
+        asks = {"by": operator(), "reason": options["reason"]}
+        try:
+            timing = operators.retime(listener, str(expression), options["timezone"], **asks)
+        except CannotIntervene as error:
+            raise CommandError(str(error), returncode=2) from error
+        self.out.write(f"{name} is due by {timing}.")
+
+
+def schedule_of(step: str, index: int | None) -> Listener:
+    """Return a Step's cron trigger, its only one if none is named; raise `CommandError`."""
+    there = [index for index, _ in registry().step(known(step)).triggers_of("cron")]
+    if index is None and len(there) == 1:
+        [index] = there
+    if index not in there:
+        has = f"its schedules are {', '.join(map(str, there))}" if there else "it has no schedule"
+        raise CommandError(f"{step}: name one by --schedule; {has}", returncode=2)
+    return operators.schedule(step, index)
+
+
+def facts(listener: Listener) -> dict[str, Any]:
+    """Return when a schedule is due, and what operators say of it."""
+    override, states = _on_record(listener)
+    timing = ticks.in_force(operators.declared(listener), override)
+    told: dict[str, Any] = {
+        "timezone": str(timing.zone),
+        "next": timing.after(datetime.now(UTC)),
+    }
+    if operators.is_paused(listener, override, states):
+        told["paused"] = True
+    if override is not None and override.expression:
+        told["overridden"] = timing.expression.text
+    return told
+
+
+def _on_record(listener: Listener) -> tuple[models.Override | None, Mapping[str, bool]]:
+    """Return what the database says of a schedule: nothing, where it is away or not migrated."""
+    try:
+        return ledger.override_of(*operators.key_of(listener)), operators.row_states()
+    except Error:
+        return None, {}
 
 
 def _reconciled() -> dict[str, list[str]]:

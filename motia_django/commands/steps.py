@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ from django.utils.timezone import localtime
 from motia_django import ledger
 from motia_django.celery_app import task_name
 from motia_django.checks import ALL as CHECKS
+from motia_django.commands import schedules
 from motia_django.commands.base import Subcommand, add_format
 from motia_django.exceptions import UnknownStep
 from motia_django.models import Pause
-from motia_django.registry import registry
+from motia_django.registry import Listener, registry
 from motia_django.steps import Step
-from motia_django.ticks import zone_of
 from motia_django.triggers import CronTrigger, HttpTrigger, Trigger
 
 
@@ -72,6 +71,10 @@ class Show(Subcommand):
             value = facts[key]
             text = ", ".join(value) if isinstance(value, list) else value
             self.out.write(f"{key:12} {text}".rstrip())
+        if step.docs:
+            self.out.write(f"{'docs':12} {step.docs}")
+        if facts["index"]:
+            self.out.write(f"{'index':12} {', '.join(facts['index'])}")
         if pause:
             self.out.write(f"{'paused':12} {told(pause)}")
         for trigger in facts["triggers"]:
@@ -137,13 +140,19 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
         "app": step.app,
         "task": task_name(step.name),
         "flows": list(step.flows),
+        "index": sorted({name for each in step.triggers for name in step.index_names(each)}),
         "enqueues": [topic.name for topic in step.enqueues],
+        "docs": step.docs or None,
         "paused": _described_pause(pause),
-        "triggers": [_described_trigger(trigger) for trigger in step.triggers],
+        "triggers": [
+            _described_trigger(Listener(step=step, index=index, trigger=trigger))
+            for index, trigger in enumerate(step.triggers)
+        ],
     }
 
 
-def _described_trigger(trigger: Trigger) -> dict[str, Any]:
+def _described_trigger(listener: Listener) -> dict[str, Any]:
+    trigger = listener.trigger
     facts: dict[str, Any] = {"type": trigger.kind, "source": trigger.source}
     if trigger.condition is not None:
         facts["conditional"] = True
@@ -153,9 +162,7 @@ def _described_trigger(trigger: Trigger) -> dict[str, Any]:
         schemas = trigger.response_schemas.items()
         facts["responses"] = {str(status): schema.json_schema() for status, schema in schemas}
     if isinstance(trigger, CronTrigger):
-        zone = zone_of(trigger)
-        facts["timezone"] = str(zone)
-        facts["next"] = trigger.schedule.after(datetime.now(UTC), zone)
+        facts |= schedules.facts(listener)
         facts |= {"overlap": trigger.overlap, "catchUp": trigger.catch_up}
     if trigger.kind not in ("http",):
         facts["retries"] = trigger.delivery.max_retries

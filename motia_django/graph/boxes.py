@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from motia_django.graph.layout import Point, Size
-from motia_django.graph.lettering import fitted, width_of
+from motia_django.graph.lettering import attributes, fitted, width_of
 from motia_django.graph.model import Kind, Node
 
 NAME, SMALL, PILL = 14.0, 11.0, 12.0
@@ -45,8 +46,8 @@ class Extra:
 class Text:
     """A text in a drawing, from its left end or around its middle."""
 
-    x: str
-    y: str
+    at: SafeString
+    """Its place, as attributes."""
     text: str
     role: str
     url: str = ""
@@ -56,10 +57,7 @@ class Text:
 class Bar:
     """A bar of one colour."""
 
-    x: str
-    y: str
-    width: str
-    height: str
+    at: SafeString
     role: str
 
 
@@ -85,11 +83,8 @@ class Box:
     title: str
     """The whole name and more, for those who point at it."""
     url: str
-    x: str
-    y: str
-    width: str
-    height: str
-    radius: str
+    at: SafeString
+    """Its place and size, as attributes."""
     texts: list[Text]
     links: list[Text]
     """Texts that lead to other pages than the node."""
@@ -119,14 +114,10 @@ def placed(sketch: Sketch, centre: Point) -> Box:
     is_step = sketch.node.kind is Kind.STEP
     radius = 8.0 if is_step else height / 2 if sketch.node.kind is Kind.TOPIC else 4.0
     return Box(
-        classes=" ".join(_classes(sketch.node)),
+        classes=" ".join(_classes(sketch)),
         title=_hint(sketch),
         url=sketch.extra.url,
-        x=f"{left:.1f}",
-        y=f"{top:.1f}",
-        width=f"{width:.1f}",
-        height=f"{height:.1f}",
-        radius=f"{min(radius, 14):.1f}",
+        at=attributes(x=left, y=top, width=width, height=height, rx=min(radius, 14)),
         texts=list(_step_texts(sketch, left, top) if is_step else _pill_texts(sketch, x, y)),
         links=list(_figures(sketch, left, top)) if is_step else [],
         bars=list(_bars(sketch, left, top)) if is_step else [],
@@ -144,7 +135,7 @@ def _step(node: Node, extra: Extra, kind_word: Callable[[str], str]) -> Sketch:
     needed = max(
         width_of(node.name, NAME * _BOLD),
         width_of(kicker, SMALL) + (width_of(extra.mark, SMALL) + 24 if extra.mark else 0),
-        sum(width_of(each.text, SMALL) + _GAP for each in extra.figures) - _GAP,
+        sum(_figure_width(each) + _GAP for each in extra.figures) - _GAP,
         width_of(remark, SMALL),
     )
     width = min(max(needed + 2 * _PAD + _BAND, _NARROWEST), _WIDEST)
@@ -160,12 +151,17 @@ def _step(node: Node, extra: Extra, kind_word: Callable[[str], str]) -> Sketch:
     )
 
 
-def _classes(node: Node) -> Iterator[str]:
+def _classes(sketch: Sketch) -> Iterator[str]:
+    node = sketch.node
     yield f"motia-node motia-is-{node.kind}"
     if node.is_outside:
         yield "motia-outside"
-    if node.is_unheard or node.is_unsent:
-        yield "motia-odd"
+    if node.is_unheard:
+        yield "motia-unheard"
+    if node.is_unsent:
+        yield "motia-unsent"
+    if any(each.tone == "bad" for each in sketch.extra.figures):
+        yield "motia-failing"
 
 
 def _hint(sketch: Sketch) -> str:
@@ -207,7 +203,11 @@ def _figures(sketch: Sketch, left: float, top: float) -> Iterator[Text]:
     y = top + 57 + (17 if sketch.remark else 0)
     for each in sketch.extra.figures:
         yield _text(x, y, each.text, f"figure motia-{each.tone or 'plain'}", each.url)
-        x += width_of(each.text, SMALL) + _GAP
+        x += _figure_width(each) + _GAP
+
+
+def _figure_width(figure: Figure) -> float:
+    return width_of(figure.text, SMALL * (_BOLD if figure.tone else 1))
 
 
 def _bars(sketch: Sketch, left: float, top: float) -> Iterator[Bar]:
@@ -225,8 +225,8 @@ def _bars(sketch: Sketch, left: float, top: float) -> Iterator[Bar]:
 
 
 def _text(x: float, y: float, text: str, role: str, url: str = "") -> Text:
-    return Text(x=f"{x:.1f}", y=f"{y:.1f}", text=text, role=role, url=url)
+    return Text(at=attributes(x=x, y=y), text=text, role=role, url=url)
 
 
 def _bar(x: float, y: float, width: float, height: float, role: str) -> Bar:
-    return Bar(x=f"{x:.1f}", y=f"{y:.1f}", width=f"{width:.1f}", height=f"{height:.1f}", role=role)
+    return Bar(at=attributes(x=x, y=y, width=width, height=height), role=role)

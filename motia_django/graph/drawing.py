@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from django.template import Context, Engine
+from django.template import Context, Engine, Template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from motia_django.graph import boxes, lines
 from motia_django.graph.boxes import Box, Extra, Figure
-from motia_django.graph.layout import Layout, laid_out
+from motia_django.graph.layout import MOST_NODES, Layout, is_installed, laid_out
 from motia_django.graph.model import Graph, Kind
 
 __all__ = ["Extra", "Figure", "drawn"]
@@ -42,7 +43,7 @@ def drawn(
     *,
     is_file: bool = False,
 ) -> SafeString | None:
-    """Return the graph as an SVG element, or None where it cannot be laid out.
+    """Return the graph as an SVG element, or None where it cannot be laid out: `why_not` says why.
 
     `extras` are what is known of Steps and other nodes besides, by the nodes' keys. As a file it
     brings its own colours, and stands alone.
@@ -54,6 +55,17 @@ def drawn(
     if layout is None:
         return None
     return _rendered(_drawing(graph, sketched, layout), is_file)
+
+
+def why_not(graph: Graph) -> str:
+    """Return why a graph could not be drawn, and what can be done."""
+    if not graph.nodes:
+        return _("There is nothing to draw: there is no Step.")
+    if len(graph.nodes) > MOST_NODES:
+        return _("There is too much for one picture. Choose a flow.")
+    if not is_installed():
+        return _("To draw it takes graphlay: pip install 'motia-django[graph]'.")
+    return _("It could not be drawn; the logger motia.graph says why.")
 
 
 def _drawing(graph: Graph, sketched: list[boxes.Sketch], layout: Layout) -> Drawing:
@@ -80,10 +92,13 @@ def _described(graph: Graph) -> str:
 
 
 def _rendered(drawing: Drawing, is_file: bool) -> SafeString:
-    engine = Engine(dirs=[str(_TEMPLATES)], autoescape=True)
-    style = (_TEMPLATES / _STYLE).read_text("utf-8") if is_file else ""
-    # Its own engine: a project without templates has the command all the same. The style is a file
-    # of this package, and no text of anybody's.
-    values = {"drawing": drawing, "style": SafeString(style), "is_file": is_file}
-    context = Context(values, use_l10n=False)
-    return engine.get_template("motia/graph.svg").render(context)
+    # The style is a file of this package, and no text of anybody's.
+    style = SafeString((_TEMPLATES / _STYLE).read_text("utf-8") if is_file else "")
+    context = Context({"drawing": drawing, "style": style, "is_file": is_file}, use_l10n=False)
+    return _template().render(context)
+
+
+@cache
+def _template() -> Template:
+    """Return the template, by an engine of its own: a project without templates can draw, too."""
+    return Engine(dirs=[str(_TEMPLATES)], autoescape=True).get_template("motia/graph.svg")

@@ -6,17 +6,20 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 from motia_django.graph.shelves import Piece, pieces_of, shelved
 
 logger = logging.getLogger("motia.graph")
 
-MOST_NODES = 1000
+MOST_NODES = 600
 """Beyond that nobody finds anything in a picture, and to lay it out takes seconds."""
 
 Point = tuple[float, float]
 Size = tuple[float, float]
+_MANY = 150
+"""From so many nodes that hang together on, the best of all layouts takes too long to find."""
 _OPTIONS = {
     "direction": "topbottom",
     "spacing": {"layer_gap": 40.0, "node_gap": 32.0, "isolated_gap": 32.0, "dummy_gap": 22.0},
@@ -88,13 +91,19 @@ def laid_out(nodes: tuple[Size, ...], links: tuple[Link, ...]) -> Layout | None:
         return None
 
 
+def is_installed() -> bool:
+    """Return whether there is a graphlay, the extra `graph`, to lay anything out."""
+    return find_spec("graphlay") is not None
+
+
 def _piece(
     engine: Callable[..., Any], piece: Piece, nodes: Sequence[Size], links: Sequence[Link]
 ) -> Layout:
     place = {node: number for number, node in enumerate(piece.nodes)}
     edges = [_edge(links[each], place) for each in piece.links]
     graph = {"nodes": [_node(nodes[each]) for each in piece.nodes], "edges": edges}
-    found = engine(graph, options=_OPTIONS)
+    effort = "balanced" if len(piece.nodes) <= _MANY else "fast"
+    found = engine(graph, options={**_OPTIONS, "effort": effort})
     labels = [links[each].label for each in piece.links]
     return _read(found.bounds, found.nodes, found.edges, labels)
 

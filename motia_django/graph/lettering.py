@@ -1,8 +1,10 @@
-"""How wide a text is when it is drawn, near enough, and the text cut to a width."""
+"""How wide a text is when it is drawn, near enough, the text cut to a width, and places written."""
 
 from __future__ import annotations
 
 from unicodedata import category, combining, east_asian_width
+
+from django.utils.safestring import SafeString
 
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]{}/\\` "), frozenset("mwMW@%&<>=+~#")
 _MONOSPACE = 0.61
@@ -24,6 +26,11 @@ def fitted(text: str, room: float, size: float, *, monospace: bool = False) -> s
     while kept < len(line) and width_of(line[: kept + 1], size, monospace=monospace) <= room:
         kept += 1
     return f"{line[:kept].rstrip()}…"
+
+
+def attributes(**numbers: float) -> SafeString:
+    """Return numbers as attributes of an element of SVG; there is nothing in them to escape."""
+    return SafeString(" ".join(f'{name}="{number:.1f}"' for name, number in numbers.items()))
 
 
 def _monospaced(each: str) -> float:

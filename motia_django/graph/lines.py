@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import hypot
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from motia_django.graph.layout import Link, Point, Route
-from motia_django.graph.lettering import fitted, width_of
+from motia_django.graph.lettering import attributes, fitted, width_of
 from motia_django.graph.model import Edge
 
 LETTERS = 11.0
@@ -23,13 +24,13 @@ class Line:
     """An edge in its place."""
 
     classes: str
-    path: str
+    path: SafeString
     """The `d` of the path."""
     is_conditional: bool
     label: str
     whole_label: str
-    x: str
-    y: str
+    at: SafeString
+    """The place of its label, as attributes."""
 
 
 def link(edge: Edge, places: Mapping[str, int]) -> Link:
@@ -45,12 +46,11 @@ def line(edge: Edge, route: Route, margin: float) -> Line:
     x, y = route.label_at or _middle(route.points)
     return Line(
         classes="motia-edge motia-virtual" if edge.is_virtual else "motia-edge",
-        path=" ".join(_path(points)),
+        path=SafeString(" ".join(_path(points))),
         is_conditional=edge.is_conditional,
         label=fitted(_words(edge), _WIDEST, LETTERS),
         whole_label=_words(edge),
-        x=f"{x + margin:.1f}",
-        y=f"{y + margin + 4:.1f}",
+        at=attributes(x=x + margin, y=y + margin + 4),
     )
 
 

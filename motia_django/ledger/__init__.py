@@ -27,7 +27,7 @@ from motia_django.ledger.due import (
     take_due,
     wake,
 )
-from motia_django.ledger.errors import dead_by, dead_by_error
+from motia_django.ledger.errors import dead_by, dead_by_error, killed_lately
 from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
 from motia_django.ledger.interventions import (
     cancel,
@@ -41,6 +41,14 @@ from motia_django.ledger.interventions import (
     retry,
 )
 from motia_django.ledger.keys import found as found_by_key
+from motia_django.ledger.overrides import (
+    override_of,
+    overrides,
+    pause_schedule,
+    restore_timing,
+    resume_schedule,
+    retime,
+)
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
@@ -66,12 +74,16 @@ __all__ = [
     "keep_failed",
     "keep_once",
     "keep_or_find",
+    "killed_lately",
     "leave_batch",
     "lost_outcome",
     "move",
     "open_batch",
+    "override_of",
+    "overrides",
     "patience",
     "pause",
+    "pause_schedule",
     "paused",
     "prunable",
     "prune",
@@ -82,7 +94,10 @@ __all__ = [
     "redrive",
     "renew",
     "rerun",
+    "restore_timing",
     "resume",
+    "resume_schedule",
+    "retime",
     "retry",
     "rows",
     "see",

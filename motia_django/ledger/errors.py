@@ -42,6 +42,14 @@ def dead_by_error() -> tuple[list[DeadBy], bool]:
     return dead_by(prints[:MOST_ERRORS]), len(prints) > MOST_ERRORS
 
 
+def killed_lately(most: int, among: Sequence[str] | None = None) -> list[DeadBy]:
+    """Return the errors that killed the newest of the dead runs, up to `most` of them.
+
+    Those of the Steps in `among` only; None means all.
+    """
+    return dead_by(list(dict.fromkeys(_newest(among)))[:most])
+
+
 def dead_by(prints: Sequence[str]) -> list[DeadBy]:
     """Return what is known of these errors, those that killed last first; of no dead run, none."""
     found = [each for each in _counted(prints) if each[1]]
@@ -55,8 +63,9 @@ def dead_by(prints: Sequence[str]) -> list[DeadBy]:
     return sorted(groups, key=lambda each: (each.last.finished_at, each.last.id), reverse=True)
 
 
-def _newest() -> list[str]:
+def _newest(among: Sequence[str] | None = None) -> list[str]:
     newest = all_runs().filter(status=Status.DEAD).order_by("-id")
+    newest = newest if among is None else newest.filter(step__in=among)
     prints = newest.values_list("fingerprint", flat=True)[:_NEWEST]
     return [each for each in prints if each is not None]
 

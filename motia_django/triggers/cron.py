@@ -110,6 +110,25 @@ class CronExpression:
             yield _real(due, zone)
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """An expression in a time zone: when something is due."""
+
+    expression: CronExpression
+    zone: tzinfo
+
+    def __str__(self) -> str:
+        return f"{self.expression.text} in {self.zone}"
+
+    def after(self, moment: datetime) -> datetime | None:
+        """Return the first time after `moment` (aware) that is due, in UTC, if ever."""
+        return self.expression.after(moment, self.zone)
+
+    def latest(self, moment: datetime) -> datetime | None:
+        """Return the last time up to `moment` (aware) that was due, in UTC, if ever."""
+        return self.expression.latest(moment, self.zone)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronTrigger(Trigger):
     """`{"type": "cron", "schedule": "0 * * * *", "timezone": "Europe/Berlin"}`."""

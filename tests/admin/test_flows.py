@@ -255,11 +255,18 @@ def test_without_graphlay_there_is_the_list(
     layout.laid_out.cache_clear()
     html = text_of(admin_client, FLOWS)
     assert "motia-graph" not in html
-    assert "pip install 'motia-django[graph]'" in html
+    assert "pip install &#x27;motia-django[graph]&#x27;" in html
     assert page_of("Charge") in html
     assert "/export/svg/" not in html
     assert admin_client.get(f"{EXPORT}svg/").status_code == 404
     layout.laid_out.cache_clear()
+
+
+def test_too_much_for_one_picture_is_said_to_be_too_much(
+    admin_client: Client, install: Install
+) -> None:
+    install(*(config(f"S{n}", {"type": "queue", "topic": f"t{n}"}) for n in range(301)))
+    assert "There is too much for one picture. Choose a flow." in text_of(admin_client, FLOWS)
 
 
 def test_a_hundred_steps_take_few_queries(

@@ -16,9 +16,10 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from motia_django import models
-from motia_django.admin.schedules import late_schedules
+from motia_django.admin.standings import late_schedules
 from motia_django.ledger import pulse
 from motia_django.runs import lowest_id_at
+from motia_django.tasks import TICK
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
 
@@ -141,6 +142,21 @@ def test_without_a_worker_the_first_line_says_so(admin_client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_well")
+def test_it_names_the_errors_that_runs_died_of_last_and_leads_to_each(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    for mark, error in (("a" * 16, "KeyError: 'old'"), ("b" * 16, "TimeoutError: no answer")):
+        make_run(step="Pay", status="dead", fingerprint=mark, error=error)
+    make_run(step="Pay", status="dead", fingerprint="b" * 16, error="TimeoutError: no answer")
+    page = admin_client.get(PAGE)
+    assert [(each.error, each.dead) for each in page.context["killers"]] == [
+        ("TimeoutError: no answer", "2"),
+        ("KeyError: 'old'", "1"),
+    ]
+    assert f'href="/admin/motia/deadletter/{"b" * 16}/change/"' in page.content.decode()
+
+
+@pytest.mark.usefixtures("_well")
 def test_each_minute_leads_to_its_runs(admin_client: Client, make_run: MakeRun) -> None:
     born = timezone.now() - timedelta(minutes=5)
     make_run(id=_id_at(born), created_at=born, status="dead")
@@ -175,7 +191,10 @@ def test_a_schedule_that_an_operator_paused_is_not_late(make_run: MakeRun) -> No
     with installed(make_step(print, HOURLY, name="Report")):
         make_run(step="Report", trigger="cron", created_at=NOON - timedelta(hours=5))
         row = PeriodicTask.objects.create(
-            name="motia:Report:0", crontab=CrontabSchedule.objects.create(), enabled=False
+            name="motia:Report:0",
+            task=TICK,
+            crontab=CrontabSchedule.objects.create(),
+            enabled=False,
         )
         assert late_schedules(NOON) == []
         row.enabled = True

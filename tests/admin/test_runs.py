@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from motia_django import models
+from motia_django.admin import run_filters
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.admin.traces import in_order
 from tests.admin.conftest import MakeRun
@@ -67,11 +68,17 @@ def test_the_list_shows_cause_status_and_the_error_in_a_line(
         ("status=dead", ["dead"]),
         ("trigger=cron", ["cron"]),
         ("step=A::b c/%C3%BC", ["step"]),
-        ("step=Nobody", []),
-        ("step=%00", []),
-        ("status=nonsense", []),
+        ("step=A::b c/%C3%BC&status=succeeded", ["step"]),
+        ("flow=todos", ["cron", "dead", "old"]),
+        ("flow=todos&trigger=cron", ["cron"]),
         ("created=hour", ["cron", "step", "dead"]),
-        ("created=nonsense", ["cron", "step", "dead", "old"]),
+        ("from=2026-01-01&to=2100-01-01", ["cron", "step", "dead", "old"]),
+        ("from=&to=", ["cron", "step", "dead", "old"]),
+        ("to=2026-01-01T03:00", []),
+        ("from=2099-01-01T03:00Z", []),
+        ("from=1026-01-01", ["cron", "step", "dead", "old"]),
+        ("from=0001-01-01T00:00%2B23:59", ["cron", "step", "dead", "old"]),
+        ("to=9999-12-31T23:59-23:59", ["cron", "step", "dead", "old"]),
     ],
 )
 def test_the_list_is_filtered_by_the_query_string(
@@ -83,6 +90,105 @@ def test_the_list_is_filtered_by_the_query_string(
     make_run(step="A::b c/ü", source="step")
     make_run(trigger="cron", source="cron")
     assert [run.source for run in listed(admin_client, f"?{query}")] == found
+
+
+def test_runs_are_found_between_two_times(admin_client: Client, make_run: MakeRun) -> None:
+    ids = [
+        int(datetime(2026, 11, 28, hour, tzinfo=UTC).timestamp() * 1000) << 80 for hour in (2, 3, 4)
+    ]
+    two, three, four = (make_run(id=UUID(int=id)) for id in ids)
+    with timezone.override("UTC"):
+        assert listed(admin_client, "?from=2026-11-28T03:00&to=2026-11-28T04:00") == [three]
+        assert listed(admin_client, "?from=2026-11-28T03:00") == [four, three]
+        assert listed(admin_client, "?to=2026-11-28T04:00%2B01:00") == [two]
+        assert listed(admin_client, "?to=2026-11-28T04:00+01:00") == [two]
+        html = admin_client.get(f"{LIST}?status=succeeded&from=2026-11-28T03:00").content.decode()
+    assert '<input type="datetime-local" name="from" value="2026-11-28T03:00">' in html
+    assert '<input type="hidden" name="status" value="succeeded">' in html
+    assert 'href="?status=succeeded">at any time</a>' in html
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("status=nonsense", "There is no status “nonsense”. There are: scheduled, queued"),
+        ("trigger=x", "There is no kind of trigger “x”. There are: http, queue"),
+        ("step=CreateTod", "There is no Step named “CreateTod”, nor a run of one. Did you mean"),
+        ("step=%00", "There is no Step named"),
+        ("step=", "There is no Step named"),
+        ("flow=x", "There is no flow “x”. There are: catalog"),
+        ("created=x", "There is no age “x”. There are: hour, day"),
+        ("gone=x", "There is no gone “x”"),
+        ("from=yesterday", "“yesterday” is no time such as 2026-11-28T03:00"),
+        ("to=2026-13-45", "“2026-13-45” is no time"),
+        ("from=2026-11-28T04:00&to=2026-11-28T03:00", "is not before the one it ends at"),
+        ("from=%00", "is no time"),
+        ("foo=bar", "There is no filter “foo”. There are: status, error, created, from, to, flow"),
+        ("status__in=dead", "There is no filter “status__in”"),
+        ("id=1", "There is no filter “id”"),
+        ("status=dead&status=queued", "The filter “status” is given more than once."),
+        ("status=%3Cscript%3Ealert(1)", "&lt;script&gt;alert(1)"),
+        ("foo=bar&status=nonsense&q=123", "“nonsense”"),
+        (f"step={'x' * 5000}", "There is no Step named"),
+    ],
+)
+def test_a_query_string_that_asks_for_what_is_not_is_told_so_and_finds_nothing(
+    admin_client: Client, make_run: MakeRun, query: str, told: str
+) -> None:
+    make_run(status="dead")
+    response = admin_client.get(f"{LIST}?{query}")
+    assert response.status_code == 200
+    assert told in response.content.decode()
+    assert list(response.context["cl"].result_list) == []
+
+
+def test_what_is_done_to_all_that_were_asked_for_wrongly_is_done_to_none(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(status="dead")
+    chosen = {"action": "discard", "index": "0", "select_across": "1", "confirmed": "yes"}
+    admin_client.post(f"{LIST}?created=nonsense", {**chosen, "_selected_action": [str(run.id)]})
+    assert models.Run.objects.get().status == "dead"
+
+
+def test_what_no_index_tells_of_is_looked_for_among_the_newest_only(
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_filters, "NEWEST", 3)
+    oldest, *_others = (make_run(trigger="cron", step="Tick") for _ in range(4))
+    newest, told = make_run(), "Only the newest"
+    assert len(listed(admin_client, "?trigger=cron")) == 2
+    assert told in admin_client.get(f"{LIST}?trigger=cron").content.decode()
+    assert oldest in listed(admin_client, "?trigger=cron&step=Tick")
+    assert told not in admin_client.get(f"{LIST}?trigger=http&step=CreateTodo").content.decode()
+    assert told not in admin_client.get(LIST).content.decode()
+    assert listed(admin_client, "?trigger=http&status=succeeded") == [newest]
+    assert len(listed(admin_client, "?gone=yes&from=2026-01-01")) == 2
+
+
+def test_runs_are_found_by_their_index_keys(admin_client: Client, make_run: MakeRun) -> None:
+    one, other, _third = make_run(), make_run(), make_run()
+    order = "0c7fae07-24ae-4cec-8fb1-e561a4116444"
+    models.RunKey.objects.create(run_id=one.id, name="orderId", value="17")
+    models.RunKey.objects.create(run_id=other.id, name="customer.id", value="17")
+    models.RunKey.objects.create(run_id=other.id, name="orderId", value=order)
+    assert listed(admin_client, "?q=17") == [other, one]
+    assert listed(admin_client, "?q=orderId=17") == [one]
+    assert listed(admin_client, "?q=customer.id%20=%2017&status=succeeded") == [other]
+    assert listed(admin_client, "?q=17&status=dead") == []
+    assert listed(admin_client, f"?q={order}") == [other]
+
+
+def test_a_search_that_finds_nothing_says_what_was_looked_for(
+    admin_client: Client, install: Callable[..., None]
+) -> None:
+    queue = {"type": "queue", "topic": "t"}
+    install({"name": "Work", "triggers": [queue], "index": ["orderId", "customer.id"]})
+    assert (
+        "the index keys customer.id, orderId." in admin_client.get(LIST + "?q=7").content.decode()
+    )
+    install({"name": "Work", "triggers": [queue]})
+    assert "no Step has an index key" in admin_client.get(LIST + "?q=7").content.decode()
 
 
 def test_the_search_finds_a_run_by_its_id_and_a_trace_by_its_own(

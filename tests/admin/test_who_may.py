@@ -14,6 +14,7 @@ from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from motia_django import batches, models
 from motia_django.ledger.selections import Selection
@@ -62,6 +63,11 @@ def now(row: Any) -> Any:
     return type(row).objects.filter(pk=row.pk).first()
 
 
+def is_overridden(step: str, **facts: Any) -> bool:
+    """Return whether this is on record of a Step's schedule."""
+    return models.Override.objects.filter(step=step, **facts).exists()
+
+
 def item_form(world: World) -> dict[str, Any]:
     return {"content": "2", "seen_version": world.item.version, **REASON}
 
@@ -99,6 +105,10 @@ DEEDS = {
     "see the state": Deed(view="stateitem_changelist"),
     "see one item of state": Deed(view="stateitem_change", on=lambda world: [world.item.pk]),
     "see an item's history": Deed(view="stateitem_history", on=lambda world: [world.item.pk]),
+    "see the groups of state": Deed(view="stateitem_groups"),
+    "see the groups of streams": Deed(view="streamitem_groups"),
+    "see the tail of a stream": Deed(view="streamitem_tail", on=lambda world: ["s", "g"]),
+    "see a stream's events as JSON": Deed(view="streamitem_events", on=lambda world: ["s", "g"]),
     "see the streams": Deed(view="streamitem_changelist"),
     "see one item of a stream": Deed(view="streamitem_change", on=lambda world: [world.told.pk]),
     "see a stream item's history": Deed(
@@ -183,6 +193,30 @@ DEEDS = {
         post=lambda world: REASON,
         done=lambda world: models.Run.objects.filter(step="Hourly").exists(),
     ),
+    "pause a schedule": Deed(
+        view="schedule_pause",
+        on=lambda world: ["Hourly", 0],
+        post=lambda world: REASON,
+        done=lambda world: is_overridden("Hourly", paused_at__isnull=False),
+    ),
+    "resume a schedule": Deed(
+        view="schedule_resume",
+        on=lambda world: ["Nightly", 0],
+        post=lambda world: REASON,
+        done=lambda world: is_overridden("Nightly", resumed_at__isnull=False),
+    ),
+    "override when a schedule is due": Deed(
+        view="schedule_override",
+        on=lambda world: ["Hourly", 0],
+        post=lambda world: {"expression": "@daily", **REASON},
+        done=lambda world: is_overridden("Hourly", expression="@daily"),
+    ),
+    "drop an override": Deed(
+        view="schedule_restore",
+        on=lambda world: ["Nightly", 0],
+        post=lambda world: REASON,
+        done=lambda world: is_overridden("Nightly", expression=""),
+    ),
     "add an item of state": Deed(
         view="stateitem_add",
         post=lambda world: {"group": "new", "key": "k", "content": "1", **REASON},
@@ -227,8 +261,14 @@ def world(make_run: MakeRun) -> Iterator[World]:
         told=models.StreamItem.objects.create(stream="s", group="g", item="i", value="1", event=1),
     )
     steps = [make_step(name=name) for name in ("Work", "Other", "Resting")]
-    own = {"type": "queue", "topic": "own"}
-    with installed(*steps, make_step(lambda: None, CRON, own, name="Hourly")):
+    own = {"Hourly": [{"type": "queue", "topic": "own"}], "Nightly": []}
+    steps += [
+        make_step(lambda: None, CRON, *own[name], name=name) for name in ("Hourly", "Nightly")
+    ]
+    models.Override.objects.create(
+        step="Nightly", index=0, paused_at=timezone.now(), expression="@daily"
+    )
+    with installed(*steps):
         yield there
 
 

@@ -17,6 +17,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from motia_django import beat, schedule, ticks
 from motia_django.beat.database import StepEntry, StepScheduler, aware_of_steps
+from motia_django.beat.heeding import Heeding
 from motia_django.celery_app import project_app
 from motia_django.declarations import Problem
 from motia_django.registry import Registry
@@ -65,12 +66,14 @@ def ticked(scheduler: Any, moment: datetime, rounds: int = 6) -> list[str]:
 
 @pytest.mark.parametrize("name", ["django", DATABASE, DatabaseScheduler])
 def test_whatever_the_database_scheduler_is_called_by_ours_is_used(name: Any) -> None:
-    assert type(started(name, lazy=True)) is StepScheduler
+    assert isinstance(started(name, lazy=True), StepScheduler)
 
 
-def test_other_schedulers_stay_what_they_are(tmp_path: Any) -> None:
-    assert beat.adapted("celery.beat:PersistentScheduler") == "celery.beat:PersistentScheduler"
-    assert beat.adapted(PersistentScheduler) is PersistentScheduler
+def test_other_schedulers_stay_what_they_are_and_heed_operators() -> None:
+    for name in ("celery.beat:PersistentScheduler", PersistentScheduler):
+        found = beat.adapted(name)
+        assert found.__mro__[1:3] == (Heeding, PersistentScheduler)
+        assert beat.adapted(found) is found
 
 
 def test_a_worker_with_beat_inside_uses_ours_too() -> None:
@@ -78,7 +81,7 @@ def test_a_worker_with_beat_inside_uses_ours_too() -> None:
         scheduler: Any = "django"
 
     beat.join_worker(Worker)
-    assert Worker.scheduler is StepScheduler
+    assert issubclass(Worker.scheduler, StepScheduler)
 
 
 class TheirEntry(ModelEntry):  # type: ignore[misc]

@@ -11,9 +11,9 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from motia_django.beat.rows import Reconciled, reconcile
 from motia_django.registry import Registry
-from motia_django.schedule import LONGEST_NAME
 from motia_django.steps import Step
 from motia_django.tasks import TICK
+from motia_django.ticks import LONGEST_NAME
 from tests.factories import make_step, nothing
 
 pytestmark = pytest.mark.django_db

@@ -61,7 +61,7 @@ LEADING: dict[str, tuple[str, Act]] = {
     "a refused redrive": ("motia_run_redrive {dead}", _sent()),
     "a refused edit": ("motia_run_edit {dead}", _sent(content='{"amount": ')),
     "an answer": ("motia_step_run ListTodos|0", _sent()),
-    "a refused message": ("motia_step_enqueue ?topic=payment.requested", _sent(content="{")),
+    "a refused message": ("motia_step_enqueue payment.requested", _sent(content="{")),
     "a refused item": ("motia_stateitem_change {item}", _sent(content="{")),
 }
 """Pages that are the answer to a POST, or that say what is wrong."""

@@ -18,8 +18,12 @@ def main() -> None:
     """Make a user who is logged in, and what the pages show."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.browser.settings")
     django.setup()
-    known = {"session": _session(), **_worked(), **_waiting(), **_items()}
-    sys.stdout.write(f"{json.dumps(known)}\n")
+    sys.stdout.write(f"{json.dumps(fill())}\n")
+
+
+def fill() -> dict[str, str]:
+    """Fill the database, and return where things are."""
+    return {"session": _session(), **_worked(), **_waiting(), **_batches(), **_items()}
 
 
 def _session() -> str:
@@ -58,6 +62,7 @@ def _worked() -> dict[str, str]:
         "asked": str(runs.filter(step="CreateOrder")[0].id),
         "spent": str(runs.get(step="PackOrder", status="dead").id),
         "charged": str(runs.filter(step="ChargeOrder", status="succeeded")[0].id),
+        "mark": str(died[0].fingerprint),
         "trace": runs.filter(step="CreateOrder")[0].trace_id,
     }
 
@@ -92,6 +97,29 @@ def _waiting() -> dict[str, str]:
     operations.pause("RefreshCatalog", by="the filling", reason="the supplier is down")
     models.Pause.objects.create(step="WasThere", by="the filling")
     return {name: str(run_id) for name, run_id in ids.items()}
+
+
+def _batches() -> dict[str, str]:
+    """One that goes on, and one that ended with refusals."""
+    from django.utils import timezone
+
+    from motia_django import models
+    from motia_django.ledger.selections import Selection
+
+    usual: dict[str, Any] = {
+        "deed": "redrive",
+        "by": "admin (admin)",
+        "total": 9,
+        "reason": "the shop is mended",
+    }
+    usual["selection"] = Selection(wanted={"step": "ProcessPayment"}).to_json()
+    going = models.Batch.objects.create(**usual, done=3, started_at=timezone.now())
+    refused: Any = {"the input of this run is invalid": 2}
+    now = timezone.now()
+    ended = models.Batch.objects.create(
+        **usual, done=7, refused=2, reasons=refused, started_at=now, finished_at=now
+    )
+    return {"batch": str(going.pk), "ended": str(ended.pk)}
 
 
 def _items() -> dict[str, str]:

@@ -22,5 +22,6 @@
         .map((each) => `${reached.has(each) ? "no visible focus" : "not reached"}: ${each.outerHTML.slice(0, 150)}`);
     },
   };
-  return reachable.length + 1;
+  const fields = reachable.filter((each) => /^(date|time|month|week)/.test(each.type)).length;
+  return reachable.length + 1 + 7 * fields;
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from django.utils import timezone
 from motia_django import ledger, models
 from motia_django.runs import Run, Status, lowest_id_at
 from tests.commands.conftest import Fails, Steps
-from tests.factories import installed, kept_run, make_step, row, rows
+from tests.factories import QUEUE, installed, kept_run, make_step, nothing, row, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -202,3 +203,53 @@ def test_prune_refuses_what_makes_no_sense(fails: Fails, words: list[str], says:
     _, error, _ = fails("prune", *words)
     assert says in error
     assert len(rows()) == 1
+
+
+# -- one schedule
+
+
+def scheduled() -> list[Any]:
+    cron = [{"type": "cron", "schedule": expression} for expression in ("@hourly", "@daily")]
+    return [make_step(nothing, QUEUE, *cron, name="Two"), make_step(nothing, cron[0], name="One")]
+
+
+def test_one_schedule_is_paused_and_resumed(steps: Steps) -> None:
+    with installed(*scheduled()):
+        printed = steps("pause", "Two", "--schedule", "2", "--reason", "moving")
+        assert printed == "motia:Two:2 is paused: its ticks are left out.\n"
+        assert "was paused already" in steps("pause", "Two", "--schedule", "2")
+        shown = json.loads(steps("show", "Two", "--format", "json"))
+        assert [each.get("paused") for each in shown["triggers"]] == [None, None, True]
+        assert ledger.paused() == {}
+        assert steps("resume", "Two", "--schedule", "2") == "motia:Two:2 is resumed.\n"
+        assert "was not paused" in steps("resume", "Two", "--schedule", "2")
+
+
+def test_a_schedule_is_overridden_and_left_to_its_file_again(steps: Steps) -> None:
+    with installed(*scheduled()):
+        printed = steps("override", "One", "*/5 * * * *", "--timezone", "Asia/Tokyo")
+        assert printed == "motia:One:0 is due by */5 * * * * in Asia/Tokyo.\n"
+        shown = steps("show", "One")
+        assert "overridden: */5 * * * *" in shown
+        assert "timezone: Asia/Tokyo" in shown
+        assert steps("override", "One", "--drop") == "motia:One:0 is due as its file says.\n"
+        assert steps("override", "One", "--drop") == "motia:One:0 was not overridden.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["override", "One"], "either an expression or --drop"),
+        (["override", "One", "soon"], "'soon' is no cron expression"),
+        (["override", "One", "@daily", "--timezone", "Mars"], "no time zone 'Mars'"),
+        (["override", "Two", "@daily"], "its schedules are 1, 2"),
+        (["pause", "Two", "--schedule", "0"], "its schedules are 1, 2"),
+        (["pause", "Other", "--schedule", "0"], "no Step named 'Other'"),
+    ],
+)
+def test_what_is_no_schedule_or_no_time_is_told(fails: Fails, words: list[str], told: str) -> None:
+    with installed(*scheduled()):
+        _printed, error, code = fails(*words)
+    assert told in error
+    assert code == 2
+    assert not models.Override.objects.exists()

@@ -103,7 +103,7 @@ def test_a_long_name_is_cut_and_whole_in_the_hint() -> None:
 
 
 @pytest.mark.parametrize(
-    "steps", [registry_of(), registry_of(*(named(f"S{n}") for n in range(1001)))]
+    "steps", [registry_of(), registry_of(*(named(f"S{n}") for n in range(601)))]
 )
 def test_nothing_and_far_too_much_are_not_drawn(steps: Registry) -> None:
     assert drawn(read(steps)) is None

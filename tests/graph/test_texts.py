@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 
 from motia_django.graph import dot, mermaid, plain, read
 from tests.graph.declared import ODD_NAMES, edge, hears, named, node, registry_of
 
+SVG = "{http://www.w3.org/2000/svg}"
 ODD = registry_of(
     *(
         named(name, *hears(name), enqueues=[{"topic": f"{name}\nnext", "label": name}])
@@ -55,15 +57,15 @@ def test_no_name_gets_out_of_its_quotes_in_dot() -> None:
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 def test_graphviz_reads_the_names_as_they_are() -> None:
-    drawn = subprocess.run(
-        ["dot", "-Tjson"], input=dot(read(ODD)), capture_output=True, text=True, check=True
-    )
-    assert not drawn.stderr
-    written = subprocess.run(
-        ["dot", "-Tplain"], input=dot(read(ODD)), capture_output=True, text=True, check=True
-    )
-    assert len(json.loads(drawn.stdout)["objects"]) == len(read(ODD).nodes)
-    assert written.stdout.count("\nedge ") == len(read(ODD).edges)
+    graph = read(ODD)
+    command = ["dot", "-Tsvg"]
+    drawn = subprocess.run(command, input=dot(graph), capture_output=True, text=True, check=True)
+    root = ElementTree.fromstring(drawn.stdout)
+    texts = {(each.text or "").strip() for each in root.iter(f"{SVG}text")}
+    assert texts >= {*ODD_NAMES, *(f"{name} next" for name in ODD_NAMES), "Sure", "told"}
+    classes = [each.get("class") for each in root.iter(f"{SVG}g")]
+    assert classes.count("node") == len(graph.nodes)
+    assert classes.count("edge") == len(graph.edges)
 
 
 def test_json_says_all_there_is_to_say() -> None:

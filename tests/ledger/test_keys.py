@@ -40,7 +40,7 @@ def _steps() -> Iterator[None]:
 
 def found(asked: str) -> list[UUID]:
     """Return the runs with this key, the newest first."""
-    return list(keys.found(asked).values_list("run_id", flat=True))
+    return keys.found(asked)
 
 
 def test_a_message_is_found_by_its_keys_with_and_without_their_name() -> None:
@@ -150,6 +150,15 @@ def test_pruned_runs_lose_their_keys_and_others_keep_them() -> None:
     )
     assert ledger.prune(Status.SUCCEEDED, 14, limit=10) == 1
     assert found("x") == [new.id]
+
+
+def test_pruning_asks_once_about_runs_without_keys() -> None:
+    ancient = UUID(int=kept_run(step="Plain").id.int - (90 * 86_400_000 << 80))
+    long_ago = timezone.now() - timedelta(days=90)
+    models.Run.objects.update(id=ancient, status=Status.SUCCEEDED, finished_at=long_ago)
+    with CaptureQueriesContext(connection) as queries:
+        assert ledger.prune(Status.SUCCEEDED, 14, limit=10) == 1
+    assert sum("motia_run_key" in each["sql"] for each in queries) == 1
 
 
 def test_a_step_without_an_index_asks_the_database_no_more_than_before() -> None:

@@ -15,7 +15,7 @@ from motia_django.commands.graph import ShowGraph
 from motia_django.commands.new import New
 from motia_django.commands.repeats import Rerun, Retry
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
-from motia_django.commands.schedules import Sync
+from motia_django.commands.schedules import Override, Sync
 from motia_django.commands.state import State
 from motia_django.commands.steps import Check, ListSteps, Show
 
@@ -37,6 +37,7 @@ ALL: tuple[type[Subcommand], ...] = (
     Cancel,
     Pause,
     Resume,
+    Override,
     Prune,
     State,
     Sync,

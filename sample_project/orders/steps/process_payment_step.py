@@ -20,6 +20,7 @@ config = step(
     triggers=[queue("payment.requested", input=Payment)],
     enqueues=["payment.authorised"],
     flows=["orders"],
+    index=["orderId"],
 )
 
 

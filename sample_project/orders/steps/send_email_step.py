@@ -9,6 +9,7 @@ config = step(
     description="Tells a customer that an order is on its way",
     triggers=[queue("email.send", config={"maxRetries": 5, "backoffDelayMs": 2000})],
     flows=["orders"],
+    index=["orderId"],
 )
 
 

@@ -9,6 +9,7 @@ config = step(
     description="Marks an order as shipped",
     triggers=[http("PUT", "/orders/:id/ship")],
     flows=["orders"],
+    index=["id"],
 )
 
 

@@ -1,0 +1,201 @@
+"""Pausing one schedule, and overriding when it is due, from the list of schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.utils import timezone
+
+from motia_django import ledger, models
+from motia_django.beat import operators
+from tests.admin.conftest import MakeRun
+from tests.factories import installed, make_step
+
+PAGE = "/admin/motia/schedule/"
+HOURLY = {"type": "cron", "schedule": "0 * * * *"}
+DAILY = {"type": "cron", "schedule": "0 3 * * *", "timezone": "Europe/Berlin"}
+
+
+def row_of(client: Client) -> Any:
+    [row] = client.get(PAGE).context["rows"]
+    return row
+
+
+def log_of() -> list[str]:
+    return [str(each.change_message) for each in LogEntry.objects.order_by("id")]
+
+
+def test_one_schedule_is_paused_and_resumed_and_the_list_says_who_and_why(
+    admin_client: Client,
+) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        asks = admin_client.get(f"{PAGE}Report/0/pause/").content.decode()
+        page = admin_client.post(f"{PAGE}Report/0/pause/", {"reason": "<b>moving"}, follow=True)
+        again = admin_client.post(f"{PAGE}Report/0/pause/", {}, follow=True)
+        paused = row_of(admin_client)
+        admin_client.post(f"{PAGE}Report/0/resume/")
+        resumed = row_of(admin_client)
+        twice = admin_client.post(f"{PAGE}Report/0/resume/", follow=True)
+    html = page.content.decode()
+    assert "what comes due meanwhile" in asks
+    assert "&lt;b&gt;moving" in html
+    assert "not while it is paused" in html
+    assert paused.pause.endswith("by admin (admin): <b>moving")
+    assert paused.deeds == ["run", "resume", "override"]
+    assert "It was paused already" in again.content.decode()
+    assert resumed.pause == ""
+    assert "It was not paused" in twice.content.decode()
+    assert len(log_of()) == 2
+    assert "Pause the schedule: trigger 0: <b>moving" in log_of()[0]
+
+
+def test_a_paused_schedule_is_not_late_and_what_came_due_then_is_not_missed(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        long_ago = timezone.now() - timedelta(hours=5)
+        make_run(step="Report", trigger="cron", created_at=long_ago)
+        assert row_of(admin_client).is_late
+        admin_client.post(f"{PAGE}Report/0/pause/", {})
+        assert not row_of(admin_client).is_late
+        admin_client.post(f"{PAGE}Report/0/resume/", {})
+        assert not row_of(admin_client).is_late
+
+
+def test_a_paused_schedule_still_runs_if_it_is_asked_to(admin_client: Client) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        admin_client.post(f"{PAGE}Report/0/pause/", {})
+        page = admin_client.post(f"{PAGE}Report/0/run/", {"reason": "once"}, follow=True)
+    run = models.Run.objects.get()
+    assert run.status == "queued"
+    assert run.timeline[0]["reason"] == "once"
+    assert f"{run.id}/change/" in page.content.decode()
+
+
+def test_an_override_stands_beside_what_the_file_says_until_it_is_dropped(
+    admin_client: Client,
+) -> None:
+    typed = {"expression": "*/5  * * * *", "zone": "", "reason": "too slow"}
+    with installed(make_step(print, DAILY, name="Report")):
+        admin_client.post(f"{PAGE}Report/0/override/", typed)
+        row = row_of(admin_client)
+        html = admin_client.get(PAGE).content.decode()
+        form = admin_client.get(f"{PAGE}Report/0/override/").context["form"]
+        admin_client.post(f"{PAGE}Report/0/restore/")
+        restored = row_of(admin_client)
+        twice = admin_client.post(f"{PAGE}Report/0/restore/", follow=True)
+    assert (row.expression, row.zone, row.told) == (
+        "*/5 * * * *",
+        "Europe/Berlin",
+        "Every fifth minute of every hour",
+    )
+    assert row.override.endswith("by admin (admin): too slow")
+    assert (row.declared, row.changed) == ("0 3 * * * in Europe/Berlin", "")
+    assert "overridden" in html
+    assert form.initial["expression"] == "*/5 * * * *"
+    assert (restored.expression, restored.override, restored.declared) == ("0 3 * * *", "", "")
+    assert "Nobody had overridden it" in twice.content.decode()
+    assert (
+        "Override the schedule with */5 * * * * in Europe/Berlin: trigger 0: too slow"
+        in log_of()[0]
+    )
+    assert "Drop the override" in log_of()[1]
+
+
+def test_an_override_whose_file_has_changed_since_is_marked(admin_client: Client) -> None:
+    with installed(make_step(print, DAILY, name="Report")):
+        admin_client.post(f"{PAGE}Report/0/override/", {"expression": "@hourly"})
+    with installed(make_step(print, {**DAILY, "schedule": "0 4 * * *"}, name="Report")):
+        row = row_of(admin_client)
+        html = admin_client.get(PAGE).content.decode()
+    assert row.expression == "@hourly"
+    assert row.declared == "0 4 * * * in Europe/Berlin"
+    assert row.changed == "0 3 * * * in Europe/Berlin"
+    assert "The file has changed since" in html
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"expression": "every day"}, "expression"),
+        ({"expression": ""}, "expression"),
+        ({"expression": "0 0 0 1 1 * 2020"}, "expression"),
+        ({"expression": "9" * 255}, "expression"),
+        ({"expression": "\u0661 * * * *"}, "expression"),
+        ({"expression": "* * * *\x00 *"}, "expression"),
+        ({"expression": "@hourly", "zone": "Berlin"}, "zone"),
+        ({"expression": "@hourly", "zone": "../../etc/passwd"}, "zone"),
+        ({"expression": "@hourly", "zone": "Europe"}, "zone"),
+        ({"expression": "@hourly", "zone": "x" * 255}, "zone"),
+        ({"expression": "@hourly", "reason": "x" * 501}, "reason"),
+    ],
+)
+def test_what_is_no_time_is_said_next_to_it(
+    admin_client: Client, typed: dict[str, str], field: str
+) -> None:
+    with installed(make_step(print, DAILY, name="Report")):
+        page = admin_client.post(f"{PAGE}Report/0/override/", typed)
+        assert page.context["form"].errors[field]
+        assert row_of(admin_client).override == ""
+    assert not log_of()
+
+
+def test_two_schedules_of_a_step_are_two(admin_client: Client) -> None:
+    with installed(make_step(print, HOURLY, DAILY, name="Report")):
+        admin_client.post(f"{PAGE}Report/1/pause/", {})
+        first, second = admin_client.get(PAGE).context["rows"]
+    assert (first.pause, bool(second.pause)) == ("", True)
+
+
+def test_names_are_told_apart_by_their_case(admin_client: Client) -> None:
+    steps = [make_step(print, HOURLY, name=name) for name in ("Report", "report")]
+    with installed(*steps):
+        admin_client.post(f"{PAGE}Report/0/pause/", {})
+        assert ledger.override_of("report", 0) is None
+        admin_client.post(f"{PAGE}report/0/pause/", {})
+    assert models.Override.objects.count() == 2
+
+
+@pytest.mark.parametrize("deed", ["pause", "resume", "override", "restore"])
+def test_each_deed_needs_its_permission(client_of: Callable[..., Client], deed: str) -> None:
+    client = client_of("view_schedule", "run_step")
+    with installed(make_step(print, HOURLY, name="Report")):
+        assert row_of(client).deeds == ["run"]
+        assert client.get(f"{PAGE}Report/0/{deed}/").status_code == 403
+        assert client.post(f"{PAGE}Report/0/{deed}/", {"expression": "@daily"}).status_code == 403
+    assert not models.Override.objects.exists()
+
+
+@pytest.mark.parametrize("deed", ["pause", "resume", "override", "restore"])
+@pytest.mark.parametrize("place", ["Gone/0", "Report/7", "Report/99999999999999999999"])
+def test_what_is_no_schedule_is_a_404(admin_client: Client, place: str, deed: str) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        assert admin_client.post(f"{PAGE}{place}/{deed}/", {}).status_code == 404
+
+
+def test_looking_at_an_address_does_nothing(admin_client: Client) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        operators.pause(operators.schedule("Report", 0), by="me")
+        for deed in ("run", "resume", "restore"):
+            assert admin_client.get(f"{PAGE}Report/0/{deed}/").status_code == 302
+        assert row_of(admin_client).pause
+    assert not models.Run.objects.exists()
+
+
+def test_the_list_asks_the_same_few_questions_however_many_schedules_there_are(
+    admin_client: Client, django_assert_max_num_queries: Any, make_run: MakeRun
+) -> None:
+    steps = [make_step(print, HOURLY, DAILY, name=f"Step {number:02}") for number in range(40)]
+    with installed(*steps):
+        runs = [make_run(step=step.name, trigger="cron", index=1) for step in steps]
+        with django_assert_max_num_queries(16):
+            rows = admin_client.get(PAGE).context["rows"]
+    assert len(rows) == 80
+    assert [row.last_url.split("/")[-3] for row in rows if row.last_url] == [
+        str(run.id) for run in runs
+    ]
