@@ -10,7 +10,7 @@ from motia_django.admin.tails import KINDS
 from motia_django.live import log
 from motia_django.registry import registry
 
-MOST_STREAMS = 8
+MOST_STREAMS = 6
 """That are shown with their groups on one page."""
 LATELY = 1000
 """Events at the end of the log that are looked at for what was told last."""

@@ -42,11 +42,14 @@ PAGES: dict[str, tuple[str, ...]] = {
     "motia_schedule_changelist": ("",),
     "motia_schedule_pause": ("RemindUsers|0",),
     "motia_schedule_override": ("RemindUsers|0",),
+    "motia_stateitem_groups": ("",),
     "motia_stateitem_changelist": ("", "?group=a+group"),
     "motia_stateitem_add": ("",),
     "motia_stateitem_change": ("{item}",),
     "motia_stateitem_delete": ("{item}",),
     "motia_stateitem_history": ("{item}",),
+    "motia_streamitem_groups": ("", "?stream=orders"),
+    "motia_streamitem_tail": ("orders|board", "orders|nobody here"),
     "motia_streamitem_changelist": ("",),
     "motia_streamitem_change": ("{streamed}",),
     "motia_streamitem_delete": ("{streamed}",),
@@ -70,6 +73,7 @@ NO_PAGES = {
     "motia_schedule_run": "takes a POST",
     "motia_schedule_resume": "takes a POST",
     "motia_schedule_restore": "takes a POST",
+    "motia_streamitem_events": "sends JSON",
     "motia_streamitem_add": "nobody may",
 }
 """What answers none, and why."""
