@@ -35,6 +35,9 @@ def names(table: Table, column: str, **where: str) -> list[str]:
     so that the caller can tell whether there are more.
     """
     connection = connections[_database(table)]
+    if connection.vendor == "mysql":  # it skips through an index by itself, and in no other way
+        found = table._default_manager.using(connection.alias).filter(**where).order_by(column)
+        return list(found.values_list(column, flat=True).distinct()[: MOST_GROUPS + 1])
     quote = connection.ops.quote_name
     source, column = quote(table._meta.db_table), quote(column)
     tests = "".join(f" AND {quote(name)} = %s" for name in where)
