@@ -59,7 +59,8 @@ class Prospect:
 
 def prospect(what: Intervention, selection: Selection, links: Links) -> Prospect:
     """Look what would come of it, within bounds of number and time."""
-    steps = Counter(selection.rows().values_list("step", flat=True)[: COUNTED + 1])
+    rows = selection.rows().order_by()  # sorted, a plan would read the whole table for them
+    steps = Counter(rows.values_list("step", flat=True)[: COUNTED + 1])
     count = steps.total()
     results = list(_checked(selection)) if what.act is operations.redrive else []
     refused = [each for each in results if each.refusal]

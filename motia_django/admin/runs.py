@@ -145,8 +145,12 @@ class RunAdmin(ReadOnlyAdmin):
         )
         return [*views, export, *super().get_urls()]
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what may be done to many runs, by those who may."""
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        """Return what may be done to many runs, by those who may.
+
+        Django asks for a location from 6.1 on; only the list has actions, since a run's page is
+        not Django's.
+        """
         offered = (each for each in ALL if each.of_many and each.allowed(request))
         return {
             each.name: (partial(many_runs.act, each), each.name, each.label) for each in offered

@@ -6,6 +6,7 @@
     return [style.outlineStyle, style.outlineWidth, style.boxShadow, style.borderColor, style.backgroundColor,
       style.color, style.textDecorationLine].join();
   };
+  document.querySelectorAll("[data-motia-live]").forEach((each) => delete each.dataset.motiaLive);
   document.activeElement.blur();
   document.getAnimations().forEach((each) => each.finish());
   const reachable = [...document.querySelectorAll(wanted)].filter((each) =>
