@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('motia', '0004_runs'),
+        ('motia', '0004_run_keys'),
     ]
 
     operations = [

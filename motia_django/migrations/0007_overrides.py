@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('motia', '0006_doing'),
+        ('motia', '0006_step_permissions'),
     ]
 
     operations = [
