@@ -2,7 +2,7 @@
 
 `DATABASE_URL` (postgresql://user:password@host:port/name, or mysql://...), `CELERY_BROKER_URL`
 (redis:// or amqp://) and `CELERY_TASK_ALWAYS_EAGER=1` switch the parts; `SAMPLE_DATA` is the folder
-of the SQLite file.
+of the SQLite file; `PAYMENT_PROVIDER_URL` is who takes the money (see `sample_project.provider`).
 """
 
 from __future__ import annotations
@@ -92,6 +92,8 @@ CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL")
 CELERY_TASK_ALWAYS_EAGER = os.environ.get("CELERY_TASK_ALWAYS_EAGER") == "1"
 CELERY_DB_REUSE_MAX = 1000
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+
+PAYMENT_PROVIDER_URL = os.environ.get("PAYMENT_PROVIDER_URL", "")
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -184,16 +184,12 @@ class ChooseForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Or whatever else started them: a schedule, a change of state."),
     )
-    since = forms.DateTimeField(
+    since = forms.CharField(
         label=gettext_lazy("Ended since"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text=gettext_lazy("A time such as 2026-11-22T18:00."),
     )
-    before = forms.DateTimeField(
-        label=gettext_lazy("Ended before"),
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-    )
+    before = forms.CharField(label=gettext_lazy("Ended before"), required=False)
     query = forms.CharField(
         label=gettext_lazy("Address"),
         required=False,

@@ -20,7 +20,7 @@ from motia_django.fingerprints import LENGTH
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import MOST_RUNS, DeadBy
 from motia_django.registry import registry
-from motia_django.runs import Status, last_line
+from motia_django.runs import ANSWERED, Status, last_line
 
 LAST_RUNS = 50
 SEE = "motia.view_deadletter"
@@ -51,6 +51,8 @@ class Group:
     step: str
     step_url: str
     is_gone: bool
+    is_answered: bool
+    """Whether somebody waited for these runs, and was told: they cannot be redriven."""
     count: str
     first: str
     last: str
@@ -136,6 +138,7 @@ def _group(group: DeadBy, request: HttpRequest, links: Links) -> Group:
         step=step,
         step_url=links.step(step) if step in registry() else "",
         is_gone=step not in registry(),
+        is_answered=group.last.trigger in ANSWERED,
         count=words.counted(group.runs, MOST_RUNS),
         first=words.moment(group.first.finished_at),
         last=words.moment(group.last.finished_at),
@@ -148,7 +151,8 @@ def _group(group: DeadBy, request: HttpRequest, links: Links) -> Group:
 
 def _deeds(group: DeadBy, request: HttpRequest, links: Links) -> list[Deed]:
     query = {"status": str(Status.DEAD), "error": group.fingerprint}
-    offered = (BY_NAME[name] for name in DEEDS)
+    is_answered = group.last.trigger in ANSWERED
+    offered = (BY_NAME[name] for name in DEEDS if name != "redrive" or not is_answered)
     return [
         Deed(label=str(each.label), url=links.preview(each.name, **query), ends=each.ends)
         for each in offered

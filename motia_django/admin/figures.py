@@ -87,11 +87,15 @@ def board(
 
 
 def told(found: Figures, step: str, window: Window, links: Links) -> Told:
-    """Return a Step's figures in words."""
+    """Return a Step's figures in words; a link costs some, so that there is none of nothing."""
+    lately = {"step": step, "created": window.created}
+    runs = links.runs(**lately) if found.runs else ""
+    failed = links.runs(**lately, status=_worse(found)) if found.failed else ""
+    waiting = links.runs(step=step, status=str(Status.QUEUED)) if found.waiting else ""
     return Told(
-        runs=_runs(found, links.runs(step=step, created=window.created)),
-        failed=_failed(found, links.runs(step=step, created=window.created, status=_worse(found))),
-        waiting=_waiting(found, links.runs(step=step, status=str(Status.QUEUED))),
+        runs=_runs(found.runs, runs),
+        failed=_failed(found.failed, failed),
+        waiting=_waiting(found.waiting, waiting),
         rate=words.NOTHING if found.failure_rate is None else _percent(found.failure_rate),
         p50=words.duration(found.p50),
         p95=words.duration(found.p95),
@@ -99,25 +103,19 @@ def told(found: Figures, step: str, window: Window, links: Links) -> Told:
     )
 
 
-def _runs(found: Figures, url: str) -> Number:
-    text = ngettext("%s run", "%s runs", found.runs) % _short(found.runs)
-    if not found.runs:
-        return Number(value="0", text=_("no runs"))
-    return Number(value=_short(found.runs), text=text, url=url)
+def _runs(count: int, url: str) -> Number:
+    text = ngettext("%s run", "%s runs", count) % _short(count) if count else _("no runs")
+    return Number(value=_short(count), text=text, url=url)
 
 
-def _failed(found: Figures, url: str) -> Number:
-    text = _("%s failed") % _short(found.failed)
-    if not found.failed:
-        return Number(value="0", text=text)
-    return Number(value=_short(found.failed), text=text, url=url, tone="bad")
+def _failed(count: int, url: str) -> Number:
+    text = ngettext("%s failed", "%s failed", count) % _short(count)
+    return Number(value=_short(count), text=text, url=url, tone="bad" if count else "")
 
 
-def _waiting(found: Figures, url: str) -> Number:
-    text = ngettext("%s waits", "%s wait", found.waiting) % _short(found.waiting)
-    if not found.waiting:
-        return Number(value="0", text=text)
-    return Number(value=_short(found.waiting), text=text, url=url, tone="warning")
+def _waiting(count: int, url: str) -> Number:
+    text = ngettext("%s waits", "%s wait", count) % _short(count)
+    return Number(value=_short(count), text=text, url=url, tone="warning" if count else "")
 
 
 def _worse(found: Figures) -> str:

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import payloads
 from motia_django.admin import words
-from motia_django.admin.bases import STYLES, ChangeList, ModelAdmin
+from motia_django.admin.bases import STYLES, ChangeList
+from motia_django.admin.pages import FramedAdmin
 from motia_django.admin.paging import BoundedPaginator
 
 PREVIEWED = 4000
@@ -31,7 +32,7 @@ class ItemList(ChangeList):
         return shown
 
 
-class ItemAdmin(ModelAdmin):  # type: ignore[type-arg]
+class ItemAdmin(FramedAdmin):
     """Items with a `value` and an `updated_at`, found by how their one search field begins."""
 
     list_per_page = 50

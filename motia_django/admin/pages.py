@@ -17,35 +17,8 @@ from motia_django.admin.bases import IS_UNFOLD, STYLES, ModelAdmin
 from motia_django.admin.links import Links
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
-    """A list and a page of its own for each entry; nothing can be added, changed or deleted."""
-
-    class Media:
-        css = {"all": STYLES}
-        js = (Script("motia_django/live.js", defer=True),)
-
-    list_also: tuple[str, ...] = ()
-    """Methods that the list takes besides those to look."""
-
-    def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}"
-        return [
-            path(
-                "",
-                self.guarded(self.changelist_view, also=self.list_also),
-                name=f"{name}_changelist",
-            ),
-            path("<path:object_id>/change/", self.guarded(self.change_view), name=f"{name}_change"),
-        ]
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+class FramedAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """An admin that has pages of its own, in the admin's frame."""
 
     def links(self, request: HttpRequest) -> Links:
         """Return the links that this request's user may follow."""
@@ -80,3 +53,34 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
             return view(request, *args, **kwargs)
 
         return self.admin_site.admin_view(update_wrapper(guarded, view))
+
+
+class ReadOnlyAdmin(FramedAdmin):
+    """A list and a page of its own for each entry; nothing can be added, changed or deleted."""
+
+    class Media:
+        css = {"all": STYLES}
+        js = (Script("motia_django/live.js", defer=True),)
+
+    list_also: tuple[str, ...] = ()
+    """Methods that the list takes besides those to look."""
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path(
+                "",
+                self.guarded(self.changelist_view, also=self.list_also),
+                name=f"{name}_changelist",
+            ),
+            path("<path:object_id>/change/", self.guarded(self.change_view), name=f"{name}_change"),
+        ]
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False

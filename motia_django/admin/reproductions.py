@@ -34,7 +34,7 @@ def of_run(row: models.Run) -> str:
     if row.trigger == "http":
         lines = list(_request(row))
     elif row.trigger == INVOKE or invoked_as(step)[1].kind == row.trigger:
-        lines = [*_state(row), f"invoke({row.step!r}, {_literal(_input(row), 8)})"]
+        lines = [*_state(row), _call("invoke", row.step, _input(row))]
     else:
         return ""
     return _module(row, lines)
@@ -124,15 +124,18 @@ def _state(row: models.Run) -> Iterator[str]:
             continue
         place, old = (str(entry.get("group")), str(entry.get("key"))), entry.get("old")
         if place not in seen and old is not None and not payloads.is_cut(old):
-            value = _literal(placed(words.masked(old)), 8)
-            yield f"state.set({place[0]!r}, {place[1]!r}, {value})"
+            yield _call("state.set", *place, placed(words.masked(old)))
         if "old" in entry:
             seen.add(place)
 
 
-def _literal(value: Any, margin: int) -> str:
-    """Return a value as Python writes it, over several lines if it is long."""
-    return pformat(value, width=_WIDTH - margin, sort_dicts=False)
+def _call(name: str, *arguments: Any) -> str:
+    """Return a call as Python writes it: in one line, or with each argument on lines of its own."""
+    texts = [pformat(each, width=_WIDTH, sort_dicts=False) for each in arguments]
+    line = f"{name}({', '.join(texts)})"
+    if "\n" not in line and len(line) <= _WIDTH:
+        return line
+    return "\n".join([f"{name}(", *(indent(f"{text},", "    ") for text in texts), ")"])
 
 
 def _class_name(step: str) -> str:

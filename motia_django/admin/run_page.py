@@ -42,6 +42,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "trace_url": links.runs(q=row.trace_id),
         "cause": _cause(row, links),
         "caused": _caused(row, links),
+        "keys": _keys(row, links),
         "lead": lead(row, attempts),
         "times": times(row),
         "trace": traces.trace_of(row, links),
@@ -134,6 +135,12 @@ def _caused(row: models.Run, links: Links) -> dict[str, Any]:
     found = list(traces.caused_by(row, links, MOST_CAUSED + 1))
     shown = [(run.step, links.run(run.id), words.badge(run.status)) for run in found[:MOST_CAUSED]]
     return {"runs": shown, "is_cut": len(found) > MOST_CAUSED}
+
+
+def _keys(row: models.Run, links: Links) -> Pairs:
+    """Return the index keys that it is found by, each with the address of all runs that have it."""
+    keys = models.RunKey.objects.filter(run_id=row.id).order_by("name")
+    return [(str(each), links.runs(q=str(each))) for each in keys]
 
 
 def _told(found: Sequence[Attempt]) -> list[dict[str, Any]]:

@@ -5,32 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db import router, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import models
-from motia_django.admin import words
+from motia_django.admin import groups, permits, words
 from motia_django.admin.filters import GroupFilter
 from motia_django.admin.interventions import logged
 from motia_django.admin.items import ItemAdmin
+from motia_django.admin.links import Links
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.admin.state_form import StateItemForm
 from motia_django.conf import settings
 from motia_django.exceptions import VersionConflict
+from motia_django.registry import registry
 from motia_django.stores import state_store
 from motia_django.stores.face import state
 from motia_django.stores.orm import OrmState
+from motia_django.triggers import StateTrigger, Trigger
 
 
 class StateItemAdmin(ItemAdmin):
     """Items of state. Every change goes through `state`, so that state triggers hear of it."""
 
     form = StateItemForm
+    change_list_template = "admin/motia/stateitem/items.html"
+    change_form_template = "admin/motia/stateitem/change_form.html"
     list_display = ("group", "key", "preview", "updated", "expires")
     list_display_links = ("key",)
     list_filter = (GroupFilter,)
@@ -38,10 +45,10 @@ class StateItemAdmin(ItemAdmin):
     search_fields = ("key",)
     search_help_text = gettext_lazy("How a key begins.")
 
-    @admin.display(description=gettext_lazy("expires"), empty_value=words.NOTHING)
-    def expires(self, row: models.StateItem) -> SafeString | str | None:
+    @admin.display(description=gettext_lazy("expires"))
+    def expires(self, row: models.StateItem) -> SafeString | str:
         """Return from when on the item is not there any more."""
-        return words.moment_stacked(row.expires_at) if row.expires_at else None
+        return words.moment_stacked(row.expires_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
@@ -60,6 +67,36 @@ class StateItemAdmin(ItemAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return lives_here() and super().has_add_permission(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("groups/", self.guarded(self.groups_view), name="motia_stateitem_groups")
+        return [own, *super().get_urls()]
+
+    def groups_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the groups, and how many items each has."""
+        found, has_more = groups.count_all(models.StateItem, "group")
+        return self.page(
+            request,
+            "admin/motia/stateitem/groups.html",
+            _("Groups of state"),
+            groups=found if lives_here() else [],
+            has_more=has_more,
+            most=groups.MOST_GROUPS,
+            elsewhere="" if lives_here() else settings().state["BACKEND"],
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show an item, and below it the Steps that watch it."""
+        row = self.get_object(request, unquote(object_id))
+        watched = watchers(row, self.links(request), request) if row else []
+        context = {"watched": watched, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -98,6 +135,29 @@ class StateItemAdmin(ItemAdmin):
         with transaction.atomic(using=_database()):
             for group, key in list(queryset.values_list("group", "key")):
                 state.delete(group, key)
+
+
+def watchers(
+    row: models.StateItem, links: Links, request: HttpRequest
+) -> list[tuple[str, str, str]]:
+    """Return the Steps that watch an item, that this request's user may see.
+
+    Each has the address of its page and that of its runs that changes of state started.
+    """
+    names = [step.name for step in registry() if any(_watches(each, row) for each in step.triggers)]
+    return [
+        (name, links.step(name), links.runs(step=name, trigger="state"))
+        for name in sorted(names)
+        if permits.may(request, "motia.view_step", name)
+    ]
+
+
+def _watches(trigger: Trigger, row: models.StateItem) -> bool:
+    return (
+        isinstance(trigger, StateTrigger)
+        and trigger.group_id in (None, row.group)
+        and trigger.item_id in (None, row.key)
+    )
 
 
 def lives_here() -> bool:

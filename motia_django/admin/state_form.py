@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import models, payloads
-from motia_django.admin import words
+from motia_django.admin import masks, words
 from motia_django.exceptions import PayloadError
 
 
@@ -102,8 +102,13 @@ class StateItemForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk is None:
             self.initial["content"] = Typed("")
         else:
-            self.initial["content"] = self.instance.value
+            self.initial["content"] = words.masked(self.instance.value)
             self.initial["seen_version"] = self.instance.version
+
+    def clean_content(self) -> Any:
+        """Return the value with its secrets where their masks were left alone."""
+        typed = self.cleaned_data["content"]
+        return typed if self.instance.pk is None else masks.restored(typed, self.instance.value)
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse to overwrite what the user has not seen; the row is locked until it is saved."""

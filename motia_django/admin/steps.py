@@ -197,7 +197,8 @@ def _row(step: Step, links: Links, pause: models.Pause | None, board: Board | No
 
 
 def _topics(step: Step, links: Links) -> list[dict[str, Any]]:
-    return [
+    """Return the topics that a Step sends to, then those that follow outside of the code."""
+    sent = [
         {
             "topic": each,
             "heard_by": listeners(each.name, links),
@@ -205,6 +206,11 @@ def _topics(step: Step, links: Links) -> list[dict[str, Any]]:
         }
         for each in step.enqueues
     ]
+    told = [
+        {"topic": each, "heard_by": listeners(each.name, links), "is_virtual": True}
+        for each in step.virtual_enqueues
+    ]
+    return sent + told
 
 
 def _sends(request: HttpRequest, step: Step) -> list[str]:

@@ -61,7 +61,8 @@ def moment(value: datetime | None) -> str:
 
 def stacked(first: str, second: str) -> SafeString:
     """Return two short texts, one above the other, to keep a column narrow."""
-    return format_html('<span class="motia-stack">{}</span> <span>{}</span>', first, second)
+    shape = '<span class="motia-stack">{}</span> <span class="motia-second" title="{}">{}</span>'
+    return format_html(shape, first, second, second)
 
 
 def below(first: SafeString, second: str) -> SafeString:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,11 +14,12 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.timezone import localtime
 
-from motia_django import operations
+from motia_django import ledger, operations
 from motia_django.commands.base import Subcommand, add_format, operator, parsed_json
 from motia_django.commands.bulk import Bulk
 from motia_django.commands.runs import described, hint_for_gone, step_of
 from motia_django.commands.selection import Selection, add_filters, known, matching
+from motia_django.ledger.errors import MOST_RUNS, DeadBy
 from motia_django.ledger.interventions import WAITING
 from motia_django.models import Run
 from motia_django.registry import registry
@@ -33,12 +34,18 @@ class Dead(Subcommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_filters(parser, dead=True)
+        parser.add_argument(
+            "--groups", action="store_true", help="errors instead of runs, with how many each has"
+        )
         parser.add_argument("--oldest", action="store_true", help="the oldest first")
         parser.add_argument("--limit", type=int, default=20, help="how many, 20 by default")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
         limit = max(options["limit"], 0)
+        if options.get("groups"):
+            self._show_groups(options, limit)
+            return
         rows = Selection(statuses=(Status.DEAD,), matching=matching(options)).rows()
         rows = rows if options.get("oldest") else rows.order_by("-id")
         shown = list(rows[: limit + 1])
@@ -54,6 +61,24 @@ class Dead(Subcommand):
         hint = hint_for_gone(shown[:limit])
         if hint:
             self.out.write(f"\n{hint}")
+
+    def _show_groups(self, options: Mapping[str, Any], limit: int) -> None:
+        """Show what killed the runs, what killed last first; perhaps of one Step."""
+        others = [name for name in ("topic", "error", "since", "before") if options.get(name)]
+        if others:
+            raise CommandError(f"--groups: not together with --{others[0]}", returncode=2)
+        found, is_cut = ledger.dead_by_error()
+        step = options.get("step")
+        groups = [each for each in found if step in (None, each.last.step)][:limit]
+        if options.get("format") == "json":
+            self.json([_described_group(group) for group in groups])
+            return
+        self.table(
+            ("FINGERPRINT", "RUNS", "FIRST", "LAST", "STEP", "ERROR"),
+            [_group_line(group) for group in groups],
+        )
+        if is_cut or (len(groups) < len(found) and not step):
+            self.out.write("\nThere are more errors than are shown.")
 
 
 class Redrive(Bulk):
@@ -120,8 +145,37 @@ def _changes(options: Mapping[str, Any]) -> dict[str, Any]:
     return changes
 
 
+def _group_line(group: DeadBy) -> tuple[object, ...]:
+    is_more = group.runs > MOST_RUNS
+    return (
+        group.fingerprint,
+        f"{MOST_RUNS:,}+" if is_more else f"{group.runs:,}",
+        *(f"{localtime(died_at(each)):%Y-%m-%d %H:%M:%S}" for each in (group.first, group.last)),
+        step_of(group.last),
+        last_line(group.last.error)[:80],
+    )
+
+
+def _described_group(group: DeadBy) -> dict[str, Any]:
+    return {
+        "fingerprint": group.fingerprint,
+        "step": group.last.step,
+        "error": last_line(group.last.error),
+        "runs": min(group.runs, MOST_RUNS),
+        "isMore": group.runs > MOST_RUNS,
+        "firstAt": died_at(group.first),
+        "lastAt": died_at(group.last),
+        "lastRun": group.last.id,
+    }
+
+
+def died_at(row: Run) -> datetime:
+    """Return when a dead run died."""
+    return row.finished_at or row.created_at
+
+
 def _line(row: Run) -> tuple[object, ...]:
-    died = row.finished_at or row.created_at
+    died = died_at(row)
     return (
         row.id,
         f"{localtime(died):%Y-%m-%d %H:%M:%S}",

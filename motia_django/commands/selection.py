@@ -18,6 +18,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from motia_django import ledger
 from motia_django.exceptions import UnknownStep
+from motia_django.fingerprints import LENGTH
 from motia_django.models import Run
 from motia_django.registry import registry
 from motia_django.runs import Status, lowest_id_at
@@ -71,7 +72,11 @@ def add_filters(parser: ArgumentParser, *, dead: bool) -> None:
     parser.add_argument("--topic", help="only those that this topic, or schedule, started")
     when = "died" if dead else "were born"
     if dead:
-        parser.add_argument("--error", metavar="TEXT", help="only those whose error has this text")
+        parser.add_argument(
+            "--error",
+            metavar="TEXT",
+            help="only those whose error has this text, or is of this fingerprint",
+        )
     parser.add_argument("--since", metavar="WHEN", help=f"only those that {when} since: {_WHEN}")
     parser.add_argument("--before", metavar="WHEN", help=f"only those that {when} before")
 
@@ -84,12 +89,19 @@ def matching(options: Mapping[str, Any]) -> Q:
     if options.get("topic"):
         filters &= Q(source=options["topic"])
     if options.get("error"):
-        filters &= Q(error__icontains=options["error"])
+        filters &= _with_error(options["error"])
     if options.get("since"):
         filters &= _compared("gte", moment(options["since"], "--since"))
     if options.get("before"):
         filters &= _compared("lt", moment(options["before"], "--before"))
     return filters
+
+
+def _with_error(text: str) -> Q:
+    """Match a whole error by its fingerprint, or any by a part of it."""
+    if re.fullmatch(rf"[0-9a-f]{{{LENGTH}}}", text):
+        return Q(fingerprint=text)
+    return Q(error__icontains=text)
 
 
 def parsed_ids(texts: Sequence[str]) -> list[UUID]:

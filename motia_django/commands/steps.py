@@ -71,6 +71,8 @@ class Show(Subcommand):
             value = facts[key]
             text = ", ".join(value) if isinstance(value, list) else value
             self.out.write(f"{key:12} {text}".rstrip())
+        if step.docs:
+            self.out.write(f"{'docs':12} {step.docs}")
         if facts["index"]:
             self.out.write(f"{'index':12} {', '.join(facts['index'])}")
         if pause:
@@ -140,6 +142,7 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
         "flows": list(step.flows),
         "index": sorted({name for each in step.triggers for name in step.index_names(each)}),
         "enqueues": [topic.name for topic in step.enqueues],
+        "docs": step.docs or None,
         "paused": _described_pause(pause),
         "triggers": [
             _described_trigger(Listener(step=step, index=index, trigger=trigger))

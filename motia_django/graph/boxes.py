@@ -114,7 +114,7 @@ def placed(sketch: Sketch, centre: Point) -> Box:
     is_step = sketch.node.kind is Kind.STEP
     radius = 8.0 if is_step else height / 2 if sketch.node.kind is Kind.TOPIC else 4.0
     return Box(
-        classes=" ".join(_classes(sketch.node)),
+        classes=" ".join(_classes(sketch)),
         title=_hint(sketch),
         url=sketch.extra.url,
         at=attributes(x=left, y=top, width=width, height=height, rx=min(radius, 14)),
@@ -135,7 +135,7 @@ def _step(node: Node, extra: Extra, kind_word: Callable[[str], str]) -> Sketch:
     needed = max(
         width_of(node.name, NAME * _BOLD),
         width_of(kicker, SMALL) + (width_of(extra.mark, SMALL) + 24 if extra.mark else 0),
-        sum(width_of(each.text, SMALL) + _GAP for each in extra.figures) - _GAP,
+        sum(_figure_width(each) + _GAP for each in extra.figures) - _GAP,
         width_of(remark, SMALL),
     )
     width = min(max(needed + 2 * _PAD + _BAND, _NARROWEST), _WIDEST)
@@ -151,12 +151,17 @@ def _step(node: Node, extra: Extra, kind_word: Callable[[str], str]) -> Sketch:
     )
 
 
-def _classes(node: Node) -> Iterator[str]:
+def _classes(sketch: Sketch) -> Iterator[str]:
+    node = sketch.node
     yield f"motia-node motia-is-{node.kind}"
     if node.is_outside:
         yield "motia-outside"
-    if node.is_unheard or node.is_unsent:
-        yield "motia-odd"
+    if node.is_unheard:
+        yield "motia-unheard"
+    if node.is_unsent:
+        yield "motia-unsent"
+    if any(each.tone == "bad" for each in sketch.extra.figures):
+        yield "motia-failing"
 
 
 def _hint(sketch: Sketch) -> str:
@@ -198,7 +203,11 @@ def _figures(sketch: Sketch, left: float, top: float) -> Iterator[Text]:
     y = top + 57 + (17 if sketch.remark else 0)
     for each in sketch.extra.figures:
         yield _text(x, y, each.text, f"figure motia-{each.tone or 'plain'}", each.url)
-        x += width_of(each.text, SMALL) + _GAP
+        x += _figure_width(each) + _GAP
+
+
+def _figure_width(figure: Figure) -> float:
+    return width_of(figure.text, SMALL * (_BOLD if figure.tone else 1))
 
 
 def _bars(sketch: Sketch, left: float, top: float) -> Iterator[Bar]:

@@ -163,6 +163,16 @@ def test_who_may_do_nothing_is_offered_nothing(client_of: ClientOf, dead: Dead) 
     assert "deed=redrive" not in html
 
 
+def test_what_somebody_waited_for_cannot_be_redriven_and_that_is_said(
+    admin_client: Client, dead: Dead
+) -> None:
+    dead(trigger="invoke")
+    html = text(admin_client, PAGE)
+    assert "deed=redrive" not in html
+    assert "deed=discard" in html
+    assert "whoever called it was told" in html
+
+
 def test_who_may_not_see_runs_has_no_links_to_them(client_of: ClientOf, dead: Dead) -> None:
     dead()
     client = client_of("view_deadletter")

@@ -125,6 +125,17 @@ def test_causes_lead_both_ways_across_traces(admin_client: Client, make_run: Mak
     assert len(page.context["trace"].branches) == 1
 
 
+def test_the_index_keys_lead_to_all_runs_that_have_them(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run, other = make_run(**MESSAGE), make_run(**MESSAGE)
+    for each in (run, other):
+        models.RunKey.objects.create(run_id=each.id, name="customer.id", value="<b>&7")
+    [(text, url)] = admin_client.get(at(run)).context["keys"]
+    assert text == "customer.id=<b>&7"
+    assert list(admin_client.get(url).context["cl"].result_list) == [other, run]
+
+
 def may(user: Any, permission: str, step: str, flows: Any) -> bool:
     return step != "Hidden"
 

@@ -175,3 +175,12 @@ def test_the_documentation_is_linked_where_there_is_any(
     html = text_of(admin_client, page_of("A"))
     assert 'href="https://wiki/?a=1&amp;b=&quot;2&quot;" rel="noopener noreferrer"' in html
     assert "Documentation" not in text_of(admin_client, page_of("B")).partition("<main")[2]
+
+
+def test_what_follows_outside_of_the_code_is_told_on_the_page(
+    admin_client: Client, install: Install
+) -> None:
+    install(config("A", enqueues=["sent"], virtualEnqueues=[{"topic": "told", "label": "by hand"}]))
+    html = text_of(admin_client, page_of("A"))
+    assert '<code>told</code> by hand <span class="quiet">(outside of the code)</span>' in html
+    assert html.count("nobody listens") == 1

@@ -105,6 +105,10 @@ DEEDS = {
     "see the state": Deed(view="stateitem_changelist"),
     "see one item of state": Deed(view="stateitem_change", on=lambda world: [world.item.pk]),
     "see an item's history": Deed(view="stateitem_history", on=lambda world: [world.item.pk]),
+    "see the groups of state": Deed(view="stateitem_groups"),
+    "see the groups of streams": Deed(view="streamitem_groups"),
+    "see the tail of a stream": Deed(view="streamitem_tail", on=lambda world: ["s", "g"]),
+    "see a stream's events as JSON": Deed(view="streamitem_events", on=lambda world: ["s", "g"]),
     "see the streams": Deed(view="streamitem_changelist"),
     "see one item of a stream": Deed(view="streamitem_change", on=lambda world: [world.told.pk]),
     "see a stream item's history": Deed(

@@ -62,6 +62,8 @@ LEADING: dict[str, tuple[str, Act]] = {
     "a refused edit": ("motia_run_edit {dead}", _sent(content='{"amount": ')),
     "an answer": ("motia_step_run ListTodos|0", _sent()),
     "a refused message": ("motia_step_enqueue payment.requested", _sent(content="{")),
+    "a refused run": ("motia_step_run ProcessPayment|0", _sent(content='{"amount": []}')),
+    "a refused override": ("motia_schedule_override RemindUsers|0", _sent(expression="soon")),
     "a refused item": ("motia_stateitem_change {item}", _sent(content="{")),
 }
 """Pages that are the answer to a POST, or that say what is wrong."""
@@ -86,9 +88,25 @@ DONE: dict[str, tuple[str, Act, str]] = {
     ),
     "run now": (
         "motia_schedule_changelist ",
-        _clicked("form[action^=RemindUsers] [type=submit]"),
+        _clicked("form[action*=RemindUsers] [type=submit]"),
         "RemindUsers runs now.",
     ),
+    "pause a schedule": (
+        "motia_schedule_pause RefreshCatalog|2",
+        _sent(reason="it is moved"),
+        "The schedule of RefreshCatalog is paused.",
+    ),
+    "override a schedule": (
+        "motia_schedule_override RemindUsers|0",
+        _sent(expression="*/10 * * * *", zone="Europe/Berlin", reason="too late"),
+        "RemindUsers is now due by */10 * * * * in Europe/Berlin.",
+    ),
+    "run a Step": (
+        "motia_step_run ProcessPayment|0",
+        _sent(content='{"orderId": "18", "amount": 5}', reason="try"),
+        "ProcessPayment runs now.",
+    ),
+    "enqueue": ("motia_step_enqueue email.send", _sent(), "The message was sent to 1 run."),
     "item": ("motia_stateitem_change {item}", _sent(content='{"text": "short"}'), "successfully"),
 }
 """Deeds, and what the console says when they are done."""

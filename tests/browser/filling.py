@@ -40,7 +40,8 @@ def _worked() -> dict[str, str]:
     """Let Steps run, well and badly."""
     from django.test import Client
 
-    from motia_django import models, operations
+    from motia_django import batches, models, operations
+    from motia_django.ledger.selections import Selection
 
     shop = Client()
     order = {"customer": "ada@gone.example", "amount": 250}
@@ -55,6 +56,8 @@ def _worked() -> dict[str, str]:
     operations.discard(died[1].id, by="the filling", reason="a mistake")
     return {
         "dead": str(died[0].id),
+        "error": str(died[0].fingerprint),
+        "batch": str(batches.begin("redrive", Selection(), by="the filling", total=9).id),
         "bounced": str(runs.get(step="SendEmail").id),
         "asked": str(runs.filter(step="CreateOrder")[0].id),
         "spent": str(runs.get(step="PackOrder", status="dead").id),

@@ -319,3 +319,41 @@ def test_what_is_not_dead_is_not_discarded(fails: Fails) -> None:
         assert "this run is queued" in printed
         assert code == 1
     assert status(run) == "queued"
+
+
+# -- by error
+
+
+def marked(fingerprint: str, hours: float = 0, **values: Any) -> Run:
+    """Return a run that died so many hours ago of an error with this fingerprint."""
+    run = dead_run(hours, **values)
+    models.Run.objects.filter(id=run.id).update(fingerprint=fingerprint)
+    return run
+
+
+def test_dead_runs_are_grouped_by_their_error(steps: Steps) -> None:
+    marked("a" * 16, 3), marked("b" * 16, 2, step="Other"), marked("a" * 16, 1)
+    lines = steps("dead", "--groups").splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["FINGERPRINT", "RUNS"],
+        ["a" * 16, "2"],
+        ["b" * 16, "1"],
+    ]
+    assert lines[1].endswith("Work   ValueError: no")
+    [group] = json.loads(steps("dead", "--groups", "--step", "Other", "--format", "json"))
+    assert (group["fingerprint"], group["runs"], group["isMore"]) == ("b" * 16, 1, False)
+    assert "There are more errors" in steps("dead", "--groups", "--limit", "1")
+
+
+def test_groups_are_not_narrowed_by_what_is_not_of_the_group(fails: Fails) -> None:
+    _, error, code = fails("dead", "--groups", "--since", "1h")
+    assert (error, code) == ("--groups: not together with --since", 2)
+
+
+@pytest.mark.parametrize(("word", "expected"), [("redrive", "queued"), ("discard", "cancelled")])
+def test_all_runs_of_an_error_are_meant_by_its_fingerprint(
+    steps: Steps, word: str, expected: str
+) -> None:
+    one, other = marked("a" * 16), marked("b" * 16)
+    steps(word, "--error", "a" * 16, "--yes")
+    assert (status(one), status(other)) == (expected, "dead")

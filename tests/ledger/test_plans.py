@@ -33,12 +33,5 @@ def test_each_hot_query_finds_its_rows_by_an_index(
     command = [sys.executable, "-m", "benchmarks.plans", "--rows", "30000", "--databases", name]
     looked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert not looked.returncode, looked.stdout + looked.stderr
-    for doing in (
-        "claim",
-        "claim in turn",
-        "what is due",
-        "what lost its worker",
-        "prune",
-        "the runs of",
-    ):
+    for doing in HOT:
         assert f"  {doing}: " in looked.stdout

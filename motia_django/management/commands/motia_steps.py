@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from motia_django.commands.base import Subcommand
+from motia_django.commands.batches import Batches
 from motia_django.commands.controls import Cancel, Pause, Prune, Resume
 from motia_django.commands.dead import Dead, Discard, Redrive
 from motia_django.commands.dev import Dev
@@ -30,6 +31,7 @@ ALL: tuple[type[Subcommand], ...] = (
     Dead,
     Redrive,
     Discard,
+    Batches,
     Retry,
     Rerun,
     Cancel,

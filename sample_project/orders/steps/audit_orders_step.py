@@ -6,7 +6,7 @@ config = step(
     "AuditOrders",
     description="Keeps track of what happens to orders",
     triggers=[{"type": "state", "condition": lambda input: input.group_id == "orders"}],
-    enqueues=["email.send"],
+    enqueues=[{"topic": "email.send", "label": "when it is shipped", "conditional": True}],
     flows=["orders"],
 )
 

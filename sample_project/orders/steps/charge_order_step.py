@@ -8,7 +8,7 @@ config = step(
     "ChargeOrder",
     description="Takes the payment for an order",
     triggers=[queue("order.created")],
-    enqueues=["order.failed"],
+    enqueues=[{"topic": "order.failed", "label": "if the card refuses", "conditional": True}],
     flows=["orders"],
     index=["orderId"],
 )

@@ -1,4 +1,4 @@
-"""Pretends to take a payment; called by other Steps with ctx.invoke, or by a message."""
+"""Pretends to ask the card; called by other Steps with ctx.invoke, or by a message."""
 
 from typing import Any
 
@@ -16,8 +16,9 @@ class Payment(BaseModel):
 
 config = step(
     "ProcessPayment",
-    description="Takes a payment of up to 10,000",
+    description="Authorises a payment of up to 10,000",
     triggers=[queue("payment.requested", input=Payment)],
+    enqueues=["payment.authorised"],
     flows=["orders"],
     index=["orderId"],
 )
@@ -26,5 +27,7 @@ config = step(
 def handler(input: Payment, ctx: Context) -> dict[str, Any]:
     if input.amount > LIMIT:
         raise ValueError(f"The card refused {input.amount:.2f}")
-    ctx.logger.info("Payment taken", {"orderId": input.orderId, "amount": input.amount})
-    return {"paymentId": f"pay-{input.orderId}", "amount": input.amount}
+    payment = {"paymentId": f"pay-{input.orderId}", "amount": input.amount}
+    ctx.logger.info("Payment authorised", {"orderId": input.orderId, "amount": input.amount})
+    ctx.enqueue({"topic": "payment.authorised", "data": {"orderId": input.orderId, **payment}})
+    return payment
