@@ -11,7 +11,9 @@ import motia_django
 
 FOLDER = Path(motia_django.__file__).parent / "templates" / "admin" / "motia"
 TEMPLATES = sorted(FOLDER.rglob("*.html"))
-TRANSLATED = re.compile(r"{% blocktranslate.*?{% endblocktranslate %}", re.DOTALL)
+TRANSLATED = re.compile(
+    r"{% blocktranslate.*?{% endblocktranslate %}|{% block bodyclass %}.*?{% endblock %}", re.DOTALL
+)
 CODE = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}|<(code|pre)\b.*?</\1>|&\w+;", re.DOTALL)
 SPOKEN = re.compile(r'\b(?:aria-label|title|alt|placeholder)="([^"]*)"')
 VALUE = re.compile(r'<input type="submit" value="([^"]*)"')
