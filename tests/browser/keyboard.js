@@ -16,7 +16,7 @@
   window.keyboard = {
     note() {
       const element = document.activeElement;
-      reached.set(element, looks(element) !== before.get(element));
+      reached.set(element, reached.get(element) || looks(element) !== before.get(element));
     },
     missed() {
       return reachable.filter((each) => !reached.get(each))
