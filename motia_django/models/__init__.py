@@ -1,0 +1,29 @@
+"""The tables: runs and all about them, workers, state, streams; and what has no table."""
+
+from motia_django.models.fields import ExactCharField, FilledIndex, JSONTextField
+from motia_django.models.items import StateItem, StreamEvent, StreamItem
+from motia_django.models.ledger import Run, RunKey, Turn, Worker
+from motia_django.models.operators import Batch, Override, Pause
+from motia_django.models.places import DeadLetter, Flow, Overview, Schedule, Step, Unstored
+
+__all__ = [
+    "Batch",
+    "DeadLetter",
+    "ExactCharField",
+    "FilledIndex",
+    "Flow",
+    "JSONTextField",
+    "Override",
+    "Overview",
+    "Pause",
+    "Run",
+    "RunKey",
+    "Schedule",
+    "StateItem",
+    "Step",
+    "StreamEvent",
+    "StreamItem",
+    "Turn",
+    "Unstored",
+    "Worker",
+]
