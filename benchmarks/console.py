@@ -82,7 +82,7 @@ def pages() -> dict[str, Ask]:
     asks: dict[str, Ask] = {}
     for address in console_pages.addresses():
         path = console_pages.path(address, known)
-        name = address.removeprefix("motia_").strip()
+        name = address.removeprefix("motia_").replace("|", " ").strip()
         asks[name] = lambda path=path: client.get(path)  # type: ignore[misc]
     return {**asks, **_questions(client)}
 

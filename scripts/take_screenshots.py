@@ -28,7 +28,7 @@ IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 LARGEST = 150_000
 """Bytes of a picture."""
 COLOURS = 256
-TRAFFIC = ("traffic", "--seconds", "75", "--rate", "4")
+TRAFFIC = ("traffic", "--seconds", "60", "--rate", "4")
 ORDERS = (("Ada Lovelace", "120"), ("Grace Hopper", "80"), ("Alan Turing", "42.50"))
 
 
@@ -71,8 +71,10 @@ PICTURES = (
     Picture("redrive-batch", "batch/{batch}/change/", 600),
     Picture("batches", "batch/", 400),
     Picture("schedules", "schedule/", 500),
+    Picture("state-groups", "stateitem/groups/", 500),
     Picture("state", "stateitem/?group=orders", 700),
     Picture("state-item", "stateitem/{item}/change/", 700),
+    Picture("stream-tail", "streamitem/tail/orders/board/events/", 700),
     Picture("streams", "streamitem/", 700),
     Picture("stream-item", "streamitem/{streamed}/change/", 600),
 )
