@@ -22,7 +22,7 @@ from tests.admin.conftest import MakeRun
 from tests.docs.pages import DOCS, section
 from tests.factories import installed, make_step
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 HEADING = "Who may do what"
 OPERATOR = ("redrive_run", "cancel_run", "pause_step")
