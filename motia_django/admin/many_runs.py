@@ -23,6 +23,7 @@ from motia_django.admin.interventions import Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
 from motia_django.ledger.selections import MOST_IDS, Selection
+from motia_django.operations import Result
 from motia_django.runs import new_run_id
 
 AT_ONCE = 100
@@ -144,14 +145,16 @@ def _do_at_once(
     admin: ReadOnlyAdmin, request: HttpRequest, what: Intervention, rows: list[Any], reason: str
 ) -> None:
     act = partial(what.act, by=who(request), reason=reason)
-    results = list(operations.many((row.id for row in rows), act))
-    refused = {each.run_id for each in results if each.refusal}
-    done = [row for row in rows if row.id not in refused]
-    if done:
-        log(request, done, logged(what.label, reason))
-    if done or not refused:
-        admin.message_user(request, what.past(len(done)), messages.SUCCESS)
+    results: list[Result] = []
+    try:
+        results.extend(operations.many((row.id for row in rows), act))
+    finally:  # what was done is told even if the database goes away before the rest
+        done = {each.run_id for each in results if not each.refusal}
+        if done:
+            log(request, [row for row in rows if row.id in done], logged(what.label, reason))
     reasons = Counter(each.reason for each in results if each.refusal)
+    if done or not reasons:
+        admin.message_user(request, what.past(len(done)), messages.SUCCESS)
     for why, number in reasons.most_common(10):
         text = ngettext("%(number)d refused: %(why)s", "%(number)d refused: %(why)s", number)
         admin.message_user(request, text % {"number": number, "why": why}, messages.WARNING)

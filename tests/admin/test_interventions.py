@@ -10,9 +10,11 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from django.test import Client
+from pydantic import BaseModel, field_validator
 
-from motia_django import batches, ledger, models
+from motia_django import batches, ledger, models, operations
 from motia_django.admin import choosing, many_runs
 from motia_django.admin.masks import restored
 from motia_django.runs import Status
@@ -351,6 +353,60 @@ def test_what_is_confirmed_is_done_and_logged_for_each_run(
     told = said(admin_client.get(LIST))
     assert told[0] == "1 run redriven."
     assert told[1].startswith("1 refused: The input of this run is invalid: n:")
+
+
+class Unlucky(BaseModel):
+    n: int
+
+    @field_validator("n")
+    @classmethod
+    def _known(cls, value: int) -> int:
+        if value == 13:
+            raise KeyError("unlucky")
+        return value
+
+
+def test_a_schema_that_raises_refuses_its_run_and_the_others_are_done_and_logged(
+    admin_client: Client, dead: Dead
+) -> None:
+    runs = [dead(), dead(input={"n": 13}), dead()]
+    with installed(make_step(lambda input: None, {**WORK, "input": Unlucky})):
+        posted(admin_client, "redrive", *runs, confirmed="yes")
+        assert [now(run).status for run in runs] == ["queued", "dead", "queued"]
+        assert LogEntry.objects.count() == 2
+        assert said(admin_client.get(LIST))[1] == "1 refused: KeyError: 'unlucky'"
+
+
+@pytest.mark.parametrize("what", ["redrive", "edit", "rerun_edited"])
+def test_a_schema_that_raises_is_an_error_of_the_form(
+    admin_client: Client, dead: Dead, what: str
+) -> None:
+    run = dead(input={"n": 13}, status="succeeded" if what == "rerun_edited" else "dead")
+    with installed(make_step(lambda input: None, {**WORK, "input": Unlucky})):
+        response = admin_client.post(at(run, what), {"content": '{"n": 13}', "reason": ""})
+        assert "KeyError: &#x27;unlucky&#x27;" in response.content.decode()
+    assert response.status_code == 200
+    assert not LogEntry.objects.exists()
+    assert models.Run.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_done_before_the_database_went_away_is_logged(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [dead(), dead()]
+
+    def renew(run_id: Any) -> Any:
+        if run_id == runs[1].id:
+            raise OperationalError("gone")
+        return found(run_id)
+
+    found = operations.row_of
+    monkeypatch.setattr(operations, "row_of", renew)
+    with pytest.raises(OperationalError):
+        posted(admin_client, "redrive", *runs, confirmed="yes")
+    assert [now(run).status for run in runs] == ["queued", "dead"]
+    assert LogEntry.objects.get().object_id == str(runs[0].id)
 
 
 def test_all_that_match_are_a_batch_if_they_are_many(
