@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from motia_django import ledger
 from motia_django.admin import permits, words
 from motia_django.admin.interventions import Intervention
-from motia_django.admin.run_filters import CreatedFilter
+from motia_django.admin.run_filters import CreatedFilter, moment_of
 from motia_django.ledger.selections import Selection
 from motia_django.registry import registry
 from motia_django.runs import birth_of, lowest_id_at
@@ -148,14 +148,10 @@ def _searched(value: str, selection: Selection) -> Selection:
 
 def _died(how: str) -> Callable[[str, Selection], Selection]:
     def read(value: str, selection: Selection) -> Selection:
-        try:
-            moment = parse_datetime(value)
-        except ValueError:
-            moment = None
+        moment = moment_of(value)
         if moment is None:
-            raise ValueError(_("%s is not a time such as 2026-11-22T18:00.") % value)
-        whole = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-        return selection.also(**{f"finished_at__{how}": whole})
+            raise ValueError(_("%s is not a time such as 2026-11-22T18:00.") % value[:200])
+        return selection.also(**{f"finished_at__{how}": moment})
 
     return read
 
