@@ -153,9 +153,16 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
 
 
 def _changed(row: models.Run, statuses: tuple[Status, ...], note: Entry, **changes: Any) -> bool:
-    """Change a row that is still as it was seen, and note in its timeline who did."""
+    """Change a row that is still as it was seen, and note in its timeline who did.
+
+    The caller is in a transaction. Others may have added notes meanwhile, which are kept.
+    """
+    found = all_runs().select_for_update().filter(id=row.id).values_list("timeline", flat=True)
+    timelines = list(found)
+    if not timelines:
+        return False
     seen = all_runs().filter(id=row.id, status=row.status, fence=row.fence, step=row.step)
-    timeline = [*(row.timeline or ()), note]
+    timeline = [*(timelines[0] or ()), note]
     return bool(seen.filter(status__in=statuses).update(timeline=timeline, **changes))
 
 
