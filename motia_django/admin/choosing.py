@@ -37,6 +37,8 @@ class Chosen:
 
     selection: Selection
     problems: list[str]
+    is_cut: bool = False
+    """Whether there are more in the list, older than these."""
 
     @property
     def told(self) -> list[str]:
@@ -141,6 +143,9 @@ def _searched(value: str, selection: Selection) -> Selection:
     except ValueError as error:
         text = _("%s is not the id of a run or of a trace.")
         raise ValueError(text % value) from error
+    if ledger.found_by_key(value):
+        text = _("%s is an index key of runs: they are chosen in the list of runs that it finds.")
+        raise ValueError(text % value)
     if ledger.rows(id=found).exists():
         return selection.also(id=found)
     return selection.also(trace_id=found.hex)

@@ -79,8 +79,9 @@ def act(
 
 
 def offer(admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked) -> HttpResponse:
-    """Show what would be done, and do it once that is confirmed."""
-    asked = _bounded(asked, request.POST.get("up_to", ""))
+    """Show what would be done, and do it once that is confirmed: to no run born since."""
+    selection = asked.chosen.selection.also(id__lte=str(_bound(request)))
+    asked = replace(asked, chosen=replace(asked.chosen, selection=selection))
     form = GoForm(asked.what, request.POST if "confirmed" in request.POST else None)
     if "confirmed" in request.POST and not asked.chosen.problems and form.is_valid():
         return _gone_through(admin, request, asked, form)
@@ -95,6 +96,7 @@ def offer(admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked) -> HttpRespo
         chosen=asked.chosen,
         prospect=prospects.prospect(asked.what, asked.chosen.selection, admin.links(request)),
         at_once=AT_ONCE,
+        most=MOST_IDS,
     )
 
 
@@ -104,20 +106,19 @@ def _of_list(what: Intervention, request: HttpRequest, listed: QuerySet[Any]) ->
         chosen = choosing.chosen(request.GET.copy(), what, request)
         if not chosen.problems:
             return chosen
-    rows = listed.filter(status__in=what.statuses).order_by("id")
-    ids = tuple(rows.values_list("id", flat=True)[:MOST_IDS])
-    selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids)
-    return Chosen(selection=choosing.permitted(selection, what, request), problems=[])
+    rows = listed.filter(status__in=what.statuses, id__lte=_bound(request)).order_by("-id")
+    ids = tuple(rows.values_list("id", flat=True)[: MOST_IDS + 1])
+    selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids[:MOST_IDS])
+    selection = choosing.permitted(selection, what, request)
+    return Chosen(selection=selection, problems=[], is_cut=len(ids) > MOST_IDS)
 
 
-def _bounded(asked: Asked, up_to: str) -> Asked:
-    """Leave out the runs that were born since the question was first shown."""
+def _bound(request: HttpRequest) -> UUID:
+    """Return the newest id there can have been when the question was first shown."""
     try:
-        bound = UUID(up_to)
+        return UUID(request.POST.get("up_to", ""))
     except ValueError:
-        bound = new_run_id()
-    selection = asked.chosen.selection.also(id__lte=str(bound))
-    return replace(asked, chosen=replace(asked.chosen, selection=selection))
+        return new_run_id()
 
 
 def _gone_through(

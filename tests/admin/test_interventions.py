@@ -17,7 +17,7 @@ from pydantic import BaseModel, field_validator
 from motia_django import batches, ledger, models, operations
 from motia_django.admin import choosing, many_runs
 from motia_django.admin.masks import restored
-from motia_django.runs import Status
+from motia_django.runs import Status, new_run_id
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
 
@@ -437,6 +437,37 @@ def test_a_list_that_cannot_be_told_to_the_workers_is_taken_by_its_ids(
     across = {"select_across": "1", "confirmed": "yes"}
     posted(admin_client, "discard", runs[0], query="?step=Work", **across)
     assert len(models.Batch.objects.get().selection["ids"]) == 2
+
+
+def test_of_a_list_that_is_too_long_the_newest_are_taken_and_that_is_said(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many_runs, "MOST_IDS", 2)
+    runs = [dead(id=new_run_id()) for _ in range(3)]
+    across, query = {"select_across": "1"}, "?from=2020-01-01"
+    preview = posted(admin_client, "discard", runs[2], query=query, **across)
+    assert "these are the newest of it" in preview.content.decode()
+    assert preview.context["prospect"].count == 2
+    up_to = dict(preview.context["hidden"])["up_to"]
+    newer = dead(id=new_run_id())
+    across |= {"confirmed": "yes", "up_to": up_to}
+    posted(admin_client, "discard", runs[2], query=query, **across)
+    assert [now(run).status for run in (*runs, newer)] == ["dead", "cancelled", "cancelled", "dead"]
+    whole = posted(admin_client, "discard", runs[0], query=query, select_across="1")
+    assert "these are the newest of it" not in whole.content.decode()
+
+
+@pytest.mark.parametrize("also", [False, True])
+def test_all_that_an_index_key_finds_are_meant_even_if_it_looks_like_an_id(
+    admin_client: Client, dead: Dead, also: bool
+) -> None:
+    found, other, key = dead(), dead(), str(uuid4())
+    key = str(other.id) if also else key
+    models.RunKey.objects.create(run_id=found.id, name="orderId", value=key)
+    across = {"select_across": "1", "confirmed": "yes"}
+    posted(admin_client, "discard", found, query=f"?q={key}", **across)
+    assert now(found).status == "cancelled"
+    assert now(other).status == ("cancelled" if also else "dead")
 
 
 def test_runs_of_other_statuses_are_left_alone(admin_client: Client, dead: Dead) -> None:
