@@ -60,6 +60,14 @@ class Asked:
     hidden: list[tuple[str, str]] = field(default_factory=list)
 
 
+def drop_what_is_no_id(request: HttpRequest) -> None:
+    """Leave out of what was ticked in the list what no run can have as its id."""
+    posted = request.POST.copy()
+    ticked = posted.getlist(ACTION_CHECKBOX_NAME)
+    posted.setlist(ACTION_CHECKBOX_NAME, [each for each in ticked if _is_id(each)])
+    request.POST = posted  # type: ignore[assignment]
+
+
 def act(
     what: Intervention, admin: ReadOnlyAdmin, request: HttpRequest, listed: QuerySet[Any]
 ) -> HttpResponse | None:
@@ -111,6 +119,14 @@ def _of_list(what: Intervention, request: HttpRequest, listed: QuerySet[Any]) ->
     selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids[:MOST_IDS])
     selection = choosing.permitted(selection, what, request)
     return Chosen(selection=selection, problems=[], is_cut=len(ids) > MOST_IDS)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _bound(request: HttpRequest) -> UUID:

@@ -470,6 +470,21 @@ def test_all_that_an_index_key_finds_are_meant_even_if_it_looks_like_an_id(
     assert now(other).status == ("cancelled" if also else "dead")
 
 
+@pytest.mark.parametrize("across", ["0", "1"])
+@pytest.mark.parametrize("id", ["nope", "\x00", "", "9" * 5000])
+def test_what_is_no_id_is_not_among_the_runs_that_were_ticked(
+    admin_client: Client, dead: Dead, id: str, across: str
+) -> None:
+    run = dead()
+    form = {"action": "redrive", "index": "0", "select_across": across}
+    alone = admin_client.post(LIST, {**form, "_selected_action": [id]})
+    assert alone.status_code == 302
+    assert said(admin_client.get(LIST))[0].startswith("Items must be selected")
+    both = admin_client.post(LIST, {**form, "_selected_action": [id, str(run.pk)]})
+    assert both.context["prospect"].count == 1
+    assert now(run).status == "dead"
+
+
 def test_runs_of_other_statuses_are_left_alone(admin_client: Client, dead: Dead) -> None:
     run = dead(status="succeeded")
     posted(admin_client, "cancel", run, confirmed="yes")
