@@ -40,13 +40,16 @@ DEEDS: Mapping[str, Callable[..., None]] = {
 
 
 def begin(deed: str, selection: Selection, **values: Any) -> models.Batch:
-    """Have something done to these runs by the workers; runs born from now on are left out.
+    """Have something done to these runs by the workers.
 
+    Runs born from now on are left out, as are those that the selection's own bound leaves out.
     `by` is who asks, `reason` why, `per_second` how many at most, `total` how many there are.
     """
     if deed not in DEEDS:
         raise ValueError(f"batches do {', '.join(DEEDS)}, not {deed!r}")
-    return ledger.open_batch(deed, selection.also(id__lte=str(new_run_id())), **values)
+    newest = new_run_id()
+    bound = min(newest, UUID(str(selection.wanted.get("id__lte", newest))))
+    return ledger.open_batch(deed, selection.also(id__lte=str(bound)), **values)
 
 
 def stop(batch_id: int, *, by: str) -> bool:
@@ -71,8 +74,9 @@ def work_off() -> bool:
 def _work_on(batch: models.Batch, deadline: float) -> None:
     """Do a batch, chunk by chunk, until the time is up, its quota is used, or it is done."""
     finished, quota = False, _quota(batch)
+    if not _is_readable(batch):
+        return  # it stays taken for a while, so that it is in nobody's way
     try:
-        _check(batch)
         while quota > 0 and not finished:
             ids = _next(batch, quota)
             finished = not ids
@@ -89,14 +93,18 @@ def _work_on(batch: models.Batch, deadline: float) -> None:
         logger.info(text, batch.id, batch.deed, batch.done, batch.refused)
 
 
-def _check(batch: models.Batch) -> None:
-    """Raise `CannotIntervene` for a batch that is of a newer release, whose workers will do it."""
+def _is_readable(batch: models.Batch) -> bool:
+    """Return whether this release can do a batch; one of a newer release, its workers will."""
     try:
         Selection.from_json(batch.selection)
     except ValueError as error:
-        raise CannotIntervene(str(error)) from error
+        logger.warning("Batch %d is left to workers of a newer release: %s", batch.id, error)
+        return False
     if batch.deed not in DEEDS:
-        raise CannotIntervene(f"batches do {', '.join(DEEDS)}, not {batch.deed!r}")
+        text = "Batch %d is left to workers of a newer release: its deed is %r"
+        logger.warning(text, batch.id, batch.deed)
+        return False
+    return True
 
 
 class _Ended(Exception):

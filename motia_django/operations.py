@@ -68,7 +68,7 @@ def redrive(
     if not (ledger.move if to else ledger.redrive)(row, new, note):
         raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
     logger.debug("Run %s of %s was redriven by %s", run_id, new.step, by)
-    publish.publish_on_commit([new])
+    publish.publish_on_commit([new], fresh=False)
 
 
 def refusal(

@@ -27,10 +27,14 @@ _down_until = 0.0
 _eager = threading.local()
 
 
-def publish_on_commit(runs: Sequence[Run]) -> None:
-    """Publish these runs when the transaction they were kept in commits; at once outside of one."""
+def publish_on_commit(runs: Sequence[Run], *, fresh: bool = True) -> None:
+    """Publish these runs when the transaction they were kept in commits; at once outside of one.
+
+    Those that were not born just now are not `fresh`: how far a queue has come is read from the
+    births of what arrives.
+    """
     if runs:
-        after_commit(lambda: publish(runs))
+        after_commit(lambda: publish(runs, fresh=fresh))
 
 
 def hand_over(freed: Turn, delivery: Delivery) -> None:
@@ -41,7 +45,7 @@ def hand_over(freed: Turn, delivery: Delivery) -> None:
         )
 
 
-def publish(runs: Sequence[Run], *, insist: bool = False) -> bool:
+def publish(runs: Sequence[Run], *, insist: bool = False, fresh: bool = True) -> bool:
     """Send each run's message to its Step's task; return whether the broker took them.
 
     It takes about twice `PUBLISH_TIMEOUT` at most, and nothing is raised: what the broker does not
@@ -50,7 +54,7 @@ def publish(runs: Sequence[Run], *, insist: bool = False) -> bool:
     whoever frees it hands over to them. Where Celery is eager the runs are run here.
     """
     deadline = math.inf if insist else _deadline()
-    return _send_or_leave(_going(runs, deadline), deadline, fresh=not insist)
+    return _send_or_leave(_going(runs, deadline), deadline, fresh=fresh and not insist)
 
 
 def is_eager() -> bool:

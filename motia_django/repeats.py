@@ -38,7 +38,7 @@ def retry(run_id: UUID, *, by: str, reason: str = "") -> None:
     if not ledger.retry(row, run, operation("retried", by, reason)):
         raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
     logger.debug("Run %s of %s was tried at once for %s", run_id, row.step, by)
-    publish.publish_on_commit([run])
+    publish.publish_on_commit([run], fresh=False)
 
 
 def rerun(run_id: UUID, *, by: str, reason: str = "", input: Any = AS_IT_WAS) -> UUID:

@@ -78,8 +78,9 @@ class CronSchedule(BaseSchedule):
     def __hash__(self) -> int:
         return hash(self._facts())
 
-    def __reduce__(self) -> tuple[type[CronSchedule], tuple[Any, ...]]:
-        return type(self), (*self._facts(), self.trigger)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled so that an older release, which knows no `trigger`, can read it."""
+        return type(self), self._facts(), {"trigger": self.trigger}
 
     def __repr__(self) -> str:
         return f"<cron: {self.text}{f' in {self.zone}' if self.zone else ''}>"

@@ -153,6 +153,7 @@ def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) ->
 
     The message is acknowledged after: if the database stays away it goes back to the broker.
     """
+    ticks.known.refresh()
     moment = datetime.fromisoformat(due) if due else ticks.newest(step, index)
     if moment is None:
         return

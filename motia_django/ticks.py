@@ -163,7 +163,7 @@ def bear(step: str, index: int) -> str | None:
 def catch_up(listeners: Iterable[Listener]) -> None:
     """Start the newest tick of each trigger with `catchUp`, if it has not had its run.
 
-    A trigger of which no tick is on record is new: it has missed nothing.
+    A trigger of which no earlier tick is on record is new: it has missed nothing.
     """
     known.refresh()
     try:
@@ -177,7 +177,9 @@ def catch_up(listeners: Iterable[Listener]) -> None:
 
 def _make_up(step: str, index: int, trigger: CronTrigger) -> None:
     due = newest(step, index)
-    if due is None or _may_be_pruned(due) or not ledger.has_ticked(step, index, trigger.source):
+    if due is None or _may_be_pruned(due):
+        return
+    if not ledger.has_ticked(step, index, trigger.source, before=due):
         return
     if tick(step, index, due):
         logger.info("The tick of %s that was due at %s was missed and runs now", step, due)
@@ -185,10 +187,10 @@ def _make_up(step: str, index: int, trigger: CronTrigger) -> None:
 
 def _forbids(override: models.Override, trigger: CronTrigger, due: datetime) -> bool:
     """Return whether a tick is not to be born, by what an operator says of its schedule."""
-    if override.expression:
-        begins = override.timed_at is None or due >= _aware(override.timed_at)
-        if not begins or in_force(declared(trigger), override).latest(due) != due:
-            return True
+    if override.timed_at is not None and due < _aware(override.timed_at):
+        return True
+    if override.expression and in_force(declared(trigger), override).latest(due) != due:
+        return True
     if override.paused_at is None or due < _aware(override.paused_at):
         return False
     if override.resumed_at is not None:

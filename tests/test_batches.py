@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 from pydantic import BaseModel
 
-from motia_django import batches, ledger, models, operations, upkeep
+from motia_django import batches, ledger, models, operations, publish, upkeep
 from motia_django.ledger.selections import Selection
 from motia_django.runs import Status, new_run_id
 from tests.factories import installed, kept_run, make_step, published, row, rows
@@ -120,6 +120,37 @@ def test_runs_that_are_born_later_are_left_alone() -> None:
     batches.work_off()
     assert counted(batch) == (2, 0)
     assert row(later[0]).status == "dead"
+
+
+def test_runs_that_a_preview_did_not_count_are_left_alone() -> None:
+    dead(2)
+    shown = DEAD.also(id__lte=str(new_run_id()))
+    later = dead()
+    batch = batches.begin("discard", shown, by="ada")
+    batches.work_off()
+    assert counted(batch) == (2, 0)
+    assert row(later[0]).status == "dead"
+
+
+def test_a_batch_of_a_newer_release_is_left_to_its_workers_and_holds_nobody_up() -> None:
+    dead()
+    newer = batches.begin("discard", DEAD, by="ada")
+    models.Batch.objects.filter(id=newer.id).update(deed="polish")
+    other = batches.begin("discard", DEAD, by="bob")
+    batches.work_off()
+    assert counted(other) == (1, 0)
+    assert now(newer).finished_at is None
+    assert newer.id not in {each.id for each in ledger.waiting_batches()}
+
+
+def test_what_is_redriven_does_not_pretend_to_be_born_just_now(monkeypatch: Any) -> None:
+    sent: list[bool] = []
+    monkeypatch.setattr(publish, "publish", lambda runs, *, fresh: sent.append(fresh))
+    [one] = dead()
+    with transaction.atomic():
+        operations.redrive(one, by="ada")
+    [each() for _, each, *_ in transaction.get_connection().run_on_commit]
+    assert sent == [False]
 
 
 def test_runs_may_be_named_by_their_ids() -> None:
@@ -341,3 +372,5 @@ def test_a_selection_takes_no_other_lookups() -> None:
         Selection(wanted={"input__contains": "x"})
     with pytest.raises(ValueError, match="error"):
         Selection.from_json({"unwanted": {"error": "x"}})
+    with pytest.raises(ValueError, match="no limit"):
+        Selection.from_json({**DEAD.to_json(), "limit": 5})

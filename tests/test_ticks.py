@@ -181,14 +181,21 @@ def made_up_for(steps: Registry) -> list[str]:
 def test_when_beat_starts_the_newest_missed_tick_runs_where_it_catches_up(
     hourly: Registry,
 ) -> None:
-    for index in (0, 1):
-        dispatch.tick("Work", index, NOON - 5 * HOUR)
+    with at(NOON - 5 * HOUR):
+        for index in (0, 1):
+            dispatch.tick("Work", index, NOON - 5 * HOUR)
     assert made_up_for(hourly) == [(NOON + timedelta(minutes=30)).isoformat()]
     assert made_up_for(hourly) == []
 
 
 def test_a_new_schedule_has_missed_nothing(hourly: Registry) -> None:
     dispatch.tick("Work", 0, NOON - 5 * HOUR)
+    assert made_up_for(hourly) == []
+
+
+def test_a_schedule_that_was_run_by_hand_has_missed_nothing(hourly: Registry) -> None:
+    with at(NOON + timedelta(minutes=40)):
+        dispatch.tick("Work", 1, NOON + timedelta(minutes=40))
     assert made_up_for(hourly) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from motia_django import ticks
+from motia_django.registry import registry
 
 
 class Heeding:
@@ -17,7 +18,7 @@ class Heeding:
 
         Where the time of any schedule has changed, the order of all is made anew.
         """
-        if ticks.known.refresh():
+        if registry().schedules and ticks.known.refresh():
             self._heap = None
         seconds: float = super().tick(*args, **kwargs)  # type: ignore[misc]
         return min(seconds, ticks.FRESH)

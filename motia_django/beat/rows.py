@@ -118,7 +118,9 @@ def _candidates(wanted: Mapping[str, Listener]) -> QuerySet[Any]:
 
 def _add(name: str, listener: Listener) -> bool:
     """Insert a row; return False if another beat has just done so."""
-    row = PeriodicTask(name=name, task=TICK, **_facts(listener))
+    override = ledger.override_of(listener.step.name, listener.index)
+    rests = override is not None and override.is_paused
+    row = PeriodicTask(name=name, task=TICK, enabled=not rests, **_facts(listener))
     try:
         with transaction.atomic(using=router.db_for_write(PeriodicTask)):
             row.save(force_insert=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -39,9 +39,10 @@ def unfinished(run: Run) -> UUID | None:
     return found.values_list("id", flat=True).first()
 
 
-def has_ticked(step: str, index: int, source: str) -> bool:
-    """Return whether a tick of this cron trigger, with this very expression, is on record."""
-    return _of_trigger(step, "cron", index).filter(source=source[:LONGEST_SOURCE]).exists()
+def has_ticked(step: str, index: int, source: str, *, before: datetime) -> bool:
+    """Return whether a tick of this cron trigger, with this very expression, came before that."""
+    ticks = _of_trigger(step, "cron", index).filter(source=source[:LONGEST_SOURCE])
+    return ticks.filter(id__lt=lowest_id_at(before)).exists()
 
 
 def prune(status: Status, days: float, *, limit: int) -> int:

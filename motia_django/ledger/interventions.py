@@ -74,6 +74,7 @@ def retry(row: models.Run, run: Run, note: Entry) -> bool:
         if row.limited:
             turns.lock(row.id)
         changes = {"status": Status.QUEUED, "publishes": 1, "wake_at": run.wake_at}
+        changes |= {"fence": row.fence + 1}  # whoever has read the row just now would lose the note
         if not _changed(row, WAITING, note, **changes):
             return False
         if row.limited:

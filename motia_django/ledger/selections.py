@@ -60,7 +60,13 @@ class Selection:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Selection:
-        """Read what `to_json` wrote; raise `ValueError` for lookups that are none of ours."""
+        """Read what `to_json` wrote; raise `ValueError` for what is none of ours.
+
+        A key that a later release narrows by, and this one does not know, is not passed over.
+        """
+        unknown = set(kept) - {"wanted", "unwanted", "ids"}
+        if unknown:
+            raise ValueError(f"a selection has no {', '.join(sorted(map(str, unknown)))}")
         ids = kept.get("ids")
         return cls(
             wanted=dict(kept.get("wanted") or {}),

@@ -130,14 +130,16 @@ def test_an_override_counts_where_ticks_are_born(hourly: Listener) -> None:
 
 def test_dropping_it_leaves_the_word_to_the_file_again(hourly: Listener) -> None:
     assert not operators.restore(hourly, by="me")
-    operators.retime(hourly, "*/15 * * * *", "", by="me")
-    assert operators.restore(hourly, by="me")
-    for due in (NOON, NOON + 15 * MINUTE):
+    with at(NOON - MINUTE):
+        operators.retime(hourly, "*/15 * * * *", "", by="me")
+        assert operators.restore(hourly, by="me")
+    for due in (NOON - HOUR, NOON, NOON + 15 * MINUTE):
         assert ticks.in_force(
             operators.declared(hourly), ledger.override_of("Work", 0)
         ) == operators.declared(hourly)
         ticks.tick("Work", 0, due)
     assert "12:00:00" in born()
+    assert "11:00:00" not in born(), "it came due while the override counted"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,8 @@ def test_beat_ticks_at_the_overrides_pace_and_goes_back_to_the_files(
     for minutes in (10, 11, 20, 30):
         rounds(scheduler, NOON + minutes * MINUTE)
     assert born() == ["12:10:00", "12:20:00", "12:30:00"]
-    operators.restore(hourly, by="me")
+    with at(NOON + 31 * MINUTE):
+        operators.restore(hourly, by="me")
     for minutes in (31, 40, 50, 60):
         rounds(scheduler, NOON + minutes * MINUTE)
     assert born()[3:] == ["13:00:00"]
@@ -273,6 +276,19 @@ def test_enabling_the_row_by_hand_ends_the_pause(hourly: Listener, row: Any) -> 
     ticks.tick("Work", 0, NOON)
     assert born() == ["12:00:00"]
     assert operators.pause(hourly, by="me again")
+
+
+@needs_rows
+def test_a_pause_outlives_a_release_without_the_step(hourly: Listener, row: Any) -> None:
+    with at(NOON - HOUR):
+        operators.pause(hourly, by="me", reason="hold")
+    from motia_django.beat import rows as beats_rows
+    from motia_django.registry import registry
+
+    beats_rows.reconcile(Registry([]))
+    beats_rows.reconcile(registry())
+    ticks.tick("Work", 0, NOON)
+    assert born() == []
 
 
 @needs_rows
