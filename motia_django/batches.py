@@ -11,14 +11,15 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from motia_django import ledger, models, operations, repeats
 from motia_django.exceptions import CannotIntervene, MotiaError
+from motia_django.ledger.interventions import PASSING
 from motia_django.ledger.selections import Selection
 from motia_django.operations import Result
-from motia_django.runs import new_run_id, summary_of
+from motia_django.runs import new_run_id
 
 logger = logging.getLogger("motia.batches")
 
@@ -27,8 +28,6 @@ SECONDS = 0.8
 CHUNK = 25
 """Runs that are done, and counted, in one transaction."""
 _READ = 500
-_PASSING = (OperationalError, InterfaceError)
-"""Errors that are not the run's: a deadlock, a database that is away."""
 _LONGEST_BURST = 2.0
 """Seconds' worth of runs that a batch with a limit may do at once, after a pause."""
 
@@ -86,7 +85,7 @@ def _work_on(batch: models.Batch, deadline: float) -> None:
                 break
     except _Ended:
         return
-    except (*_PASSING, MotiaError) as error:
+    except (*PASSING, MotiaError) as error:
         logger.warning("Batch %d is tried again: %r", batch.id, error)
     ledger.leave_batch(batch, finished=finished)
     if finished:
@@ -136,24 +135,9 @@ def _results(run_ids: list[UUID], act: Callable[[UUID], None]) -> Iterator[Resul
     """Do it to these runs, to fewer if it takes long: the batch must be ours at the end of it."""
     began = time.monotonic()
     for run_id in run_ids:
-        yield _result(run_id, act)
+        yield operations.result(run_id, act)
         if time.monotonic() - began > SECONDS:
             return
-
-
-def _result(run_id: UUID, act: Callable[[UUID], None]) -> Result:
-    """Do it to one run; whatever is wrong with it, the others have their turn."""
-    try:
-        with transaction.atomic(using=ledger.database()):
-            act(run_id)
-    except CannotIntervene as error:
-        return Result(run_id=run_id, refusal=str(error))
-    except _PASSING:
-        raise
-    except Exception as error:
-        logger.exception("Run %s was left as it is", run_id)
-        return Result(run_id=run_id, refusal=summary_of(error))
-    return Result(run_id=run_id)
 
 
 def _quota(batch: models.Batch) -> float:

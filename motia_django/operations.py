@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from motia_django import ledger, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
-from motia_django.ledger.interventions import WAITING
+from motia_django.ledger.interventions import WAITING, refusing
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Run, Status, summary_of
@@ -76,8 +76,9 @@ def refusal(
 ) -> str:
     """Return why a run cannot be redriven so; an empty text if it can."""
     try:
-        _redriven(row_of(run_id), input, to, insist=insist)
-    except CannotIntervene as error:
+        with refusing(f"Run {run_id}"):
+            _redriven(row_of(run_id), input, to, insist=insist)
+    except MotiaError as error:
         return str(error)
     return ""
 
@@ -127,16 +128,27 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
 def many(run_ids: Iterable[UUID], act: Callable[[UUID], object]) -> Iterator[Result]:
     """Do something to many runs, whatever becomes of the others; yield what became of each.
 
-    Some are committed together, since it is the commits that take time.
+    Some are committed together, since it is the commits that take time; what goes wrong with one,
+    but for a database that is away, is its refusal.
     """
     ids = iter(run_ids)
     while some := list(islice(ids, COMMITTED_AT_ONCE)):
         try:
             with transaction.atomic(using=ledger.database()):
-                results = [_done(run_id, act) for run_id in some]
+                results: Iterable[Result] = [result(run_id, act) for run_id in some]
         except OperationalError:  # somebody waits for one of them, and this for him: one by one
-            results = [_done(run_id, act) for run_id in some]
+            results = (result(run_id, act) for run_id in some)
         yield from results
+
+
+def result(run_id: UUID, act: Callable[[UUID], object]) -> Result:
+    """Do something to one run; whatever is wrong with it, others can have their turn."""
+    try:
+        with refusing(f"Run {run_id}"):
+            act(run_id)
+    except MotiaError as error:
+        return Result(run_id=run_id, refusal=str(error))
+    return Result(run_id=run_id)
 
 
 def pause(step: str, *, by: str, reason: str = "") -> bool:
@@ -182,14 +194,6 @@ def row_of(run_id: UUID) -> models.Run:
     if row is None:
         raise CannotIntervene(f"run {run_id} is not there")
     return row
-
-
-def _done(run_id: UUID, act: Callable[[UUID], object]) -> Result:
-    try:
-        act(run_id)
-    except CannotIntervene as error:
-        return Result(run_id=run_id, refusal=str(error))
-    return Result(run_id=run_id)
 
 
 def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> Run:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from motia_django import ledger, models, payloads, publish
 from motia_django.conf import settings
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
-from motia_django.ledger.interventions import WAITING
+from motia_django.ledger.interventions import WAITING, refusing
 from motia_django.ledger.rows import run_of
 from motia_django.operations import AS_IT_WAS, row_of
 from motia_django.registry import registry
@@ -63,8 +63,9 @@ def rerun(run_id: UUID, *, by: str, reason: str = "", input: Any = AS_IT_WAS) ->
 def refusal(run_id: UUID, *, input: Any = AS_IT_WAS) -> str:
     """Return why a run cannot be run again so; an empty text if it can."""
     try:
-        _anew(row_of(run_id), input)
-    except CannotIntervene as error:
+        with refusing(f"Run {run_id}"):
+            _anew(row_of(run_id), input)
+    except MotiaError as error:
         return str(error)
     return ""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from motia_django import dispatch, payloads
 from motia_django.exceptions import CannotIntervene, InvalidInput
+from motia_django.ledger.interventions import refusing
 from motia_django.messages import Message
 from motia_django.registry import Listener, registry
 from motia_django.timeline import operation
@@ -40,9 +41,10 @@ def start(step: str, index: int, input: Any, *, by: str, reason: str = "") -> st
     target = listener(step, index)
     if isinstance(target.trigger, HttpTrigger) or target.trigger.kind == "cron":
         raise CannotIntervene(f"a trigger of type {target.trigger.kind} is not started like this")
-    cleaned = target.trigger.clean_input(payloads.plain(input), f"The input of Step {step!r}")
-    source = _source(target, cleaned)
-    run_id = dispatch.start(target, input, operation("started", by, reason), source)
+    with refusing(f"Step {step!r}"):
+        cleaned = target.trigger.clean_input(payloads.plain(input), f"The input of Step {step!r}")
+        source = _source(target, cleaned)
+        run_id = dispatch.start(target, input, operation("started", by, reason), source)
     logger.info("Run %s of %s was started by %s", run_id, step, by)
     return run_id
 
@@ -55,7 +57,8 @@ def send(message: Message, *, by: str, reason: str = "") -> list[str]:
     errors = refusals(message.topic, message.data)
     if errors:
         raise InvalidInput(f"The message to {message.topic!r}", errors)
-    ids = dispatch.send(message, operation("started", by, reason))
+    with refusing(f"The topic {message.topic!r}"):
+        ids = dispatch.send(message, operation("started", by, reason))
     logger.info("A message to %s was sent by %s", message.topic, by)
     return ids
 
@@ -65,10 +68,13 @@ def refusals(topic: str, data: Any) -> Errors:
     errors: dict[str, list[str]] = {}
     for each in registry().subscribers(topic):
         try:
-            each.trigger.clean_input(payloads.plain(data), "The message")
+            with refusing(f"Step {each.step.name!r}"):
+                each.trigger.clean_input(payloads.plain(data), "The message")
         except InvalidInput as error:
             for path, told in error.errors.items():
                 errors[f"{each.step.name}: {path}" if path else each.step.name] = list(told)
+        except CannotIntervene as error:  # a schema that raises what it should not
+            errors[each.step.name] = [str(error)]
     return errors
 
 
@@ -81,7 +87,8 @@ def tick_now(step: str, index: int, *, by: str, reason: str = "") -> UUID | None
     if listener(step, index).trigger.kind != "cron":
         raise CannotIntervene(f"Step {step!r} has no cron trigger with the index {index}")
     note = operation("started", by, reason)
-    return dispatch.tick(step, index, datetime.now(UTC).replace(microsecond=0), note)
+    with refusing(f"Step {step!r}"):
+        return dispatch.tick(step, index, datetime.now(UTC).replace(microsecond=0), note)
 
 
 def _source(target: Listener, change: Any) -> str | None:

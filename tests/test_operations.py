@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.test import override_settings
 from django.utils import timezone
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from motia_django import enqueue, ledger, models, operations, upkeep
 from motia_django.dispatch import tick
@@ -42,6 +42,22 @@ class Amount(BaseModel):
 
 
 AMOUNTS = {"type": "queue", "topic": "work", "input": Amount, "config": ONCE}
+
+
+class Fussy(BaseModel):
+    """A schema that raises what it should not, or breaks what the database demands."""
+
+    amount: int
+
+    @field_validator("amount")
+    @classmethod
+    def _known(cls, value: int) -> int:
+        if value == 13:
+            raise KeyError("unlucky")
+        if value == 14:
+            for _ in range(2):
+                models.Pause.objects.create(step="Some other")
+        return value
 
 
 class Mended:
@@ -424,6 +440,22 @@ def test_what_is_done_to_many_is_done_to_each_that_allows_it() -> None:
     assert results[0].refusal == ""
     assert "is dead" in results[1].refusal
     assert "is not there" in results[2].refusal
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"), [(13, "KeyError: 'unlucky'"), (14, "IntegrityError: ")]
+)
+def test_a_schema_that_raises_leaves_one_run_and_not_the_others(
+    handler: Mended, amount: int, told: str
+) -> None:
+    with installed(make_step(handler, AMOUNTS)):
+        ids = [dead_run({"amount": each}) for each in (1, amount, 2)]
+    with installed(make_step(handler, {**AMOUNTS, "input": Fussy})):
+        assert told in operations.refusal(ids[1])
+        results = list(operations.many(ids, lambda run_id: operations.redrive(run_id, by="ada")))
+    assert [bool(each.refusal) for each in results] == [False, True, False]
+    assert told in results[1].refusal
+    assert [row(run_id).status for run_id in ids] == ["queued", "dead", "queued"]
 
 
 @pytest.mark.django_db(transaction=True)

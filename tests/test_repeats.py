@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection, connections
 from django.utils import timezone
 
 from motia_django import enqueue, invoke, ledger, models, operations, repeats
@@ -221,6 +223,39 @@ def test_a_run_that_was_redriven_meanwhile_is_not_run_again() -> None:
     before = operations.row_of(run.id)
     operations.redrive(run.id, by="somebody")
     assert not ledger.rerun(before, run, {"kind": "rerun"})
+
+
+# -- by two at once
+
+
+def test_whoever_repeats_a_run_keeps_the_note_of_who_did_just_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting, [finished] = kept_run(), enqueue("work", {"n": 1})
+    deliver([finished])
+    for act, run_id in ((repeats.retry, waiting.id), (repeats.rerun, UUID(finished))):
+        seen_row = operations.row_of(run_id)
+        act(run_id, by="ada")
+        with monkeypatch.context() as patch:
+            patch.setattr(repeats, "row_of", lambda run_id, seen_row=seen_row: seen_row)
+            act(run_id, by="bob")
+        assert [note["by"] for note in row(run_id).timeline] == ["ada", "bob"]
+
+
+def test_of_many_who_retry_a_run_at_once_each_leaves_a_note() -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("in-memory SQLite has no real concurrency")
+    run = kept_run()
+
+    def retry(number: int) -> None:
+        try:
+            repeats.retry(run.id, by=str(number))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(retry, range(12)))
+    assert {note["by"] for note in row(run).timeline} == {str(number) for number in range(12)}
 
 
 # -- when each attempt was

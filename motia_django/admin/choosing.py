@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from motia_django import ledger
 from motia_django.admin import permits, words
 from motia_django.admin.interventions import Intervention
-from motia_django.admin.run_filters import CreatedFilter
+from motia_django.admin.run_filters import CreatedFilter, moment_of
 from motia_django.ledger.selections import Selection
 from motia_django.registry import registry
 from motia_django.runs import birth_of, lowest_id_at
@@ -37,6 +37,8 @@ class Chosen:
 
     selection: Selection
     problems: list[str]
+    is_cut: bool = False
+    """Whether there are more in the list, older than these."""
 
     @property
     def told(self) -> list[str]:
@@ -141,6 +143,9 @@ def _searched(value: str, selection: Selection) -> Selection:
     except ValueError as error:
         text = _("%s is not the id of a run or of a trace.")
         raise ValueError(text % value) from error
+    if ledger.found_by_key(value):
+        text = _("%s is an index key of runs: they are chosen in the list of runs that it finds.")
+        raise ValueError(text % value)
     if ledger.rows(id=found).exists():
         return selection.also(id=found)
     return selection.also(trace_id=found.hex)
@@ -148,14 +153,10 @@ def _searched(value: str, selection: Selection) -> Selection:
 
 def _died(how: str) -> Callable[[str, Selection], Selection]:
     def read(value: str, selection: Selection) -> Selection:
-        try:
-            moment = parse_datetime(value)
-        except ValueError:
-            moment = None
+        moment = moment_of(value)
         if moment is None:
-            raise ValueError(_("%s is not a time such as 2026-11-22T18:00.") % value)
-        whole = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-        return selection.also(**{f"finished_at__{how}": whole})
+            raise ValueError(_("%s is not a time such as 2026-11-22T18:00.") % value[:200])
+        return selection.also(**{f"finished_at__{how}": moment})
 
     return read
 

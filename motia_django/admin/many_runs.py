@@ -23,6 +23,7 @@ from motia_django.admin.interventions import Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
 from motia_django.ledger.selections import MOST_IDS, Selection
+from motia_django.operations import Result
 from motia_django.runs import new_run_id
 
 AT_ONCE = 100
@@ -59,6 +60,14 @@ class Asked:
     hidden: list[tuple[str, str]] = field(default_factory=list)
 
 
+def drop_what_is_no_id(request: HttpRequest) -> None:
+    """Leave out of what was ticked in the list what no run can have as its id."""
+    posted = request.POST.copy()
+    ticked = posted.getlist(ACTION_CHECKBOX_NAME)
+    posted.setlist(ACTION_CHECKBOX_NAME, [each for each in ticked if _is_id(each)])
+    request.POST = posted  # type: ignore[assignment]
+
+
 def act(
     what: Intervention, admin: ReadOnlyAdmin, request: HttpRequest, listed: QuerySet[Any]
 ) -> HttpResponse | None:
@@ -78,8 +87,9 @@ def act(
 
 
 def offer(admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked) -> HttpResponse:
-    """Show what would be done, and do it once that is confirmed."""
-    asked = _bounded(asked, request.POST.get("up_to", ""))
+    """Show what would be done, and do it once that is confirmed: to no run born since."""
+    selection = asked.chosen.selection.also(id__lte=str(_bound(request)))
+    asked = replace(asked, chosen=replace(asked.chosen, selection=selection))
     form = GoForm(asked.what, request.POST if "confirmed" in request.POST else None)
     if "confirmed" in request.POST and not asked.chosen.problems and form.is_valid():
         return _gone_through(admin, request, asked, form)
@@ -94,6 +104,7 @@ def offer(admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked) -> HttpRespo
         chosen=asked.chosen,
         prospect=prospects.prospect(asked.what, asked.chosen.selection, admin.links(request)),
         at_once=AT_ONCE,
+        most=MOST_IDS,
     )
 
 
@@ -103,20 +114,27 @@ def _of_list(what: Intervention, request: HttpRequest, listed: QuerySet[Any]) ->
         chosen = choosing.chosen(request.GET.copy(), what, request)
         if not chosen.problems:
             return chosen
-    rows = listed.filter(status__in=what.statuses).order_by("id")
-    ids = tuple(rows.values_list("id", flat=True)[:MOST_IDS])
-    selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids)
-    return Chosen(selection=choosing.permitted(selection, what, request), problems=[])
+    rows = listed.filter(status__in=what.statuses, id__lte=_bound(request)).order_by("-id")
+    ids = tuple(rows.values_list("id", flat=True)[: MOST_IDS + 1])
+    selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids[:MOST_IDS])
+    selection = choosing.permitted(selection, what, request)
+    return Chosen(selection=selection, problems=[], is_cut=len(ids) > MOST_IDS)
 
 
-def _bounded(asked: Asked, up_to: str) -> Asked:
-    """Leave out the runs that were born since the question was first shown."""
+def _is_id(text: str) -> bool:
     try:
-        bound = UUID(up_to)
+        UUID(text)
     except ValueError:
-        bound = new_run_id()
-    selection = asked.chosen.selection.also(id__lte=str(bound))
-    return replace(asked, chosen=replace(asked.chosen, selection=selection))
+        return False
+    return True
+
+
+def _bound(request: HttpRequest) -> UUID:
+    """Return the newest id there can have been when the question was first shown."""
+    try:
+        return UUID(request.POST.get("up_to", ""))
+    except ValueError:
+        return new_run_id()
 
 
 def _gone_through(
@@ -144,14 +162,16 @@ def _do_at_once(
     admin: ReadOnlyAdmin, request: HttpRequest, what: Intervention, rows: list[Any], reason: str
 ) -> None:
     act = partial(what.act, by=who(request), reason=reason)
-    results = list(operations.many((row.id for row in rows), act))
-    refused = {each.run_id for each in results if each.refusal}
-    done = [row for row in rows if row.id not in refused]
-    if done:
-        log(request, done, logged(what.label, reason))
-    if done or not refused:
-        admin.message_user(request, what.past(len(done)), messages.SUCCESS)
+    results: list[Result] = []
+    try:
+        results.extend(operations.many((row.id for row in rows), act))
+    finally:  # what was done is told even if the database goes away before the rest
+        done = {each.run_id for each in results if not each.refusal}
+        if done:
+            log(request, [row for row in rows if row.id in done], logged(what.label, reason))
     reasons = Counter(each.reason for each in results if each.refusal)
+    if done or not reasons:
+        admin.message_user(request, what.past(len(done)), messages.SUCCESS)
     for why, number in reasons.most_common(10):
         text = ngettext("%(number)d refused: %(why)s", "%(number)d refused: %(why)s", number)
         admin.message_user(request, text % {"number": number, "why": why}, messages.WARNING)

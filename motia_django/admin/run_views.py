@@ -14,7 +14,8 @@ from motia_django import models
 from motia_django.admin import words
 from motia_django.admin.interventions import BY_NAME, Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
-from motia_django.exceptions import CannotIntervene
+from motia_django.exceptions import MotiaError
+from motia_django.ledger.interventions import refusing
 
 
 def intervene(
@@ -48,8 +49,9 @@ def _done(request: HttpRequest, row: models.Run, what: Intervention, form: Any) 
     if not what.allowed(request, changes.get("to", row.step)):
         raise PermissionDenied
     try:
-        new = what.act(row.id, by=who(request), reason=reason, **changes)
-    except CannotIntervene as error:
+        with refusing(f"Run {row.id}"):
+            new = what.act(row.id, by=who(request), reason=reason, **changes)
+    except MotiaError as error:
         form.add_error(None, str(error))
         return None
     log(request, [row], logged(f"{what.label} ({new})" if new else what.label, reason))

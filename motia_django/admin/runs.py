@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -180,6 +181,8 @@ class RunAdmin(ReadOnlyAdmin):
         problems = run_filters.problems(request, self.list_filter)
         setattr(request, PROBLEMS, problems)
         request.GET = run_filters.cleaned(request, self.list_filter)
+        if ACTION_CHECKBOX_NAME in request.POST:
+            many_runs.drop_what_is_no_id(request)
         context = {
             "title": _("Runs"),
             "bound": BoundedPaginator.limit,

@@ -5,22 +5,47 @@ Each takes the row as its caller saw it and changes it only if nobody else has m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models
 from motia_django.delivery import Turn
+from motia_django.exceptions import CannotIntervene, MotiaError
 from motia_django.ledger import births, keys, turns
 from motia_django.ledger.rows import all_runs, database, masked, run_of
-from motia_django.runs import ONCE, Run, Status
+from motia_django.runs import ONCE, Run, Status, summary_of
 from motia_django.timeline import Entry
 
+logger = logging.getLogger("motia.operations")
+
+PASSING = (OperationalError, InterfaceError)
+"""Errors that are not the run's: a deadlock, a database that is away."""
 FINAL = tuple(each for each in Status if each.final)
 WAITING = (Status.SCHEDULED, Status.QUEUED)
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Raise whatever goes wrong with `what` as `CannotIntervene`, a schema's `KeyError` above all.
+
+    It is logged. Our own errors and `PASSING` ones stay as they are. A transaction that goes on
+    is as it was before, and can be used.
+    """
+    within = connections[database()].in_atomic_block
+    try:
+        with transaction.atomic(using=database()) if within else nullcontext():
+            yield
+    except (MotiaError, *PASSING):
+        raise
+    except Exception as error:
+        logger.exception("%s was left as it is", what)
+        raise CannotIntervene(summary_of(error)) from error
 
 
 def cancel(row: models.Run, note: Entry) -> Turn | None:
@@ -129,9 +154,16 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
 
 
 def _changed(row: models.Run, statuses: tuple[Status, ...], note: Entry, **changes: Any) -> bool:
-    """Change a row that is still as it was seen, and note in its timeline who did."""
+    """Change a row that is still as it was seen, and note in its timeline who did.
+
+    The caller is in a transaction. Others may have added notes meanwhile, which are kept.
+    """
+    found = all_runs().select_for_update().filter(id=row.id).values_list("timeline", flat=True)
+    timelines = list(found)
+    if not timelines:
+        return False
     seen = all_runs().filter(id=row.id, status=row.status, fence=row.fence, step=row.step)
-    timeline = [*(row.timeline or ()), note]
+    timeline = [*(timelines[0] or ()), note]
     return bool(seen.filter(status__in=statuses).update(timeline=timeline, **changes))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from uuid import uuid4
@@ -278,6 +278,30 @@ def test_runs_are_chosen_by_when_they_died(admin_client: Client, dead: Dead) -> 
     for name in ("since", "before"):
         response = admin_client.get(f"{PREVIEW}?deed=redrive&{name}={hour_ago}")
         assert response.context["prospect"].count == 1
+
+
+@pytest.mark.parametrize("name", ["since", "before"])
+@pytest.mark.parametrize("offset", ["+01:00", "%2B01:00"])
+def test_a_time_may_name_its_zone_with_a_bare_plus(
+    admin_client: Client, name: str, offset: str
+) -> None:
+    address = f"{PREVIEW}?deed=redrive&{name}=2026-11-28T03:00{offset}"
+    chosen = admin_client.get(address).context["chosen"]
+    assert chosen.problems == []
+    [moment] = [value for key, value in chosen.selection.wanted.items() if "finished" in key]
+    assert moment == datetime(2026, 11, 28, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00%2B23:00", "9999-12-31T23:59-23:00"])
+def test_times_at_the_ends_of_the_calendar_are_times(
+    admin_client: Client, dead: Dead, time: str
+) -> None:
+    dead()
+    is_early = time.startswith("0001")
+    for name, is_wanted in (("since", is_early), ("before", not is_early)):
+        response = admin_client.get(f"{PREVIEW}?deed=redrive&{name}={time}")
+        assert response.context["chosen"].problems == []
+        assert response.context["prospect"].count == is_wanted
 
 
 def test_runs_are_chosen_by_their_id_or_their_trace(admin_client: Client, dead: Dead) -> None:

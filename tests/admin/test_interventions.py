@@ -10,12 +10,14 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from django.test import Client
+from pydantic import BaseModel, field_validator
 
-from motia_django import batches, ledger, models
+from motia_django import batches, ledger, models, operations
 from motia_django.admin import choosing, many_runs
 from motia_django.admin.masks import restored
-from motia_django.runs import Status
+from motia_django.runs import Status, new_run_id
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
 
@@ -353,6 +355,60 @@ def test_what_is_confirmed_is_done_and_logged_for_each_run(
     assert told[1].startswith("1 refused: The input of this run is invalid: n:")
 
 
+class Unlucky(BaseModel):
+    n: int
+
+    @field_validator("n")
+    @classmethod
+    def _known(cls, value: int) -> int:
+        if value == 13:
+            raise KeyError("unlucky")
+        return value
+
+
+def test_a_schema_that_raises_refuses_its_run_and_the_others_are_done_and_logged(
+    admin_client: Client, dead: Dead
+) -> None:
+    runs = [dead(), dead(input={"n": 13}), dead()]
+    with installed(make_step(lambda input: None, {**WORK, "input": Unlucky})):
+        posted(admin_client, "redrive", *runs, confirmed="yes")
+        assert [now(run).status for run in runs] == ["queued", "dead", "queued"]
+        assert LogEntry.objects.count() == 2
+        assert said(admin_client.get(LIST))[1] == "1 refused: KeyError: 'unlucky'"
+
+
+@pytest.mark.parametrize("what", ["redrive", "edit", "rerun_edited"])
+def test_a_schema_that_raises_is_an_error_of_the_form(
+    admin_client: Client, dead: Dead, what: str
+) -> None:
+    run = dead(input={"n": 13}, status="succeeded" if what == "rerun_edited" else "dead")
+    with installed(make_step(lambda input: None, {**WORK, "input": Unlucky})):
+        response = admin_client.post(at(run, what), {"content": '{"n": 13}', "reason": ""})
+        assert "KeyError: &#x27;unlucky&#x27;" in response.content.decode()
+    assert response.status_code == 200
+    assert not LogEntry.objects.exists()
+    assert models.Run.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_done_before_the_database_went_away_is_logged(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [dead(), dead()]
+
+    def renew(run_id: Any) -> Any:
+        if run_id == runs[1].id:
+            raise OperationalError("gone")
+        return found(run_id)
+
+    found = operations.row_of
+    monkeypatch.setattr(operations, "row_of", renew)
+    with pytest.raises(OperationalError):
+        posted(admin_client, "redrive", *runs, confirmed="yes")
+    assert [now(run).status for run in runs] == ["queued", "dead"]
+    assert LogEntry.objects.get().object_id == str(runs[0].id)
+
+
 def test_all_that_match_are_a_batch_if_they_are_many(
     admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,6 +437,52 @@ def test_a_list_that_cannot_be_told_to_the_workers_is_taken_by_its_ids(
     across = {"select_across": "1", "confirmed": "yes"}
     posted(admin_client, "discard", runs[0], query="?step=Work", **across)
     assert len(models.Batch.objects.get().selection["ids"]) == 2
+
+
+def test_of_a_list_that_is_too_long_the_newest_are_taken_and_that_is_said(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many_runs, "MOST_IDS", 2)
+    runs = [dead(id=new_run_id()) for _ in range(3)]
+    across, query = {"select_across": "1"}, "?from=2020-01-01"
+    preview = posted(admin_client, "discard", runs[2], query=query, **across)
+    assert "these are the newest of it" in preview.content.decode()
+    assert preview.context["prospect"].count == 2
+    up_to = dict(preview.context["hidden"])["up_to"]
+    newer = dead(id=new_run_id())
+    across |= {"confirmed": "yes", "up_to": up_to}
+    posted(admin_client, "discard", runs[2], query=query, **across)
+    assert [now(run).status for run in (*runs, newer)] == ["dead", "cancelled", "cancelled", "dead"]
+    whole = posted(admin_client, "discard", runs[0], query=query, select_across="1")
+    assert "these are the newest of it" not in whole.content.decode()
+
+
+@pytest.mark.parametrize("also", [False, True])
+def test_all_that_an_index_key_finds_are_meant_even_if_it_looks_like_an_id(
+    admin_client: Client, dead: Dead, also: bool
+) -> None:
+    found, other, key = dead(), dead(), str(uuid4())
+    key = str(other.id) if also else key
+    models.RunKey.objects.create(run_id=found.id, name="orderId", value=key)
+    across = {"select_across": "1", "confirmed": "yes"}
+    posted(admin_client, "discard", found, query=f"?q={key}", **across)
+    assert now(found).status == "cancelled"
+    assert now(other).status == ("cancelled" if also else "dead")
+
+
+@pytest.mark.parametrize("across", ["0", "1"])
+@pytest.mark.parametrize("id", ["nope", "\x00", "", "9" * 5000])
+def test_what_is_no_id_is_not_among_the_runs_that_were_ticked(
+    admin_client: Client, dead: Dead, id: str, across: str
+) -> None:
+    run = dead()
+    form = {"action": "redrive", "index": "0", "select_across": across}
+    alone = admin_client.post(LIST, {**form, "_selected_action": [id]})
+    assert alone.status_code == 302
+    assert said(admin_client.get(LIST))[0].startswith("Items must be selected")
+    both = admin_client.post(LIST, {**form, "_selected_action": [id, str(run.pk)]})
+    assert both.context["prospect"].count == 1
+    assert now(run).status == "dead"
 
 
 def test_runs_of_other_statuses_are_left_alone(admin_client: Client, dead: Dead) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
 from django.test import Client
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from motia_django import ledger, models
 from tests.factories import installed, make_step, make_stream, work_off
@@ -164,3 +164,21 @@ def test_a_form_from_elsewhere_starts_nothing(admin_user: Any) -> None:
     with installed(make_step(print, QUEUE)):
         assert strict.post(page_of("Work"), {"content": "1"}).status_code == 403
     assert not models.Run.objects.exists()
+
+
+class Broken(BaseModel):
+    weight: int
+
+    @field_validator("weight")
+    @classmethod
+    def _weighed(cls, value: int) -> int:
+        raise KeyError("scales")
+
+
+def test_a_schema_that_raises_is_an_error_of_the_form(admin_client: Client) -> None:
+    with installed(make_step(print, {**QUEUE, "input": Broken})):
+        response = admin_client.post(page_of("Work"), {"content": '{"weight": 1}', "reason": ""})
+        assert "KeyError: &#x27;scales&#x27;" in response.content.decode()
+    assert response.status_code == 200
+    assert not models.Run.objects.exists()
+    assert not LogEntry.objects.exists()
