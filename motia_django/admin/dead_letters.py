@@ -117,14 +117,16 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return self._error_page(request, found[0], links)
 
     def _error_page(self, request: HttpRequest, group: DeadBy, links: Links) -> HttpResponse:
-        runs = _newest(group.fingerprint) if links.may_see(models.Run) else []
+        step, error = group.last.step, group.last.error
+        may_see_runs = permits.may(request, "motia.view_run", step)
+        runs = _newest(group.fingerprint, request) if may_see_runs else []
         return self.page(
             request,
             "admin/motia/deadletter/error.html",
-            group.last.step,
+            step,
             group=_group(group, request, links),
             mark=group.fingerprint,
-            traceback=group.last.error[-words.MOST_CHARACTERS :],
+            traceback=error[-words.MOST_CHARACTERS :] if may_see_runs else "",
             runs=[(row, links.run(row.id), words.moment(row.finished_at)) for row in runs],
             errors_url=links.dead_letters(),
             more=group.runs > LAST_RUNS,
@@ -177,9 +179,10 @@ def _orders(order: str, step: str) -> list[dict[str, Any]]:
     return [{"name": name, "told": told[name], "is_this": name == order} for name in _ORDERS]
 
 
-def _newest(mark: str) -> list[models.Run]:
-    """Return the runs that died last of an error."""
-    rows = models.Run.objects.filter(fingerprint=mark, status=Status.DEAD)
+def _newest(mark: str, request: HttpRequest) -> list[models.Run]:
+    """Return the runs that died last of an error, and may be seen."""
+    dead = models.Run.objects.filter(fingerprint=mark, status=Status.DEAD)
+    rows = permits.narrowed(dead, request)
     small = rows.only("id", "step", "source", "attempt", "finished_at", "trace_id")
     return list(small.order_by("-finished_at")[:LAST_RUNS])
 

@@ -92,7 +92,9 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
 
 def _row(standing: Standing, links: Links, paused: Container[str], deeds: list[str]) -> Row:
-    listener, timing, last = standing.listener, standing.timing, standing.last
+    listener, timing = standing.listener, standing.timing
+    may_see_runs = permits.may(links.request, "motia.view_run", listener.step.name)
+    last = standing.last if may_see_runs else None
     override = standing.override if standing.is_overridden else None
     return Row(
         step=listener.step.name,

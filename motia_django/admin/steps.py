@@ -111,7 +111,8 @@ class StepAdmin(ReadOnlyAdmin):
         context |= {"sends": _sends(request, row.step)}
         context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
-        runs = _last_runs(name, links) if links.may_see(models.Run) else []
+        may_see_runs = permits.may(request, "motia.view_run", name)
+        runs = _last_runs(name, links) if may_see_runs else []
         return self.page(
             request, "admin/motia/step/step.html", name, **context, flows=flows, runs=runs
         )

@@ -19,6 +19,7 @@ EVERYTHING = (
     "view_run", "view_step", "view_flow", "view_schedule", "view_overview", "redrive_run",
     "discard_run", "cancel_run", "pause_step", "run_step",
 )  # fmt: skip
+TRACEBACK = "Traceback (most recent call last):\n  line of code\nE: no"
 HOURLY = {"type": "cron", "schedule": "0 * * * *"}
 QUEUE = {"type": "queue", "topic": "work"}
 
@@ -28,6 +29,11 @@ def only_shop_may_be_touched(
 ) -> bool:
     """Show `shop` and `desk`, let only `shop` be touched, and hide the rest."""
     return "shop" in flows or ("desk" in flows and permission.startswith("motia.view_"))
+
+
+def no_runs_of_desk(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
+    """Show every Step, but not the runs of `desk`."""
+    return permission != "motia.view_run" or "desk" not in flows
 
 
 @pytest.fixture(autouse=True)
@@ -145,3 +151,19 @@ def test_the_hook_gives_nothing_that_django_does_not(
 ) -> None:
     client = client_of("view_run")
     assert client.post(f"/admin/motia/run/{dead['Shop'].pk}/redrive/").status_code == 403
+
+
+@pytest.mark.parametrize(("step", "is_seen"), [("Shop", True), ("Desk", False)])
+def test_runs_that_the_hook_hides_are_on_no_page_of_their_step_error_or_schedule(
+    client_of: ClientOf, make_run: MakeRun, settings: Any, step: str, is_seen: bool
+) -> None:
+    settings.MOTIA = {"MAY": f"{__name__}.no_runs_of_desk"}
+    usual = {"step": step, "status": "dead", "fingerprint": "a" * 16}
+    make_run(**usual, trigger="cron", source="0 * * * *", index=1, error=TRACEBACK)
+    client = client_of("view_run", "view_step", "view_deadletter", "view_schedule")
+    assert bool(client.get(f"/admin/motia/step/{step}/change/").context["runs"]) == is_seen
+    error = client.get(f"/admin/motia/deadletter/{'a' * 16}/change/")
+    assert bool(error.context["runs"]) == is_seen
+    assert ("line of code" in error.content.decode()) == is_seen
+    rows = client.get("/admin/motia/schedule/").context["rows"]
+    assert {row.step: bool(row.last) for row in rows}[step] == is_seen
