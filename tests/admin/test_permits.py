@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from motia_django import models
 from tests.admin.conftest import MakeRun
@@ -167,3 +169,27 @@ def test_runs_that_the_hook_hides_are_on_no_page_of_their_step_error_or_schedule
     assert ("line of code" in error.content.decode()) == is_seen
     rows = client.get("/admin/motia/schedule/").context["rows"]
     assert {row.step: bool(row.last) for row in rows}[step] == is_seen
+
+
+def test_the_errors_of_other_steps_crowd_none_out(
+    client_of: ClientOf, admin_client: Client, make_run: MakeRun
+) -> None:
+    usual = {"trigger": "queue", "source": "work", "status": "dead", "error": "E: no"}
+    long_ago = timezone.now() - timedelta(hours=2)
+    make_run(**usual, step="Shop", fingerprint="f" * 16, finished_at=long_ago)
+    for number in range(101):
+        make_run(**usual, step="Payroll", fingerprint=f"{number:016x}")
+    by_hook = client_of("view_deadletter").get("/admin/motia/deadletter/")
+    by_step = admin_client.get("/admin/motia/deadletter/?step=Shop")
+    for response in (by_hook, by_step):
+        assert [group.step for group in response.context["groups"]] == ["Shop"]
+        assert "No run is dead" not in response.content.decode()
+    assert "Payroll" not in by_hook.content.decode()
+
+
+def test_a_hidden_steps_errors_are_not_found_by_its_name(
+    client_of: ClientOf, dead: dict[str, models.Run]
+) -> None:
+    models.Run.objects.update(fingerprint="a" * 16)
+    response = client_of("view_deadletter").get("/admin/motia/deadletter/?step=Payroll")
+    assert response.context["groups"] == []
