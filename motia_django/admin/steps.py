@@ -70,7 +70,7 @@ class StepAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show all Steps, and every problem of every Step file."""
+        """Show all Steps; and every problem of every Step file to whom the hook hides nothing."""
         links, window = self.links(request), windows.chosen(request)
         board = figures.board(request, links, window)
         paused = ledger.paused()
@@ -88,7 +88,7 @@ class StepAdmin(ReadOnlyAdmin):
             _("Steps"),
             rows=rows,
             gone=gone,
-            problems=registry().problems,
+            problems=registry().problems if permits.visible(request, SEE) is None else [],
             may_send=request.user.has_perm(sending.PERMISSION),
             **_window(request, window, board),
         )

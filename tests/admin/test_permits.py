@@ -10,8 +10,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from pydantic import BaseModel
 
 from motia_django import models
+from motia_django.declarations import Problem
+from motia_django.registry import Registry, registry
+from motia_django.registry import installed as installed_registry
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
 
@@ -24,6 +28,10 @@ EVERYTHING = (
 TRACEBACK = "Traceback (most recent call last):\n  line of code\nE: no"
 HOURLY = {"type": "cron", "schedule": "0 * * * *"}
 QUEUE = {"type": "queue", "topic": "work"}
+
+
+class Pay(BaseModel):
+    salary: int
 
 
 def only_shop_may_be_touched(
@@ -43,7 +51,7 @@ def _hook(settings: Any) -> Iterator[None]:
     settings.MOTIA = HOOK
     shop = make_step(lambda: None, QUEUE, HOURLY, name="Shop", flows=["shop"])
     desk = make_step(lambda: None, QUEUE, HOURLY, name="Desk", flows=["desk"])
-    pay = make_step(lambda: None, QUEUE, HOURLY, name="Payroll", flows=["pay"])
+    pay = make_step(lambda: None, {**QUEUE, "input": Pay}, HOURLY, name="Payroll", flows=["pay"])
     with installed(shop, desk, pay):
         yield
 
@@ -108,13 +116,49 @@ def test_a_run_is_redriven_if_the_hook_lets_its_step(
     assert models.Run.objects.get(id=run.pk).status == ("queued" if status == 302 else "dead")
 
 
-def test_a_run_goes_to_no_step_that_the_hook_keeps(
-    client_of: ClientOf, dead: dict[str, models.Run]
+@pytest.mark.parametrize("step", ["Payroll", "Desk"])
+def test_a_run_goes_to_no_step_that_the_hook_keeps_nor_is_its_schema_asked(
+    client_of: ClientOf, dead: dict[str, models.Run], step: str
 ) -> None:
     address = f"/admin/motia/run/{dead['Shop'].pk}/move/"
     client = client_of(*EVERYTHING)
-    assert client.post(address, {"step": "Payroll", "reason": ""}).status_code == 403
+    assert "Payroll" not in page(client, address)
+    refused = client.post(address, {"step": step, "reason": ""})
+    assert "salary" not in refused.content.decode()
+    assert refused.context["form"].fields["step"].choices == [("", "---------")]
     assert models.Run.objects.get(id=dead["Shop"].pk).step == "Shop"
+
+
+@pytest.mark.parametrize(
+    "query", ["step=Payrol", "step=Payrolls", "flow=pa", "flow=shop", "trigger=queue", "status=x"]
+)
+def test_no_filter_names_what_the_hook_hides(
+    client_of: ClientOf, admin_client: Client, dead: dict[str, models.Run], query: str
+) -> None:
+    html = page(client_of(*EVERYTHING), f"/admin/motia/run/?{query}")
+    assert "Payroll" not in html.replace("Payrolls", "")
+    assert ">pay<" not in html
+    assert "desk, pay" not in html
+    assert ">pay<" in page(admin_client, "/admin/motia/run/?flow=shop")
+
+
+@pytest.mark.parametrize(("asked", "hidden"), [("step", "Payroll"), ("flow", "pay")])
+def test_what_is_hidden_is_told_like_what_is_not_there(
+    client_of: ClientOf, dead: dict[str, models.Run], asked: str, hidden: str
+) -> None:
+    client = client_of(*EVERYTHING)
+    there = page(client, f"/admin/motia/run/?{asked}={hidden}")
+    assert f"“{hidden}”" in there
+    assert f"“{hidden}x”" in page(client, f"/admin/motia/run/?{asked}={hidden}x")
+
+
+def test_problems_of_step_files_are_shown_to_whom_the_hook_hides_nothing(
+    client_of: ClientOf, admin_client: Client
+) -> None:
+    problem = Problem(id="motia_django.E001", message="payroll_step.py is wrong")
+    with installed_registry(Registry(list(registry()), [problem])):
+        assert "payroll_step.py" in page(admin_client, "/admin/motia/step/")
+        assert "payroll_step.py" not in page(client_of(*EVERYTHING), "/admin/motia/step/")
 
 
 def test_of_many_runs_only_those_are_done_that_the_hook_lets(
