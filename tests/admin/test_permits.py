@@ -46,6 +46,11 @@ def no_runs_of_desk(user: User, permission: str, step: str, flows: tuple[str, ..
     return permission != "motia.view_run" or "desk" not in flows
 
 
+def nothing_of_desk_is_seen(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
+    """Let everything be done, but not be seen of `desk`."""
+    return "desk" not in flows or not permission.startswith("motia.view_")
+
+
 @pytest.fixture(autouse=True)
 def _hook(settings: Any) -> Iterator[None]:
     settings.MOTIA = HOOK
@@ -185,6 +190,35 @@ def test_a_schedule_runs_now_if_the_hook_lets_it(
     address = f"/admin/motia/schedule/{step}/1/run/"
     assert client_of(*EVERYTHING).post(address).status_code == status
     assert models.Run.objects.filter(step=step).exists() == (status == 302)
+
+
+@pytest.mark.parametrize("deed", ["run", "pause", "resume", "override", "restore"])
+def test_nothing_is_done_to_a_schedule_that_may_not_be_seen(
+    client_of: ClientOf, settings: Any, deed: str
+) -> None:
+    settings.MOTIA = {"MAY": f"{__name__}.nothing_of_desk_is_seen"}
+    client = client_of("view_schedule", "run_step", "pause_schedule", "override_schedule")
+    typed = {"reason": "", "expression": "1 1 * * *"}
+    for step, status in (("Desk", 403), ("Shop", 302)):
+        found = client.post(f"/admin/motia/schedule/{step}/1/{deed}/", typed)
+        assert found.status_code == status
+    touched = {*models.Run.objects.values_list("step", flat=True)}
+    touched |= {*models.Override.objects.values_list("step", flat=True)}
+    assert "Desk" not in touched
+
+
+@pytest.mark.parametrize(("step", "status"), [("Desk", 404), ("Shop", 302), ("Gone", 302)])
+def test_a_step_that_may_not_be_seen_is_not_resumed(
+    client_of: ClientOf, settings: Any, step: str, status: int
+) -> None:
+    settings.MOTIA = {"MAY": f"{__name__}.nothing_of_desk_is_seen"}
+    models.Pause.objects.create(step=step)
+    client = client_of("view_step", "pause_step")
+    found = client.post(f"/admin/motia/step/{step}/resume/")
+    assert found.status_code == status
+    assert models.Pause.objects.filter(step=step).exists() == (status == 404)
+    if status == 302:
+        assert client.get(found.headers["Location"]).status_code == 200
 
 
 def test_superusers_are_not_asked_about(admin_client: Client, dead: dict[str, models.Run]) -> None:
