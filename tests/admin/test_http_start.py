@@ -187,6 +187,35 @@ def test_an_answer_without_an_end_is_cut(admin_client: Client) -> None:
     assert answer.note
 
 
+@pytest.mark.parametrize("tail", ["y" * 200_000, "broken"])
+def test_json_whose_secrets_cannot_be_masked_is_not_shown(admin_client: Client, tail: str) -> None:
+    text = '{"token": "tell-nobody", "rest": "' + tail
+
+    def tells(request: Any) -> HttpResponse:
+        return HttpResponse(text, content_type="application/json")
+
+    with serving(make_step(tells, http("GET", "/todos"))):
+        html = asked(admin_client).content.decode()
+    assert "tell-nobody" not in html
+    assert f"{min(len(text), exchange.MOST_BYTES)} bytes of application/json" in html
+
+
+def test_who_may_not_see_the_run_is_told_that_there_is_one(
+    client_of: Callable[..., Client],
+) -> None:
+    def breaks(request: Any) -> None:
+        raise ValueError("boom")
+
+    client = client_of("view_step", "run_step")
+    client.raise_request_exception = False
+    with serving(make_step(breaks, http("GET", "/todos"))):
+        page = asked(client)
+    assert models.Run.objects.count() == 1
+    assert page.context["answer"].run_url == ""
+    assert "It has a run, which you may not see." in page.content.decode()
+    assert "refused before any run began" not in page.content.decode()
+
+
 def test_an_answer_that_never_ends_is_left_in_time(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
