@@ -52,12 +52,16 @@ def enqueue(
     return _bear([run for each in messages for run in _runs_for(each)])
 
 
-def send(message: Message, note: Entry) -> list[str]:
-    """Send a message for an operator, who is named in the `note`; return its runs' ids.
+def send(message: Message, note: Entry) -> dict[str, bool]:
+    """Send a message for an operator, who is named in the `note`.
 
-    Its runs are kept, however light, so that he can see what became of them.
+    Return the ids of its runs, and of each whether it is new: in the place of one that is not made,
+    by its dedupe key, stands the one that is there. The runs are kept, however light, so that he
+    can see what became of them.
     """
-    return _bear([replace(each, light=False) for each in _runs_for(message)], note)
+    runs = [replace(each, light=False) for each in _runs_for(message)]
+    made = {str(run.id) for run in runs}
+    return {run_id: run_id in made for run_id in _bear(runs, note)}
 
 
 def start(listener: Listener, input: Any, note: Entry, source: str | None = None) -> str:

@@ -49,8 +49,10 @@ def start(step: str, index: int, input: Any, *, by: str, reason: str = "") -> st
     return run_id
 
 
-def send(message: Message, *, by: str, reason: str = "") -> list[str]:
-    """Send a message to all who listen on its topic; return the ids of the runs.
+def send(message: Message, *, by: str, reason: str = "") -> dict[str, bool]:
+    """Send a message to all who listen on its topic; return the ids of the runs, in their order.
+
+    Each says whether it is new, or there already, begun by the same dedupe key.
 
     Raise `InvalidInput`, its paths beginning with the Step's name, if any of them would refuse it.
     """
@@ -58,9 +60,9 @@ def send(message: Message, *, by: str, reason: str = "") -> list[str]:
     if errors:
         raise InvalidInput(f"The message to {message.topic!r}", errors)
     with refusing(f"The topic {message.topic!r}"):
-        ids = dispatch.send(message, operation("started", by, reason))
+        sent = dispatch.send(message, operation("started", by, reason))
     logger.info("A message to %s was sent by %s", message.topic, by)
-    return ids
+    return sent
 
 
 def refusals(topic: str, data: Any) -> Errors:

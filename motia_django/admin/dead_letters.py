@@ -69,26 +69,29 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the errors; `?order=` and `?step=` arrange and narrow them."""
-        found, is_cut = ledger.dead_by_error()
-        seen = permits.visible(request, SEE)
-        shown = [each for each in found if seen is None or each.last.step in seen]
-        steps, step = sorted({each.last.step for each in shown}), request.GET.get("step", "")
+        seen, step = permits.visible(request, SEE), request.GET.get("step", "")
+        shown, is_cut = ledger.dead_by_error(seen)
+        steps = sorted({each.last.step for each in shown} | ({step} if step else set()))
+        count = pulse.dead(seen)
+        unknown = 0 if is_cut or step else _without_error(count, shown)
+        if step:
+            shown, is_cut = ledger.dead_by_error(_among(step, seen))
         order = request.GET.get("order", "")
         order = order if order in _ORDERS else "last"
-        narrowed = [each for each in shown if step in ("", each.last.step)]
         links = self.links(request)
         return self.page(
             request,
             "admin/motia/deadletter/errors.html",
             _("Dead letters"),
-            groups=[_group(each, request, links) for each in sorted(narrowed, key=_ORDERS[order])],
+            groups=[_group(each, request, links) for each in sorted(shown, key=_ORDERS[order])],
             orders=_orders(order, step),
             steps=steps,
             step=step,
             order=order,
             is_cut=is_cut,
-            total=words.counted(pulse.dead(seen)),
-            unknown=0 if is_cut or step else _without_error(seen, shown),
+            is_well=not (count or step or shown or is_cut),
+            total=words.counted(count),
+            unknown=unknown,
             choose_url=_choose_url(request, links),
             dead_url=links.runs(status=Status.DEAD),
             batches_url=links.batches(),
@@ -117,18 +120,25 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return self._error_page(request, found[0], links)
 
     def _error_page(self, request: HttpRequest, group: DeadBy, links: Links) -> HttpResponse:
-        runs = _newest(group.fingerprint) if links.may_see(models.Run) else []
+        step, error = group.last.step, group.last.error
+        may_see_runs = permits.may(request, "motia.view_run", step)
+        runs = _newest(group.fingerprint, request) if may_see_runs else []
         return self.page(
             request,
             "admin/motia/deadletter/error.html",
-            group.last.step,
+            step,
             group=_group(group, request, links),
             mark=group.fingerprint,
-            traceback=group.last.error[-words.MOST_CHARACTERS :],
+            traceback=error[-words.MOST_CHARACTERS :] if may_see_runs else "",
             runs=[(row, links.run(row.id), words.moment(row.finished_at)) for row in runs],
             errors_url=links.dead_letters(),
             more=group.runs > LAST_RUNS,
         )
+
+
+def _among(step: str, seen: list[str] | None) -> list[str]:
+    """Return the one Step that was asked for, if it may be seen."""
+    return [step] if (seen is None or step in seen) and "\x00" not in step else []
 
 
 def _group(group: DeadBy, request: HttpRequest, links: Links) -> Group:
@@ -177,17 +187,17 @@ def _orders(order: str, step: str) -> list[dict[str, Any]]:
     return [{"name": name, "told": told[name], "is_this": name == order} for name in _ORDERS]
 
 
-def _newest(mark: str) -> list[models.Run]:
-    """Return the runs that died last of an error."""
-    rows = models.Run.objects.filter(fingerprint=mark, status=Status.DEAD)
+def _newest(mark: str, request: HttpRequest) -> list[models.Run]:
+    """Return the runs that died last of an error, and may be seen."""
+    dead = models.Run.objects.filter(fingerprint=mark, status=Status.DEAD)
+    rows = permits.narrowed(dead, request)
     small = rows.only("id", "step", "source", "attempt", "finished_at", "trace_id")
     return list(small.order_by("-finished_at")[:LAST_RUNS])
 
 
-def _without_error(seen: list[str] | None, shown: list[DeadBy]) -> int:
+def _without_error(all_dead: int, shown: list[DeadBy]) -> int:
     """Return how many dead runs are of no error, since they died before errors were told apart.
 
     Where there are very many runs it is not known, and 0.
     """
-    all_dead = pulse.dead(seen)
     return 0 if all_dead >= pulse.MOST else max(all_dead - sum(each.runs for each in shown), 0)

@@ -26,6 +26,8 @@ from django.utils.translation import gettext as _
 
 SECONDS = 25.0
 """How long an answer is waited for: web servers commonly give up on a request after 30."""
+READING = 0.8
+"""The part of that time after which no more of a body is read: it may never end."""
 MOST_BYTES = 100_000
 """Of an answer's body that are read."""
 OWN_HEADERS = (
@@ -45,6 +47,7 @@ OWN_HEADERS = (
 it takes them out of requests from outside, and nobody would take them out of this one."""
 
 _AT_ONCE = threading.BoundedSemaphore(4)
+"""So many wait at once. Who has given up waiting holds no place, even if his request goes on."""
 _SAME = ("REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "REMOTE_USER", "SCRIPT_NAME", "HTTPS")
 _SERVER = ("SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL")
 _OF_THE_FORM = (
@@ -104,30 +107,34 @@ def ask(own: HttpRequest, asked: Asked) -> Answer:
         raise NoAnswer(_("Others are still waiting for answers: try again in a moment."))
     answers: Queue[Answer | Exception] = Queue()
     name = f"motia-admin-{asked.method}"
-    threading.Thread(target=_answer, args=(environ, answers), name=name, daemon=True).start()
+    until = time.monotonic() + SECONDS * READING
+    thread = threading.Thread(target=_answer, args=(environ, until, answers), name=name)
+    thread.daemon = True
     try:
+        thread.start()
         found = answers.get(timeout=SECONDS)
     except Empty:
         text = _(
             "There was no answer within %d seconds. The request goes on, and may have effects."
         )
         raise NoAnswer(text % SECONDS) from None
+    finally:
+        _AT_ONCE.release()
     if isinstance(found, Exception):
         raise NoAnswer(_("The project's handler failed: %r") % found) from found
     return found
 
 
-def _answer(environ: dict[str, Any], answers: Queue[Answer | Exception]) -> None:
+def _answer(environ: dict[str, Any], until: float, answers: Queue[Answer | Exception]) -> None:
     try:
-        answers.put(_answered(environ))
+        answers.put(_answered(environ, until))
     except Exception as error:
         answers.put(error)
     finally:
         connections.close_all()
-        _AT_ONCE.release()
 
 
-def _answered(environ: dict[str, Any]) -> Answer:
+def _answered(environ: dict[str, Any], until: float) -> Answer:
     began = time.monotonic()
     head: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -136,7 +143,7 @@ def _answered(environ: dict[str, Any]) -> Answer:
 
     response = WSGIHandler()(environ, start_response)
     try:
-        body, is_cut = _read(response)
+        body, is_cut = _read(response, until)
     finally:
         response.close()
     [(status, headers)] = head
@@ -151,11 +158,11 @@ def _answered(environ: dict[str, Any]) -> Answer:
     )
 
 
-def _read(chunks: Iterable[bytes]) -> tuple[bytes, bool]:
+def _read(chunks: Iterable[bytes], until: float) -> tuple[bytes, bool]:
     body = b""
     for chunk in chunks:
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > MOST_BYTES or time.monotonic() > until:
             return body[:MOST_BYTES], True
     return body, False
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import ledger, payloads, tracing
-from motia_django.admin import words
+from motia_django.admin import permits, words
 from motia_django.admin.examples import example
 from motia_django.admin.exchange import OWN_HEADERS, Answer, Asked
 from motia_django.admin.links import Links
@@ -30,6 +30,10 @@ from motia_django.triggers import HttpTrigger, Trigger
 from motia_django.web.views import TRACE_HEADER
 
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\t\xa0-\xff]*)")
+_UNMASKED = gettext_lazy(
+    "%(size)d bytes of %(kind)s were read, which are not shown: they are not whole JSON, so secrets"
+    " in them could not be masked."
+)
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 
 
@@ -124,6 +128,8 @@ class Shown:
     """What the reader should know of the body, or nothing."""
     run_url: str
     """The page of the run, or nothing if there is none, or he may not see it."""
+    has_run: bool
+    """Whether there is one, seen or not."""
     is_traced: bool
 
 
@@ -154,7 +160,12 @@ def shown(asked: Asked, answer: Answer, links: Links) -> Shown:
     The answer to an error that the project makes a page of does not name its trace.
     """
     trace_id = answer.header(TRACE_HEADER) or tracing.trace_id_from(asked.headers)
-    run = ledger.rows(trace_id=trace_id, trigger="http").only("id").last() if trace_id else None
+    run = (
+        ledger.rows(trace_id=trace_id, trigger="http").only("id", "step").last()
+        if trace_id
+        else None
+    )
+    may_see = run is not None and permits.may(links.request, "motia.view_run", run.step)
     body, note = _readable(answer)
     masked = words.masked(dict(answer.headers))
     return Shown(
@@ -164,7 +175,8 @@ def shown(asked: Asked, answer: Answer, links: Links) -> Shown:
         headers=[(name, str(masked[name])) for name in masked],
         body=body,
         note=note,
-        run_url=links.run(run.id) if run else "",
+        run_url=links.run(run.id) if run and may_see else "",
+        has_run=run is not None,
         is_traced=bool(answer.header(TRACE_HEADER)),
     )
 
@@ -212,12 +224,17 @@ def _readable(answer: Answer) -> tuple[str, str]:
     kind = answer.header("Content-Type")
     note = _("Only the beginning is shown.") if answer.is_cut else ""
     text = answer.body.decode(errors="replace")
-    if "json" in kind and not answer.is_cut:
-        try:
-            return words.document(payloads.loads(text)), note
-        except (ValueError, PayloadError):
-            return text, note
-    if kind.startswith("text/") or "json" in kind or "xml" in kind or not answer.body:
-        return text, note
     told = {"size": len(answer.body), "kind": kind or _("no content type")}
+    if "json" in kind and answer.body:
+        return _masked(text) or ("", str(_UNMASKED) % told)
+    if kind.startswith("text/") or "xml" in kind or not answer.body:
+        return text, note
     return "", _("%(size)d bytes of %(kind)s, which are not shown.") % told
+
+
+def _masked(text: str) -> tuple[str, str] | None:
+    """Return JSON without its secrets, of which there is no note; None if it is cut or broken."""
+    try:
+        return words.document(payloads.loads(text)), ""
+    except (ValueError, PayloadError):
+        return None

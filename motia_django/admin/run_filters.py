@@ -41,7 +41,7 @@ class StatusFilter(ExactFilter):
         return list(words.STATUSES.items())
 
     @classmethod
-    def wrong(cls, value: str) -> str:
+    def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
         return "" if value in words.STATUSES else _unknown(_("status"), value, words.STATUSES)
 
@@ -55,7 +55,7 @@ class TriggerFilter(ExactFilter):
         return list(words.KINDS.items())
 
     @classmethod
-    def wrong(cls, value: str) -> str:
+    def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
         return "" if value in words.KINDS else _unknown(_("kind of trigger"), value, words.KINDS)
 
@@ -74,11 +74,14 @@ class StepFilter(ExactFilter):
         return [(name, name) for name in sorted(step.name for step in registry())]
 
     @classmethod
-    def wrong(cls, value: str) -> str:
+    def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
-        if value in registry() or ("\x00" not in value and ledger.rows(step=value).exists()):
+        seen = permits.visible(request)
+        names = [step.name for step in registry()] if seen is None else seen
+        if value in names:
             return ""
-        names = [step.name for step in registry()]
+        if "\x00" not in value and permits.narrowed(ledger.rows(step=value), request).exists():
+            return ""
         text = _("There is no Step named “%s”, nor a run of one.") % value[:200]
         return text + did_you_mean(value, names)
 
@@ -91,6 +94,10 @@ class FlowFilter(ExactFilter):
     def choice_pairs(self) -> Choices:
         return [(name, name) for name in registry().flows()]
 
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        flows = _flows(request)
+        return [each for each in super().lookups(request, model_admin) if each[0] in flows]
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         if value is None:
@@ -99,9 +106,9 @@ class FlowFilter(ExactFilter):
         return queryset.filter(step__in=[step.name for step in steps])
 
     @classmethod
-    def wrong(cls, value: str) -> str:
+    def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
-        flows = registry().flows()
+        flows = _flows(request)
         return "" if value in flows else _unknown(_("flow"), value, flows)
 
 
@@ -119,7 +126,7 @@ class GoneFilter(admin.SimpleListFilter):
         return queryset.exclude(step__in=[step.name for step in registry()])
 
     @classmethod
-    def wrong(cls, value: str) -> str:
+    def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
         return "" if value == "yes" else _unknown("gone", value, ["yes"])
 
@@ -145,7 +152,7 @@ class CreatedFilter(admin.SimpleListFilter):
         return queryset.filter(id__gte=lowest_id_at(since))
 
     @classmethod
-    def wrong(cls, value: str) -> str:
+    def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
         return "" if value in cls.ages else _unknown(_("age"), value, cls.ages)
 
@@ -194,7 +201,7 @@ class BornFilter(admin.SimpleListFilter):
         return queryset
 
     @classmethod
-    def wrong(cls, value: str) -> str:
+    def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
         if not value.strip() or moment_of(value) is not None:
             return ""
@@ -228,7 +235,7 @@ def problems(request: HttpRequest, filters: Iterable[Any]) -> list[str]:
     found: list[str] = []
     for key, values in request.GET.lists():
         if key in by_name:
-            found += _of_filter(key, values, by_name[key])
+            found += _of_filter(key, values, by_name[key], request)
         elif key not in (*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG):
             found.append(_unknown(_("filter"), key, by_name))
     began, ended = (moment_of(request.GET.get(name, "")) for name in ("from", "to"))
@@ -262,11 +269,21 @@ def moment_of(text: str) -> datetime | None:
         return None
 
 
-def _of_filter(key: str, values: Sequence[object], each: Any) -> Iterator[str]:
+def _flows(request: HttpRequest) -> list[str]:
+    """Return the flows that have a Step whose runs this request's user may see."""
+    flows, seen = registry().flows(), permits.visible(request)
+    if seen is None:
+        return list(flows)
+    return [name for name, steps in flows.items() if any(step.name in seen for step in steps)]
+
+
+def _of_filter(
+    key: str, values: Sequence[object], each: Any, request: HttpRequest
+) -> Iterator[str]:
     """Yield what is wrong with one filter."""
     if len(values) > 1:
         yield _("The filter “%s” is given more than once.") % key
-    wrong = each.wrong(str(values[-1])) if hasattr(each, "wrong") else ""
+    wrong = each.wrong(str(values[-1]), request) if hasattr(each, "wrong") else ""
     if wrong:
         yield wrong
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -29,6 +30,9 @@ class ReasonForm(forms.Form):
     def __init__(self, row: models.Run | None, *args: Any, **kwargs: Any) -> None:
         self.row = row
         super().__init__(*args, **kwargs)
+
+    def limit(self, may_take: Callable[[str], bool]) -> None:
+        """Leave out the Steps that are not to be asked about this run, where there is a choice."""
 
     def changes(self) -> dict[str, Any]:
         """Return further arguments for what is done."""
@@ -105,9 +109,15 @@ class MoveForm(ReasonForm):
 
     def __init__(self, row: models.Run, *args: Any, **kwargs: Any) -> None:
         super().__init__(row, *args, **kwargs)
+        self.run = row
+        self.limit(lambda name: True)
+
+    def limit(self, may_take: Callable[[str], bool]) -> None:
+        """Offer, and ask, no other Steps than these."""
         field = self.fields["step"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [("", "---------"), *((name, name) for name in takers(row))]
+        names = [name for name in takers(self.run) if may_take(name)]
+        field.choices = [("", "---------"), *((name, name) for name in names)]
 
     def clean_step(self) -> str:
         """Return the Step, if it takes the run."""

@@ -11,11 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from motia_django import models
-from motia_django.admin import words
+from motia_django.admin import permits, words
 from motia_django.admin.interventions import BY_NAME, Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.exceptions import MotiaError
 from motia_django.ledger.interventions import refusing
+
+SEE = "motia.view_run"
 
 
 def intervene(
@@ -35,6 +37,7 @@ def intervene(
         )
         return HttpResponseRedirect(address)
     form = what.form(row, request.POST if request.method == "POST" else None)
+    form.limit(lambda step: permits.may(request, SEE, step) and what.allowed(request, step))
     if request.method == "POST" and form.is_valid():
         run_id = _done(request, row, what, form)
         if run_id is not None:

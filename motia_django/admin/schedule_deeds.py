@@ -115,7 +115,8 @@ def do(
     admin: ReadOnlyAdmin, request: HttpRequest, step: str, index: int, name: str
 ) -> HttpResponse:
     """Check who asks, for what; then ask for the reason, or do it and go back to the list."""
-    if not permits.may(request, PERMISSIONS[name], step):
+    needed = ("motia.view_schedule", PERMISSIONS[name])
+    if not all(permits.may(request, each, step) for each in needed):
         raise PermissionDenied
     try:
         listener = operators.schedule(step, index)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin.utils import unquote
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -69,8 +69,8 @@ class ScheduleAdmin(ReadOnlyAdmin):
         return self.page(request, template, _("Schedules"), rows=rows, may_act=may_act)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
-        """A schedule has no page besides the list."""
-        raise Http404
+        """Lead to the list: a schedule has no page of its own, but the admin's log links to one."""
+        return HttpResponseRedirect(self.links(request).schedules())
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -92,7 +92,9 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
 
 def _row(standing: Standing, links: Links, paused: Container[str], deeds: list[str]) -> Row:
-    listener, timing, last = standing.listener, standing.timing, standing.last
+    listener, timing = standing.listener, standing.timing
+    may_see_runs = permits.may(links.request, "motia.view_run", listener.step.name)
+    last = standing.last if may_see_runs else None
     override = standing.override if standing.is_overridden else None
     return Row(
         step=listener.step.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from django import forms
 from django.contrib import messages
@@ -11,10 +11,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from motia_django import models, starts
+from motia_django import ledger, models, starts
 from motia_django.admin import permits, triggers
 from motia_django.admin.examples import example
 from motia_django.admin.interventions import log, logged, who
@@ -119,7 +120,7 @@ def _queues(step: str) -> list[Listener]:
 def _sent(admin: ReadOnlyAdmin, request: HttpRequest, topic: str, form: SendForm) -> bool:
     reason = form.cleaned_data["reason"]
     try:
-        ids = starts.send(form.message(topic), by=who(request), reason=reason)
+        sent = starts.send(form.message(topic), by=who(request), reason=reason)
     except InvalidInput as error:
         form.add_error("content", list(told(error.errors)))
         return False
@@ -127,21 +128,32 @@ def _sent(admin: ReadOnlyAdmin, request: HttpRequest, topic: str, form: SendForm
         form.add_error(None, str(error))
         return False
     hearers = registry().subscribers(topic)
-    text = f"Enqueue: {topic}"
-    steps = {each.step.name: models.Step(name=each.step.name) for each in hearers}
-    log(request, steps.values(), logged(text, reason))
-    admin.message_user(request, _sent_told(hearers, ids, admin.links(request)), messages.SUCCESS)
+    new, links = [run_id for run_id in sent if sent[run_id]], admin.links(request)
+    if new:
+        steps = {each.step.name: models.Step(name=each.step.name) for each in hearers}
+        log(request, steps.values(), logged(f"Enqueue: {topic}", reason))
+    told_now = format_html("{} {}", _count(len(new), len(sent) - len(new)), _runs(sent, links))
+    admin.message_user(request, told_now, messages.SUCCESS if new else messages.WARNING)
     return True
 
 
-def _sent_told(hearers: list[Listener], ids: list[str], links: Links) -> Any:
-    """Return how many runs there are, and the way to each for who may see them."""
-    count = ngettext(
-        "The message was sent to %d run.", "The message was sent to %d runs.", len(ids)
+def _count(new: int, old: int) -> str:
+    """Return how many runs there are, and how many of them were there before."""
+    began = ngettext("The message was sent to %d run.", "The message was sent to %d runs.", new)
+    stood = ngettext(
+        "%d run that this dedupe key began is unfinished: no other began in its place.",
+        "%d runs that this dedupe key began are unfinished: no others began in their place.",
+        old,
     )
-    runs = [(links.run(run_id), each.step.name) for each, run_id in zip(hearers, ids, strict=True)]
-    linked = format_html_join(", ", '<a href="{}">{}</a>', [run for run in runs if run[0]])
-    return format_html("{} {}", count % len(ids), linked)
+    return " ".join(text % count for text, count in ((began, new), (stood, old)) if count)
+
+
+def _runs(sent: Iterable[str], links: Links) -> SafeString:
+    """Return the way to each run for who may see it, by the name of its Step."""
+    rows = ledger.rows(id__in=list(sent)).only("id", "step").order_by("id")
+    shown = permits.narrowed(rows, links.request)
+    runs = [(links.run(row.id), row.step) for row in shown]
+    return format_html_join(", ", '<a href="{}">{}</a>', [run for run in runs if run[0]])
 
 
 def _page(

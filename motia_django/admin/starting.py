@@ -82,7 +82,8 @@ def _started(
         admin.message_user(request, text % step, messages.WARNING)
     else:
         admin.message_user(request, _("%s runs now.") % step, messages.SUCCESS)
-    run_url = links.run(run_id) if run_id else ""
+    may_see_run = permits.may(request, "motia.view_run", step)
+    run_url = links.run(run_id) if run_id and may_see_run else ""
     return HttpResponseRedirect(run_url or links.step(step))
 
 

@@ -70,7 +70,7 @@ class StepAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show all Steps, and every problem of every Step file."""
+        """Show all Steps; and every problem of every Step file to whom the hook hides nothing."""
         links, window = self.links(request), windows.chosen(request)
         board = figures.board(request, links, window)
         paused = ledger.paused()
@@ -88,7 +88,7 @@ class StepAdmin(ReadOnlyAdmin):
             _("Steps"),
             rows=rows,
             gone=gone,
-            problems=registry().problems,
+            problems=registry().problems if permits.visible(request, SEE) is None else [],
             may_send=request.user.has_perm(sending.PERMISSION),
             **_window(request, window, board),
         )
@@ -111,7 +111,8 @@ class StepAdmin(ReadOnlyAdmin):
         context |= {"sends": _sends(request, row.step)}
         context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
-        runs = _last_runs(name, links) if links.may_see(models.Run) else []
+        may_see_runs = permits.may(request, "motia.view_run", name)
+        runs = _last_runs(name, links) if may_see_runs else []
         return self.page(
             request, "admin/motia/step/step.html", name, **context, flows=flows, runs=runs
         )
@@ -151,7 +152,9 @@ class StepAdmin(ReadOnlyAdmin):
     def resume_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Resume a Step; one that is gone too."""
         name, links = unquote(object_id), self.links(request)
-        back = links.step(name) if name in registry() else links.steps()
+        if not permits.may(request, SEE, name):
+            raise Http404(_("There is no Step named %s.") % name)
+        back = (name in registry() and links.step(name)) or links.steps()
         return pauses.resume(self, request, name, back)
 
 

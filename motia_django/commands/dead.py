@@ -67,9 +67,9 @@ class Dead(Subcommand):
         others = [name for name in ("topic", "error", "since", "before") if options.get(name)]
         if others:
             raise CommandError(f"--groups: not together with --{others[0]}", returncode=2)
-        found, is_cut = ledger.dead_by_error()
         step = options.get("step")
-        groups = [each for each in found if step in (None, each.last.step)][:limit]
+        found, is_cut = ledger.dead_by_error(None if step is None else [step])
+        groups = found[:limit]
         if options.get("format") == "json":
             self.json([_described_group(group) for group in groups])
             return
@@ -77,7 +77,7 @@ class Dead(Subcommand):
             ("FINGERPRINT", "RUNS", "FIRST", "LAST", "STEP", "ERROR"),
             [_group_line(group) for group in groups],
         )
-        if is_cut or (len(groups) < len(found) and not step):
+        if is_cut or len(groups) < len(found):
             self.out.write("\nThere are more errors than are shown.")
 
 

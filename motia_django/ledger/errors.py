@@ -17,6 +17,8 @@ MOST_RUNS = 10_000
 MOST_ERRORS = 100
 """No more errors than these are told of; the newest are among them."""
 _NEWEST = 1000
+_LOOKED_AT = 1000
+"""Of all errors so many are looked at for those of a few Steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +34,21 @@ class DeadBy:
     """The one that died last."""
 
 
-def dead_by_error() -> tuple[list[DeadBy], bool]:
+def dead_by_error(among: Sequence[str] | None = None) -> tuple[list[DeadBy], bool]:
     """Return the errors of dead runs, those that killed last first, and whether there are more.
 
-    The table is never read through, however many dead runs there are: each error's index entries
-    are jumped over, and counted up to a bound.
+    Those of the Steps in `among` only; None means all. The table is never read through, however
+    many dead runs there are: each error's index entries are jumped over, and counted up to a bound.
+    There may be more, too, where not all errors were looked at.
     """
-    prints = list(dict.fromkeys([*_newest(), *_all()]))
-    return dead_by(prints[:MOST_ERRORS]), len(prints) > MOST_ERRORS
+    newest, are_all = _newest(among)
+    others, is_cut = (_all(), False) if among is None else ([], False)
+    if among is not None and not are_all:
+        others, is_cut = _all_among(among)
+    prints = list(dict.fromkeys([*newest, *others]))
+    found = dead_by(prints[:MOST_ERRORS])
+    groups = [each for each in found if among is None or each.last.step in among]
+    return groups, is_cut or len(prints) > MOST_ERRORS
 
 
 def killed_lately(most: int, among: Sequence[str] | None = None) -> list[DeadBy]:
@@ -47,7 +56,7 @@ def killed_lately(most: int, among: Sequence[str] | None = None) -> list[DeadBy]
 
     Those of the Steps in `among` only; None means all.
     """
-    return dead_by(list(dict.fromkeys(_newest(among)))[:most])
+    return dead_by(list(dict.fromkeys(_newest(among)[0]))[:most])
 
 
 def dead_by(prints: Sequence[str]) -> list[DeadBy]:
@@ -63,21 +72,35 @@ def dead_by(prints: Sequence[str]) -> list[DeadBy]:
     return sorted(groups, key=lambda each: (each.last.finished_at, each.last.id), reverse=True)
 
 
-def _newest(among: Sequence[str] | None = None) -> list[str]:
+def _newest(among: Sequence[str] | None) -> tuple[list[str], bool]:
+    """Return what killed the newest of the dead runs, and whether there are no others."""
     newest = all_runs().filter(status=Status.DEAD).order_by("-id")
     newest = newest if among is None else newest.filter(step__in=among)
-    prints = newest.values_list("fingerprint", flat=True)[:_NEWEST]
-    return [each for each in prints if each is not None]
+    prints = list(newest.values_list("fingerprint", flat=True)[:_NEWEST])
+    return [each for each in prints if each is not None], len(prints) < _NEWEST
 
 
 def _all() -> list[str]:
     """Return the fingerprints there are, up to a bound, each found from the one before it."""
-    connection = connections[database()]
-    # MariaDB and MySQL jump by themselves.
-    sql = _DISTINCT if connection.vendor == "mysql" else _JUMPING
-    with connection.cursor() as cursor:
-        cursor.execute(sql.format(table=_TABLE, most=MOST_ERRORS * 2))
+    with connections[database()].cursor() as cursor:
+        cursor.execute(_marks(MOST_ERRORS * 2))
         return [row[0] for row in cursor.fetchall()]
+
+
+def _all_among(among: Sequence[str]) -> tuple[list[str], bool]:
+    """Return those of which a run of these Steps died last, and whether not all were looked at."""
+    sql = _LAST_STEPS.format(table=_TABLE, marks=_marks(_LOOKED_AT))
+    with connections[database()].cursor() as cursor:
+        cursor.execute(sql, [Status.DEAD])
+        rows = cursor.fetchall()
+    return [mark for mark, step in rows if step in among], len(rows) == _LOOKED_AT
+
+
+def _marks(most: int) -> str:
+    """Return the statement that finds this many fingerprints."""
+    # MariaDB and MySQL jump by themselves.
+    sql = _DISTINCT if connections[database()].vendor == "mysql" else _JUMPING
+    return sql.format(table=_TABLE, most=most)
 
 
 def _counted(prints: Sequence[str]) -> list[tuple[str, int, UUID, UUID]]:
@@ -97,7 +120,9 @@ def _counted(prints: Sequence[str]) -> list[tuple[str, int, UUID, UUID]]:
 
 
 _TABLE = models.Run._meta.db_table
-_DISTINCT = "SELECT DISTINCT fingerprint FROM {table} WHERE fingerprint IS NOT NULL LIMIT {most}"
+_DISTINCT = """
+SELECT DISTINCT fingerprint AS mark FROM {table} WHERE fingerprint IS NOT NULL LIMIT {most}
+"""
 _JUMPING = """
 WITH RECURSIVE found(mark) AS (
     SELECT MIN(fingerprint) FROM {table} WHERE fingerprint IS NOT NULL
@@ -108,6 +133,10 @@ WITH RECURSIVE found(mark) AS (
 SELECT mark FROM found WHERE mark IS NOT NULL LIMIT {most}
 """
 _DEAD = "FROM {table} WHERE fingerprint = %s AND status = %s"
+_LAST_STEPS = """
+SELECT mark, (SELECT step FROM {table} WHERE fingerprint = mark AND status = %s
+              ORDER BY finished_at DESC LIMIT 1) FROM ({marks}) AS few
+"""
 _ONE = f"""
 (SELECT COUNT(*) FROM (SELECT 1 AS one {_DEAD} LIMIT {{most}}) AS counted),
 (SELECT id {_DEAD} ORDER BY finished_at LIMIT 1),

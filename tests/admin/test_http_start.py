@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -184,6 +185,78 @@ def test_an_answer_without_an_end_is_cut(admin_client: Client) -> None:
         answer = asked(admin_client).context["answer"]
     assert len(answer.body) == exchange.MOST_BYTES
     assert answer.note
+
+
+@pytest.mark.parametrize("tail", ["y" * 200_000, "broken"])
+def test_json_whose_secrets_cannot_be_masked_is_not_shown(admin_client: Client, tail: str) -> None:
+    text = '{"token": "tell-nobody", "rest": "' + tail
+
+    def tells(request: Any) -> HttpResponse:
+        return HttpResponse(text, content_type="application/json")
+
+    with serving(make_step(tells, http("GET", "/todos"))):
+        html = asked(admin_client).content.decode()
+    assert "tell-nobody" not in html
+    assert f"{min(len(text), exchange.MOST_BYTES)} bytes of application/json" in html
+
+
+def test_who_may_not_see_the_run_is_told_that_there_is_one(
+    client_of: Callable[..., Client],
+) -> None:
+    def breaks(request: Any) -> None:
+        raise ValueError("boom")
+
+    client = client_of("view_step", "run_step")
+    client.raise_request_exception = False
+    with serving(make_step(breaks, http("GET", "/todos"))):
+        page = asked(client)
+    assert models.Run.objects.count() == 1
+    assert page.context["answer"].run_url == ""
+    assert "It has a run, which you may not see." in page.content.decode()
+    assert "refused before any run began" not in page.content.decode()
+
+
+def test_an_answer_that_never_ends_is_left_in_time(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "SECONDS", 2)
+    closed = threading.Event()
+
+    def beats() -> Iterator[bytes]:
+        try:
+            while True:
+                time.sleep(0.05)
+                yield b": beat\n\n"
+        finally:
+            closed.set()
+
+    def beat(request: Any) -> StreamingHttpResponse:
+        return StreamingHttpResponse(beats(), content_type="text/event-stream")
+
+    with serving(make_step(beat, http("GET", "/todos"))):
+        answer = asked(admin_client).context["answer"]
+    assert answer.body.startswith(": beat")
+    assert answer.note
+    assert closed.wait(5)
+
+
+def test_who_gave_up_waiting_holds_no_place(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "SECONDS", 0.2)
+    monkeypatch.setattr(exchange, "_AT_ONCE", threading.BoundedSemaphore(1))
+    may_end = threading.Event()
+
+    def silent(request: Any) -> None:
+        may_end.wait(30)
+
+    with serving(make_step(silent, http("GET", "/todos"))):
+        told = [asked(admin_client).context["no_answer"] for _ in range(2)]
+        may_end.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("motia-admin"):
+                thread.join(30)
+    assert all("goes on, and may have effects" in each for each in told)
 
 
 def test_bytes_are_not_shown_and_nothing_of_an_answer_is_markup(admin_client: Client) -> None:

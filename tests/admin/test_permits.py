@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
+from pydantic import BaseModel
 
 from motia_django import models
+from motia_django.declarations import Problem
+from motia_django.registry import Registry, registry
+from motia_django.registry import installed as installed_registry
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
 
@@ -19,8 +25,13 @@ EVERYTHING = (
     "view_run", "view_step", "view_flow", "view_schedule", "view_overview", "redrive_run",
     "discard_run", "cancel_run", "pause_step", "run_step",
 )  # fmt: skip
+TRACEBACK = "Traceback (most recent call last):\n  line of code\nE: no"
 HOURLY = {"type": "cron", "schedule": "0 * * * *"}
 QUEUE = {"type": "queue", "topic": "work"}
+
+
+class Pay(BaseModel):
+    salary: int
 
 
 def only_shop_may_be_touched(
@@ -30,12 +41,22 @@ def only_shop_may_be_touched(
     return "shop" in flows or ("desk" in flows and permission.startswith("motia.view_"))
 
 
+def no_runs_of_desk(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
+    """Show every Step, but not the runs of `desk`."""
+    return permission != "motia.view_run" or "desk" not in flows
+
+
+def nothing_of_desk_is_seen(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
+    """Let everything be done, but not be seen of `desk`."""
+    return "desk" not in flows or not permission.startswith("motia.view_")
+
+
 @pytest.fixture(autouse=True)
 def _hook(settings: Any) -> Iterator[None]:
     settings.MOTIA = HOOK
     shop = make_step(lambda: None, QUEUE, HOURLY, name="Shop", flows=["shop"])
     desk = make_step(lambda: None, QUEUE, HOURLY, name="Desk", flows=["desk"])
-    pay = make_step(lambda: None, QUEUE, HOURLY, name="Payroll", flows=["pay"])
+    pay = make_step(lambda: None, {**QUEUE, "input": Pay}, HOURLY, name="Payroll", flows=["pay"])
     with installed(shop, desk, pay):
         yield
 
@@ -100,13 +121,49 @@ def test_a_run_is_redriven_if_the_hook_lets_its_step(
     assert models.Run.objects.get(id=run.pk).status == ("queued" if status == 302 else "dead")
 
 
-def test_a_run_goes_to_no_step_that_the_hook_keeps(
-    client_of: ClientOf, dead: dict[str, models.Run]
+@pytest.mark.parametrize("step", ["Payroll", "Desk"])
+def test_a_run_goes_to_no_step_that_the_hook_keeps_nor_is_its_schema_asked(
+    client_of: ClientOf, dead: dict[str, models.Run], step: str
 ) -> None:
     address = f"/admin/motia/run/{dead['Shop'].pk}/move/"
     client = client_of(*EVERYTHING)
-    assert client.post(address, {"step": "Payroll", "reason": ""}).status_code == 403
+    assert "Payroll" not in page(client, address)
+    refused = client.post(address, {"step": step, "reason": ""})
+    assert "salary" not in refused.content.decode()
+    assert refused.context["form"].fields["step"].choices == [("", "---------")]
     assert models.Run.objects.get(id=dead["Shop"].pk).step == "Shop"
+
+
+@pytest.mark.parametrize(
+    "query", ["step=Payrol", "step=Payrolls", "flow=pa", "flow=shop", "trigger=queue", "status=x"]
+)
+def test_no_filter_names_what_the_hook_hides(
+    client_of: ClientOf, admin_client: Client, dead: dict[str, models.Run], query: str
+) -> None:
+    html = page(client_of(*EVERYTHING), f"/admin/motia/run/?{query}")
+    assert "Payroll" not in html.replace("Payrolls", "")
+    assert ">pay<" not in html
+    assert "desk, pay" not in html
+    assert ">pay<" in page(admin_client, "/admin/motia/run/?flow=shop")
+
+
+@pytest.mark.parametrize(("asked", "hidden"), [("step", "Payroll"), ("flow", "pay")])
+def test_what_is_hidden_is_told_like_what_is_not_there(
+    client_of: ClientOf, dead: dict[str, models.Run], asked: str, hidden: str
+) -> None:
+    client = client_of(*EVERYTHING)
+    there = page(client, f"/admin/motia/run/?{asked}={hidden}")
+    assert f"“{hidden}”" in there
+    assert f"“{hidden}x”" in page(client, f"/admin/motia/run/?{asked}={hidden}x")
+
+
+def test_problems_of_step_files_are_shown_to_whom_the_hook_hides_nothing(
+    client_of: ClientOf, admin_client: Client
+) -> None:
+    problem = Problem(id="motia_django.E001", message="payroll_step.py is wrong")
+    with installed_registry(Registry(list(registry()), [problem])):
+        assert "payroll_step.py" in page(admin_client, "/admin/motia/step/")
+        assert "payroll_step.py" not in page(client_of(*EVERYTHING), "/admin/motia/step/")
 
 
 def test_of_many_runs_only_those_are_done_that_the_hook_lets(
@@ -135,6 +192,35 @@ def test_a_schedule_runs_now_if_the_hook_lets_it(
     assert models.Run.objects.filter(step=step).exists() == (status == 302)
 
 
+@pytest.mark.parametrize("deed", ["run", "pause", "resume", "override", "restore"])
+def test_nothing_is_done_to_a_schedule_that_may_not_be_seen(
+    client_of: ClientOf, settings: Any, deed: str
+) -> None:
+    settings.MOTIA = {"MAY": f"{__name__}.nothing_of_desk_is_seen"}
+    client = client_of("view_schedule", "run_step", "pause_schedule", "override_schedule")
+    typed = {"reason": "", "expression": "1 1 * * *"}
+    for step, status in (("Desk", 403), ("Shop", 302)):
+        found = client.post(f"/admin/motia/schedule/{step}/1/{deed}/", typed)
+        assert found.status_code == status
+    touched = {*models.Run.objects.values_list("step", flat=True)}
+    touched |= {*models.Override.objects.values_list("step", flat=True)}
+    assert "Desk" not in touched
+
+
+@pytest.mark.parametrize(("step", "status"), [("Desk", 404), ("Shop", 302), ("Gone", 302)])
+def test_a_step_that_may_not_be_seen_is_not_resumed(
+    client_of: ClientOf, settings: Any, step: str, status: int
+) -> None:
+    settings.MOTIA = {"MAY": f"{__name__}.nothing_of_desk_is_seen"}
+    models.Pause.objects.create(step=step)
+    client = client_of("view_step", "pause_step")
+    found = client.post(f"/admin/motia/step/{step}/resume/")
+    assert found.status_code == status
+    assert models.Pause.objects.filter(step=step).exists() == (status == 404)
+    if status == 302:
+        assert client.get(found.headers["Location"]).status_code == 200
+
+
 def test_superusers_are_not_asked_about(admin_client: Client, dead: dict[str, models.Run]) -> None:
     assert "Payroll" in page(admin_client, "/admin/motia/step/")
     assert admin_client.post(f"/admin/motia/run/{dead['Gone'].pk}/discard/").status_code == 302
@@ -145,3 +231,43 @@ def test_the_hook_gives_nothing_that_django_does_not(
 ) -> None:
     client = client_of("view_run")
     assert client.post(f"/admin/motia/run/{dead['Shop'].pk}/redrive/").status_code == 403
+
+
+@pytest.mark.parametrize(("step", "is_seen"), [("Shop", True), ("Desk", False)])
+def test_runs_that_the_hook_hides_are_on_no_page_of_their_step_error_or_schedule(
+    client_of: ClientOf, make_run: MakeRun, settings: Any, step: str, is_seen: bool
+) -> None:
+    settings.MOTIA = {"MAY": f"{__name__}.no_runs_of_desk"}
+    usual = {"step": step, "status": "dead", "fingerprint": "a" * 16}
+    make_run(**usual, trigger="cron", source="0 * * * *", index=1, error=TRACEBACK)
+    client = client_of("view_run", "view_step", "view_deadletter", "view_schedule")
+    assert bool(client.get(f"/admin/motia/step/{step}/change/").context["runs"]) == is_seen
+    error = client.get(f"/admin/motia/deadletter/{'a' * 16}/change/")
+    assert bool(error.context["runs"]) == is_seen
+    assert ("line of code" in error.content.decode()) == is_seen
+    rows = client.get("/admin/motia/schedule/").context["rows"]
+    assert {row.step: bool(row.last) for row in rows}[step] == is_seen
+
+
+def test_the_errors_of_other_steps_crowd_none_out(
+    client_of: ClientOf, admin_client: Client, make_run: MakeRun
+) -> None:
+    usual = {"trigger": "queue", "source": "work", "status": "dead", "error": "E: no"}
+    long_ago = timezone.now() - timedelta(hours=2)
+    make_run(**usual, step="Shop", fingerprint="f" * 16, finished_at=long_ago)
+    for number in range(101):
+        make_run(**usual, step="Payroll", fingerprint=f"{number:016x}")
+    by_hook = client_of("view_deadletter").get("/admin/motia/deadletter/")
+    by_step = admin_client.get("/admin/motia/deadletter/?step=Shop")
+    for response in (by_hook, by_step):
+        assert [group.step for group in response.context["groups"]] == ["Shop"]
+        assert "No run is dead" not in response.content.decode()
+    assert "Payroll" not in by_hook.content.decode()
+
+
+def test_a_hidden_steps_errors_are_not_found_by_its_name(
+    client_of: ClientOf, dead: dict[str, models.Run]
+) -> None:
+    models.Run.objects.update(fingerprint="a" * 16)
+    response = client_of("view_deadletter").get("/admin/motia/deadletter/?step=Payroll")
+    assert response.context["groups"] == []

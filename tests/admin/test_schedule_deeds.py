@@ -54,6 +54,17 @@ def test_one_schedule_is_paused_and_resumed_and_the_list_says_who_and_why(
     assert "Pause the schedule: trigger 0: <b>moving" in log_of()[0]
 
 
+def test_the_admins_log_leads_to_the_list(admin_client: Client) -> None:
+    with installed(make_step(print, HOURLY, name="Report/1")):
+        admin_client.post(f"{PAGE}Report_2F1/0/pause/", {})
+        link = LogEntry.objects.get().get_admin_url()
+        assert link
+        assert link in admin_client.get("/admin/").content.decode()
+        page = admin_client.get(link, follow=True)
+    assert page.redirect_chain == [(PAGE, 302)]
+    assert [row.step for row in page.context["rows"]] == ["Report/1"]
+
+
 def test_a_paused_schedule_is_not_late_and_what_came_due_then_is_not_missed(
     admin_client: Client, make_run: MakeRun
 ) -> None:

@@ -52,12 +52,26 @@ def test_all_who_listen_get_a_run_that_says_who_sent_it(admin_client: Client) ->
     ]
     assert (runs[0].wake_at - runs[0].created_at).total_seconds() == 90  # type: ignore[operator]
     assert {run.timeline[0]["by"] for run in runs} == {"admin (admin)"}
+    assert "The message was sent to 2 runs." in page.content.decode()
+    [told_again] = [str(each) for each in again.context["messages"]]
+    assert told_again.startswith("2 runs that this dedupe key began are unfinished: no others")
     for html in (page.content.decode(), again.content.decode()):
-        assert "The message was sent to 2 runs." in html
         assert f"{runs[0].id}/change/" in html
     told = {str(each.change_message) for each in LogEntry.objects.all()}
     assert len(told) == 1
+    assert LogEntry.objects.count() == 2
     assert "Enqueue: a/b & c: try" in told.pop()
+
+
+def test_of_a_key_that_is_taken_by_one_run_only_the_others_are_new(admin_client: Client) -> None:
+    sent = {"content": "{}", "key": "k"}
+    with installed(make_step(print, QUEUE, name="A"), make_step(print, QUEUE, name="B")):
+        admin_client.post(TO, sent, follow=True)
+        models.Run.objects.filter(step="A").delete()
+        page = admin_client.post(TO, sent, follow=True)
+    [told] = [str(each) for each in page.context["messages"]]
+    assert "The message was sent to 1 run. 1 run that this dedupe key began is unfinished" in told
+    assert all(f"{run.id}/change/" in told for run in models.Run.objects.all())
 
 
 def test_what_one_listener_would_refuse_is_sent_to_nobody(admin_client: Client) -> None:

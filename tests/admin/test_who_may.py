@@ -244,7 +244,7 @@ DEEDS = {
 LEADS_ELSEWHERE = {
     "overview_change", "schedule_change", "flow_change", "streamitem_add",
 }  # fmt: skip
-"""Addresses that Django's admin must have a name for, behind which there is nothing."""
+"""Addresses that Django's admin must have a name for, behind which there is no page."""
 
 
 @pytest.fixture

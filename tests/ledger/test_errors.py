@@ -175,6 +175,25 @@ def test_what_is_too_much_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch) ->
     assert (groups[0].fingerprint, groups[0].runs) == ("4" * 16, 3)
 
 
+def test_the_errors_of_a_few_steps_are_found_below_those_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(errors, "MOST_ERRORS", 3)
+    monkeypatch.setattr(errors, "_NEWEST", 2)
+    dead("f" * 16, step="Mine", minutes=99)
+    for number in range(8):
+        dead(f"{number}" * 16, step="Other", minutes=number)
+    for _ in range(3):
+        dead("e" * 16, step="Mine", minutes=9)
+    groups, is_cut = ledger.dead_by_error(["Mine"])
+    assert [(each.fingerprint, each.runs) for each in groups] == [("e" * 16, 3), ("f" * 16, 1)]
+    assert not is_cut
+    assert ledger.dead_by_error([]) == ([], False)
+    monkeypatch.setattr(errors, "_LOOKED_AT", 2)
+    groups, is_cut = ledger.dead_by_error(["Mine"])
+    assert ([each.fingerprint for each in groups], is_cut) == (["e" * 16], True)
+
+
 def test_few_queries_suffice_for_many_errors(django_assert_num_queries: Any) -> None:
     for number in range(60):
         dead(f"{number:016d}")
