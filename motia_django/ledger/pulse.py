@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models
+from motia_django.ledger.due import queued_at
 from motia_django.ledger.rows import all_runs, database
 from motia_django.ledger.workers import workers
 from motia_django.runs import Status, lowest_id_at
@@ -29,6 +30,8 @@ LATE_AFTER = timedelta(seconds=15)
 """What was due so long ago, upkeep should have published."""
 _LATELY = timedelta(hours=1)
 _MOST_SAMPLED = 20_000
+_MOST_QUEUED = 100
+_QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
 _MINUTES = 60
 
 
@@ -56,13 +59,18 @@ def late(among: Among = None) -> int:
     return _counted(_runs(among).filter(wake_at__lt=before, status__in=due))
 
 
-def oldest_queued(among: Among = None, *, but: Sequence[str] = ()) -> models.Run | None:
-    """Return the run that has waited for a worker for longest, without its large columns.
+def longest_queued(
+    among: Among = None, *, but: Sequence[str] = ()
+) -> tuple[models.Run, datetime] | None:
+    """Return the run that has waited for a worker for longest, without large columns, and since.
 
-    Runs of the Steps in `but` do not count.
+    Runs of the Steps in `but` do not count, nor do those that wait their turn, unless there is no
+    other. Of very many, those that were born first are looked at.
     """
     waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
-    return waiting.only("id", "step", "created_at").first()
+    rows = list(waiting.only(*_QUEUED)[:_MOST_QUEUED])
+    found = [row for row in rows if not row.limited] or rows
+    return min(((row, queued_at(row)) for row in found), key=lambda each: each[1], default=None)
 
 
 def failing(among: Among = None) -> dict[str, int]:

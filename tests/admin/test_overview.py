@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import ledger, models
 from motia_django.admin.standings import late_schedules
 from motia_django.ledger import pulse
 from motia_django.runs import lowest_id_at
@@ -121,6 +121,50 @@ def test_the_first_lines_say_what_is_wrong_and_lead_there(
     for address in ("#failing", f"/admin/motia/run/{old.id}/change/", "/run/?status=dead"):
         assert f'href="{address}' in html or address in html
     assert "All is well." not in html
+
+
+@pytest.mark.usefixtures("_well")
+@pytest.mark.parametrize("deed", ["redrive", "retry"])
+def test_a_run_that_an_operator_queued_just_now_has_not_waited_since_its_birth(
+    admin_client: Client, make_run: MakeRun, deed: str
+) -> None:
+    ago = timezone.now() - timedelta(hours=8)
+    status = "dead" if deed == "redrive" else "scheduled"
+    later = None if deed == "redrive" else timezone.now() + timedelta(hours=1)
+    with installed(make_step(name="Pay")):
+        row = make_run(step="Pay", trigger="queue", source="work", status=status, fence=1,
+                       created_at=ago, finished_at=ago, wake_at=later)  # fmt: skip
+        admin_client.post(f"/admin/motia/run/{row.pk}/{deed}/", {"reason": ""})
+    row.refresh_from_db()
+    assert row.status == "queued"
+    assert findings(admin_client) == []
+    value, is_bad = numbers(admin_client)["longest wait for a worker"]
+    assert not is_bad
+    assert value.endswith(" ms") or value.endswith(" s")
+
+
+def test_a_run_that_was_published_again_and_again_has_waited_since_the_first_time(
+    make_run: MakeRun,
+) -> None:
+    now = timezone.now()
+    waits = sum((ledger.patience(times) for times in range(3)), timedelta())
+    row = make_run(status="queued", fence=2, publishes=3, created_at=now - timedelta(days=1),
+                   wake_at=now)  # fmt: skip
+    assert pulse.longest_queued() == (row, now - waits)
+
+
+def test_what_waits_its_turn_is_told_of_only_where_nothing_waits_for_a_worker(
+    make_run: MakeRun,
+) -> None:
+    now = timezone.now()
+    turn = make_run(status="queued", limited=True, created_at=now - timedelta(hours=3))
+    found = pulse.longest_queued()
+    assert found is not None
+    assert found[0] == turn
+    worker = make_run(status="queued", created_at=now - timedelta(minutes=1))
+    found = pulse.longest_queued()
+    assert found is not None
+    assert found == (worker, worker.created_at)
 
 
 @pytest.mark.usefixtures("_well")
