@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery, UUIDField
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from motia_django import models
@@ -76,16 +77,23 @@ def longest_queued(
 def failing(among: Among = None) -> dict[str, int]:
     """Return the Steps that failed in the last hour, most often first: runs dead or to be retried.
 
-    Of the dead those count that were born in the last day; of very many, the newest.
+    However long ago they were born; of very many, the newest are looked at.
     """
-    now = timezone.now()
-    born = lowest_id_at(now - timedelta(days=1))
-    died = _runs(among).filter(status=Status.DEAD, id__gte=born, finished_at__gte=now - _LATELY)
-    tried = _runs(among).filter(status=Status.SCHEDULED, attempt__gt=0)
+    since = timezone.now() - _LATELY
+    died = _newest_of(_runs(among).filter(status=Status.DEAD))
+    tried = _newest_of(_runs(among).filter(status=Status.SCHEDULED, attempt__gt=0))
     failures: Counter[str] = Counter()
     for rows in (died, tried):
-        failures.update(rows.order_by("-id").values_list("step", flat=True)[:MOST])
+        lately = rows.filter(finished_at__gte=since).values_list("step", flat=True)
+        failures.update(lately[:MOST])
     return dict(sorted(failures.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _newest_of(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:
+    """Return rows without the oldest, if there are very many: no index tells when they ended."""
+    rows = rows.order_by("-id")
+    edge = Subquery(rows.values("id")[_MOST_SAMPLED : _MOST_SAMPLED + 1])
+    return rows.filter(id__gt=Coalesce(edge, UUID(int=0), output_field=UUIDField()))
 
 
 def silent_workers() -> list[models.Worker]:

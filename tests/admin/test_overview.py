@@ -213,9 +213,25 @@ def test_each_minute_leads_to_its_runs(admin_client: Client, make_run: MakeRun) 
 def test_what_failed_long_ago_is_not_failing(admin_client: Client, make_run: MakeRun) -> None:
     long_ago = timezone.now() - timedelta(hours=2)
     make_run(status="dead", finished_at=long_ago)
-    make_run(id=_id_at(timezone.now() - timedelta(days=2)), status="dead")
+    make_run(status="scheduled", attempt=3, finished_at=long_ago)
     assert numbers(admin_client)["failing Steps"] == ("0", False)
-    assert numbers(admin_client)["dead letters"] == ("2", True)
+    assert numbers(admin_client)["dead letters"] == ("1", True)
+
+
+def test_what_was_born_long_ago_and_died_again_just_now_is_failing(make_run: MakeRun) -> None:
+    just_now = timezone.now() - timedelta(minutes=5)
+    born = timezone.now() - timedelta(days=9)
+    make_run(id=_id_at(born), created_at=born, status="dead", finished_at=just_now)
+    assert pulse.failing() == {"CreateTodo": 1}
+
+
+def test_of_very_many_dead_the_newest_are_looked_at(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "_MOST_SAMPLED", 2)
+    for _ in range(4):
+        make_run(status="dead")
+    assert pulse.failing() == {"CreateTodo": 2}
 
 
 def test_a_schedule_is_late_if_its_last_tick_did_not_come(make_run: MakeRun) -> None:
