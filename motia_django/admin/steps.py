@@ -30,7 +30,6 @@ from motia_django.admin.figures import Board, Told
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.registry import registry
-from motia_django.runs import last_line
 from motia_django.steps import Step
 
 LAST_RUNS = 20
@@ -229,7 +228,7 @@ def _last_runs(name: str, links: Links) -> list[LastRun]:
             kind=words.kind(row.trigger),
             created=words.moment(row.created_at),
             took=words.duration(run_page.working_time(row)),
-            problem=last_line(row.error),
+            problem=words.error_line(row.error),
         )
         for row in rows
     ]

@@ -292,3 +292,28 @@ def test_the_texts_are_escaped_and_need_no_script(admin_client: Client, make_run
     page = html(admin_client, make_run(**MESSAGE, input={"x": "</textarea><script>alert(1)"}))
     assert "<script>alert" not in page
     assert 'readonly spellcheck="false"' in page
+
+
+def test_an_endless_error_is_shown_as_far_as_one_reads_it(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    error = "Traceback (most recent call last):\nValueError: " + "long " * 100_000 + "to the end"
+    entry = {"at": 1, "kind": "error", "attempt": 1, "message": error[35:], "traceback": error}
+    run = make_run(status="dead", error=error, fingerprint="c" * 16, timeline=[entry])
+    for address in (f"run/{run.id}/change", "deadletter/" + "c" * 16 + "/change"):
+        html = admin_client.get(f"/admin/motia/{address}/").content.decode()
+        assert "to the end" in html
+        assert len(html) < 150_000
+
+
+@pytest.mark.parametrize("end", ['"', '""', '"""', "\\", "\x0cy", "\u2028z", "'" * 3])
+def test_the_copied_test_is_python_however_the_error_ends(
+    admin_client: Client, make_run: MakeRun, end: str
+) -> None:
+    with installed(make_step(name="Pay")):
+        run = make_run(step="Pay", trigger="queue", source="work", status="dead", input={"a": 1},
+                       error=f"ValueError: expected {end}")  # fmt: skip
+        page = admin_client.get(f"/admin/motia/run/{run.id}/change/")
+    [text] = [each.text for each in page.context["copies"] if each.id == "test"]
+    compile(text, "test_copied.py", "exec")
+    assert "ValueError: expected" in text.splitlines()[0]
