@@ -42,6 +42,9 @@ KINDS: dict[str, Promise] = {
     "stream": gettext_lazy("stream"),
     INVOKE: gettext_lazy("invocation"),
 }
+FAILED = f"{Status.DEAD},{Status.SCHEDULED}"
+"""What the list of runs is asked for to see those that failed: dead, or to be tried again."""
+WAITING = f"{Status.QUEUED},{Status.SCHEDULED}"
 
 
 def badge(status: str) -> SafeString:

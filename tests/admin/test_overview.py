@@ -76,11 +76,13 @@ def test_each_number_tells_of_what_is_wrong_and_leads_there(
         "w@alive",
         "Report (0 * * * *)",
         str(old.id),
-        "?status=dead&amp;step=Pay",
+        "?status=dead%2Cscheduled&amp;step=Pay",
     ):
         assert part in html
     [failing] = page.context["failing"]
     assert (failing.step, failing.failures) == ("Pay", 2)
+    with installed(make_step(name="Pay")):
+        assert admin_client.get(failing.runs_url).context["cl"].result_count == 2
 
 
 def findings(client: Client) -> list[str]:
