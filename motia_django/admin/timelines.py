@@ -93,14 +93,17 @@ def _line(entry: Entry, links: Links) -> Line:
 def _time(at: Any) -> str:
     if isinstance(at, bool) or not isinstance(at, int | float):
         return words.NOTHING
-    return words.duration(timedelta(seconds=at))
+    try:
+        return words.duration(timedelta(seconds=at))
+    except (ValueError, OverflowError):
+        return words.NOTHING
 
 
 def _when(time: Any) -> str:
     """Return when an operator did something."""
     try:
         return words.moment(parse_datetime(str(time)))
-    except ValueError:
+    except (ValueError, OverflowError):
         return words.NOTHING
 
 
@@ -123,8 +126,8 @@ def _stream(entry: Entry) -> tuple[str, Any]:
 
 
 def _enqueue(entry: Entry) -> tuple[str, Any]:
-    heard = entry.get("steps") or []
-    to = ", ".join(map(str, heard)) if heard else _("nobody listens")
+    heard = entry.get("steps")
+    to = ", ".join(map(str, heard)) if heard and isinstance(heard, list) else _("nobody listens")
     return f"{entry.get('topic', '')} → {to}", {"data": entry.get("data")}
 
 

@@ -317,3 +317,24 @@ def test_the_copied_test_is_python_however_the_error_ends(
     [text] = [each.text for each in page.context["copies"] if each.id == "test"]
     compile(text, "test_copied.py", "exec")
     assert "ValueError: expected" in text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "timeline",
+    [
+        [{"kind": "enqueue", "topic": "t", "steps": 5}],
+        [{"kind": "log", "at": 1e300, "message": 1}],
+        [{"kind": "redriven", "time": "0001-01-01T00:00:00+23:00", "by": ["x"]}],
+        [{"kind": "attempt", "attempt": 1, "began": "0001-01-01T00:00:00+23:00"}],
+        [{"kind": "attempt", "attempt": 1, "began": "9999-12-31T23:59:59-23:00"}],
+        [{"kind": {"a": 1}, "attempt": []}, None, 1, [2]],
+        {"a": 1},
+        "x",
+    ],
+)
+def test_a_timeline_that_nobody_would_write_is_shown_all_the_same(
+    admin_client: Client, make_run: MakeRun, timeline: Any
+) -> None:
+    run = make_run(status="dead", error="E: x", timeline=timeline)
+    for page in ("change", "export"):
+        assert admin_client.get(f"/admin/motia/run/{run.id}/{page}/").status_code == 200
