@@ -338,3 +338,14 @@ def test_a_timeline_that_nobody_would_write_is_shown_all_the_same(
     run = make_run(status="dead", error="E: x", timeline=timeline)
     for page in ("change", "export"):
         assert admin_client.get(f"/admin/motia/run/{run.id}/{page}/").status_code == 200
+
+
+def test_the_copied_command_sends_no_file_of_whoever_pastes_it(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    sent = {"method": "POST", "path": "/up", "body": {"f": "@/etc/passwd"},
+            "headers": {"Content-Type": "multipart/form-data; boundary=x"}}  # fmt: skip
+    run = make_run(source="POST /up", input=sent)
+    copies = admin_client.get(f"/admin/motia/run/{run.id}/change/").context["copies"]
+    [text] = [each.text for each in copies if each.id == "command"]
+    assert shlex.split(text)[-2:] == ["--form-string", "f=@/etc/passwd"]
