@@ -99,6 +99,7 @@ def _acts() -> dict[str, Callable[[], object]]:
     """Return what the ledger does often, by its name."""
     from motia_django import ledger, models
     from motia_django.delivery import Concurrency, Delivery, Turn
+    from motia_django.ledger import pulse
     from motia_django.ledger.figures import measure
     from motia_django.ledger.selections import Selection
     from motia_django.runs import Status
@@ -140,6 +141,8 @@ def _acts() -> dict[str, Callable[[], object]]:
         "runs of an error": lambda: list(ledger.rows(fingerprint=error, status="dead")[:50]),
         "runs of a batch": lambda: list(chosen.rows().values_list("id", flat=True)[:500]),
         "the newest dead runs": lambda: list(ledger.rows(status="dead")[:50]),
+        "what failed in the last hour": pulse.failing,
+        "what waits for longest": pulse.longest_queued,
         "the figures of an hour": lambda: measure(timedelta(hours=1)),
         "the figures of a week": lambda: measure(timedelta(days=7)),
         "a Step's figures of a week": lambda: measure(timedelta(days=7), "Step7"),

@@ -93,4 +93,7 @@ def _moment(text: Any) -> datetime | None:
         found = parse_datetime(str(text))
     except ValueError:
         return None
-    return found if found and is_aware(found) else None
+    if found is None or not is_aware(found):
+        return None
+    # What is told in another zone must still be a time there.
+    return found if datetime.min.year < found.year < datetime.max.year else None

@@ -102,11 +102,12 @@ def _only_of(selection: Selection, steps: list[str]) -> Selection:
 
 
 def _status(value: str, selection: Selection) -> Selection:
-    if value not in selection.wanted["status__in"]:
+    chosen = [each for each in value.split(",") if each in selection.wanted["status__in"]]
+    if not chosen:
         text = _("This is done to runs that are %(statuses)s, not to those that are %(status)s.")
         told = ", ".join(_status_word(each) for each in selection.wanted["status__in"])
         raise ValueError(text % {"statuses": told, "status": _status_word(value)})
-    return selection.also(status__in=[value])
+    return selection.also(status__in=chosen)
 
 
 def _exact(lookup: str) -> Callable[[str, Selection], Selection]:

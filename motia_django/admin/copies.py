@@ -123,7 +123,7 @@ def _body(body: Any, content_type: str) -> Iterator[str]:
                 yield f"--data-urlencode {quote(f'{name}={each}')}"
     elif isinstance(body, dict) and content_type.startswith("multipart/"):
         for name, value in placed(body).items():
-            yield f"-F {quote(f'{name}={value}')}"
+            yield f"--form-string {quote(f'{name}={value}')}"
     else:
         yield "-H 'Content-Type: application/json'"
         yield f"-d {quote(payloads.dumps(placed(body)))}"

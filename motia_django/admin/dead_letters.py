@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib.admin.utils import unquote
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models
@@ -20,7 +19,7 @@ from motia_django.fingerprints import LENGTH
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import MOST_RUNS, DeadBy
 from motia_django.registry import registry
-from motia_django.runs import ANSWERED, Status, last_line
+from motia_django.runs import ANSWERED, Status
 
 LAST_RUNS = 50
 SEE = "motia.view_deadletter"
@@ -129,7 +128,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             step,
             group=_group(group, request, links),
             mark=group.fingerprint,
-            traceback=error[-words.MOST_CHARACTERS :] if may_see_runs else "",
+            traceback=words.traceback(error) if may_see_runs else "",
             runs=[(row, links.run(row.id), words.moment(row.finished_at)) for row in runs],
             errors_url=links.dead_letters(),
             more=group.runs > LAST_RUNS,
@@ -144,7 +143,7 @@ def _among(step: str, seen: list[str] | None) -> list[str]:
 def _group(group: DeadBy, request: HttpRequest, links: Links) -> Group:
     mark, step = group.fingerprint, group.last.step
     return Group(
-        error=Truncator(last_line(group.last.error)).chars(300) or _("(no text)"),
+        error=words.error_line(group.last.error) or _("(no text)"),
         step=step,
         step_url=links.step(step) if step in registry() else "",
         is_gone=step not in registry(),

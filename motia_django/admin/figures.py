@@ -90,8 +90,8 @@ def told(found: Figures, step: str, window: Window, links: Links) -> Told:
     """Return a Step's figures in words; a link costs some, so that there is none of nothing."""
     lately = {"step": step, "created": window.created}
     runs = links.runs(**lately) if found.runs else ""
-    failed = links.runs(**lately, status=_worse(found)) if found.failed else ""
-    waiting = links.runs(step=step, status=str(Status.QUEUED)) if found.waiting else ""
+    failed = links.runs(**lately, status=_which(found)) if found.failed else ""
+    waiting = links.runs(step=step, status=words.WAITING) if found.waiting else ""
     return Told(
         runs=_runs(found.runs, runs),
         failed=_failed(found.failed, failed),
@@ -118,8 +118,10 @@ def _waiting(count: int, url: str) -> Number:
     return Number(value=_short(count), text=text, url=url, tone="warning" if count else "")
 
 
-def _worse(found: Figures) -> str:
-    """Return the status of the failures to be listed: the dead, if there are any."""
+def _which(found: Figures) -> str:
+    """Return the statuses of the failures to be listed."""
+    if found.dead and found.retrying:
+        return words.FAILED
     return str(Status.DEAD if found.dead else Status.SCHEDULED)
 
 

@@ -95,6 +95,7 @@ class _Listing:
     def __init__(self, found: Graph, board: Board | None, links: Links) -> None:
         self._board = board
         self._links = links
+        self._in_force = triggers.InForce()
         self._nodes = {node.key: node for node in found.nodes}
         self._after: dict[str, list[Edge]] = {}
         for edge in found.edges:
@@ -106,7 +107,7 @@ class _Listing:
         return Member(
             step=step,
             url=self._links.step(step.name),
-            triggers=triggers.described(step),
+            triggers=triggers.described(step, self._in_force),
             hops=[self._hop(edge, inside) for edge in self._after.get(key, ())],
             is_unsent=self._nodes[key].is_unsent,
             told=self._board.of(step.name) if self._board else None,

@@ -87,7 +87,7 @@ def _numbers(now: Vitals, links: Links) -> Iterator[Number]:
     yield _number(_("failing Steps"), failing, "#failing" if failing else links.steps())
     yield _number(_("dead letters"), now.dead, links.dead())
     yield _oldest(now, links)
-    yield _number(_("runs late to be sent"), now.overdue, links.runs(status=str(Status.SCHEDULED)))
+    yield _number(_("runs late to be sent"), now.overdue, links.runs(status=words.WAITING))
     yield _number(_("silent workers"), len(now.silent), "#parts")
     yield _number(_("late schedules"), len(now.late), links.schedules())
 
@@ -124,5 +124,5 @@ def _killer(group: DeadBy, links: Links) -> Killer:
 def _failing(step: str, count: int, links: Links) -> Failing:
     url = links.step(step) if step in registry() else ""
     return Failing(
-        step=step, url=url, failures=count, runs_url=links.runs(status="dead", step=step)
+        step=step, url=url, failures=count, runs_url=links.runs(status=words.FAILED, step=step)
     )

@@ -15,7 +15,7 @@ from motia_django import models, payloads
 from motia_django.admin import words
 from motia_django.registry import registry
 from motia_django.runner import invoked_as
-from motia_django.runs import INVOKE, Status, last_line
+from motia_django.runs import INVOKE, Status
 
 SECRET = "SECRET"
 """Stands where a secret was."""
@@ -78,9 +78,10 @@ def _module(row: models.Run, lines: list[str]) -> str:
 def _told(row: models.Run) -> str:
     """Return what the run was, in a line that may stand in a docstring."""
     told = f"{row.step} with the input of run {row.id}, which is {row.status}"
-    error = last_line(row.error)
+    error = words.error_line(row.error)
     text = f"{told}: {error}" if error else f"{told}."
-    return text.replace("\\", "/").replace('"""', "'''").removesuffix('"')
+    printable = "".join(each if each.isprintable() else " " for each in text)
+    return printable.replace("\\", "/").replace('"', "'")
 
 
 def _comment(row: models.Run) -> Iterator[str]:

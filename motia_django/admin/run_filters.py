@@ -33,17 +33,29 @@ _OFFSET = re.compile(r" (\d\d:?\d\d)$")
 
 
 class StatusFilter(ExactFilter):
-    """Runs of one status."""
+    """Runs of one status, or of several: `?status=dead,scheduled`."""
 
     title, parameter_name, column = gettext_lazy("status"), "status", "status"
 
     def choice_pairs(self) -> Choices:
-        return list(words.STATUSES.items())
+        known, chosen = list(words.STATUSES.items()), self.value() or ""
+        if "," not in chosen:
+            return known
+        told = ", ".join(str(words.STATUSES.get(each, each)) for each in chosen.split(","))
+        return [*known, (chosen, told)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        if "," not in value:
+            return super().queryset(request, queryset)
+        known = [each for each in value.split(",") if each in words.STATUSES]
+        return queryset.filter(status__in=known)
 
     @classmethod
     def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
-        return "" if value in words.STATUSES else _unknown(_("status"), value, words.STATUSES)
+        unknown = next((each for each in value.split(",") if each not in words.STATUSES), None)
+        return "" if unknown is None else _unknown(_("status"), unknown, words.STATUSES)
 
 
 class TriggerFilter(ExactFilter):

@@ -19,7 +19,7 @@ from motia_django.admin.attempts import FAILED, Attempt, attempts_of
 from motia_django.admin.interventions import offered
 from motia_django.admin.links import Links
 from motia_django.registry import registry
-from motia_django.runs import Status, last_line
+from motia_django.runs import Status
 
 Pairs = list[tuple[str, str]]
 MOST_CAUSED = 10
@@ -46,7 +46,8 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "lead": lead(row, attempts),
         "times": times(row),
         "trace": traces.trace_of(row, links),
-        "problem": last_line(row.error),
+        "problem": words.error_line(row.error),
+        "traceback": words.traceback(row.error),
         "attempts": _told(attempts),
         "input": None if row.input is None else words.document(row.input),
         "output": None if row.output is None else words.document(row.output),
@@ -153,8 +154,8 @@ def _told(found: Sequence[Attempt]) -> list[dict[str, Any]]:
             "status": _became(each),
             "began": words.moment(each.began),
             "took": words.duration(each.ended - each.began if each.began and each.ended else None),
-            "error": each.error,
-            "traceback": each.traceback,
+            "error": words.shortened(each.error),
+            "traceback": words.traceback(each.traceback),
         }
         for each in found
     ]

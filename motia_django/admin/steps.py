@@ -29,8 +29,8 @@ from motia_django.admin import (
 from motia_django.admin.figures import Board, Told
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
+from motia_django.admin.triggers import InForce
 from motia_django.registry import registry
-from motia_django.runs import last_line
 from motia_django.steps import Step
 
 LAST_RUNS = 20
@@ -73,10 +73,11 @@ class StepAdmin(ReadOnlyAdmin):
         """Show all Steps; and every problem of every Step file to whom the hook hides nothing."""
         links, window = self.links(request), windows.chosen(request)
         board = figures.board(request, links, window)
-        paused = ledger.paused()
+        in_force = InForce()
+        paused = in_force.paused
         seen = [step for step in registry() if permits.may(request, SEE, step.name)]
         steps = sorted(seen, key=lambda step: step.name)
-        rows = [_row(step, links, paused.get(step.name), board) for step in steps]
+        rows = [_row(step, links, in_force, board) for step in steps]
         gone = [
             (pause, pauses.may_pause(request, name))
             for name, pause in sorted(paused.items())
@@ -104,7 +105,7 @@ class StepAdmin(ReadOnlyAdmin):
         name, links = _name(object_id, request), self.links(request)
         window = windows.chosen(request)
         board = figures.board(request, links, window, name)
-        row = _row(registry().step(name), links, ledger.paused().get(name), board)
+        row = _row(registry().step(name), links, InForce(), board)
         context = {"row": row, "step": row.step, "topics": _topics(row.step, links)}
         context |= {"may_pause": pauses.may_pause(request, name)}
         context |= {"may_start": starting.may_start(request, name)}
@@ -187,14 +188,14 @@ def _window(request: HttpRequest, window: windows.Window, board: Board | None) -
     }
 
 
-def _row(step: Step, links: Links, pause: models.Pause | None, board: Board | None) -> Row:
+def _row(step: Step, links: Links, in_force: InForce, board: Board | None) -> Row:
     return Row(
         step=step,
         url=links.step(step.name),
         runs_url=links.runs(step=step.name),
         where=where(step),
-        triggers=triggers.described(step),
-        pause=pause,
+        triggers=triggers.described(step, in_force),
+        pause=in_force.paused.get(step.name),
         told=board.of(step.name) if board else None,
     )
 
@@ -232,7 +233,7 @@ def _last_runs(name: str, links: Links) -> list[LastRun]:
             kind=words.kind(row.trigger),
             created=words.moment(row.created_at),
             took=words.duration(run_page.working_time(row)),
-            problem=last_line(row.error),
+            problem=words.error_line(row.error),
         )
         for row in rows
     ]

@@ -76,7 +76,7 @@ def _line(entry: Entry, links: Links) -> Line:
     text, facts = _READERS.get(kind, _as_it_is)(entry)
     short = words.one_line(facts, SHORT + 1) if facts else ""
     is_long = len(short) > SHORT
-    document = words.document(facts) if is_long else str(entry.get("traceback") or "")
+    traceback = words.traceback(str(entry.get("traceback") or ""))
     level = entry.get("level") if kind == "log" else _LEVELS.get(kind)
     return Line(
         at=_when(entry.get("time")) if kind in OPERATIONS else _time(entry.get("at")),
@@ -86,21 +86,24 @@ def _line(entry: Entry, links: Links) -> Line:
         text=text,
         url=links.run(str(entry["run_id"])) if kind in _LINKED and entry.get("run_id") else "",
         facts="" if is_long else short,
-        document=document[: words.MOST_CHARACTERS],
+        document=words.document(facts) if is_long else traceback,
     )
 
 
 def _time(at: Any) -> str:
     if isinstance(at, bool) or not isinstance(at, int | float):
         return words.NOTHING
-    return words.duration(timedelta(seconds=at))
+    try:
+        return words.duration(timedelta(seconds=at))
+    except (ValueError, OverflowError):
+        return words.NOTHING
 
 
 def _when(time: Any) -> str:
     """Return when an operator did something."""
     try:
         return words.moment(parse_datetime(str(time)))
-    except ValueError:
+    except (ValueError, OverflowError):
         return words.NOTHING
 
 
@@ -123,8 +126,8 @@ def _stream(entry: Entry) -> tuple[str, Any]:
 
 
 def _enqueue(entry: Entry) -> tuple[str, Any]:
-    heard = entry.get("steps") or []
-    to = ", ".join(map(str, heard)) if heard else _("nobody listens")
+    heard = entry.get("steps")
+    to = ", ".join(map(str, heard)) if heard and isinstance(heard, list) else _("nobody listens")
     return f"{entry.get('topic', '')} → {to}", {"data": entry.get("data")}
 
 
@@ -149,7 +152,7 @@ def _operation(entry: Entry) -> tuple[str, Any]:
 
 
 def _message(entry: Entry) -> tuple[str, Any]:
-    return str(entry.get("message", "")), None
+    return words.shortened(str(entry.get("message", ""))), None
 
 
 def _overlap(entry: Entry) -> tuple[str, Any]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from motia_django import ledger, models, ticks
 from motia_django.admin import words
+from motia_django.beat import operators
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
+from motia_django.ledger.overrides import Key
+from motia_django.registry import Listener
 from motia_django.schemas import Schema
 from motia_django.steps import Step
-from motia_django.ticks import zone_of
 from motia_django.triggers import (
     CronTrigger,
     HttpTrigger,
@@ -24,6 +28,7 @@ from motia_django.triggers import (
     StreamTrigger,
     Trigger,
 )
+from motia_django.triggers.cron import Timing
 from motia_django.triggers.stream import EVENTS
 
 
@@ -41,17 +46,42 @@ class Described:
     """What each schema is for, and the schema as JSON Schema."""
 
 
-def described(step: Step) -> list[Described]:
+class InForce:
+    """What operators say of schedules and Steps, read once, and only where a page tells of some."""
+
+    @cached_property
+    def paused(self) -> Mapping[str, models.Pause]:
+        """The Steps that are paused."""
+        return ledger.paused()
+
+    @cached_property
+    def _overrides(self) -> Mapping[Key, models.Override]:
+        return ledger.overrides()
+
+    @cached_property
+    def _row_states(self) -> Mapping[str, bool]:
+        return operators.row_states()
+
+    def override(self, listener: Listener) -> models.Override | None:
+        """Return what is on record of a schedule."""
+        return self._overrides.get(operators.key_of(listener))
+
+    def is_paused(self, listener: Listener) -> bool:
+        """Return whether a schedule is paused by itself."""
+        return operators.is_paused(listener, self.override(listener), self._row_states)
+
+
+def described(step: Step, now: InForce) -> list[Described]:
     """Return a Step's triggers in words."""
     return [
         Described(
             kind=words.kind(each.kind),
             what=_what(each),
-            notes=list(_notes(each)),
+            notes=list(_notes(Listener(step=step, index=index, trigger=each), now)),
             delivery=[] if isinstance(each, HttpTrigger) else _delivery(each.delivery),
             schemas=[(title, document(schema)) for title, schema in _schemas(each)],
         )
-        for each in step.triggers
+        for index, each in enumerate(step.triggers)
     ]
 
 
@@ -70,9 +100,10 @@ def _item(any_group: str, group: str | None, key: str | None) -> str:
     return _("%(group)s, key %(key)s") % {"group": where, "key": key} if key else where
 
 
-def _notes(trigger: Trigger) -> Iterator[str]:
+def _notes(listener: Listener, now: InForce) -> Iterator[str]:
+    trigger = listener.trigger
     if isinstance(trigger, CronTrigger):
-        yield f"{trigger.schedule.words}; {_due(trigger)}"
+        yield from _times(listener, now)
         if trigger.overlap == "skip":
             yield _("skipped while a run of it goes on")
         if trigger.catch_up:
@@ -94,13 +125,26 @@ def _event(event: str) -> str:
     return names.get(event, event)
 
 
-def _due(trigger: CronTrigger) -> str:
-    zone = zone_of(trigger)
-    due = trigger.schedule.after(timezone.now(), zone)
+def _times(listener: Listener, now: InForce) -> Iterator[str]:
+    """Yield when a schedule is due, and what operators say of that."""
+    declared, override = operators.declared(listener), now.override(listener)
+    timing = ticks.in_force(declared, override)
+    if override is not None and override.expression:
+        yield _("overridden by an operator: %s") % timing
+    rests = now.is_paused(listener), listener.step.name in now.paused
+    yield timing.expression.words if any(rests) else f"{timing.expression.words}; {_due(timing)}"
+    if rests[0]:
+        yield _("paused, and not due until it is resumed")
+    if rests[1]:
+        yield _("not due while its Step is paused")
+
+
+def _due(timing: Timing) -> str:
+    due = timing.after(timezone.now())
     if due is None:
-        return _("in %s, never due again") % zone
-    local = f"{due.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    return _("next due %(due)s in %(zone)s") % {"due": local, "zone": zone}
+        return _("in %s, never due again") % timing.zone
+    local = f"{due.astimezone(timing.zone):%Y-%m-%d %H:%M:%S}"
+    return _("next due %(due)s in %(zone)s") % {"due": local, "zone": timing.zone}
 
 
 def _delivery(delivery: Delivery) -> list[tuple[str, str]]:

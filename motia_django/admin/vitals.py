@@ -50,13 +50,13 @@ class Vitals:
 def of(request: HttpRequest) -> Vitals:
     """Ask for everything."""
     seen, paused = permits.visible(request), ledger.paused()
-    oldest = pulse.oldest_queued(seen, but=list(paused))
+    oldest = pulse.longest_queued(seen, but=list(paused))
     return Vitals(
         failing=pulse.failing(seen),
         dead=pulse.dead(seen),
         killers=ledger.killed_lately(KILLERS, seen),
-        oldest=oldest,
-        waited=timezone.now() - oldest.created_at if oldest else None,
+        oldest=oldest[0] if oldest else None,
+        waited=timezone.now() - oldest[1] if oldest else None,
         overdue=pulse.late(seen),
         silent=pulse.silent_workers(),
         alive=pulse.live_workers(),

@@ -17,11 +17,13 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from motia_django import payloads
 from motia_django.conf import settings
 from motia_django.ledger import pulse
-from motia_django.runs import INVOKE, Status
+from motia_django.runs import INVOKE, Status, last_line
 
 NOTHING = "–"
 MOST_CHARACTERS = 200_000
 """Of one JSON document on a page."""
+_LONGEST_LINE = 300
+_MOST_OF_TRACEBACK = 20_000
 
 STATUSES: dict[str, Promise] = {
     Status.SCHEDULED: pgettext_lazy("status of a run", "scheduled"),
@@ -40,6 +42,9 @@ KINDS: dict[str, Promise] = {
     "stream": gettext_lazy("stream"),
     INVOKE: gettext_lazy("invocation"),
 }
+FAILED = f"{Status.DEAD},{Status.SCHEDULED}"
+"""What the list of runs is asked for to see those that failed: dead, or to be tried again."""
+WAITING = f"{Status.QUEUED},{Status.SCHEDULED}"
 
 
 def badge(status: str) -> SafeString:
@@ -132,6 +137,22 @@ def indented(value: Any) -> str:
 def document(value: Any) -> str:
     """Return a value as JSON to read: without its secrets, and cut where it is endless."""
     return Truncator(indented(masked(value))).chars(MOST_CHARACTERS)
+
+
+def error_line(error: str) -> str:
+    """Return the line of a traceback that names the exception, as far as one reads it."""
+    return shortened(last_line(error))
+
+
+def shortened(text: str) -> str:
+    """Return a text that stands in a line, as far as one reads it."""
+    return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
+
+
+def traceback(error: str) -> str:
+    """Return the end of a traceback, which is where the error is."""
+    cut = len(error) - _MOST_OF_TRACEBACK
+    return error if cut <= 0 else f"…{error[cut:]}"
 
 
 def one_line(value: Any, length: int = 120) -> str:

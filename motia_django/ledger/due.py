@@ -21,6 +21,8 @@ from motia_django.runs import Run, Status
 LONGEST_PATIENCE = timedelta(hours=1)
 LONGEST_WAIT_FOR_TURN = 10
 """The patience with runs that wait their turn, in times of the first patience."""
+_DOUBLED = 16
+"""The patience doubles no more often than that."""
 
 
 def take_due(limit: int) -> list[Run]:
@@ -69,7 +71,23 @@ def patience(publishes: int, *, limited: bool = False) -> timedelta:
     """
     first = timedelta(seconds=settings().publish_patience)
     longest = first * LONGEST_WAIT_FOR_TURN if limited else LONGEST_PATIENCE
-    return min(first * (1 << min(publishes, 16)), longest, LONGEST_PATIENCE)
+    return min(first * (1 << min(publishes, _DOUBLED)), longest, LONGEST_PATIENCE)
+
+
+def queued_at(row: models.Run) -> datetime:
+    """Return when a queued run was last queued: at its birth, when due, retried or redriven.
+
+    Each time that it is published it is left alone for a known while, so that this can be told from
+    when it is due to be published next. Upkeep may have been late then, and the run have waited for
+    longer than is told. Where a publish is owed, a run that was never claimed is told from birth.
+    """
+    if row.wake_at is None or not (row.publishes or row.fence):
+        return row.created_at
+    doubled = min(row.publishes, _DOUBLED)
+    waits = [patience(times, limited=row.limited) for times in range(doubled)]
+    longest = patience(_DOUBLED, limited=row.limited)
+    told = row.wake_at - sum(waits, timedelta()) - longest * (row.publishes - doubled)
+    return max(told, row.created_at)
 
 
 def wake(run_id: UUID) -> None:

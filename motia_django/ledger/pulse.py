@@ -14,10 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery, UUIDField
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from motia_django import models
+from motia_django.ledger.due import queued_at
 from motia_django.ledger.rows import all_runs, database
 from motia_django.ledger.workers import workers
 from motia_django.runs import Status, lowest_id_at
@@ -29,6 +31,8 @@ LATE_AFTER = timedelta(seconds=15)
 """What was due so long ago, upkeep should have published."""
 _LATELY = timedelta(hours=1)
 _MOST_SAMPLED = 20_000
+_MOST_QUEUED = 100
+_QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
 _MINUTES = 60
 
 
@@ -56,28 +60,40 @@ def late(among: Among = None) -> int:
     return _counted(_runs(among).filter(wake_at__lt=before, status__in=due))
 
 
-def oldest_queued(among: Among = None, *, but: Sequence[str] = ()) -> models.Run | None:
-    """Return the run that has waited for a worker for longest, without its large columns.
+def longest_queued(
+    among: Among = None, *, but: Sequence[str] = ()
+) -> tuple[models.Run, datetime] | None:
+    """Return the run that has waited for a worker for longest, without large columns, and since.
 
-    Runs of the Steps in `but` do not count.
+    Runs of the Steps in `but` do not count, nor do those that wait their turn, unless there is no
+    other. Of very many, those that were born first are looked at.
     """
     waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
-    return waiting.only("id", "step", "created_at").first()
+    rows = list(waiting.only(*_QUEUED)[:_MOST_QUEUED])
+    found = [row for row in rows if not row.limited] or rows
+    return min(((row, queued_at(row)) for row in found), key=lambda each: each[1], default=None)
 
 
 def failing(among: Among = None) -> dict[str, int]:
     """Return the Steps that failed in the last hour, most often first: runs dead or to be retried.
 
-    Of the dead those count that were born in the last day; of very many, the newest.
+    However long ago they were born; of very many, the newest are looked at.
     """
-    now = timezone.now()
-    born = lowest_id_at(now - timedelta(days=1))
-    died = _runs(among).filter(status=Status.DEAD, id__gte=born, finished_at__gte=now - _LATELY)
-    tried = _runs(among).filter(status=Status.SCHEDULED, attempt__gt=0)
+    since = timezone.now() - _LATELY
+    died = _newest_of(_runs(among).filter(status=Status.DEAD))
+    tried = _newest_of(_runs(among).filter(status=Status.SCHEDULED, attempt__gt=0))
     failures: Counter[str] = Counter()
     for rows in (died, tried):
-        failures.update(rows.order_by("-id").values_list("step", flat=True)[:MOST])
+        lately = rows.filter(finished_at__gte=since).values_list("step", flat=True)
+        failures.update(lately[:MOST])
     return dict(sorted(failures.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _newest_of(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:
+    """Return rows without the oldest, if there are very many: no index tells when they ended."""
+    rows = rows.order_by("-id")
+    edge = Subquery(rows.values("id")[_MOST_SAMPLED : _MOST_SAMPLED + 1])
+    return rows.filter(id__gt=Coalesce(edge, UUID(int=0), output_field=UUIDField()))
 
 
 def silent_workers() -> list[models.Worker]:

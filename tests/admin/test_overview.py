@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import ledger, models
 from motia_django.admin.standings import late_schedules
 from motia_django.ledger import pulse
 from motia_django.runs import lowest_id_at
@@ -76,11 +76,13 @@ def test_each_number_tells_of_what_is_wrong_and_leads_there(
         "w@alive",
         "Report (0 * * * *)",
         str(old.id),
-        "?status=dead&amp;step=Pay",
+        "?status=dead%2Cscheduled&amp;step=Pay",
     ):
         assert part in html
     [failing] = page.context["failing"]
     assert (failing.step, failing.failures) == ("Pay", 2)
+    with installed(make_step(name="Pay")):
+        assert admin_client.get(failing.runs_url).context["cl"].result_count == 2
 
 
 def findings(client: Client) -> list[str]:
@@ -121,6 +123,50 @@ def test_the_first_lines_say_what_is_wrong_and_lead_there(
     for address in ("#failing", f"/admin/motia/run/{old.id}/change/", "/run/?status=dead"):
         assert f'href="{address}' in html or address in html
     assert "All is well." not in html
+
+
+@pytest.mark.usefixtures("_well")
+@pytest.mark.parametrize("deed", ["redrive", "retry"])
+def test_a_run_that_an_operator_queued_just_now_has_not_waited_since_its_birth(
+    admin_client: Client, make_run: MakeRun, deed: str
+) -> None:
+    ago = timezone.now() - timedelta(hours=8)
+    status = "dead" if deed == "redrive" else "scheduled"
+    later = None if deed == "redrive" else timezone.now() + timedelta(hours=1)
+    with installed(make_step(name="Pay")):
+        row = make_run(step="Pay", trigger="queue", source="work", status=status, fence=1,
+                       created_at=ago, finished_at=ago, wake_at=later)  # fmt: skip
+        admin_client.post(f"/admin/motia/run/{row.pk}/{deed}/", {"reason": ""})
+    row.refresh_from_db()
+    assert row.status == "queued"
+    assert findings(admin_client) == []
+    value, is_bad = numbers(admin_client)["longest wait for a worker"]
+    assert not is_bad
+    assert value.endswith(" ms") or value.endswith(" s")
+
+
+def test_a_run_that_was_published_again_and_again_has_waited_since_the_first_time(
+    make_run: MakeRun,
+) -> None:
+    now = timezone.now()
+    waits = sum((ledger.patience(times) for times in range(3)), timedelta())
+    row = make_run(status="queued", fence=2, publishes=3, created_at=now - timedelta(days=1),
+                   wake_at=now)  # fmt: skip
+    assert pulse.longest_queued() == (row, now - waits)
+
+
+def test_what_waits_its_turn_is_told_of_only_where_nothing_waits_for_a_worker(
+    make_run: MakeRun,
+) -> None:
+    now = timezone.now()
+    turn = make_run(status="queued", limited=True, created_at=now - timedelta(hours=3))
+    found = pulse.longest_queued()
+    assert found is not None
+    assert found[0] == turn
+    worker = make_run(status="queued", created_at=now - timedelta(minutes=1))
+    found = pulse.longest_queued()
+    assert found is not None
+    assert found == (worker, worker.created_at)
 
 
 @pytest.mark.usefixtures("_well")
@@ -169,9 +215,25 @@ def test_each_minute_leads_to_its_runs(admin_client: Client, make_run: MakeRun) 
 def test_what_failed_long_ago_is_not_failing(admin_client: Client, make_run: MakeRun) -> None:
     long_ago = timezone.now() - timedelta(hours=2)
     make_run(status="dead", finished_at=long_ago)
-    make_run(id=_id_at(timezone.now() - timedelta(days=2)), status="dead")
+    make_run(status="scheduled", attempt=3, finished_at=long_ago)
     assert numbers(admin_client)["failing Steps"] == ("0", False)
-    assert numbers(admin_client)["dead letters"] == ("2", True)
+    assert numbers(admin_client)["dead letters"] == ("1", True)
+
+
+def test_what_was_born_long_ago_and_died_again_just_now_is_failing(make_run: MakeRun) -> None:
+    just_now = timezone.now() - timedelta(minutes=5)
+    born = timezone.now() - timedelta(days=9)
+    make_run(id=_id_at(born), created_at=born, status="dead", finished_at=just_now)
+    assert pulse.failing() == {"CreateTodo": 1}
+
+
+def test_of_very_many_dead_the_newest_are_looked_at(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "_MOST_SAMPLED", 2)
+    for _ in range(4):
+        make_run(status="dead")
+    assert pulse.failing() == {"CreateTodo": 2}
 
 
 def test_a_schedule_is_late_if_its_last_tick_did_not_come(make_run: MakeRun) -> None:

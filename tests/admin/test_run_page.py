@@ -292,3 +292,60 @@ def test_the_texts_are_escaped_and_need_no_script(admin_client: Client, make_run
     page = html(admin_client, make_run(**MESSAGE, input={"x": "</textarea><script>alert(1)"}))
     assert "<script>alert" not in page
     assert 'readonly spellcheck="false"' in page
+
+
+def test_an_endless_error_is_shown_as_far_as_one_reads_it(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    error = "Traceback (most recent call last):\nValueError: " + "long " * 100_000 + "to the end"
+    entry = {"at": 1, "kind": "error", "attempt": 1, "message": error[35:], "traceback": error}
+    run = make_run(status="dead", error=error, fingerprint="c" * 16, timeline=[entry])
+    for address in (f"run/{run.id}/change", "deadletter/" + "c" * 16 + "/change"):
+        html = admin_client.get(f"/admin/motia/{address}/").content.decode()
+        assert "to the end" in html
+        assert len(html) < 150_000
+
+
+@pytest.mark.parametrize("end", ['"', '""', '"""', "\\", "\x0cy", "\u2028z", "'" * 3])
+def test_the_copied_test_is_python_however_the_error_ends(
+    admin_client: Client, make_run: MakeRun, end: str
+) -> None:
+    with installed(make_step(name="Pay")):
+        run = make_run(step="Pay", trigger="queue", source="work", status="dead", input={"a": 1},
+                       error=f"ValueError: expected {end}")  # fmt: skip
+        page = admin_client.get(f"/admin/motia/run/{run.id}/change/")
+    [text] = [each.text for each in page.context["copies"] if each.id == "test"]
+    compile(text, "test_copied.py", "exec")
+    assert "ValueError: expected" in text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "timeline",
+    [
+        [{"kind": "enqueue", "topic": "t", "steps": 5}],
+        [{"kind": "log", "at": 1e300, "message": 1}],
+        [{"kind": "redriven", "time": "0001-01-01T00:00:00+23:00", "by": ["x"]}],
+        [{"kind": "attempt", "attempt": 1, "began": "0001-01-01T00:00:00+23:00"}],
+        [{"kind": "attempt", "attempt": 1, "began": "9999-12-31T23:59:59-23:00"}],
+        [{"kind": {"a": 1}, "attempt": []}, None, 1, [2]],
+        {"a": 1},
+        "x",
+    ],
+)
+def test_a_timeline_that_nobody_would_write_is_shown_all_the_same(
+    admin_client: Client, make_run: MakeRun, timeline: Any
+) -> None:
+    run = make_run(status="dead", error="E: x", timeline=timeline)
+    for page in ("change", "export"):
+        assert admin_client.get(f"/admin/motia/run/{run.id}/{page}/").status_code == 200
+
+
+def test_the_copied_command_sends_no_file_of_whoever_pastes_it(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    sent = {"method": "POST", "path": "/up", "body": {"f": "@/etc/passwd"},
+            "headers": {"Content-Type": "multipart/form-data; boundary=x"}}  # fmt: skip
+    run = make_run(source="POST /up", input=sent)
+    copies = admin_client.get(f"/admin/motia/run/{run.id}/change/").context["copies"]
+    [text] = [each.text for each in copies if each.id == "command"]
+    assert shlex.split(text)[-2:] == ["--form-string", "f=@/etc/passwd"]

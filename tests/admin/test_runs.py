@@ -66,6 +66,8 @@ def test_the_list_shows_cause_status_and_the_error_in_a_line(
     ("query", "found"),
     [
         ("status=dead", ["dead"]),
+        ("status=dead,queued", ["dead"]),
+        ("status=dead,succeeded", ["cron", "step", "dead", "old"]),
         ("trigger=cron", ["cron"]),
         ("step=A::b c/%C3%BC", ["step"]),
         ("step=A::b c/%C3%BC&status=succeeded", ["step"]),
@@ -112,6 +114,8 @@ def test_runs_are_found_between_two_times(admin_client: Client, make_run: MakeRu
     ("query", "told"),
     [
         ("status=nonsense", "There is no status “nonsense”. There are: scheduled, queued"),
+        ("status=dead,nonsense", "There is no status “nonsense”. There are: scheduled, queued"),
+        ("status=dead,", "There is no status “”"),
         ("trigger=x", "There is no kind of trigger “x”. There are: http, queue"),
         ("step=CreateTod", "There is no Step named “CreateTod”, nor a run of one. Did you mean"),
         ("step=%00", "There is no Step named"),

@@ -98,6 +98,20 @@ def test_failures_that_are_only_tried_again_lead_to_those(
     assert admin_client.get(told.failed.url).context["cl"].result_count == 1
 
 
+def test_failures_and_what_waits_lead_to_as_many_runs_as_they_count(
+    admin_client: Client, install: Install, make_run: MakeRun
+) -> None:
+    install(config("Busy"))
+    ago = timezone.now() - timedelta(minutes=1)
+    make_run(step="Busy", status="dead")
+    make_run(step="Busy", status="scheduled", wake_at=ago)
+    make_run(step="Busy", status="queued")
+    told = admin_client.get(page_of("Busy")).context["row"].told
+    for number in (told.failed, told.waiting):
+        assert number.value == "2"
+        assert admin_client.get(number.url).context["cl"].result_count == 2
+
+
 @pytest.fixture
 def shown(project: Project) -> Registry:
     """A Step in a file of its own."""

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from motia_django import models
 from motia_django.declarations import Problem
 from tests.admin.conftest import MakeRun
 
@@ -69,6 +70,30 @@ def test_the_list_says_what_starts_each_step_and_where_it_sends(
 def test_a_schedule_that_is_over_is_said_to_be_over(admin_client: Client, install: Install) -> None:
     install(config("Past", {"type": "cron", "schedule": "0 0 0 1 1 * 2020"}))
     assert "never due again" in text_of(admin_client, STEPS)
+
+
+@pytest.mark.parametrize("address", [STEPS, STEPS + "Report/change/", "/admin/motia/flow/"])
+def test_a_schedule_is_told_as_operators_have_set_it(
+    admin_client: Client, install: Install, address: str
+) -> None:
+    install(config("Report", {"type": "cron", "schedule": "0 9 * * *"}))
+    for deed, given in (("override", {"expression": "30 5 1 1 *", "zone": "Asia/Tokyo"}),
+                        ("pause", {})):  # fmt: skip
+        admin_client.post(f"/admin/motia/schedule/Report/0/{deed}/", {"reason": "", **given})
+        html = text_of(admin_client, address)
+        assert "overridden by an operator: 30 5 1 1 * in Asia/Tokyo" in html
+        assert ("-01-01 05:30:00 in Asia/Tokyo" in html) is (deed == "override")
+        assert ("paused, and not due until it is resumed" in html) is (deed == "pause")
+
+
+def test_no_schedule_of_a_paused_step_is_said_to_be_due(
+    admin_client: Client, install: Install
+) -> None:
+    install(config("Report", {"type": "cron", "schedule": "0 9 * * *"}))
+    models.Pause.objects.create(step="Report")
+    html = text_of(admin_client, STEPS)
+    assert "not due while its Step is paused" in html
+    assert "next due" not in html
 
 
 def test_the_problems_of_step_files_are_on_top(admin_client: Client, install: Install) -> None:
