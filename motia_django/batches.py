@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from motia_django import ledger, models, operations, repeats
-from motia_django.exceptions import CannotIntervene, MotiaError
+from motia_django.exceptions import MotiaError
 from motia_django.ledger.interventions import PASSING
 from motia_django.ledger.selections import Selection
 from motia_django.operations import Result
