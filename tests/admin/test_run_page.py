@@ -349,3 +349,15 @@ def test_the_copied_command_sends_no_file_of_whoever_pastes_it(
     copies = admin_client.get(f"/admin/motia/run/{run.id}/change/").context["copies"]
     [text] = [each.text for each in copies if each.id == "command"]
     assert shlex.split(text)[-2:] == ["--form-string", "f=@/etc/passwd"]
+
+
+def test_what_state_holds_under_a_telling_name_is_not_shown(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    entry = {"at": 0, "kind": "state", "operation": "set", "group": "g", "key": "stripe_token",
+             "old": "sk_old", "new": "sk_new"}  # fmt: skip
+    with installed(make_step(name="Work")):
+        run = make_run(**MESSAGE, timeline=[entry], input={})
+        html = admin_client.get(f"/admin/motia/run/{run.id}/change/").content.decode()
+    assert "g/stripe_token" in html
+    assert "sk_" not in html
