@@ -51,7 +51,7 @@ class ItemAdmin(FramedAdmin):
         if row.size > PREVIEWED:
             text = ngettext("%(size)d character of JSON", "%(size)d characters of JSON", row.size)
             return text % {"size": row.size}
-        return words.one_line(payloads.loads(row.begins))
+        return words.one_line(words.masked_as(self._name(row), payloads.loads(row.begins)))
 
     @admin.display(description=gettext_lazy("changed"))
     def updated(self, row: Any) -> SafeString | str:
@@ -61,7 +61,10 @@ class ItemAdmin(FramedAdmin):
     @admin.display(description=gettext_lazy("value"))
     def content(self, row: Any) -> SafeString:
         """Return the value for those who may only look."""
-        return format_html('<pre class="motia-json">{}</pre>', words.document(row.value))
+        return format_html(
+            '<pre class="motia-json">{}</pre>',
+            words.document(words.masked_as(self._name(row), row.value)),
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -70,6 +73,11 @@ class ItemAdmin(FramedAdmin):
         [name] = self.search_fields
         begins = {f"{name}__startswith": search_term}
         return queryset.filter(**begins) if search_term else queryset, False
+
+    def _name(self, row: Any) -> object:
+        """Return what the item is called within its group."""
+        [name] = self.search_fields
+        return getattr(row, name)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ItemList

@@ -125,7 +125,7 @@ def _state(row: models.Run) -> Iterator[str]:
             continue
         place, old = (str(entry.get("group")), str(entry.get("key"))), entry.get("old")
         if place not in seen and old is not None and not payloads.is_cut(old):
-            yield _call("state.set", *place, placed(words.masked(old)))
+            yield _call("state.set", *place, placed(words.masked_as(entry.get("key"), old)))
         if "old" in entry:
             seen.add(place)
 

@@ -44,7 +44,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "caused": _caused(row, links),
         "keys": _keys(row, links),
         "lead": lead(row, attempts),
-        "times": times(row),
+        "times": times(row, attempts),
         "trace": traces.trace_of(row, links),
         "problem": words.error_line(row.error),
         "traceback": words.traceback(row.error),
@@ -59,40 +59,50 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
 
 def lead(row: models.Run, attempts: Sequence[Attempt]) -> list[str]:
     """Return what is to be known first, in a few words each."""
-    now, known = timezone.now(), [each for each in attempts if each.began]
-    first = known[0].began if known else row.finished_at
     told = [
-        _("born %s ago") % words.duration(now - row.created_at),
-        _("waited %s") % words.duration((first or now) - row.created_at),
+        _("born %s ago") % words.duration(timezone.now() - row.created_at),
+        _("waited %s") % words.duration(waited(row, attempts)),
     ]
-    worked = sum(((each.ended or now) - each.began for each in known if each.began), timedelta())
-    if known:
-        text = ngettext("worked %(length)s", "worked %(length)s in %(count)d attempts", len(known))
-        told.append(text % {"length": words.duration(worked), "count": len(known)})
+    worked, count = work(row, attempts)
+    if count:
+        text = ngettext("worked %(length)s", "worked %(length)s in %(count)d attempts", count)
+        told.append(text % {"length": words.duration(worked), "count": count})
     if row.status == Status.RUNNING:
         told.append(_("it cannot be stopped from here, only its worker can"))
     return told
 
 
-def times(row: models.Run) -> Pairs:
+def times(row: models.Run, attempts: Sequence[Attempt]) -> Pairs:
     """Return the moments of a run's life and the time between them."""
+    worked, count = work(row, attempts)
     ended = row.finished_at if row.status != Status.RUNNING else None
     pairs = [
         (_("Created"), words.moment_with_zone(row.created_at)),
         (_("Last attempt began") if row.attempt > 1 else _("Started"), _moment(row.started_at)),
         (_("Finished") if Status(row.status).final else _("Last attempt ended"), _moment(ended)),
         (_next_look(row), _moment(row.wake_at)),
-        (_("Waited"), words.duration(waiting_time(row))),
-        (_("Worked"), words.duration(working_time(row))),
+        (_("Waited"), words.duration(waited(row, attempts))),
+        (_("Worked"), words.duration(worked if count else None)),
     ]
     return [(name, value) for name, value in pairs if value]
 
 
-def waiting_time(row: models.Run) -> timedelta:
-    """Return the time from the run's birth to its last attempt, or to now if there was none."""
-    if row.started_at is None and row.finished_at is not None:
-        return row.finished_at - row.created_at
-    return (row.started_at or timezone.now()) - row.created_at
+def waited(row: models.Run, attempts: Sequence[Attempt]) -> timedelta:
+    """Return the time from the run's birth to its first attempt, or to now if there was none."""
+    began = [each.began for each in attempts if each.began]
+    return (began[0] if began else row.finished_at or timezone.now()) - row.created_at
+
+
+def work(row: models.Run, attempts: Sequence[Attempt]) -> tuple[timedelta, int]:
+    """Return how long the run's attempts took, and how many it is known of.
+
+    Of the last attempt of a run that was cancelled it is not known.
+    """
+    now = timezone.now()
+    known = [(each.began, each.ended or now) for each in attempts if each.began]
+    if row.status == Status.CANCELLED:
+        known = [(began, ended) for began, ended in known if ended > began]
+    return sum((ended - began for began, ended in known), timedelta()), len(known)
 
 
 def working_time(row: models.Run) -> timedelta | None:

@@ -83,4 +83,4 @@ def _data(row: Any) -> str:
     if row.size > PREVIEWED:
         text = ngettext("%(size)d character of JSON", "%(size)d characters of JSON", row.size)
         return text % {"size": row.size}
-    return words.one_line(payloads.loads(row.begins), LONGEST)
+    return words.one_line(words.masked_as(row.item, payloads.loads(row.begins)), LONGEST)

@@ -115,14 +115,19 @@ def _log(entry: Entry) -> tuple[str, Any]:
 
 def _state(entry: Entry) -> tuple[str, Any]:
     place = "/".join(str(entry[part]) for part in ("group", "key") if part in entry)
-    changed = {name: entry[name] for name in ("old", "new") if name in entry}
+    changed = _values(entry, entry.get("key"), ("old", "new"))
     return f"{entry.get('operation', '')} {place}", changed
 
 
 def _stream(entry: Entry) -> tuple[str, Any]:
     place = "/".join(str(entry[part]) for part in ("stream", "group", "item") if entry.get(part))
-    told = {name: entry[name] for name in ("old", "new", "event") if name in entry}
+    told = _values(entry, entry.get("item"), ("old", "new", "event"))
     return f"{entry.get('operation', '')} {place}", told
+
+
+def _values(entry: Entry, item: Any, names: Sequence[str]) -> Entry:
+    """Return what an entry says an item was and is, which may be a secret by the item's name."""
+    return {name: words.masked_as(item, entry[name]) for name in names if name in entry}
 
 
 def _enqueue(entry: Entry) -> tuple[str, Any]:

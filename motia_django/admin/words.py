@@ -129,6 +129,11 @@ def masked(value: Any) -> Any:
     return payloads.masked(value, settings().redact)
 
 
+def masked_as(name: object, value: Any) -> Any:
+    """Return the plain value of that name without its secrets; all of it may be one."""
+    return masked({str(name): value})[str(name)]
+
+
 def indented(value: Any) -> str:
     """Return a value as JSON to read and to edit."""
     return json.dumps(value, indent=2, ensure_ascii=False)

@@ -349,3 +349,30 @@ def test_the_copied_command_sends_no_file_of_whoever_pastes_it(
     copies = admin_client.get(f"/admin/motia/run/{run.id}/change/").context["copies"]
     [text] = [each.text for each in copies if each.id == "command"]
     assert shlex.split(text)[-2:] == ["--form-string", "f=@/etc/passwd"]
+
+
+def test_what_state_holds_under_a_telling_name_is_not_shown(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    entry = {"at": 0, "kind": "state", "operation": "set", "group": "g", "key": "stripe_token",
+             "old": "sk_old", "new": "sk_new"}  # fmt: skip
+    with installed(make_step(name="Work")):
+        run = make_run(**MESSAGE, timeline=[entry], input={})
+        html = admin_client.get(f"/admin/motia/run/{run.id}/change/").content.decode()
+    assert "g/stripe_token" in html
+    assert "sk_" not in html
+
+
+def test_the_facts_say_how_long_it_waited_and_worked_as_the_first_line_does(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    born = timezone.now() - timedelta(hours=1)
+    first, last = born + timedelta(seconds=1), born + timedelta(minutes=15)
+    entry = {"at": 0, "kind": "attempt", "attempt": 1, "began": first.isoformat(),
+             "ended": (first + timedelta(minutes=2)).isoformat(), "error": "E: x"}  # fmt: skip
+    run = make_run(attempt=2, created_at=born, started_at=last, timeline=[entry],
+                   finished_at=last + timedelta(minutes=1))  # fmt: skip
+    context = admin_client.get(f"/admin/motia/run/{run.id}/change/").context
+    assert context["lead"][1:] == ["waited 1 s", "worked 3 min in 2 attempts"]
+    facts = dict(context["times"])
+    assert (facts["Waited"], facts["Worked"]) == ("1 s", "3 min")

@@ -268,3 +268,17 @@ def test_state_kept_elsewhere_is_said_to_be_elsewhere(admin_client: Client) -> N
     assert not response.context["cl"].result_list
     assert admin_client.get(f"{LIST}add/").status_code == 403
     assert admin_client.get(page_of("g", "k")).status_code == 302
+
+
+def test_a_value_under_a_telling_name_is_not_shown_but_to_who_may_change_it(
+    admin_client: Client, client_of: Callable[..., Client]
+) -> None:
+    state.set("shop", "stripe_token", "sk_live_1")
+    state.set("shop", "colour", "blue")
+    looking = client_of("view_stateitem")
+    for client in (admin_client, looking):
+        html = client.get(LIST).content.decode()
+        assert "sk_live_1" not in html
+        assert "blue" in html
+    assert "sk_live_1" not in looking.get(page_of("shop", "stripe_token")).content.decode()
+    assert typed(admin_client, page_of("shop", "stripe_token"))["content"] == '"sk_live_1"'

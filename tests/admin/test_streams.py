@@ -106,3 +106,11 @@ def test_a_step_says_which_events_of_a_stream_it_wants(admin_client: Client) -> 
             "of create, delete"
             in admin_client.get("/admin/motia/step/Some/change/").content.decode()
         )
+
+
+def test_an_item_of_a_telling_name_is_not_shown(admin_client: Client) -> None:
+    row = models.StreamItem.objects.create(stream="s", group="g", item="api_key", value="sk_1")
+    for address in ("", f"{row.pk}/change/"):
+        html = admin_client.get(f"/admin/motia/streamitem/{address}").content.decode()
+        assert "api_key" in html
+        assert "sk_1" not in html
