@@ -55,7 +55,7 @@ def test_each_number_tells_of_what_is_wrong_and_leads_there(
     make_run(step="Pay", status="scheduled", attempt=2, wake_at=now + timedelta(hours=1))
     make_run(step="Mail", status="scheduled", attempt=0, wake_at=now - timedelta(minutes=1))
     old = make_run(step="Mail", status="queued", wake_at=now + timedelta(hours=1),
-                   created_at=now - timedelta(minutes=3))  # fmt: skip
+                   created_at=now - timedelta(hours=3))  # fmt: skip
     models.Worker.objects.create(name="w@dead", seen_at=now - timedelta(minutes=1))
     models.Worker.objects.create(name="w@alive", seen_at=now)
     with installed(make_step(print, HOURLY, name="Report")):
@@ -65,7 +65,7 @@ def test_each_number_tells_of_what_is_wrong_and_leads_there(
     assert found == {
         "failing Steps": ("1", True),
         "dead letters": ("1", True),
-        "longest wait for a worker": ("3 min", True),
+        "longest wait for a worker": ("3 h 0 min", True),
         "runs late to be sent": ("1", True),
         "silent workers": ("1", True),
         "late schedules": ("1", True),
@@ -111,12 +111,12 @@ def test_the_first_lines_say_what_is_wrong_and_lead_there(
     now = timezone.now()
     for name in ("Pay", "Pay", "Mail", "Print", "Post"):
         make_run(step=name, status="dead")
-    old = make_run(step="Mail", status="queued", created_at=now - timedelta(minutes=3),
+    old = make_run(step="Mail", status="queued", created_at=now - timedelta(hours=3),
                    wake_at=now + timedelta(hours=1))  # fmt: skip
     page = admin_client.get(PAGE)
     assert [each.text for each in page.context["findings"]] == [
         "4 Steps failed in the last hour: Pay (2×), Mail (1×), Post (1×) and 1 more.",
-        "A run of Mail has waited for a worker for 3 min.",
+        "A run of Mail has waited for a worker for 3 h 0 min.",
         "5 runs are dead: redrive them, or discard them.",
     ]
     html = page.content.decode()
