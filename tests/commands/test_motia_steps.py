@@ -144,7 +144,7 @@ def test_a_trace_that_is_not_there_is_said_so(id: str) -> None:
 
 
 def test_check_is_content_with_the_sample_project() -> None:
-    assert "18 Steps, no errors" in steps("check")
+    assert "19 Steps, no errors" in steps("check")
 
 
 def test_check_lists_every_problem_and_fails(project: Project) -> None:
