@@ -38,7 +38,7 @@ def project(tmp_path: Path, redis_server: str) -> Iterator[Project]:
         (steps / f"{name.lower()}_step.py").write_text(STEP % (name, expression))
     with sample_project(tmp_path, None, fresh_redis()) as started:
         started.environment["DJANGO_SETTINGS_MODULE"] = "tickingsettings"
-        started.environment["PYTHONPATH"] = f"{tmp_path}:{started.environment['PYTHONPATH']}"
+        started.environment["PYTHONPATH"] = str(tmp_path)
         started.command("migrate", "--verbosity", "0")
         yield started
 
