@@ -47,7 +47,8 @@ def waiting_batches() -> list[models.Batch]:
     """Return the batches that nobody works on just now, the one that has waited longest first."""
     free = Q(held_until=None) | Q(held_until__lt=timezone.now())
     waited = F("worked_at").asc(nulls_first=True)
-    return list(batches().filter(free, finished_at=None).order_by(waited, "id")[:_AT_ONCE])
+    waiting = batches().filter(free, finished_at=None).defer("selection")
+    return list(waiting.order_by(waited, "id")[:_AT_ONCE])
 
 
 def take_batch(batch: models.Batch) -> bool:
