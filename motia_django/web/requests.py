@@ -12,7 +12,7 @@ from rest_framework.request import Request as RestRequest
 from motia_django import payloads
 from motia_django.exceptions import PayloadError
 from motia_django.triggers import HttpTrigger
-from motia_django.triggers.http import Request
+from motia_django.triggers.exchange import Request
 
 
 def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str, str]) -> Request:

@@ -20,7 +20,8 @@ from motia_django.exceptions import InvalidInput
 from motia_django.registry import Listener, Route
 from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
-from motia_django.triggers.http import HttpTrigger, Request
+from motia_django.triggers import HttpTrigger
+from motia_django.triggers.exchange import Request
 from motia_django.web.requests import read_request, recorded
 from motia_django.web.responses import ConditionNotMet, bad_request, written
 
