@@ -42,7 +42,11 @@ class Schema(ABC):
 
     @abstractmethod
     def json_schema(self) -> dict[str, Any]:
-        """Return the schema as JSON Schema."""
+        """Return the schema of what comes in as JSON Schema."""
+
+    def answer_schema(self) -> dict[str, Any]:
+        """Return the schema of what `dump` gives as JSON Schema."""
+        return self.json_schema()
 
 
 def schema_for(declared: Any) -> Schema:
@@ -88,6 +92,9 @@ class TypeSchema(Schema):
 
     def json_schema(self) -> dict[str, Any]:
         return self._adapter.json_schema()
+
+    def answer_schema(self) -> dict[str, Any]:
+        return self._adapter.json_schema(mode="serialization")
 
     def _clean_as_json(self, value: Any, subject: str, error: ValidationError) -> Any:
         """Try again by JSON's rules: a strict model takes a date's text from JSON only."""
@@ -137,23 +144,23 @@ class SerializerSchema(Schema):
     """A Django REST framework serializer class; the handler gets its `validated_data`."""
 
     def __init__(self, declared: type[serializers.BaseSerializer[Any]]) -> None:
-        self._serializer = declared
+        self.serializer = declared
 
     def clean(self, value: Any, subject: str) -> Any:
-        serializer = self._serializer(data=value)
+        serializer = self.serializer(data=value)
         if not serializer.is_valid():
             raise InvalidInput(subject, _serializer_errors(serializer.errors))
         return serializer.validated_data
 
     def dump(self, value: Any, subject: str) -> Any:
         try:
-            return payloads.plain(self._serializer(value).data)
+            return payloads.plain(self.serializer(value).data)
         except Exception as error:  # a field raises what its Python type does: ArithmeticError, ...
             message = str(error) or type(error).__name__
             raise InvalidInput(subject, {"": [message.splitlines()[0]]}) from error
 
     def json_schema(self) -> dict[str, Any]:
-        return {"title": self._serializer.__name__, **_serializer_schema(self._serializer())}
+        return {"title": self.serializer.__name__, **_serializer_schema(self.serializer())}
 
 
 _BAD_DOCUMENT = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
@@ -221,6 +228,8 @@ def _serializer_errors(errors: Any, path: tuple[str | int, ...] = ()) -> Errors:
 def _serializer_schema(field: Any) -> dict[str, Any]:
     if isinstance(field, serializers.ListSerializer):
         return {"type": "array", "items": _serializer_schema(field.child)}
+    if isinstance(field, serializers.FileField):
+        return {"type": "string", "format": "binary"}
     if not isinstance(field, serializers.Serializer):
         kind = next((name for base, name in _FIELD_TYPES if isinstance(field, base)), "string")
         return {"type": kind}

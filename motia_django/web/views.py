@@ -13,6 +13,7 @@ from django.http import HttpResponseBase
 from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request as RestRequest
+from rest_framework.response import Response as RestResponse
 from rest_framework.views import APIView
 
 from motia_django import ledger, runner, tracing
@@ -23,7 +24,7 @@ from motia_django.steps import Step
 from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
 from motia_django.triggers.policies import Makers, Policies
-from motia_django.web.requests import read_request, recorded
+from motia_django.web.requests import read_request, recorded, refused
 from motia_django.web.responses import ConditionNotMet, bad_request, written
 
 TRACE_HEADER = "Motia-Trace-Id"
@@ -72,10 +73,14 @@ class StepView(APIView):
     def get_renderers(self) -> list[Any]:
         return _made(self._policies().renderers, super().get_renderers)
 
+    def handle_exception(self, exc: Exception) -> RestResponse:
+        """Answer an error in the project's own format, as far as it is an answer."""
+        return super().handle_exception(refused(exc))
+
     def _listener(self, request: Any) -> Listener:
         """Return what answers a request; to OPTIONS, and to what nobody answers, the first."""
         endpoints = self.route.endpoints
-        method = str(request.method)
+        method = str(getattr(request, "method", ""))
         return endpoints.get(method) or endpoints.get("GET") or next(iter(endpoints.values()))
 
     def _policies(self) -> Policies:

@@ -1,0 +1,160 @@
+"""What an http Step may answer: what its handler does, and what is refused before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.plumbing import modify_media_types_for_versioning
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import SAFE_METHODS, AllowAny
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView, exception_handler
+
+from motia_django.openapi.components import Components
+from motia_django.triggers import HttpTrigger
+from motia_django.web.responses import WITHOUT_BODY
+from motia_django.web.views import TRACE_HEADER
+
+_REFUSAL = {
+    "type": "object",
+    "properties": {"detail": {"type": "string"}},
+    "required": ["detail"],
+}
+_INVALID = {
+    "type": "object",
+    "description": "What is wrong, by the path of each field; `detail` if it could not be read.",
+    "properties": {"detail": {"type": "string"}},
+    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+}
+_SKIPPED = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}, "skipped": {"type": "boolean", "const": True}},
+    "required": ["error", "skipped"],
+}
+_WHO_MAY_NOT = {
+    HTTPStatus.UNAUTHORIZED: "Who asks did not say who they are, or not so that it is believed.",
+    HTTPStatus.FORBIDDEN: "Who asks may not.",
+}
+_TRACED = {
+    TRACE_HEADER: {
+        "description": "The trace that all runs belong to which this request led to.",
+        "schema": {"type": "string"},
+    }
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds until the next request may be made.",
+        "schema": {"type": "integer"},
+    }
+}
+_CHALLENGE = {
+    "WWW-Authenticate": {
+        "description": "How to say who asks.",
+        "schema": {"type": "string"},
+    }
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One status that may be answered, and with what: `{}` is any body, None is none."""
+
+    status: int
+    text: str
+    schema: Mapping[str, Any] | None
+    headers: Mapping[str, Any] = field(default_factory=dict)
+
+
+def responses(
+    trigger: HttpTrigger, view: APIView, media_types: Sequence[str], components: Components
+) -> dict[str, Any]:
+    """Return the responses of an operation; what a Step does not declare may be anything."""
+    answers = [*_declared(trigger, components), *_refusals(trigger, view, components)]
+    by_status: dict[int, list[Answer]] = {}
+    for answer in sorted(answers, key=lambda each: each.status):
+        by_status.setdefault(answer.status, []).append(answer)
+    formats = modify_media_types_for_versioning(view, list(media_types))
+    found = {str(status): _response(many, formats) for status, many in by_status.items()}
+    if not trigger.response_schemas:
+        found["default"] = {"description": "What the Step answers.", "headers": _TRACED}
+    return found
+
+
+def _response(answers: Sequence[Answer], media_types: Sequence[str]) -> dict[str, Any]:
+    """Return the response of one status, which may come of several causes."""
+    headers = {name: each for answer in answers for name, each in answer.headers.items()}
+    bodies = [answer.schema for answer in answers if answer.schema is not None]
+    unlike = [each for place, each in enumerate(bodies) if each not in bodies[:place]]
+    schema = unlike[0] if len(unlike) == 1 else {"anyOf": unlike}
+    return {
+        "description": " ".join(answer.text for answer in answers),
+        **({"headers": headers} if headers else {}),
+        **({"content": {each: {"schema": schema} for each in media_types}} if bodies else {}),
+    }
+
+
+def _declared(trigger: HttpTrigger, components: Components) -> Iterator[Answer]:
+    for status, schema in trigger.response_schemas.items():
+        body = None if status in WITHOUT_BODY else components.of(schema, "response")
+        yield Answer(status=status, text=_phrase(status), schema=body, headers=_TRACED)
+
+
+def _refusals(trigger: HttpTrigger, view: APIView, components: Components) -> Iterator[Answer]:
+    """Yield what is answered before the handler is asked, or in its place."""
+    plain = _said("Refusal", _REFUSAL, components)
+    invalid = _said("InvalidRequest", _INVALID, components)
+    if trigger.takes_body or trigger.has_schemas:
+        yield Answer(status=400, text="The request is invalid.", schema=invalid)
+    yield from _of_policies(view, plain)
+    if trigger.parameters and HTTPStatus.NOT_FOUND not in trigger.response_schemas:
+        yield Answer(status=404, text="There is no such thing.", schema={})
+    yield Answer(status=406, text="None of the formats that are accepted.", schema=plain)
+    if trigger.takes_body:
+        yield Answer(status=413, text="The body, or a file in it, is too large.", schema=invalid)
+        yield Answer(status=415, text="A format that is not taken.", schema=plain)
+    if trigger.condition is not None:
+        skipped = _said("ConditionNotMet", _SKIPPED, components)
+        yield Answer(status=422, text="The condition is not met.", schema=skipped, headers=_TRACED)
+
+
+def _of_policies(view: APIView, schema: Mapping[str, Any]) -> Iterator[Answer]:
+    for status in _statuses_of_who_may_not(view):
+        headers = _CHALLENGE if status == HTTPStatus.UNAUTHORIZED else {}
+        text = _WHO_MAY_NOT[status]
+        yield Answer(status=status, text=text, schema=schema, headers=headers)
+    if view.get_throttles():
+        text = "Too many requests."
+        yield Answer(status=429, text=text, schema=schema, headers=_RETRY_AFTER)
+
+
+def _statuses_of_who_may_not(view: APIView) -> list[HTTPStatus]:
+    """Return 401, 403, both or none, as REST framework's views choose between them."""
+    authenticators = view.get_authenticators()
+    header = view.get_authenticate_header(view.request)
+    unknown = HTTPStatus.UNAUTHORIZED if header else HTTPStatus.FORBIDDEN
+    statuses: set[HTTPStatus] = set()
+    for each in authenticators:
+        if not isinstance(each, SessionAuthentication):
+            statuses.add(unknown)
+        elif view.request.method not in SAFE_METHODS:  # it asks for the CSRF token
+            statuses.add(HTTPStatus.FORBIDDEN)
+    if any(type(each) is not AllowAny for each in view.get_permissions()):
+        statuses |= {HTTPStatus.FORBIDDEN, *([unknown] if authenticators else ())}
+    return sorted(statuses)
+
+
+def _said(name: str, schema: Mapping[str, Any], components: Components) -> Mapping[str, Any]:
+    """Return what REST framework says; if the project says it otherwise, it may be anything."""
+    if api_settings.EXCEPTION_HANDLER is not exception_handler:
+        return {}
+    return components.named(name, schema)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f"{HTTPStatus(status).phrase}."
+    except ValueError:
+        return "What the Step answers."
