@@ -1,25 +1,46 @@
-"""The sample project's API, asked thousands of times for what its document offers and forbids."""
+"""APIs that are asked for all that their documents offer and forbid, over HTTP.
+
+Whatever is asked, the answer is one that the document has, and none is a 500.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import hypothesis
 import pytest
 import schemathesis
-from django.core.wsgi import get_wsgi_application
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
+from motia_django.openapi.documents import step_document
+from tests.openapi.asking import asked, examples
+from tests.openapi.declared import steps
+from tests.web.serving import serving
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
+
+SAMPLE = asked(step_document())
+with serving(*steps()):
+    EVERY_KEY = asked(step_document())
 
 
-schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())
-N = [0]
+@pytest.fixture
+def _every_key() -> Iterator[None]:
+    with serving(*steps()):
+        yield
 
-@schema.parametrize()
-@hypothesis.settings(max_examples=100)
-def test_every_answer_is_one_that_the_document_has(case: schemathesis.Case) -> None:
-    N[0] += 1
-    case.call_and_validate()
 
-def test_n():
-    print("N", N)
+@SAMPLE.parametrize()
+@examples
+def test_the_sample_project_answers_as_its_document_says(
+    case: schemathesis.Case, live_server: Any
+) -> None:
+    case.call_and_validate(base_url=live_server.url)
+
+
+@pytest.mark.usefixtures("_every_key")
+@EVERY_KEY.parametrize()
+@examples
+def test_steps_with_every_key_answer_as_their_document_says(
+    case: schemathesis.Case, live_server: Any
+) -> None:
+    case.call_and_validate(base_url=live_server.url)

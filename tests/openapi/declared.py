@@ -1,0 +1,175 @@
+"""http Steps that between them have every key an http trigger may have."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+from django.http import Http404
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+from rest_framework import serializers
+from rest_framework.authentication import BasicAuthentication, TokenAuthentication
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import IsAuthenticated
+
+from motia_django import Upload
+from motia_django.steps import Step
+from tests.factories import make_step
+from tests.web.serving import http
+
+T = TypeVar("T")
+
+
+class Size(Enum):
+    SMALL = "small"
+    LARGE = "large"
+
+
+class Strict(BaseModel):
+    """What is no such type in JSON is none here either."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class Node(Strict):
+    name: str = Field(max_length=20)
+    children: list[Node] = []
+
+
+class Cat(Strict):
+    kind: Literal["cat"]
+    lives: float = Field(ge=0, le=9)
+
+
+class Dog(Strict):
+    kind: Literal["dog"]
+    tricks: list[str] = []
+
+
+class Page(BaseModel, Generic[T]):
+    items: list[T]
+    total: int
+
+
+class Item(BaseModel):
+    id: UUID
+    size: Size
+    price: Decimal = Field(ge=0, max_digits=8, decimal_places=2)
+    since: date | None = None
+
+    @computed_field
+    def label(self) -> str:
+        return f"{self.size.value} {self.price}"
+
+
+class Filters(BaseModel):
+    size: Size | None = None
+    ids: list[int] = Field([], max_length=3)
+    limit: int = Field(10, ge=1, le=100, description="How many at most")
+
+
+class Path(BaseModel):
+    number: int = Field(ge=1, le=1000)
+    word: str = Field(pattern=r"^[a-z]{1,8}$")
+
+
+class Headers(BaseModel):
+    x_request_number: int = Field(ge=0)
+    x_note: str = Field("", max_length=10)
+
+
+class Photo(BaseModel):
+    caption: str = Field("", max_length=40)
+    file: Upload
+
+
+class OrderSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(read_only=True)
+    title = serializers.RegexField(r"^[a-z]+$", max_length=30)
+    secret = serializers.RegexField(r"^[a-z]+$", write_only=True, required=False, max_length=5)
+    size = serializers.ChoiceField(choices=["small", "large"])
+
+
+POINT = {
+    "title": "Point",
+    "type": "object",
+    "properties": {
+        "x": {"$ref": "#/$defs/Number"},
+        "y": {"$ref": "#/$defs/Number"},
+        "kind": {"enum": ["point", 7, None]},
+        "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
+    },
+    "required": ["x"],
+    "additionalProperties": False,
+    "$defs": {"Number": {"type": "number", "minimum": -100, "maximum": 100}},
+}
+ITEM = {"id": "7a8c1a3e-3f0a-4f0c-8f0a-0123456789ab", "size": "small", "price": "1.50"}
+
+
+def echo(request: Any) -> Any:
+    return {"body": request.body}
+
+
+def done() -> Any:
+    return None
+
+
+def items() -> Any:
+    return {"body": {"items": [ITEM], "total": 1}}
+
+
+def listed(request: Any) -> Any:
+    return {"body": request.query.model_dump(mode="json")}
+
+
+def found(request: Any) -> Any:
+    if request.params.number % 2:
+        raise Http404
+    return {"body": f"{request.params.word} {request.params.number}"}
+
+
+def numbered(request: Any) -> Any:
+    return {"body": {"number": request.headers.x_request_number}}
+
+
+def stored(request: Any) -> Any:
+    return {"status": 201, "body": {"size": request.body.file.size}}
+
+
+def ordered(request: Any) -> Any:
+    return {"status": 201, "body": {"id": ITEM["id"], **request.body}}
+
+
+def is_even(request: Any) -> bool:
+    return len(request.body["name"] if isinstance(request.body, dict) else request.body.name) % 2 == 0
+
+
+Sized = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
+
+
+def steps() -> list[Step]:
+    """Return them anew: each for a registry of a test's own."""
+    basic: dict[str, Any] = {
+        "authentication": [BasicAuthentication],
+        "permissions": [IsAuthenticated],
+    }
+    animal = Annotated[Cat | Dog, Field(discriminator="kind")]
+    return [
+        make_step(echo, http("POST", "/trees", bodySchema=Node, responseSchema={200: Node}), name="Tree"),
+        make_step(echo, http("POST", "/animals", bodySchema=animal, responseSchema={200: animal}, parsers=[JSONParser]), name="Animal"),
+        make_step(echo, http("PUT", "/points", bodySchema=POINT, responseSchema={200: POINT}, parsers=JSONParser), name="Point"),
+        make_step(items, http("GET", "/items", responseSchema={200: Page[Item]}), name="Items"),
+        make_step(listed, http("GET", "/filtered", querySchema=Filters, responseSchema={200: Filters}), name="Filtered"),
+        make_step(found, http("GET", "/found/:number/:word", paramsSchema=Path, responseSchema={200: str}), name="Found"),
+        make_step(numbered, http("GET", "/numbered", headersSchema=Headers, responseSchema={200: dict[str, int]}), name="Numbered"),
+        make_step(stored, http("POST", "/photos", bodySchema=Photo, responseSchema={201: Sized}, maxBodySize=10_000, maxFileSize=1000), name="Photo"),
+        make_step(ordered, http("POST", "/orders", bodySchema=OrderSerializer, responseSchema={201: OrderSerializer}), name="Order"),
+        make_step(done, http("DELETE", "/orders/:id", responseSchema={204: {}}, **basic), name="Remove"),
+        make_step(done, http("GET", "/rated", throttles=["5/min"], responseSchema={204: {}}), name="Rated"),
+        make_step(done, http("PATCH", "/even", bodySchema=Node, condition=is_even, responseSchema={204: {}}, parsers=JSONParser), name="Even"),
+        make_step(done, http("POST", "/hook", rawBody=True, authentication=[], permissions=[], responseSchema={204: {}}), name="Hook"),
+        make_step(done, http("GET", "/token", authentication=[TokenAuthentication], permissions=[IsAuthenticated], queryParams=[{"name": "q", "description": "What for"}]), name="Token"),
+    ]
