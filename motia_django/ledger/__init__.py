@@ -40,6 +40,7 @@ from motia_django.ledger.interventions import (
     resume,
     retry,
 )
+from motia_django.ledger.keys import KeySweep
 from motia_django.ledger.keys import found as found_by_key
 from motia_django.ledger.overrides import (
     forget_lapsed,
@@ -59,6 +60,7 @@ from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
     "LONGEST_PATIENCE",
+    "KeySweep",
     "advance_batch",
     "call_up",
     "cancel",
