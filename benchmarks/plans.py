@@ -134,7 +134,7 @@ def _acts() -> dict[str, Callable[[], object]]:
         "what lost its worker": lambda: ledger.take_lost(200),
         "who is next in a lane": lambda: ledger.call_up(Turn(lane="lane7"), None),
         "who is next in a pool": lambda: ledger.call_up(Turn(pool="poolStep7"), 3),
-        "keys of no run": lambda: [key_sweep.piece(200) for _ in range(2)],
+        "keys of no run": lambda: [*map(key_sweep.piece, (200, 200))],
         "prune": lambda: ledger.prune(Status.SUCCEEDED, 14, limit=200),
         "discard": lambda: ledger.discard(dead, {"kind": "discarded"}),
         "a trace": lambda: list(ledger.trace(dead.trace_id)),
