@@ -19,7 +19,7 @@ from motia_django.admin import choosing, many_runs
 from motia_django.admin.masks import restored
 from motia_django.runs import Status, new_run_id
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 pytestmark = pytest.mark.django_db
 
@@ -383,7 +383,7 @@ def test_a_schema_that_raises_is_an_error_of_the_form(
 ) -> None:
     run = dead(input={"n": 13}, status="succeeded" if what == "rerun_edited" else "dead")
     with installed(make_step(lambda input: None, {**WORK, "input": Unlucky})):
-        response = admin_client.post(at(run, what), {"content": '{"n": 13}', "reason": ""})
+        response = admin_client.post(at(run, what), {"content": '{"n": 13}', **once()})
         assert "KeyError: &#x27;unlucky&#x27;" in response.content.decode()
     assert response.status_code == 200
     assert not LogEntry.objects.exists()

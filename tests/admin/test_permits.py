@@ -17,7 +17,7 @@ from motia_django.declarations import Problem
 from motia_django.registry import Registry, registry
 from motia_django.registry import installed as installed_registry
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 ClientOf = Callable[..., Client]
 HOOK = {"MAY": f"{__name__}.only_shop_may_be_touched"}
@@ -188,7 +188,7 @@ def test_a_schedule_runs_now_if_the_hook_lets_it(
     client_of: ClientOf, step: str, status: int
 ) -> None:
     address = f"/admin/motia/schedule/{step}/1/run/"
-    assert client_of(*EVERYTHING).post(address).status_code == status
+    assert client_of(*EVERYTHING).post(address, once()).status_code == status
     assert models.Run.objects.filter(step=step).exists() == (status == 302)
 
 
@@ -198,7 +198,7 @@ def test_nothing_is_done_to_a_schedule_that_may_not_be_seen(
 ) -> None:
     settings.MOTIA = {"MAY": f"{__name__}.nothing_of_desk_is_seen"}
     client = client_of("view_schedule", "run_step", "pause_schedule", "override_schedule")
-    typed = {"reason": "", "expression": "1 1 * * *"}
+    typed = {**once(), "expression": "1 1 * * *"}
     for step, status in (("Desk", 403), ("Shop", 302)):
         found = client.post(f"/admin/motia/schedule/{step}/1/{deed}/", typed)
         assert found.status_code == status

@@ -11,7 +11,7 @@ from django.test import Client
 
 from motia_django import models
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step, published
+from tests.factories import installed, make_step, once, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,7 +56,7 @@ def test_a_run_is_run_again_and_one_is_led_to_the_new_one(
     admin_client: Client, make_run: MakeRun
 ) -> None:
     run = make_run(**WORKED, input={"n": 1})
-    answer = admin_client.post(at(run, "rerun"), {"reason": "the mail was lost"})
+    answer = admin_client.post(at(run, "rerun"), {"reason": "the mail was lost", **once()})
     new = models.Run.objects.get(parent_id=run.id)
     assert answer.headers["Location"] == at(new)
     assert (new.status, new.input) == ("queued", {"n": 1})
@@ -71,16 +71,16 @@ def test_an_input_whose_secrets_were_masked_has_to_be_written_out(
     admin_client: Client, make_run: MakeRun
 ) -> None:
     run = make_run(**WORKED, input={"n": 1, "token": "********"})
-    refused = admin_client.post(at(run, "rerun"), {"reason": ""}).content.decode()
+    refused = admin_client.post(at(run, "rerun"), once()).content.decode()
     assert "its secrets were masked" in refused
     form = admin_client.get(at(run, "rerun_edited")).content.decode()
     assert "Write out what is missing" in form
     for content in ('{"n": 1, "token": "********"}', '{"n": 2, "token": "********"}', '{"n": "x"}'):
-        answer = admin_client.post(at(run, "rerun_edited"), {"content": content, "reason": ""})
+        answer = admin_client.post(at(run, "rerun_edited"), {"content": content, **once()})
         assert answer.status_code == 200
     assert models.Run.objects.count() == 1
     whole = '{"n": 1, "token": "t-1"}'
-    admin_client.post(at(run, "rerun_edited"), {"content": whole, "reason": ""})
+    admin_client.post(at(run, "rerun_edited"), {"content": whole, **once()})
     assert models.Run.objects.get(parent_id=run.id).input == {"n": 1, "token": "t-1"}
 
 
@@ -91,7 +91,7 @@ def test_secrets_that_are_still_there_stay_hidden_and_are_put_back(
     form = admin_client.get(at(run, "rerun_edited")).content.decode()
     assert "t-1" not in form
     edited = '{"n": 7, "token": "********"}'
-    admin_client.post(at(run, "rerun_edited"), {"content": edited, "reason": ""})
+    admin_client.post(at(run, "rerun_edited"), {"content": edited, **once()})
     assert models.Run.objects.get(parent_id=run.id).input == {"n": 7, "token": "t-1"}
 
 
@@ -100,7 +100,7 @@ def test_what_is_no_json_is_refused_in_the_form(
     admin_client: Client, make_run: MakeRun, content: str
 ) -> None:
     run = make_run(**WORKED, input={"n": 1})
-    answer = admin_client.post(at(run, "rerun_edited"), {"content": content, "reason": ""})
+    answer = admin_client.post(at(run, "rerun_edited"), {"content": content, **once()})
     assert answer.status_code == 200
     assert models.Run.objects.count() == 1
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from motia_django import ledger, models
 from motia_django.beat import operators
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 PAGE = "/admin/motia/schedule/"
 HOURLY = {"type": "cron", "schedule": "0 * * * *"}
@@ -81,7 +81,7 @@ def test_a_paused_schedule_is_not_late_and_what_came_due_then_is_not_missed(
 def test_a_paused_schedule_still_runs_if_it_is_asked_to(admin_client: Client) -> None:
     with installed(make_step(print, HOURLY, name="Report")):
         admin_client.post(f"{PAGE}Report/0/pause/", {})
-        page = admin_client.post(f"{PAGE}Report/0/run/", {"reason": "once"}, follow=True)
+        page = admin_client.post(f"{PAGE}Report/0/run/", {"reason": "once", **once()}, follow=True)
     run = models.Run.objects.get()
     assert run.status == "queued"
     assert run.timeline[0]["reason"] == "once"
