@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 
 from motia_django import models
 from tests.admin.conftest import MakeRun
+from tests.catalogs import spoken
 from tests.factories import installed, make_step, once, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,3 +117,19 @@ def test_each_deed_has_its_own_permission(
     assert client.post(at(run, what), {"content": '{"n": 1}'}).status_code == 403
     assert f"../{what}/" not in client.get(at(run)).content.decode()
     assert models.Run.objects.count() == 1
+
+
+def test_a_refusal_is_told_in_the_language_of_whoever_asks(
+    admin_client: Client, make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run(**WORKED, input={"n": 1, "token": "********"})
+    german = {
+        "run %(id)s cannot be run again with the input that is stored: %(why)s. Give it whole": (
+            "Lauf %(id)s geht so nicht: %(why)s"
+        ),
+        "its secrets were masked when the run was over": "seine Geheimnisse sind verdeckt",
+    }
+    with spoken(tmp_path, german):
+        html = admin_client.post(at(run, "rerun"), once()).content.decode()
+    assert f"Lauf {run.id} geht so nicht: seine Geheimnisse sind verdeckt" in html
+    assert "cannot be run again" in admin_client.post(at(run, "rerun"), once()).content.decode()
