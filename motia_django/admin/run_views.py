@@ -89,5 +89,5 @@ def _page(
         status=words.badge(row.status),
         run_url=admin.links(request).run(row.pk),
         runs_url=admin.links(request).runs(),
-        input=None if row.input is None else words.document(row.input),
+        input=None if row.input is None else words.document(words.masked_input(row.input)),
     )

@@ -271,3 +271,31 @@ def test_a_hidden_steps_errors_are_not_found_by_its_name(
     models.Run.objects.update(fingerprint="a" * 16)
     response = client_of("view_deadletter").get("/admin/motia/deadletter/?step=Payroll")
     assert response.context["groups"] == []
+
+
+@pytest.mark.parametrize(
+    ("hidden", "absent"),
+    [
+        ("flow=pay", "flow=absent"),
+        ("q={run}", "q=0c7fae07-24ae-4cec-8fb1-e561a4116444"),
+        ("q={key}", "q=0c7fae07-24ae-4cec-8fb1-e561a4116444"),
+        ("step=Payroll", "step=Absent"),
+    ],
+)
+def test_a_preview_tells_of_what_is_hidden_as_of_what_is_not_there(
+    client_of: ClientOf, dead: dict[str, models.Run], hidden: str, absent: str
+) -> None:
+    run, key = dead["Payroll"].pk, "5f0c1c52-3a0e-4f0c-9a54-6b0f0b8f1a11"
+    models.RunKey.objects.create(run_id=run, name="orderId", value=key)
+    client = client_of(*EVERYTHING)
+    told = []
+    for query in (hidden.format(run=run, key=key), absent):
+        shown = client.get(f"/admin/motia/batch/preview/?deed=redrive&{query}").context
+        value = query.partition("=")[2]
+        texts = [*shown["chosen"].problems, *shown["chosen"].told, str(shown["prospect"])]
+        told.append(
+            [each.replace(value.replace("-", ""), "?").replace(value, "?") for each in texts]
+        )
+    assert told[0] == told[1]
+    if hidden.startswith("flow"):
+        assert told[0][0] == "There is no flow named ?."
