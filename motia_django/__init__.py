@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from motia_django.public import logger as logger
     from motia_django.public import state as state
     from motia_django.public import streams as streams
+    from motia_django.schemas import Upload as Upload
     from motia_django.steps import step as step
     from motia_django.triggers.cron import cron as cron
-    from motia_django.triggers.http import Request as Request
-    from motia_django.triggers.http import Response as Response
+    from motia_django.triggers.exchange import Request as Request
+    from motia_django.triggers.exchange import Response as Response
     from motia_django.triggers.http import http as http
     from motia_django.triggers.queue import queue as queue
     from motia_django.triggers.state import StateChange as StateChange
@@ -58,8 +59,9 @@ _HOMES = {
     "streams": "public",
     "step": "steps",
     "cron": "triggers.cron",
-    "Request": "triggers.http",
-    "Response": "triggers.http",
+    "Request": "triggers.exchange",
+    "Response": "triggers.exchange",
+    "Upload": "schemas",
     "http": "triggers.http",
     "queue": "triggers.queue",
     "StateChange": "triggers.state",

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from motia_django.exceptions import MotiaError
 from motia_django.ledger.interventions import PASSING
 from motia_django.ledger.selections import Selection
 from motia_django.operations import Result
-from motia_django.runs import new_run_id
+from motia_django.runs import new_run_id, summary_of
 
 logger = logging.getLogger("motia.batches")
 
@@ -28,6 +28,8 @@ SECONDS = 0.8
 CHUNK = 25
 """Runs that are done, and counted, in one transaction."""
 _READ = 500
+_TRIES = 3
+"""How often the database may refuse one run until the batch goes on without it."""
 _LONGEST_BURST = 2.0
 """Seconds' worth of runs that a batch with a limit may do at once, after a pause."""
 
@@ -121,14 +123,34 @@ def _done(batch: models.Batch, ids: list[UUID], deadline: float) -> int:
     act = partial(DEEDS[batch.deed], by=f"{batch.by}, batch {batch.id}", reason=batch.reason)
     at = 0
     while at < len(ids) and (not at or time.monotonic() < deadline):
-        with transaction.atomic(using=ledger.database()):
-            results = list(_results(ids[at : at + CHUNK], act))
-            refused = Counter(each.reason for each in results if each.refusal)
-            done = len(results) - refused.total()
-            if not ledger.advance_batch(batch, refused, done, results[-1].run_id):
-                raise _Ended  # and undo this chunk: it is not counted
-        at += len(results)
+        try:
+            at += _counted(batch, _results(ids[at : at + CHUNK], act))
+        except PASSING as error:
+            logger.info("Batch %d does one run by itself: %r", batch.id, error)
+            at += _alone(batch, ids[at], act)
     return at
+
+
+def _alone(batch: models.Batch, run_id: UUID, act: Callable[[UUID], None]) -> int:
+    """Do it to one run; one that the database refuses each time must not hold up the others."""
+    refusal = ""
+    for _ in range(_TRIES):
+        try:
+            return _counted(batch, _results([run_id], act))
+        except PASSING as error:
+            refusal = f"the database refused it: {summary_of(error)}"
+    return _counted(batch, [Result(run_id=run_id, refusal=refusal)])
+
+
+def _counted(batch: models.Batch, results: Iterable[Result]) -> int:
+    """Commit what is done to some runs together with their count; return it."""
+    with transaction.atomic(using=ledger.database()):
+        done = list(results)
+        refused = Counter(each.reason for each in done if each.refusal)
+        accepted = len(done) - refused.total()
+        if not ledger.advance_batch(batch, refused, accepted, done[-1].run_id):
+            raise _Ended  # and undo what was done: it is not counted
+    return len(done)
 
 
 def _results(run_ids: list[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:

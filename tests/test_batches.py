@@ -291,9 +291,45 @@ def test_a_deadlock_is_tried_again(monkeypatch: Any) -> None:
 
     interrupted(monkeypatch, 2, lock)
     batches.work_off()
-    assert counted(batch) == (0, 0)
-    batches.work_off()
     assert counted(batch) == (3, 0)
+    assert statuses() == ["cancelled"] * 3
+
+
+def test_a_run_that_the_database_always_refuses_does_not_hold_up_the_others(
+    monkeypatch: Any,
+) -> None:
+    ids = dead(4)
+    batch = batches.begin("discard", DEAD, by="ada")
+    real = batches.DEEDS["discard"]
+
+    def discard(run_id: UUID, **values: Any) -> None:
+        if run_id == ids[1]:
+            raise OperationalError("statement timeout")
+        real(run_id, **values)
+
+    monkeypatch.setattr(batches, "DEEDS", {"discard": discard})
+    batches.work_off()
+    assert counted(batch) == (3, 1)
+    assert now(batch).finished_at
+    [reason] = now(batch).reasons
+    assert "the database refused it: OperationalError: statement timeout" in reason
+
+
+def test_a_database_that_is_away_refuses_nothing_and_the_batch_goes_on_later(
+    monkeypatch: Any,
+) -> None:
+    dead(2)
+    batch = batches.begin("discard", DEAD, by="ada")
+
+    def away(*_: Any) -> bool:
+        raise OperationalError("server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "advance_batch", away)
+        batches.work_off()
+    assert (counted(batch), statuses()) == ((0, 0), ["dead"] * 2)
+    batches.work_off()
+    assert counted(batch) == (2, 0)
 
 
 def test_a_run_that_breaks_the_check_itself_is_refused(monkeypatch: Any) -> None:

@@ -25,11 +25,13 @@ FULL = {
     "priority": 7,
     "type": "fifo",
     "concurrency": {"limit": 3, "key": "customer.id"},
+    "index": ["orderId"],
 }
 READ = {
     **{key: value for key, value in FULL.items() if key != "type"},
     "fifo": True,
     "concurrency": Concurrency(limit=3, key=("customer", "id")),
+    "index": ("orderId",),
 }
 DELIVERIES = st.builds(
     Delivery,

@@ -13,7 +13,7 @@ from motia_django import enqueue, invoke, logger, models, signals
 from motia_django.exceptions import InvalidInput, TooDeep, UnknownStep
 from motia_django.runs import Status
 from motia_django.stores.face import state
-from motia_django.triggers.http import Response
+from motia_django.triggers.exchange import Response
 from tests.factories import (
     QUEUE,
     deliver,

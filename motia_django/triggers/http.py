@@ -1,11 +1,11 @@
-"""The http trigger: what a Step asks of requests, and what it may answer."""
+"""The http trigger: which requests start a Step, and what is asked of them and of its answers."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -20,71 +20,18 @@ from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput, InvalidResponse
-from motia_django.schemas import Schema
-from motia_django.triggers.base import Spelled, Trigger, schema, take_condition
+from motia_django.schemas import Errors, Schema
+from motia_django.triggers.base import Trigger, schema, take_condition
+from motia_django.triggers.exchange import Request, Response, answered
+from motia_django.triggers.intake import Intake
+from motia_django.triggers.policies import Policies
+from motia_django.triggers.texts import TextSchema
 
 logger = logging.getLogger("motia.http")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _RESERVED = ("self", "request", "format")
 _SEGMENT = re.compile(r":[A-Za-z_][A-Za-z0-9_]*|[\w.~!$&'()*+,;=@-]+")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request(Spelled):
-    """What an http Step is given: the request, parsed and checked."""
-
-    aliases: ClassVar[Mapping[str, str]] = {
-        "path_params": "params",
-        "pathParams": "params",
-        "query_params": "query",
-        "queryParams": "query",
-    }
-
-    method: str
-    path: str
-    """The path of this request, without the query."""
-    params: Mapping[str, str] = field(default_factory=dict)
-    """What stood in the place of each `:name` of the declared path."""
-    query: Mapping[str, str | list[str]] = field(default_factory=dict)
-    """The query: a string for each key, a list where a key repeats."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """The headers, whatever the case of the name asked for."""
-    body: Any = None
-    """The parsed body, as its schema gives it."""
-    raw: Any = None
-    """Django REST framework's own request; None when the Step was invoked by name."""
-
-    @property
-    def user(self) -> Any:
-        """Who asks, as the authentication classes have it."""
-        return getattr(self.raw, "user", None)
-
-    @property
-    def auth(self) -> Any:
-        """With what they proved it."""
-        return getattr(self.raw, "auth", None)
-
-    @property
-    def files(self) -> Any:
-        """The uploaded files, by field name."""
-        return getattr(self.raw, "FILES", {})
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What an http Step answers: `{"status": 201, "body": ..., "headers": {...}}` as an object."""
-
-    body: Any = None
-    _: KW_ONLY
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def is_raw(self) -> bool:
-        """Whether the body goes out as it is: bytes, or text with a content type of its own."""
-        typed = any(name.lower() == "content-type" for name in self.headers)
-        return isinstance(self.body, bytes) or (isinstance(self.body, str) and typed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +43,13 @@ class HttpTrigger(Trigger):
     method: str
     path: str
     body_schema: Schema | None = None
+    query_schema: TextSchema | None = None
+    params_schema: TextSchema | None = None
+    headers_schema: TextSchema | None = None
+    query_params: Mapping[str, str] = field(default_factory=dict)
+    """What the query may hold, for people: names, each with its description."""
+    intake: Intake = field(default_factory=Intake)
+    policies: Policies = field(default_factory=Policies)
     response_schemas: Mapping[int, Schema] = field(default_factory=dict)
 
     @classmethod
@@ -105,6 +59,12 @@ class HttpTrigger(Trigger):
             method=reader.take("method", declarations.one_of(*METHODS), default="GET"),
             path=reader.take("path", _path),
             body_schema=reader.take("body_schema", schema, default=None),
+            query_schema=reader.take("query_schema", TextSchema.declared, default=None),
+            params_schema=reader.take("params_schema", TextSchema.declared, default=None),
+            headers_schema=reader.take("headers_schema", TextSchema.declared, default=None),
+            query_params=reader.take("query_params", _described, default={}),
+            intake=Intake.read(reader),
+            policies=Policies.read(reader),
             response_schemas=reader.take("response_schema", _by_status, default={}),
             condition=take_condition(reader),
             delivery=Delivery.read_answered(reader),
@@ -124,23 +84,37 @@ class HttpTrigger(Trigger):
         return tuple(part[1:] for part in self.path.split("/") if part.startswith(":"))
 
     def clean_input(self, raw: Request, subject: str) -> Request:
-        if self.body_schema is None:
-            return raw
-        body = self.body_schema.clean(raw.body, subject)
-        return Request(
-            method=raw.method,
-            path=raw.path,
-            params=raw.params,
-            query=raw.query,
-            headers=raw.headers,
-            body=body,
-            raw=raw.raw,
-        )
+        """Return the request with each part as its schema gives it; all errors come at once."""
+        errors: Errors = {}
+        cleaned = {}
+        for part, clean in self._cleaners(raw):
+            try:
+                cleaned[part] = clean(getattr(raw, part), subject)
+            except InvalidInput as error:
+                errors |= error.errors if part == "body" else _under(part, error.errors)
+        if errors:
+            raise InvalidInput(subject, errors)
+        return replace(raw, **cleaned) if cleaned else raw
+
+    def _cleaners(self, raw: Request) -> Iterator[tuple[str, Callable[[Any, str], Any]]]:
+        """Yield each part of a request that has a schema, and what cleans it.
+
+        Who invokes the Step by name has a body only.
+        """
+        if raw.raw is not None:
+            if self.params_schema is not None:
+                yield "params", self.params_schema.clean
+            if self.query_schema is not None:
+                yield "query", self.query_schema.clean
+            if self.headers_schema is not None:
+                yield "headers", self.headers_schema.clean_headers
+        if self.body_schema is not None:
+            yield "body", self.body_schema.clean
 
     def clean_output(self, value: Any, subject: str) -> Response | HttpResponseBase:
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
             return value
-        response = _response(value, subject)
+        response = answered(value, subject)
         declared = self.response_schemas.get(response.status)
         body = response.body
         if declared is not None:
@@ -166,20 +140,55 @@ def http(
     path: str,
     *,
     body_schema: Any = None,
+    query_schema: Any = None,
+    params_schema: Any = None,
+    headers_schema: Any = None,
     response_schema: Mapping[int, Any] | None = None,
+    authentication: Any = None,
+    permissions: Any = None,
+    throttles: Any = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
-    """Declare an http trigger: `http("POST", "/todos", body_schema=NewTodo)`."""
+    """Declare an http trigger: `http("POST", "/todos", body_schema=NewTodo)`.
+
+    `more` takes the other keys of an http trigger, such as `parsers` or `max_body_size`.
+    """
     given = {
         "body_schema": body_schema,
+        "query_schema": query_schema,
+        "params_schema": params_schema,
+        "headers_schema": headers_schema,
         "response_schema": response_schema,
+        "authentication": authentication,
+        "permissions": permissions,
+        "throttles": throttles,
         "condition": condition,
         "config": config,
+        **more,
     }
     return {"type": "http", "method": method, "path": path} | {
         key: value for key, value in given.items() if value is not None
     }
+
+
+def _under(part: str, errors: Errors) -> Errors:
+    return {f"{part}.{path}" if path else part: messages for path, messages in errors.items()}
+
+
+def _described(value: Any) -> Mapping[str, str]:
+    """Parse `[{"name": "limit", "description": "How many"}, ...]`."""
+    expected = 'a list such as [{"name": "limit", "description": "How many"}]'
+    if not isinstance(value, list | tuple):
+        raise Mismatch(expected)
+    found = {}
+    for each in value:
+        if not isinstance(each, Mapping) or not set(each) <= {"name", "description"}:
+            raise Mismatch(expected)
+        name = declarations.text(each.get("name"))
+        found[name] = declarations.any_text(each.get("description", ""))
+    return found
 
 
 def _path(value: Any) -> str:
@@ -226,52 +235,3 @@ def _fitting(declared: Schema, response: Response, subject: str) -> Any:
         raise broken
     logger.error("%s; it was sent all the same", broken)
     return response.body if response.is_raw else payloads.plain(response.body)
-
-
-_KEYS = {"status", "body", "headers"}
-_EXPECTED_RESPONSE = (
-    'expected {"status": 200, "body": ..., "headers": {...}}, a Response, '
-    "a response of Django or Django REST framework, or None"
-)
-
-
-def _response(value: Any, subject: str) -> Response:
-    """Read a handler's result as an answer; raise `InvalidResponse` if it is none."""
-    if value is None:
-        return Response(status=HTTPStatus.NO_CONTENT)
-    if isinstance(value, RestResponse):
-        return Response(value.data, status=value.status_code, headers=_own_headers(value))
-    if isinstance(value, Response):
-        value = {"status": value.status, "body": value.body, "headers": value.headers}
-    if not isinstance(value, Mapping) or not value or not set(value) <= _KEYS:
-        raise InvalidResponse(
-            f"The result of {subject}", {"": [f"{_EXPECTED_RESPONSE}, got {value!r:.200}"]}
-        )
-    errors = _part_errors(value)
-    if errors:
-        raise InvalidResponse(f"The result of {subject}", errors)
-    return Response(
-        value.get("body"),
-        status=int(value.get("status", 200)),
-        headers={str(name): str(content) for name, content in (value.get("headers") or {}).items()},
-    )
-
-
-def _own_headers(response: RestResponse) -> dict[str, str]:
-    """Return the headers without the content type that Django presumes before it is rendered."""
-    headers = {name: text for name, text in response.headers.items() if name != "Content-Type"}
-    return headers | ({"Content-Type": response.content_type} if response.content_type else {})
-
-
-def _part_errors(value: Mapping[str, Any]) -> dict[str, list[str]]:
-    errors: dict[str, list[str]] = {}
-    status, headers = value.get("status", 200), value.get("headers")
-    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
-        errors["status"] = [f"expected a status code from 200 to 599, got {status!r:.100}"]
-    if headers is not None and not isinstance(headers, Mapping):
-        errors["headers"] = [f"expected a dict of header to text, got {headers!r:.100}"]
-    for name, text in dict(headers or {}).items() if "headers" not in errors else ():
-        is_text = isinstance(text, str | int | float) and not isinstance(text, bool)
-        if not is_text or any(character in f"{name}{text}" for character in "\r\n\x00"):
-            errors[f"headers.{name}"] = [f"expected text on one line, got {text!r:.100}"]
-    return errors

@@ -12,7 +12,7 @@ from rest_framework.settings import api_settings
 
 from motia_django import payloads
 from motia_django.exceptions import InvalidInput
-from motia_django.triggers.http import Response
+from motia_django.triggers.exchange import Response
 
 _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -20,7 +20,9 @@ from motia_django.exceptions import InvalidInput
 from motia_django.registry import Listener, Route
 from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
-from motia_django.triggers.http import HttpTrigger, Request
+from motia_django.triggers import HttpTrigger
+from motia_django.triggers.exchange import Request
+from motia_django.triggers.policies import Makers, Policies
 from motia_django.web.requests import read_request, recorded
 from motia_django.web.responses import ConditionNotMet, bad_request, written
 
@@ -50,10 +52,36 @@ class StepView(APIView):
         assert response is not None
         return response
 
-    def _listener(self, request: RestRequest) -> Listener:
+    @property
+    def throttle_scope(self) -> str | None:
+        """What REST framework's `ScopedRateThrottle` asks a view for."""
+        return self._policies().throttle_scope
+
+    def get_authenticators(self) -> list[Any]:
+        return _made(self._policies().authentication, super().get_authenticators)
+
+    def get_permissions(self) -> list[Any]:
+        return _made(self._policies().permissions, super().get_permissions)
+
+    def get_throttles(self) -> list[Any]:
+        return _made(self._policies().throttles, super().get_throttles)
+
+    def get_parsers(self) -> list[Any]:
+        return _made(self._policies().parsers, super().get_parsers)
+
+    def get_renderers(self) -> list[Any]:
+        return _made(self._policies().renderers, super().get_renderers)
+
+    def _listener(self, request: Any) -> Listener:
+        """Return what answers a request; to OPTIONS, and to what nobody answers, the first."""
         endpoints = self.route.endpoints
         method = str(request.method)
-        return endpoints[method] if method in endpoints else endpoints["GET"]
+        return endpoints.get(method) or endpoints.get("GET") or next(iter(endpoints.values()))
+
+    def _policies(self) -> Policies:
+        trigger = self._listener(self.request).trigger
+        assert isinstance(trigger, HttpTrigger)
+        return trigger.policies
 
 
 def view_for(route: Route) -> Any:
@@ -76,6 +104,10 @@ def view_for(route: Route) -> Any:
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(view)
     return view
+
+
+def _made(makers: Makers, defaults: Callable[[], Sequence[Any]]) -> list[Any]:
+    return list(defaults()) if makers is None else [each() for each in makers]
 
 
 def _renderers() -> list[Any]:

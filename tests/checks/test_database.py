@@ -285,7 +285,7 @@ def test_tables_apart_from_the_runs_are_a_warning(postgresql: dict[str, Any]) ->
     with on(postgresql, Router(stateitem="default", turn="default")):
         [warning] = found()
     assert warning.id == "motia.W023"
-    assert "motia_turn on 'default', motia_state on 'default'" in warning.msg
+    assert "motia_state on 'default', motia_turn on 'default'" in warning.msg
 
 
 def test_the_table_of_state_may_be_anywhere_if_it_is_not_used(postgresql: dict[str, Any]) -> None:

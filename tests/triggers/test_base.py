@@ -11,7 +11,7 @@ import pytest
 
 from motia_django import triggers
 from motia_django.triggers.base import TriggerInfo
-from motia_django.triggers.http import Request
+from motia_django.triggers.exchange import Request
 from motia_django.triggers.state import StateChange
 from tests.declared import good, read, wrong
 

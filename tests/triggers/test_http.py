@@ -16,7 +16,8 @@ from rest_framework import exceptions as rest
 
 from motia_django import Response, http
 from motia_django.exceptions import InvalidInput, InvalidResponse, PayloadError
-from motia_django.triggers.http import METHODS, Request
+from motia_django.triggers.exchange import Request
+from motia_django.triggers.http import METHODS
 from tests.declared import good, wrong
 
 

@@ -1,0 +1,136 @@
+"""What an http Step is given, a request, and what it may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from rest_framework.response import Response as RestResponse
+
+from motia_django.exceptions import InvalidResponse
+from motia_django.triggers.base import Spelled
+
+
+@dataclass(kw_only=True)
+class Request(Spelled):
+    """What an http Step is given: the request, parsed and checked."""
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "path_params": "params",
+        "pathParams": "params",
+        "query_params": "query",
+        "queryParams": "query",
+    }
+
+    method: str
+    path: str
+    """The path of this request, without the query."""
+    params: Any = field(default_factory=dict)
+    """What stood in the place of each `:name` of the declared path; or what its schema gives."""
+    query: Any = field(default_factory=dict)
+    """A string for each key, a list where a key repeats; or what its schema gives."""
+    headers: Any = field(default_factory=dict)
+    """All headers, whatever the case of the name asked for; or what their schema gives."""
+    body: Any = None
+    """The parsed body; or what its schema gives."""
+    raw: Any = None
+    """Django REST framework's own request; None when the Step was invoked by name."""
+
+    raw_body: bytes | None = None
+    """The body as it was sent, where the trigger says `rawBody`."""
+
+    @property
+    def user(self) -> Any:
+        """Who asks, as the authentication classes have it."""
+        return getattr(self.raw, "user", None)
+
+    @property
+    def auth(self) -> Any:
+        """With what they proved it."""
+        return getattr(self.raw, "auth", None)
+
+    @property
+    def files(self) -> Any:
+        """The uploaded files, by field name."""
+        return getattr(self.raw, "FILES", {})
+
+    @property
+    def session(self) -> Any:
+        """The session, by Django's own middleware; None where there is none."""
+        return getattr(self.raw, "session", None)
+
+    def check_object_permissions(self, obj: Any) -> None:
+        """Ask the permissions of this Step about one object, as REST framework's views do.
+
+        Raise what answers 401 or 403. Who invoked the Step by name was asked nothing, and is not
+        asked now.
+        """
+        if self.raw is not None:
+            self.raw.parser_context["view"].check_object_permissions(self.raw, obj)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What an http Step answers: `{"status": 201, "body": ..., "headers": {...}}` as an object."""
+
+    body: Any = None
+    _: KW_ONLY
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the body goes out as it is: bytes, or text with a content type of its own."""
+        typed = any(name.lower() == "content-type" for name in self.headers)
+        return isinstance(self.body, bytes) or (isinstance(self.body, str) and typed)
+
+
+_KEYS = {"status", "body", "headers"}
+_EXPECTED_RESPONSE = (
+    'expected {"status": 200, "body": ..., "headers": {...}}, a Response, '
+    "a response of Django or Django REST framework, or None"
+)
+
+
+def answered(value: Any, subject: str) -> Response:
+    """Read a handler's result as an answer; raise `InvalidResponse` if it is none."""
+    if value is None:
+        return Response(status=HTTPStatus.NO_CONTENT)
+    if isinstance(value, RestResponse):
+        return Response(value.data, status=value.status_code, headers=_own_headers(value))
+    if isinstance(value, Response):
+        value = {"status": value.status, "body": value.body, "headers": value.headers}
+    if not isinstance(value, Mapping) or not value or not set(value) <= _KEYS:
+        raise InvalidResponse(
+            f"The result of {subject}", {"": [f"{_EXPECTED_RESPONSE}, got {value!r:.200}"]}
+        )
+    errors = _part_errors(value)
+    if errors:
+        raise InvalidResponse(f"The result of {subject}", errors)
+    return Response(
+        value.get("body"),
+        status=int(value.get("status", 200)),
+        headers={str(name): str(content) for name, content in (value.get("headers") or {}).items()},
+    )
+
+
+def _own_headers(response: RestResponse) -> dict[str, str]:
+    """Return the headers without the content type that Django presumes before it is rendered."""
+    headers = {name: text for name, text in response.headers.items() if name != "Content-Type"}
+    return headers | ({"Content-Type": response.content_type} if response.content_type else {})
+
+
+def _part_errors(value: Mapping[str, Any]) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = {}
+    status, headers = value.get("status", 200), value.get("headers")
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        errors["status"] = [f"expected a status code from 200 to 599, got {status!r:.100}"]
+    if headers is not None and not isinstance(headers, Mapping):
+        errors["headers"] = [f"expected a dict of header to text, got {headers!r:.100}"]
+    for name, text in dict(headers or {}).items() if "headers" not in errors else ():
+        is_text = isinstance(text, str | int | float) and not isinstance(text, bool)
+        if not is_text or any(character in f"{name}{text}" for character in "\r\n\x00"):
+            errors[f"headers.{name}"] = [f"expected text on one line, got {text!r:.100}"]
+    return errors
