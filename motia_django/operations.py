@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
-from motia_django.ledger.interventions import WAITING, changed_meanwhile, refusing, told
+from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Run, Status, summary_of
@@ -109,7 +109,7 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
     row = row_of(run_id)
     if not ledger.discard(row, operation("discarded", by, reason)):
         text = _("run %(id)s is %(status)s: only dead runs are discarded")
-        raise CannotIntervene(text % {"id": run_id, "status": told(row.status)})
+        raise CannotIntervene(text % {"id": run_id, "status": in_words(row.status)})
     logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
 
 
@@ -122,7 +122,7 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
         freed = ledger.cancel(row, note)
     if freed is None:
         text = _("run %(id)s is %(status)s: only runs that are queued or scheduled are cancelled")
-        raise CannotIntervene(text % {"id": run_id, "status": told(row.status)})
+        raise CannotIntervene(text % {"id": run_id, "status": in_words(row.status)})
     logger.debug("Run %s of %s was cancelled by %s", run_id, row.step, by)
     publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index, row.source))
 
@@ -229,7 +229,7 @@ def _check_status(run: Run, to: str | None) -> None:
             "run %(id)s is %(status)s: only dead runs, and those that wait for a Step that is gone,"
             " are redriven"
         )
-    raise CannotIntervene(text % {"id": run.id, "status": told(run.status)})
+    raise CannotIntervene(text % {"id": run.id, "status": in_words(run.status)})
 
 
 def _target(run: Run, to: str | None) -> tuple[Step, int, Trigger]:

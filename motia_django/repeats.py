@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from motia_django import ledger, models, payloads, publish
 from motia_django.conf import settings
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
-from motia_django.ledger.interventions import WAITING, changed_meanwhile, refusing, told
+from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
 from motia_django.operations import AS_IT_WAS, row_of
 from motia_django.registry import registry
@@ -94,7 +94,7 @@ def _check_waits(row: models.Run) -> None:
         text = _(
             "run %(id)s is %(status)s: only runs that are scheduled or queued are tried at once"
         )
-        raise CannotIntervene(text % {"id": row.id, "status": told(row.status)})
+        raise CannotIntervene(text % {"id": row.id, "status": in_words(row.status)})
     if row.step not in registry():
         text = _("there is no Step %(step)r any more: move run %(id)s")
         raise CannotIntervene(text % {"step": row.step, "id": row.id})
@@ -107,7 +107,7 @@ def _anew(row: models.Run, input: Any) -> Run:
     """Return the new run for an old one; raise `CannotIntervene` if there can be none."""
     if not Status(row.status).final:
         text = _("run %(id)s is %(status)s: only finished runs are run again")
-        raise CannotIntervene(text % {"id": row.id, "status": told(row.status)})
+        raise CannotIntervene(text % {"id": row.id, "status": in_words(row.status)})
     index, trigger = _trigger(row)
     given = row.input if input is AS_IT_WAS else payloads.plain(input)
     _check_input(row, trigger, given)

@@ -56,7 +56,7 @@ def changed_meanwhile(run_id: UUID) -> CannotIntervene:
     return CannotIntervene(_("run %s was changed by somebody else just now") % run_id)
 
 
-def told(status: str) -> str:
+def in_words(status: str) -> str:
     """Return a status in the reader's language: the admin has the texts."""
     return pgettext("status of a run", status)
 
