@@ -88,10 +88,10 @@ def test_on_the_way_no_index_of_the_runs_is_built_in_a_transaction() -> None:
 
 @on_postgresql
 def test_an_index_that_was_left_half_built_is_built_anew() -> None:
-    migrated(names()[names().index("0008_error_index") - 1])
+    migrated(names()[names().index("0009_error_index") - 1])
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE INDEX {ERROR_INDEX} ON motia_run (step)")
-    migrated("0008_error_index")
+    migrated("0009_error_index")
     assert indexes()[ERROR_INDEX]["columns"] == ["fingerprint", "status", "finished_at"]
 
 

@@ -42,6 +42,7 @@ from motia_django.ledger.interventions import (
 )
 from motia_django.ledger.keys import KeySweep
 from motia_django.ledger.keys import found as found_by_key
+from motia_django.ledger.once import give_back, once, prune_starts
 from motia_django.ledger.overrides import (
     forget_lapsed,
     lapsed,
@@ -74,6 +75,7 @@ __all__ = [
     "forget",
     "forget_lapsed",
     "found_by_key",
+    "give_back",
     "has_ticked",
     "hashed",
     "holds",
@@ -87,6 +89,7 @@ __all__ = [
     "lost_outcome",
     "move",
     "move_pause",
+    "once",
     "open_batch",
     "override_of",
     "overrides",
@@ -98,6 +101,7 @@ __all__ = [
     "prunable",
     "prune",
     "prune_batches",
+    "prune_starts",
     "publish_soon",
     "recall",
     "record",

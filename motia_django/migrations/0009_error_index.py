@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('motia', '0007_overrides'),
+        ('motia', '0008_starts'),
     ]
 
     operations = [
