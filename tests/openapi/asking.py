@@ -1,4 +1,4 @@
-"""How an API is asked by schemathesis: each check on, every kind of request, as many as time allows."""
+"""How an API is asked by schemathesis: all checks on, as many requests as time allows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,5 @@ def asked(document: dict[str, Any]) -> OpenApiSchema:
     is_ci = os.environ.get("CI") == "true"
     generation = GenerationConfig(allow_extra_parameters=False, deterministic=is_ci)
     project = ProjectConfig(checks=checks, generation=generation)
-    config = SchemathesisConfig(
-        projects=ProjectsConfig(default=project), seed=0 if is_ci else None
-    )
+    config = SchemathesisConfig(projects=ProjectsConfig(default=project), seed=0 if is_ci else None)
     return openapi.from_dict(document, config=config)

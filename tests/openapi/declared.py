@@ -144,7 +144,9 @@ def ordered(request: Any) -> Any:
 
 
 def is_even(request: Any) -> bool:
-    return len(request.body["name"] if isinstance(request.body, dict) else request.body.name) % 2 == 0
+    return (
+        len(request.body["name"] if isinstance(request.body, dict) else request.body.name) % 2 == 0
+    )
 
 
 Sized = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
@@ -158,18 +160,101 @@ def steps() -> list[Step]:
     }
     animal = Annotated[Cat | Dog, Field(discriminator="kind")]
     return [
-        make_step(echo, http("POST", "/trees", bodySchema=Node, responseSchema={200: Node}), name="Tree"),
-        make_step(echo, http("POST", "/animals", bodySchema=animal, responseSchema={200: animal}, parsers=[JSONParser]), name="Animal"),
-        make_step(echo, http("PUT", "/points", bodySchema=POINT, responseSchema={200: POINT}, parsers=JSONParser), name="Point"),
+        make_step(
+            echo, http("POST", "/trees", bodySchema=Node, responseSchema={200: Node}), name="Tree"
+        ),
+        make_step(
+            echo,
+            http(
+                "POST",
+                "/animals",
+                bodySchema=animal,
+                responseSchema={200: animal},
+                parsers=[JSONParser],
+            ),
+            name="Animal",
+        ),
+        make_step(
+            echo,
+            http(
+                "PUT", "/points", bodySchema=POINT, responseSchema={200: POINT}, parsers=JSONParser
+            ),
+            name="Point",
+        ),
         make_step(items, http("GET", "/items", responseSchema={200: Page[Item]}), name="Items"),
-        make_step(listed, http("GET", "/filtered", querySchema=Filters, responseSchema={200: Filters}), name="Filtered"),
-        make_step(found, http("GET", "/found/:number/:word", paramsSchema=Path, responseSchema={200: str}), name="Found"),
-        make_step(numbered, http("GET", "/numbered", headersSchema=Headers, responseSchema={200: dict[str, int]}), name="Numbered"),
-        make_step(stored, http("POST", "/photos", bodySchema=Photo, responseSchema={201: Sized}, maxBodySize=10_000, maxFileSize=1000), name="Photo"),
-        make_step(ordered, http("POST", "/orders", bodySchema=OrderSerializer, responseSchema={201: OrderSerializer}), name="Order"),
-        make_step(done, http("DELETE", "/orders/:id", responseSchema={204: {}}, **basic), name="Remove"),
-        make_step(done, http("GET", "/rated", throttles=["5/min"], responseSchema={204: {}}), name="Rated"),
-        make_step(done, http("PATCH", "/even", bodySchema=Node, condition=is_even, responseSchema={204: {}}, parsers=JSONParser), name="Even"),
-        make_step(done, http("POST", "/hook", rawBody=True, authentication=[], permissions=[], responseSchema={204: {}}), name="Hook"),
-        make_step(done, http("GET", "/token", authentication=[TokenAuthentication], permissions=[IsAuthenticated], queryParams=[{"name": "q", "description": "What for"}]), name="Token"),
+        make_step(
+            listed,
+            http("GET", "/filtered", querySchema=Filters, responseSchema={200: Filters}),
+            name="Filtered",
+        ),
+        make_step(
+            found,
+            http("GET", "/found/:number/:word", paramsSchema=Path, responseSchema={200: str}),
+            name="Found",
+        ),
+        make_step(
+            numbered,
+            http("GET", "/numbered", headersSchema=Headers, responseSchema={200: dict[str, int]}),
+            name="Numbered",
+        ),
+        make_step(
+            stored,
+            http(
+                "POST",
+                "/photos",
+                bodySchema=Photo,
+                responseSchema={201: Sized},
+                maxBodySize=10_000,
+                maxFileSize=1000,
+            ),
+            name="Photo",
+        ),
+        make_step(
+            ordered,
+            http(
+                "POST", "/orders", bodySchema=OrderSerializer, responseSchema={201: OrderSerializer}
+            ),
+            name="Order",
+        ),
+        make_step(
+            done, http("DELETE", "/orders/:id", responseSchema={204: {}}, **basic), name="Remove"
+        ),
+        make_step(
+            done, http("GET", "/rated", throttles=["5/min"], responseSchema={204: {}}), name="Rated"
+        ),
+        make_step(
+            done,
+            http(
+                "PATCH",
+                "/even",
+                bodySchema=Node,
+                condition=is_even,
+                responseSchema={204: {}},
+                parsers=JSONParser,
+            ),
+            name="Even",
+        ),
+        make_step(
+            done,
+            http(
+                "POST",
+                "/hook",
+                rawBody=True,
+                authentication=[],
+                permissions=[],
+                responseSchema={204: {}},
+            ),
+            name="Hook",
+        ),
+        make_step(
+            done,
+            http(
+                "GET",
+                "/token",
+                authentication=[TokenAuthentication],
+                permissions=[IsAuthenticated],
+                queryParams=[{"name": "q", "description": "What for"}],
+            ),
+            name="Token",
+        ),
     ]

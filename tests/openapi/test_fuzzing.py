@@ -32,7 +32,7 @@ def _every_key() -> Iterator[None]:
 @SAMPLE.parametrize()
 @examples
 def test_the_sample_project_answers_as_its_document_says(
-    case: schemathesis.Case, live_server: Any
+    case: schemathesis.Case[Any], live_server: Any
 ) -> None:
     case.call_and_validate(base_url=live_server.url)
 
@@ -41,6 +41,6 @@ def test_the_sample_project_answers_as_its_document_says(
 @EVERY_KEY.parametrize()
 @examples
 def test_steps_with_every_key_answer_as_their_document_says(
-    case: schemathesis.Case, live_server: Any
+    case: schemathesis.Case[Any], live_server: Any
 ) -> None:
     case.call_and_validate(base_url=live_server.url)
