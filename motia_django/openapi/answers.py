@@ -28,6 +28,7 @@ _INVALID = {
     "description": "What is wrong, by the path of each field; `detail` if it could not be read.",
     "properties": {"detail": {"type": "string"}},
     "additionalProperties": {"type": "array", "items": {"type": "string"}},
+    "examples": [{"title": ["This field is required."]}],
 }
 _SKIPPED = {
     "type": "object",
@@ -73,6 +74,9 @@ def responses(
 ) -> dict[str, Any]:
     """Return the responses of an operation; what a Step does not declare may be anything."""
     answers = [*_declared(trigger, components), *_refusals(trigger, view, components)]
+    if len(media_types) > 1 and api_settings.URL_FORMAT_OVERRIDE:
+        said = _said("Refusal", _REFUSAL, components)
+        answers.append(Answer(status=404, text="There is no such format.", schema=said))
     by_status: dict[int, list[Answer]] = {}
     for answer in sorted(answers, key=lambda each: each.status):
         by_status.setdefault(answer.status, []).append(answer)
@@ -88,7 +92,8 @@ def _response(answers: Sequence[Answer], media_types: Sequence[str]) -> dict[str
     headers = {name: each for answer in answers for name, each in answer.headers.items()}
     bodies = [answer.schema for answer in answers if answer.schema is not None]
     unlike = [each for place, each in enumerate(bodies) if each not in bodies[:place]]
-    schema = unlike[0] if len(unlike) == 1 else {"anyOf": unlike}
+    is_any = {} in unlike
+    schema = {} if is_any else unlike[0] if len(unlike) == 1 else {"anyOf": unlike}
     return {
         "description": " ".join(answer.text for answer in answers),
         **({"headers": headers} if headers else {}),
@@ -106,8 +111,7 @@ def _refusals(trigger: HttpTrigger, view: APIView, components: Components) -> It
     """Yield what is answered before the handler is asked, or in its place."""
     plain = _said("Refusal", _REFUSAL, components)
     invalid = _said("InvalidRequest", _INVALID, components)
-    if trigger.takes_body or trigger.has_schemas:
-        yield Answer(status=400, text="The request is invalid.", schema=invalid)
+    yield Answer(status=400, text="The request is invalid.", schema=invalid)
     yield from _of_policies(view, plain)
     if trigger.parameters and HTTPStatus.NOT_FOUND not in trigger.response_schemas:
         yield Answer(status=404, text="There is no such thing.", schema={})

@@ -43,7 +43,9 @@ def _can_hold(media_type: str, schema: Schema) -> bool:
     form = form_of(schema)
     if form is None:
         return media_type not in _FORMS
-    if media_type != _MULTIPART and any(_is_file(form.properties[each]) for each in form.required):
+    if media_type != _MULTIPART and any(
+        _is_file(form.properties.get(each)) for each in form.required
+    ):
         return False
     return media_type not in _FORMS or (_is_object(form) and form.is_flat)
 
@@ -53,4 +55,6 @@ def _is_object(form: TextSchema) -> bool:
 
 
 def _is_file(schema: Any) -> bool:
-    return isinstance(schema, Mapping) and schema.get("format") == "binary"
+    if not isinstance(schema, Mapping):
+        return False
+    return schema.get("format") == "binary" or _is_file(schema.get("items"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import count
+from itertools import chain, count
 from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
@@ -106,15 +106,15 @@ class _Moving:
                 return
 
     def _candidates(self, title: str) -> Iterator[str]:
-        """Yield the names that a component may have, the best first.
+        """Return the names that a component may have, the best first.
 
         What a serializer is called is left to it, though it may come later.
         """
         plain = [title, f"{title}{self._suffix}"] if title else []
         own = f"{self._step}{title}" or "Schema"
-        serializers = _names_of_serializers()
-        yield from (each for each in plain if each not in serializers)
-        yield from (f"{own}{'' if number == 1 else number}" for number in count(1))
+        numbered = (f"{own}{number}" for number in count(2))
+        taken = _names_of_serializers()
+        return (each for each in chain(plain, [own], numbered) if each not in taken)
 
     def _taken(self, component: ResolvedComponent) -> Any:
         try:

@@ -87,10 +87,11 @@ class StepSchema(AutoSchema):
         variables = list(uritemplate.variables(self.path))
         own = len(variables) - len(trigger.parameters)
         outer = self._resolve_path_parameters(variables[:own])  # type: ignore[no-untyped-call]
-        return [
+        parameters = [
             *outer,
             *path_parameters(trigger, variables[own:], components),
-            *query_parameters(trigger, components),
             *self._get_format_parameters(),
+            *query_parameters(trigger, components),
             *header_parameters(trigger, components),
         ]
+        return list({(each["in"], each["name"]): each for each in parameters}.values())

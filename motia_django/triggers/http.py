@@ -89,12 +89,6 @@ class HttpTrigger(Trigger):
         """Whether the body is read: that of a GET only if the Step says what is in it."""
         return self.body_schema is not None or self.method not in _WITHOUT_BODY
 
-    @property
-    def has_schemas(self) -> bool:
-        """Whether anything of a request is checked."""
-        schemas = (self.params_schema, self.query_schema, self.headers_schema, self.body_schema)
-        return any(each is not None for each in schemas)
-
     def clean_input(self, raw: Request, subject: str) -> Request:
         """Return the request with each part as its schema gives it; all errors come at once."""
         errors: Errors = {}

@@ -14,6 +14,7 @@ from rest_framework import serializers
 from rest_framework.authentication import BasicAuthentication, TokenAuthentication
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
 
 from motia_django import Upload
 from motia_django.steps import Step
@@ -140,121 +141,84 @@ def stored(request: Any) -> Any:
 
 
 def ordered(request: Any) -> Any:
-    return {"status": 201, "body": {"id": ITEM["id"], **request.body}}
+    return {"body": {"id": ITEM["id"], **request.body}}
 
 
 def is_even(request: Any) -> bool:
-    return (
-        len(request.body["name"] if isinstance(request.body, dict) else request.body.name) % 2 == 0
-    )
+    body = request.body
+    return len(body.name if isinstance(body, Node) else body["name"]) % 2 == 0
 
 
-Sized = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
+class Plain(JSONRenderer):
+    media_type = "application/vnd.plain+json"
+    format = "plain"
+
+
+ANIMAL = Annotated[Cat | Dog, Field(discriminator="kind")]
+SIZED = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
+NOTHING: dict[str, Any] = {"responseSchema": {204: {}}}
+BASIC = {"authentication": [BasicAuthentication], "permissions": [IsAuthenticated]}
+TOKEN = {"authentication": [TokenAuthentication], "permissions": [IsAuthenticated]}
+OPEN: dict[str, Any] = {"authentication": [], "permissions": []}
+JSON = {"parsers": JSONParser}
+
+
+def both(schema: Any) -> dict[str, Any]:
+    """Return the keys of a Step that answers with what it is asked with."""
+    return {"bodySchema": schema, "responseSchema": {200: schema}}
+
+
+DECLARED: list[tuple[str, Any, str, str, dict[str, Any]]] = [
+    ("Tree", echo, "POST", "/trees", both(Node)),
+    ("Animal", echo, "POST", "/animals", both(ANIMAL) | JSON),
+    ("Point", echo, "PUT", "/points", both(POINT) | JSON),
+    ("Order", ordered, "POST", "/orders", both(OrderSerializer)),
+    ("Remove", done, "DELETE", "/orders/:id", NOTHING | BASIC),
+    ("Items", items, "GET", "/items", {"responseSchema": {200: Page[Item]}}),
+    ("Formats", items, "GET", "/formats", {"renderers": [JSONRenderer, Plain]}),
+    (
+        "Filtered",
+        listed,
+        "GET",
+        "/filtered",
+        {"querySchema": Filters, "responseSchema": {200: Filters}},
+    ),
+    (
+        "Found",
+        found,
+        "GET",
+        "/found/:number/:word",
+        {"paramsSchema": Path, "responseSchema": {200: str}},
+    ),
+    (
+        "Numbered",
+        numbered,
+        "GET",
+        "/numbered",
+        {"headersSchema": Headers, "responseSchema": {200: dict[str, int]}},
+    ),
+    (
+        "Photo",
+        stored,
+        "POST",
+        "/photos",
+        {
+            "bodySchema": Photo,
+            "responseSchema": {201: SIZED},
+            "maxBodySize": 10_000,
+            "maxFileSize": 1000,
+        },
+    ),
+    ("Rated", done, "GET", "/rated", NOTHING | {"throttles": ["5/min"]}),
+    ("Even", done, "PATCH", "/even", NOTHING | JSON | {"bodySchema": Node, "condition": is_even}),
+    ("Hook", done, "POST", "/hook", NOTHING | OPEN | {"rawBody": True}),
+    ("Token", done, "GET", "/token", TOKEN | {"queryParams": [{"name": "q"}]}),
+]
 
 
 def steps() -> list[Step]:
     """Return them anew: each for a registry of a test's own."""
-    basic: dict[str, Any] = {
-        "authentication": [BasicAuthentication],
-        "permissions": [IsAuthenticated],
-    }
-    animal = Annotated[Cat | Dog, Field(discriminator="kind")]
     return [
-        make_step(
-            echo, http("POST", "/trees", bodySchema=Node, responseSchema={200: Node}), name="Tree"
-        ),
-        make_step(
-            echo,
-            http(
-                "POST",
-                "/animals",
-                bodySchema=animal,
-                responseSchema={200: animal},
-                parsers=[JSONParser],
-            ),
-            name="Animal",
-        ),
-        make_step(
-            echo,
-            http(
-                "PUT", "/points", bodySchema=POINT, responseSchema={200: POINT}, parsers=JSONParser
-            ),
-            name="Point",
-        ),
-        make_step(items, http("GET", "/items", responseSchema={200: Page[Item]}), name="Items"),
-        make_step(
-            listed,
-            http("GET", "/filtered", querySchema=Filters, responseSchema={200: Filters}),
-            name="Filtered",
-        ),
-        make_step(
-            found,
-            http("GET", "/found/:number/:word", paramsSchema=Path, responseSchema={200: str}),
-            name="Found",
-        ),
-        make_step(
-            numbered,
-            http("GET", "/numbered", headersSchema=Headers, responseSchema={200: dict[str, int]}),
-            name="Numbered",
-        ),
-        make_step(
-            stored,
-            http(
-                "POST",
-                "/photos",
-                bodySchema=Photo,
-                responseSchema={201: Sized},
-                maxBodySize=10_000,
-                maxFileSize=1000,
-            ),
-            name="Photo",
-        ),
-        make_step(
-            ordered,
-            http(
-                "POST", "/orders", bodySchema=OrderSerializer, responseSchema={201: OrderSerializer}
-            ),
-            name="Order",
-        ),
-        make_step(
-            done, http("DELETE", "/orders/:id", responseSchema={204: {}}, **basic), name="Remove"
-        ),
-        make_step(
-            done, http("GET", "/rated", throttles=["5/min"], responseSchema={204: {}}), name="Rated"
-        ),
-        make_step(
-            done,
-            http(
-                "PATCH",
-                "/even",
-                bodySchema=Node,
-                condition=is_even,
-                responseSchema={204: {}},
-                parsers=JSONParser,
-            ),
-            name="Even",
-        ),
-        make_step(
-            done,
-            http(
-                "POST",
-                "/hook",
-                rawBody=True,
-                authentication=[],
-                permissions=[],
-                responseSchema={204: {}},
-            ),
-            name="Hook",
-        ),
-        make_step(
-            done,
-            http(
-                "GET",
-                "/token",
-                authentication=[TokenAuthentication],
-                permissions=[IsAuthenticated],
-                queryParams=[{"name": "q", "description": "What for"}],
-            ),
-            name="Token",
-        ),
+        make_step(handler, http(method, path, **keys), name=name)
+        for name, handler, method, path, keys in DECLARED
     ]

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
 from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.renderers import JSONRenderer
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
@@ -33,7 +34,7 @@ def test_answers_are_those_declared_and_those_of_who_refuses() -> None:
 
 def test_a_step_that_declares_no_answer_may_answer_anything() -> None:
     found = operation("GET")["responses"]
-    assert list(found) == ["403", "406", "default"]
+    assert list(found) == ["400", "403", "406", "default"]
     assert "content" not in found["default"]
 
 
@@ -64,6 +65,20 @@ def test_who_may_is_told_by_the_policies(
     found = operation(method, authentication=authentication, permissions=permissions)
     assert set(found["responses"]) & {"401", "403"} == statuses
     assert found.get("security") == security
+
+
+class Plain(JSONRenderer):
+    media_type = "application/vnd.plain+json"
+    format = "plain"
+
+
+def test_a_choice_of_formats_is_told_with_what_a_wrong_one_is_answered() -> None:
+    keys: dict[str, Any] = {"renderers": [JSONRenderer, Plain], "responseSchema": {404: Note}}
+    found = operation("GET", **keys)
+    [told] = found["parameters"]
+    assert (told["name"], told["schema"]["enum"]) == ("format", ["json", "plain"])
+    assert len(said(found, "404")["anyOf"]) == 2
+    assert list(found["responses"]["404"]["content"]) == [JSONRenderer.media_type, Plain.media_type]
 
 
 def own_format(error: Exception, context: Any) -> Any:

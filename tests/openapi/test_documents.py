@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from types import ModuleType
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import override_settings
 from django.urls import clear_url_caches, include, path
 from drf_spectacular.drainage import GENERATOR_STATS
@@ -45,6 +47,12 @@ def test_the_whole_of_the_sample_project_is_valid_without_a_warning(version: str
     assert not GENERATOR_STATS
     assert why_invalid(found) == ""
     assert list(found["paths"]) == ["/greet", "/orders", "/orders/{id}/ship", "/process", "/todos"]
+
+
+def test_the_command_of_drf_spectacular_has_nothing_to_say_about_it() -> None:
+    out = StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
+    assert "operationId: CreateTodo" in out.getvalue()
 
 
 def test_a_step_says_its_name_what_it_is_for_its_flows_and_where_to_read() -> None:

@@ -85,6 +85,10 @@ class Picture(BaseModel):
     file: Upload
 
 
+class Pictures(BaseModel):
+    files: list[Upload]
+
+
 class Album(BaseModel):
     notes: list[Note]
 
@@ -100,6 +104,8 @@ FORMS = ["application/json", "application/x-www-form-urlencoded", "multipart/for
         (Album, ["application/json"], True),
         (list[Note], ["application/json"], True),
         ({"type": "object", "properties": {"a": {"type": "string"}}}, FORMS, None),
+        ({"type": "object", "required": ["not", "told"]}, FORMS, True),
+        (Pictures, ["multipart/form-data"], True),
         (FilterSerializer, FORMS, True),
     ],
 )

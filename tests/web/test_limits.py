@@ -1,4 +1,4 @@
-"""Requests over Django's limits, and bodies that cannot be read: each is answered, by the project."""
+"""Requests over Django's limits, and bodies that cannot be read: each is answered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from tests.web.serving import answering
+from tests.factories import make_step, rows
+from tests.web.serving import answering, http, serving
 
 pytestmark = pytest.mark.django_db
 
@@ -89,3 +90,17 @@ def test_other_methods_are_refused_with_those_that_are_allowed() -> None:
     with answering(echo, "POST") as client:
         answer = client.generic("TRACE", "/x")
     assert (answer.status_code, answer["Allow"]) == (405, "POST, OPTIONS")
+
+
+def test_a_nul_is_text_like_any_other_wherever_it_stands() -> None:
+    """PostgreSQL has no text with a NUL in it; the history and its index keys do without."""
+
+    def handler(request: Any) -> Any:
+        return {"body": [request.params["id"], request.query["a"], request.body["a"]]}
+
+    step = make_step(handler, http("POST", "/x/:id"), index=["id", "a"])
+    with serving(step) as client:
+        answer = client.post("/x/%00?a=%00", {"a": "\x00"}, "application/json")
+    assert (answer.status_code, answer.json()) == (200, ["\x00"] * 3)
+    [row] = rows()
+    assert row.input["params"] == {"id": "\x00"}
