@@ -14,7 +14,6 @@ from rest_framework import serializers
 from rest_framework.authentication import BasicAuthentication, TokenAuthentication
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import IsAuthenticated
-from rest_framework.renderers import JSONRenderer
 
 from motia_django import Upload
 from motia_django.steps import Step
@@ -83,7 +82,7 @@ class Headers(BaseModel):
 
 
 class Photo(BaseModel):
-    caption: str = Field("", max_length=40)
+    caption: str = Field(max_length=40)
     file: Upload
 
 
@@ -149,11 +148,6 @@ def is_even(request: Any) -> bool:
     return len(body.name if isinstance(body, Node) else body["name"]) % 2 == 0
 
 
-class Plain(JSONRenderer):
-    media_type = "application/vnd.plain+json"
-    format = "plain"
-
-
 ANIMAL = Annotated[Cat | Dog, Field(discriminator="kind")]
 SIZED = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
 NOTHING: dict[str, Any] = {"responseSchema": {204: {}}}
@@ -175,7 +169,6 @@ DECLARED: list[tuple[str, Any, str, str, dict[str, Any]]] = [
     ("Order", ordered, "POST", "/orders", both(OrderSerializer)),
     ("Remove", done, "DELETE", "/orders/:id", NOTHING | BASIC),
     ("Items", items, "GET", "/items", {"responseSchema": {200: Page[Item]}}),
-    ("Formats", items, "GET", "/formats", {"renderers": [JSONRenderer, Plain]}),
     (
         "Filtered",
         listed,
