@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from motia_django import calls, ledger, payloads, publish, signals, tracing
 from motia_django.conf import settings
-from motia_django.context import AsyncContext, BaseContext, Context
+from motia_django.context import AsyncContext, BaseContext, Context, twin
 from motia_django.delivery import ONCE, Delivery
-from motia_django.exceptions import InvalidInput, TimedOut, TooDeep
+from motia_django.exceptions import InvalidInput, InvalidResponse, TimedOut, TooDeep
 from motia_django.registry import registry
 from motia_django.runs import (
     INVOKE,
@@ -88,7 +88,8 @@ def perform(
     """Run one attempt: clean the input, ask the condition, call the handler, check its result.
 
     `raw` is the input where it is not the stored one: an HTTP request is more than its JSON. What
-    goes wrong is in the outcome; nothing is raised.
+    goes wrong is in the outcome; nothing is raised. An outcome that is RUNNING is for the caller to
+    end, with `finished`.
     """
     timeline, started_at = Timeline(), timezone.now()
     signals.run_started.send_robust(run.step, run=run)
@@ -105,16 +106,35 @@ def perform(
     else:
         scope = _scope(run, step, timeline, check_lease)
         result = _handled(run, step, trigger, given, scope)
-    if result["status"] is Status.DEAD:
-        timeline.fail(summary_of(result["error"]), traceback_of(result["error"]))
-    outcome = Outcome(
-        **result,
-        started_at=started_at,
-        finished_at=timezone.now(),
-        timeline=tuple(timeline.entries()),
-    )
-    signals.run_finished.send_robust(run.step, run=run, outcome=outcome)
-    return outcome
+    outcome = Outcome(**result, started_at=started_at, finished_at=timezone.now())
+    return outcome if outcome.status is Status.RUNNING else _over(run, outcome, timeline)
+
+
+def finished(
+    run: Run, outcome: Outcome, value: Any = None, *, error: Exception | None = None
+) -> Outcome:
+    """Return the outcome of a run whose answer was made part by part, now that this has ended.
+
+    `value` is what the history keeps of the answer, None if nothing was sent; `error` is what ended
+    it, if that was one. After the first part no exception is an answer any more.
+    """
+    assert outcome.scope is not None
+    status = Status.SUCCEEDED if error is None else Status.DEAD
+    result: dict[str, Any] = {"status": status, "value": value, "error": error}
+    if error is not None and value is None:
+        result |= _failed(run, _trigger(run, registry().step(run.step)), error)
+    return _over(run, replace(outcome, scope=None, **result), outcome.scope.timeline)
+
+
+def _over(run: Run, outcome: Outcome, timeline: Timeline) -> Outcome:
+    """Return an outcome with all that happened, and tell the observers."""
+    if outcome.status is Status.DEAD:
+        assert outcome.error is not None
+        timeline.fail(summary_of(outcome.error), traceback_of(outcome.error))
+    entries = tuple(timeline.entries())
+    over = replace(outcome, finished_at=timezone.now(), timeline=entries)
+    signals.run_finished.send_robust(run.step, run=run, outcome=over)
+    return over
 
 
 def conclude(run: Run, outcome: Outcome) -> Settlement | None:
@@ -190,28 +210,55 @@ def _handled(
     run: Run, step: Step, trigger: Trigger, given: Any, scope: tracing.Scope
 ) -> dict[str, Any]:
     """Ask the condition and call the handler, as the current run of this thread."""
-    info = _info(run, trigger)
+    own = BaseContext(scope, _info(run, trigger), given, invoke)
 
     def context(is_async: bool) -> BaseContext:
-        return (AsyncContext if is_async else Context)(scope, info, given, invoke)
+        return twin(own, AsyncContext if is_async else Context)
 
     with tracing.entered(scope):
         try:
             if run.trigger != INVOKE and not _met(trigger.condition, given, context):
                 return {"status": Status.SKIPPED}
-            arguments = (given, context(step.is_async))[: step.arity]
-            value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
-            checked = trigger.clean_output(value, f"Step {run.step!r}")
-            return {"status": Status.SUCCEEDED, "value": checked}
+            value = _answer(run, step, trigger, given, context)
+            if trigger.is_open(value):
+                return {"status": Status.RUNNING, "value": value, "scope": scope}
+            return {"status": Status.SUCCEEDED, "value": value}
         except Exception as error:
-            if trigger.is_answer(error):
-                status = getattr(error, "status_code", None)
-                return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
-            if isinstance(error, SoftTimeLimitExceeded):
-                limit = _limit(run, trigger)
-                text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
-                error = TimedOut(f"it took longer than {text}")
-            return {"status": Status.DEAD, "error": error}
+            return _failed(run, trigger, error)
+
+
+def _failed(run: Run, trigger: Trigger, error: Exception) -> dict[str, Any]:
+    """Return what became of a run by an exception: an answer of another kind, or the end of it."""
+    if trigger.is_answer(error):
+        status = getattr(error, "status_code", None)
+        return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
+    if isinstance(error, SoftTimeLimitExceeded):
+        limit = _limit(run, trigger)
+        text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
+        error = TimedOut(f"it took longer than {text}")
+    return {"status": Status.DEAD, "error": error}
+
+
+def _answer(
+    run: Run, step: Step, trigger: Trigger, given: Any, context: Callable[[bool], BaseContext]
+) -> Any:
+    """Call the handler and check its result; if a trigger started it, through what is before it."""
+    subject = f"Step {run.step!r}"
+
+    def handle(input: Any) -> Any:
+        own = context(step.is_async)
+        own.input = input
+        arguments = (input, own)[: step.arity]
+        value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
+        return trigger.clean_output(value, subject)
+
+    if run.trigger != INVOKE:
+        return trigger.answer(handle, given, context, subject)
+    value = handle(given)
+    if trigger.is_open(value):
+        text = "a generator is sent as the answer to a request; invoked by name there is none"
+        raise InvalidResponse(f"The result of {subject}", {"": [text]})
+    return value
 
 
 def _limit(run: Run, trigger: Trigger) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -21,8 +21,10 @@ from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput, InvalidResponse
 from motia_django.schemas import Schema
+from motia_django.triggers import middleware as chain
 from motia_django.triggers.base import Trigger, schema, take_condition
 from motia_django.triggers.exchange import Request, Response, answered
+from motia_django.triggers.middleware import Chain, Handle, Middleware
 
 logger = logging.getLogger("motia.http")
 
@@ -41,6 +43,7 @@ class HttpTrigger(Trigger):
     path: str
     body_schema: Schema | None = None
     response_schemas: Mapping[int, Schema] = field(default_factory=dict)
+    middleware: tuple[Middleware, ...] = ()
 
     @classmethod
     def read(cls, reader: Reader) -> HttpTrigger:
@@ -50,6 +53,7 @@ class HttpTrigger(Trigger):
             path=reader.take("path", _path),
             body_schema=reader.take("body_schema", schema, default=None),
             response_schemas=reader.take("response_schema", _by_status, default={}),
+            middleware=reader.take("middleware", chain.taken, default=()),
             condition=take_condition(reader),
             delivery=Delivery.read_answered(reader),
         )
@@ -77,6 +81,8 @@ class HttpTrigger(Trigger):
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
             return value
         response = answered(value, subject)
+        if response.is_streamed:
+            return response
         declared = self.response_schemas.get(response.status)
         body = response.body
         if declared is not None:
@@ -87,6 +93,19 @@ class HttpTrigger(Trigger):
             value.data = body
             return value
         return Response(body, status=response.status, headers=response.headers)
+
+    def answer(
+        self, handle: Handle, given: Request, context: Callable[[bool], Any], subject: str
+    ) -> Response | HttpResponseBase:
+        def check(value: Any) -> Response | HttpResponseBase:
+            return self.clean_output(value, subject)
+
+        whole = Chain(middleware=self.middleware, context=context, handle=handle, check=check)
+        answer: Response | HttpResponseBase = whole.answer(given)
+        return answer
+
+    def is_open(self, answer: Response | HttpResponseBase) -> bool:
+        return isinstance(answer, Response) and answer.is_streamed
 
     def input_for(self, data: Any) -> Request:
         return Request(method=self.method, path=self.path, body=data)
@@ -103,6 +122,7 @@ def http(
     *,
     body_schema: Any = None,
     response_schema: Mapping[int, Any] | None = None,
+    middleware: Sequence[Any] | None = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -110,6 +130,7 @@ def http(
     given = {
         "body_schema": body_schema,
         "response_schema": response_schema,
+        "middleware": middleware,
         "condition": condition,
         "config": config,
     }

@@ -32,6 +32,7 @@ from motia_django.live.pictures import picture
 from motia_django.live.positions import Position
 from motia_django.live.threads import close_connections, in_thread
 from motia_django.registry import registry
+from motia_django.triggers.sse import HEADERS
 from motia_django.web import asking
 
 logger = logging.getLogger("motia.streams")
@@ -44,12 +45,6 @@ _RECENT = 1000
 """Events up to which a browser that comes back says itself how far the log is known."""
 _RETRY = 2000
 _RETRY_AFTER_TROUBLE = 5000
-_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-store, no-cache, private, no-transform",
-    "Content-Encoding": "identity",
-    "X-Accel-Buffering": "no",
-}
 
 
 class FollowView(Gate):
@@ -80,7 +75,7 @@ class Admitted(HttpResponse):
     """Stands for a request that may go on; to HEAD it is the answer."""
 
     def __init__(self, view: FollowView, subscriptions: list[Subscription]) -> None:
-        super().__init__(headers=_HEADERS)
+        super().__init__(headers=HEADERS)
         self.view = view
         self.subscriptions = subscriptions
         self.auth: Auth = access.auth_of(view.request)
@@ -249,7 +244,7 @@ def _headers(admitted: Admitted) -> dict[str, str]:
 def _later() -> HttpResponseBase:
     """Answer so that the browser tries again: any other status than 200 would stop it for good."""
     logger.exception("Streams cannot be followed just now")
-    return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=_HEADERS)
+    return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=HEADERS)
 
 
 def _written(messages: Iterable[Message], mark: str) -> bytes:
