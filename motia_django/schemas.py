@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jsonschema_rs
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from django.core.files import File
+from django.core.files.uploadedfile import UploadedFile
+from pydantic import BaseModel, InstanceOf, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, SchemaError
 from rest_framework import serializers
@@ -19,6 +21,12 @@ from motia_django.declarations import Mismatch
 from motia_django.exceptions import InvalidInput, PayloadError
 
 Errors = dict[str, list[str]]
+
+Upload = Annotated[
+    InstanceOf[UploadedFile],  # type: ignore[type-arg]
+    WithJsonSchema({"type": "string", "format": "binary"}),
+]
+"""A file in a form, as a field of a pydantic model: Django's `UploadedFile`."""
 
 
 class Schema(ABC):
@@ -106,7 +114,7 @@ class JsonSchema(Schema):
     def clean(self, value: Any, subject: str) -> Any:
         errors: Errors = {}
         try:
-            for error in self._validator.iter_errors(value):
+            for error in self._validator.iter_errors(_files_named(value)):
                 path = list(error.instance_path)
                 errors.setdefault(_dotted(_blamed(path, error)), []).append(error.message)
         except ValueError as not_json:
@@ -159,6 +167,13 @@ _FIELD_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], str], ...
     (serializers.DictField, "object"),
     (serializers.ListField, "array"),
 )
+
+
+def _files_named(value: Any) -> Any:
+    """Return a form with the name of each uploaded file in the file's place: to JSON it is text."""
+    if not isinstance(value, dict) or not any(isinstance(each, File) for each in value.values()):
+        return value
+    return {key: each.name if isinstance(each, File) else each for key, each in value.items()}
 
 
 def _dotted(path: Iterable[str | int]) -> str:

@@ -28,16 +28,19 @@ class Request(Spelled):
     method: str
     path: str
     """The path of this request, without the query."""
-    params: Mapping[str, str] = field(default_factory=dict)
-    """What stood in the place of each `:name` of the declared path."""
-    query: Mapping[str, str | list[str]] = field(default_factory=dict)
-    """The query: a string for each key, a list where a key repeats."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """The headers, whatever the case of the name asked for."""
+    params: Any = field(default_factory=dict)
+    """What stood in the place of each `:name` of the declared path; or what its schema gives."""
+    query: Any = field(default_factory=dict)
+    """A string for each key, a list where a key repeats; or what its schema gives."""
+    headers: Any = field(default_factory=dict)
+    """All headers, whatever the case of the name asked for; or what their schema gives."""
     body: Any = None
-    """The parsed body, as its schema gives it."""
+    """The parsed body; or what its schema gives."""
     raw: Any = None
     """Django REST framework's own request; None when the Step was invoked by name."""
+
+    raw_body: bytes | None = None
+    """The body as it was sent, where the trigger says `rawBody`."""
 
     @property
     def user(self) -> Any:
@@ -53,6 +56,20 @@ class Request(Spelled):
     def files(self) -> Any:
         """The uploaded files, by field name."""
         return getattr(self.raw, "FILES", {})
+
+    @property
+    def session(self) -> Any:
+        """The session, by Django's own middleware; None where there is none."""
+        return getattr(self.raw, "session", None)
+
+    def check_object_permissions(self, obj: Any) -> None:
+        """Ask the permissions of this Step about one object, as REST framework's views do.
+
+        Raise what answers 401 or 403. Who invoked the Step by name was asked nothing, and is not
+        asked now.
+        """
+        if self.raw is not None:
+            self.raw.parser_context["view"].check_object_permissions(self.raw, obj)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -20,11 +20,14 @@ from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput, InvalidResponse
-from motia_django.schemas import Schema
+from motia_django.schemas import Errors, Schema
 from motia_django.triggers import middleware as chain
 from motia_django.triggers.base import Trigger, schema, take_condition
 from motia_django.triggers.exchange import Request, Response, answered
+from motia_django.triggers.intake import Intake
 from motia_django.triggers.middleware import Chain, Handle, Middleware
+from motia_django.triggers.policies import Policies
+from motia_django.triggers.texts import TextSchema
 
 logger = logging.getLogger("motia.http")
 
@@ -42,6 +45,13 @@ class HttpTrigger(Trigger):
     method: str
     path: str
     body_schema: Schema | None = None
+    query_schema: TextSchema | None = None
+    params_schema: TextSchema | None = None
+    headers_schema: TextSchema | None = None
+    query_params: Mapping[str, str] = field(default_factory=dict)
+    """What the query may hold, for people: names, each with its description."""
+    intake: Intake = field(default_factory=Intake)
+    policies: Policies = field(default_factory=Policies)
     response_schemas: Mapping[int, Schema] = field(default_factory=dict)
     middleware: tuple[Middleware, ...] = ()
 
@@ -52,6 +62,12 @@ class HttpTrigger(Trigger):
             method=reader.take("method", declarations.one_of(*METHODS), default="GET"),
             path=reader.take("path", _path),
             body_schema=reader.take("body_schema", schema, default=None),
+            query_schema=reader.take("query_schema", TextSchema.declared, default=None),
+            params_schema=reader.take("params_schema", TextSchema.declared, default=None),
+            headers_schema=reader.take("headers_schema", TextSchema.declared, default=None),
+            query_params=reader.take("query_params", _described, default={}),
+            intake=Intake.read(reader),
+            policies=Policies.read(reader),
             response_schemas=reader.take("response_schema", _by_status, default={}),
             middleware=reader.take("middleware", chain.taken, default=()),
             condition=take_condition(reader),
@@ -72,10 +88,32 @@ class HttpTrigger(Trigger):
         return tuple(part[1:] for part in self.path.split("/") if part.startswith(":"))
 
     def clean_input(self, raw: Request, subject: str) -> Request:
-        if self.body_schema is None:
-            return raw
-        body = self.body_schema.clean(raw.body, subject)
-        return replace(raw, body=body)
+        """Return the request with each part as its schema gives it; all errors come at once."""
+        errors: Errors = {}
+        cleaned = {}
+        for part, clean in self._cleaners(raw):
+            try:
+                cleaned[part] = clean(getattr(raw, part), subject)
+            except InvalidInput as error:
+                errors |= error.errors if part == "body" else _under(part, error.errors)
+        if errors:
+            raise InvalidInput(subject, errors)
+        return replace(raw, **cleaned) if cleaned else raw
+
+    def _cleaners(self, raw: Request) -> Iterator[tuple[str, Callable[[Any, str], Any]]]:
+        """Yield each part of a request that has a schema, and what cleans it.
+
+        Who invokes the Step by name has a body only.
+        """
+        if raw.raw is not None:
+            if self.params_schema is not None:
+                yield "params", self.params_schema.clean
+            if self.query_schema is not None:
+                yield "query", self.query_schema.clean
+            if self.headers_schema is not None:
+                yield "headers", self.headers_schema.clean_headers
+        if self.body_schema is not None:
+            yield "body", self.body_schema.clean
 
     def clean_output(self, value: Any, subject: str) -> Response | HttpResponseBase:
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
@@ -121,22 +159,57 @@ def http(
     path: str,
     *,
     body_schema: Any = None,
+    query_schema: Any = None,
+    params_schema: Any = None,
+    headers_schema: Any = None,
     response_schema: Mapping[int, Any] | None = None,
     middleware: Sequence[Any] | None = None,
+    authentication: Any = None,
+    permissions: Any = None,
+    throttles: Any = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
-    """Declare an http trigger: `http("POST", "/todos", body_schema=NewTodo)`."""
+    """Declare an http trigger: `http("POST", "/todos", body_schema=NewTodo)`.
+
+    `more` takes the other keys of an http trigger, such as `parsers` or `max_body_size`.
+    """
     given = {
         "body_schema": body_schema,
+        "query_schema": query_schema,
+        "params_schema": params_schema,
+        "headers_schema": headers_schema,
         "response_schema": response_schema,
         "middleware": middleware,
+        "authentication": authentication,
+        "permissions": permissions,
+        "throttles": throttles,
         "condition": condition,
         "config": config,
+        **more,
     }
     return {"type": "http", "method": method, "path": path} | {
         key: value for key, value in given.items() if value is not None
     }
+
+
+def _under(part: str, errors: Errors) -> Errors:
+    return {f"{part}.{path}" if path else part: messages for path, messages in errors.items()}
+
+
+def _described(value: Any) -> Mapping[str, str]:
+    """Parse `[{"name": "limit", "description": "How many"}, ...]`."""
+    expected = 'a list such as [{"name": "limit", "description": "How many"}]'
+    if not isinstance(value, list | tuple):
+        raise Mismatch(expected)
+    found = {}
+    for each in value:
+        if not isinstance(each, Mapping) or not set(each) <= {"name", "description"}:
+            raise Mismatch(expected)
+        name = declarations.text(each.get("name"))
+        found[name] = declarations.any_text(each.get("description", ""))
+    return found
 
 
 def _path(value: Any) -> str:

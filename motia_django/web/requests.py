@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.request import Request as RestRequest
 
 from motia_django import payloads
 from motia_django.exceptions import PayloadError
 from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
+from motia_django.triggers.texts import form_of
+
+
+class TooLarge(APIException):
+    """The body, or a file in it, is larger than the Step takes."""
+
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
 
 
 def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str, str]) -> Request:
-    """Parse the request; raise REST framework's `ParseError` or `UnsupportedMediaType`."""
+    """Parse the request; raise `ParseError`, `UnsupportedMediaType`, or `TooLarge`."""
+    intake = trigger.intake
+    if intake.max_body_size is not None:
+        _check_size(request, intake.max_body_size)
+    raw_body = request._request.body if intake.raw_body else None
+    body = _body(request, trigger)
+    if intake.max_file_size is not None:
+        _check_files(request.FILES, intake.max_file_size)
     return Request(
         method=request.method or trigger.method,
         path=request.path,
         params=dict(zip(trigger.parameters, params.values(), strict=True)),
         query=_flat(request.query_params),
         headers=request.headers,
-        body=_body(request, trigger),
+        body=body,
+        raw_body=raw_body,
         raw=request,
     )
 
@@ -36,8 +54,39 @@ def recorded(request: Request) -> dict[str, Any]:
         "params": request.params,
         "query": request.query,
         "headers": dict(request.headers),
-        "body": request.body,
+        "body": _without_files(request.body),
     }
+
+
+def _without_files(body: Any) -> Any:
+    """Return a form with what is known of each file in the file's place."""
+    if not isinstance(body, dict):
+        return body
+    return {key: _told(value) for key, value in body.items()}
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_told(each) for each in value]
+    if not isinstance(value, UploadedFile):
+        return value
+    return {"file": value.name, "size": value.size, "contentType": value.content_type}
+
+
+def _check_size(request: RestRequest, most: int) -> None:
+    """Raise `TooLarge` before the body is parsed; one without a length is read to know it."""
+    length = str(request.META.get("CONTENT_LENGTH") or "")
+    size = int(length) if length.isdecimal() else len(request._request.body)
+    if size > most:
+        raise TooLarge(f"The body has {size} bytes, and at most {most} are accepted here.")
+
+
+def _check_files(files: Any, most: int) -> None:
+    for name, many in files.lists():
+        for each in many:
+            if each.size > most:
+                text = f"The file has {each.size} bytes, and at most {most} are accepted here."
+                raise TooLarge({name: [text]})
 
 
 def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
@@ -49,10 +98,17 @@ def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
     if not isinstance(data, QueryDict):
         _refuse_what_json_lacks(data)
     if isinstance(data, QueryDict):
-        data = _flat(data)
+        data = _form(data, trigger)
     if data or _has_content(request):
         return data
     return {} if trigger.body_schema is not None else None
+
+
+def _form(values: QueryDict, trigger: HttpTrigger) -> dict[str, Any]:
+    """Return a form with numbers, booleans and lists where the body's schema asks for them."""
+    flat = _flat(values)
+    form = form_of(trigger.body_schema) if trigger.body_schema is not None else None
+    return flat if form is None else form.coerced(flat)
 
 
 def _refuse_what_json_lacks(data: Any) -> None:
@@ -68,9 +124,6 @@ def _has_content(request: RestRequest) -> bool:
     return str(length) != "0" or bool(request.META.get("HTTP_TRANSFER_ENCODING"))
 
 
-def _flat(values: QueryDict) -> dict[str, str | list[str]]:
-    """Return a string for each key, a list where the key repeats."""
-    return {
-        key: many[0] if len(many) == 1 else [str(each) for each in many]
-        for key, many in values.lists()
-    }
+def _flat(values: QueryDict) -> dict[str, Any]:
+    """Return a string, or a file, for each key; a list of them where the key repeats."""
+    return {key: many[0] if len(many) == 1 else list(many) for key, many in values.lists()}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.apps import apps
 from django.db import connections, transaction
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request as RestRequest
@@ -22,8 +22,11 @@ from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
 from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
+from motia_django.triggers.policies import Makers, Policies
+from motia_django.web import streaming
+from motia_django.web.parts import fit
 from motia_django.web.requests import read_request, recorded
-from motia_django.web.responses import ConditionNotMet, bad_request, written
+from motia_django.web.responses import ConditionNotMet, bad_request, told, written
 
 TRACE_HEADER = "Motia-Trace-Id"
 
@@ -43,7 +46,10 @@ class StepView(APIView):
         if outcome.rejected:
             raise _rejection(outcome)
         self.headers[TRACE_HEADER] = run.trace_id
-        runner.record(run, outcome)
+        if outcome.status is Status.RUNNING:
+            outcome, response = streaming.begun(request._request, run, outcome)
+        if outcome.status is not Status.RUNNING:
+            runner.record(run, replace(outcome, value=told(outcome.value)))
         if outcome.error is not None:
             raise outcome.error
         if outcome.status is Status.SKIPPED:
@@ -51,10 +57,36 @@ class StepView(APIView):
         assert response is not None
         return response
 
-    def _listener(self, request: RestRequest) -> Listener:
+    @property
+    def throttle_scope(self) -> str | None:
+        """What REST framework's `ScopedRateThrottle` asks a view for."""
+        return self._policies().throttle_scope
+
+    def get_authenticators(self) -> list[Any]:
+        return _made(self._policies().authentication, super().get_authenticators)
+
+    def get_permissions(self) -> list[Any]:
+        return _made(self._policies().permissions, super().get_permissions)
+
+    def get_throttles(self) -> list[Any]:
+        return _made(self._policies().throttles, super().get_throttles)
+
+    def get_parsers(self) -> list[Any]:
+        return _made(self._policies().parsers, super().get_parsers)
+
+    def get_renderers(self) -> list[Any]:
+        return _made(self._policies().renderers, super().get_renderers)
+
+    def _listener(self, request: Any) -> Listener:
+        """Return what answers a request; to OPTIONS, and to what nobody answers, the first."""
         endpoints = self.route.endpoints
         method = str(request.method)
-        return endpoints[method] if method in endpoints else endpoints["GET"]
+        return endpoints.get(method) or endpoints.get("GET") or next(iter(endpoints.values()))
+
+    def _policies(self) -> Policies:
+        trigger = self._listener(self.request).trigger
+        assert isinstance(trigger, HttpTrigger)
+        return trigger.policies
 
 
 def view_for(route: Route) -> Any:
@@ -77,6 +109,10 @@ def view_for(route: Route) -> Any:
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(view)
     return view
+
+
+def _made(makers: Makers, defaults: Callable[[], Sequence[Any]]) -> list[Any]:
+    return list(defaults()) if makers is None else [each() for each in makers]
 
 
 def _renderers() -> list[Any]:
@@ -113,6 +149,8 @@ def _performed(run: Run, raw: Request, step: Step) -> tuple[Outcome, HttpRespons
                 raise outcome.error
             if outcome.status is Status.SUCCEEDED:
                 response = written(outcome.value)
+                if isinstance(response, StreamingHttpResponse):
+                    fit(response, is_asgi=streaming.is_asgi(raw.raw._request))
     except Exception as error:
         if outcome is None:
             raise

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import logging
 import os
@@ -13,15 +15,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client, override_settings
 from django.urls import clear_url_caches, include, path
 
+from motia_django import models
 from motia_django.registry import registry
 from motia_django.web.routing import urlpatterns_for
 from tests.docs.pages import DOCS, README, ROOT, Block, blocks, named, pages
 from tests.projects import Project
 
 TUTORIAL = DOCS / "tutorial.md"
+HTTP = DOCS / "http.md"
 INSTALL = DOCS / "install.md"
 SAMPLE = "sample_project/"
 
@@ -264,3 +269,43 @@ def _follow_celerys_guide(package: Path) -> None:
     (package / "__init__.py").write_text(
         'from .celery import app as celery_app\n\n__all__ = ("celery_app",)\n'
     )
+
+
+# -- HTTP Steps
+
+
+def shown(page: Path, file: str) -> Block:
+    """Return the block of a page that shows a file of this name."""
+    return next(block for block in blocks(page) if block.title.endswith(file))
+
+
+@pytest.mark.django_db
+def test_the_webhook_that_is_shown_takes_what_is_signed_once(
+    project: Project, django_capture_on_commit_callbacks: Any
+) -> None:
+    project.step("payment_webhook_step.py", shown(HTTP, "payment_webhook_step.py").text)
+    project.step("told_step.py", TOLD)
+    project.load()
+    body = b'{"id":  "evt_1", "amount":\t12.50}'
+    signature = hmac.new(settings.SECRET_KEY.encode(), body, hashlib.sha256).hexdigest()
+    path, kind = "/webhooks/payments", "application/json"
+    with served() as client, django_capture_on_commit_callbacks():
+        for _ in range(2):
+            answer = client.post(path, body, kind, headers={"X-Signature": signature})
+            assert (answer.status_code, answer.json()) == (202, {"received": "evt_1"})
+        assert (
+            client.post(path, body + b" ", kind, headers={"X-Signature": signature}).status_code
+            == 401
+        )
+        assert client.post(path, body, kind).status_code == 401
+    [told] = models.Run.objects.filter(step="Told")
+    assert told.input == {"id": "evt_1", "amount": 12.5}
+
+
+TOLD = """
+config = {"name": "Told", "triggers": [{"type": "queue", "topic": "payment.told"}]}
+
+
+def handler(input):
+    pass
+"""

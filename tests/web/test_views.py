@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.http import Http404, HttpResponse
-from django.test import Client, override_settings
-from django.urls import clear_url_caches, include, path
 from pydantic import BaseModel, Field
 from rest_framework.exceptions import NotFound, Throttled
 from rest_framework.permissions import IsAuthenticated
@@ -18,10 +12,9 @@ from rest_framework.response import Response as RestResponse
 from rest_framework.views import APIView
 
 from motia_django import Response
-from motia_django.registry import registry
 from motia_django.runs import Status
-from motia_django.web.routing import urlpatterns_for
-from tests.factories import installed, make_step, rows
+from tests.factories import make_step, rows
+from tests.web.serving import answering, http, post, serving
 
 pytestmark = pytest.mark.django_db
 
@@ -29,33 +22,6 @@ pytestmark = pytest.mark.django_db
 class NewTodo(BaseModel):
     title: str = Field(min_length=1)
     tags: list[str] = []
-
-
-@contextmanager
-def serving(*steps: Any) -> Iterator[Client]:
-    """Serve these Steps at the root; return a client that gets errors as responses."""
-    with installed(*steps):
-        urls = ModuleType("urls_of_this_test")
-        patterns = (urlpatterns_for(registry().routes()), "motia")
-        urls.urlpatterns = [path("", include(patterns))]  # type: ignore[attr-defined]
-        with override_settings(ROOT_URLCONF=urls):
-            clear_url_caches()
-            yield Client(raise_request_exception=False)
-
-
-def http(method: str = "GET", path: str = "/x", **keys: Any) -> dict[str, Any]:
-    return {"type": "http", "method": method, "path": path, **keys}
-
-
-@contextmanager
-def answering(handler: Callable[..., Any], *args: Any, **keys: Any) -> Iterator[Client]:
-    with serving(make_step(handler, http(*args, **keys))) as client:
-        yield client
-
-
-def post(client: Client, body: Any, path: str = "/x") -> Any:
-    text = body if isinstance(body, str) else json.dumps(body)
-    return client.post(path, text, content_type="application/json")
 
 
 def test_the_request_is_parsed_and_checked() -> None:

@@ -1,0 +1,141 @@
+"""Policies of an http trigger, in place of the project's: who may, how often, in what formats."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from django.utils.module_loading import import_string
+from rest_framework.permissions import BasePermission, OperandHolder, SingleOperandHolder
+from rest_framework.settings import api_settings
+from rest_framework.throttling import SimpleRateThrottle
+
+from motia_django import calls, declarations
+from motia_django.declarations import Mismatch, Reader
+
+Makers: TypeAlias = tuple[Callable[[], Any], ...] | None
+"""What makes one policy each for a request; None stands for the project's own defaults."""
+
+_RATE = re.compile(r"[1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """The policies of REST framework that a trigger names; each it does not is the project's."""
+
+    authentication: Makers = None
+    permissions: Makers = None
+    throttles: Makers = None
+    throttle_scope: str | None = None
+    """For `ScopedRateThrottle`: a key of `DEFAULT_THROTTLE_RATES`."""
+    parsers: Makers = None
+    renderers: Makers = None
+
+    @classmethod
+    def read(cls, reader: Reader) -> Policies:
+        """Take the keys of a trigger that name policies."""
+
+        def take(name: str, parse: Callable[[Any], Any], *also: str) -> Makers:
+            return reader.take(name, _each(parse), default=None, also=also)
+
+        return cls(
+            authentication=take("authentication", _authentication, "authentication_classes"),
+            permissions=take("permissions", _permission, "permission_classes"),
+            throttles=take("throttles", _throttle, "throttle_classes"),
+            throttle_scope=reader.take("throttle_scope", _scope, default=None),
+            parsers=take("parsers", _parser, "parser_classes"),
+            renderers=take("renderers", _renderer, "renderer_classes"),
+        )
+
+
+class StepRateThrottle(SimpleRateThrottle):
+    """So many requests to one Step of each user, or of each address of those without a user."""
+
+    scope = "motia"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        """Return under what the requests of who asks are counted."""
+        user = request.user
+        who = user.pk if user and user.is_authenticated else self.get_ident(request)
+        what = f"{self.rate} {request.method} {view.route.path} {who}"
+        return f"motia_throttle_{hashlib.sha256(what.encode()).hexdigest()}"
+
+
+def _each(parse: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a parser of one value or a list of them, dotted paths among them."""
+
+    def parsed(value: Any) -> tuple[Any, ...]:
+        many = value if isinstance(value, list | tuple) else [value]
+        return tuple(parse(_imported(each)) for each in many)
+
+    return parsed
+
+
+def _imported(value: Any) -> Any:
+    if not isinstance(value, str) or "/" in value:
+        return value
+    try:
+        return import_string(value)
+    except ImportError as error:
+        raise Mismatch(f"what can be imported ({error})") from error
+
+
+def _class(value: Any, method: str, expected: str) -> Any:
+    if isinstance(value, type) and callable(getattr(value, method, None)):
+        return value
+    raise Mismatch(f"{expected}, or its dotted path, or a list of them")
+
+
+def _authentication(value: Any) -> Any:
+    return _class(value, "authenticate", "an authentication class of REST framework")
+
+
+def _parser(value: Any) -> Any:
+    return _class(value, "parse", "a parser class of REST framework")
+
+
+def _renderer(value: Any) -> Any:
+    return _class(value, "render", "a renderer class of REST framework")
+
+
+def _throttle(value: Any) -> Any:
+    if isinstance(value, str) and _RATE.fullmatch(value):
+        return type("StepRateThrottle", (StepRateThrottle,), {"rate": value})
+    return _class(value, "allow_request", 'a rate such as "10/min", a throttle of REST framework')
+
+
+def _permission(value: Any) -> Any:
+    """Parse a permission class, several joined by `& | ~`, or a plain function."""
+    if isinstance(value, OperandHolder | SingleOperandHolder):
+        return value
+    if callable(value) and not isinstance(value, type):
+        return _asking(value)
+    expected = "a permission class of REST framework, a function of (request) or (request, view)"
+    return _class(value, "has_permission", expected)
+
+
+def _asking(function: Callable[..., Any]) -> type[BasePermission]:
+    """Return the permission that a function grants; its `message` says what is lacking."""
+    try:
+        count = calls.arity(function, 2)
+    except (TypeError, ValueError) as error:
+        raise Mismatch(f"a function of (request) or (request, view): {error}") from error
+
+    class Asking(BasePermission):
+        message = getattr(function, "message", None)
+
+        def has_permission(self, request: Any, view: Any) -> bool:
+            return bool(calls.call(function, *(request, view)[:count]))
+
+    Asking.__name__ = Asking.__qualname__ = getattr(function, "__name__", "Asking")
+    return Asking
+
+
+def _scope(value: Any) -> str:
+    rates = api_settings.DEFAULT_THROTTLE_RATES
+    if declarations.text(value) not in rates:
+        raise Mismatch(f"one of DEFAULT_THROTTLE_RATES ({', '.join(rates) or 'there are none'})")
+    return str(value)
