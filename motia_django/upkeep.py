@@ -64,16 +64,19 @@ def prune() -> int:
     """Delete what is older than the setting `RETENTION` allows, in one small batch per status.
 
     Turns of runs that somebody has deleted go, too: they would hold others up. Events of streams
-    that are past the setting `STREAM_RETENTION` go in one larger batch, and what operators had done
-    to many runs is forgotten.
+    that are past the setting `STREAM_RETENTION` go in one larger batch, answers that were kept by
+    their `Idempotency-Key` when they expire, and what operators had done to many runs is forgotten.
     """
     ages = settings().retention.items()
     kept_for = {Status(status): days for status, days in ages if days is not None}
     ledger.sweep()
     ledger.prune_batches(BATCH)
     events = log.prune(settings().stream_retention, limit=_EVENTS)
-    return events + sum(
-        ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items()
+    answers = ledger.prune_answers(BATCH)
+    return (
+        events
+        + answers
+        + sum(ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items())
     )
 
 

@@ -1,5 +1,11 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
+from motia_django.ledger.answers import (
+    claim_answer,
+    keep_answer,
+    prune_answers,
+    release_answer,
+)
 from motia_django.ledger.batches import (
     advance_batch,
     leave_batch,
@@ -59,6 +65,7 @@ __all__ = [
     "call_up",
     "cancel",
     "claim",
+    "claim_answer",
     "database",
     "dead_by",
     "dead_by_error",
@@ -71,6 +78,7 @@ __all__ = [
     "hashed",
     "holds",
     "keep",
+    "keep_answer",
     "keep_failed",
     "keep_once",
     "keep_or_find",
@@ -87,11 +95,13 @@ __all__ = [
     "paused",
     "prunable",
     "prune",
+    "prune_answers",
     "prune_batches",
     "publish_soon",
     "recall",
     "record",
     "redrive",
+    "release_answer",
     "renew",
     "rerun",
     "restore_timing",

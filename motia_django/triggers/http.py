@@ -23,7 +23,9 @@ from motia_django.exceptions import InvalidInput, InvalidResponse
 from motia_django.schemas import Errors, Schema
 from motia_django.triggers import middleware as chain
 from motia_django.triggers.base import Trigger, schema, take_condition
+from motia_django.triggers.etag import ETag, take_etag
 from motia_django.triggers.exchange import Request, Response, answered
+from motia_django.triggers.idempotency import Idempotency
 from motia_django.triggers.intake import Intake
 from motia_django.triggers.middleware import Chain, Handle, Middleware
 from motia_django.triggers.policies import Policies
@@ -54,12 +56,15 @@ class HttpTrigger(Trigger):
     policies: Policies = field(default_factory=Policies)
     response_schemas: Mapping[int, Schema] = field(default_factory=dict)
     middleware: tuple[Middleware, ...] = ()
+    etag: ETag = False
+    idempotency: Idempotency | None = None
 
     @classmethod
     def read(cls, reader: Reader) -> HttpTrigger:
         """Read one entry of `triggers`; problems are noted in the reader."""
+        method = reader.take("method", declarations.one_of(*METHODS), default="GET")
         return cls(
-            method=reader.take("method", declarations.one_of(*METHODS), default="GET"),
+            method=method,
             path=reader.take("path", _path),
             body_schema=reader.take("body_schema", schema, default=None),
             query_schema=reader.take("query_schema", TextSchema.declared, default=None),
@@ -70,6 +75,8 @@ class HttpTrigger(Trigger):
             policies=Policies.read(reader),
             response_schemas=reader.take("response_schema", _by_status, default={}),
             middleware=reader.take("middleware", chain.taken, default=()),
+            etag=take_etag(reader, method),
+            idempotency=Idempotency.read(reader, method),
             condition=take_condition(reader),
             delivery=Delivery.read_answered(reader),
         )
@@ -117,8 +124,10 @@ class HttpTrigger(Trigger):
 
     def clean_output(self, value: Any, subject: str) -> Response | HttpResponseBase:
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
+            self._refuse_parts(value.streaming, subject)
             return value
         response = answered(value, subject)
+        self._refuse_parts(response.is_streamed, subject)
         if response.is_streamed:
             return response
         declared = self.response_schemas.get(response.status)
@@ -131,6 +140,11 @@ class HttpTrigger(Trigger):
             value.data = body
             return value
         return Response(body, status=response.status, headers=response.headers)
+
+    def _refuse_parts(self, is_streamed: bool, subject: str) -> None:
+        if is_streamed and self.idempotency is not None:
+            text = "what is sent part by part cannot be kept for an Idempotency-Key"
+            raise InvalidResponse(f"The result of {subject}", {"": [text]})
 
     def answer(
         self, handle: Handle, given: Request, context: Callable[[bool], Any], subject: str
@@ -164,6 +178,8 @@ def http(
     headers_schema: Any = None,
     response_schema: Mapping[int, Any] | None = None,
     middleware: Sequence[Any] | None = None,
+    etag: Any = None,
+    idempotency: bool | Mapping[str, Any] | None = None,
     authentication: Any = None,
     permissions: Any = None,
     throttles: Any = None,
@@ -182,6 +198,8 @@ def http(
         "headers_schema": headers_schema,
         "response_schema": response_schema,
         "middleware": middleware,
+        "etag": etag,
+        "idempotency": idempotency,
         "authentication": authentication,
         "permissions": permissions,
         "throttles": throttles,

@@ -80,7 +80,9 @@ def _function(value: Any) -> Middleware:
         try:
             found = import_string(value)
         except ImportError as error:
-            raise Mismatch(f"the dotted path of a function of (req, ctx, next) ({error})") from error
+            raise Mismatch(
+                f"the dotted path of a function of (req, ctx, next) ({error})"
+            ) from error
     try:
         inspect.signature(found).bind(None, None, None)
     except (TypeError, ValueError) as error:

@@ -67,7 +67,9 @@ def sse(
     """
     if isinstance(data, Iterator | AsyncIterator):
         if any(each is not None for each in (event, id, retry, comment)):
-            raise ValueError("sse: of a generator, event, id, retry and comment are each event's own")
+            raise ValueError(
+                "sse: of a generator, event, id, retry and comment are each event's own"
+            )
         return SentEvents(data)
     lines = [f": {line}" for line in _lines(comment)]
     lines += [_field("event", event), _field("id", id), _field("retry", _milliseconds(retry))]

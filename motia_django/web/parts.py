@@ -103,7 +103,10 @@ class LoopParts(AsyncParts):
         if self._loop is None:
             self._loop = self._started()
         here = SyncToAsync.threadlocal
-        before = (getattr(here, "main_event_loop", None), getattr(here, "main_event_loop_pid", None))
+        before = (
+            getattr(here, "main_event_loop", None),
+            getattr(here, "main_event_loop_pid", None),
+        )
         here.main_event_loop, here.main_event_loop_pid = self._loop, os.getpid()
         try:
             return async_to_sync(function)()

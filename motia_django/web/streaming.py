@@ -1,4 +1,4 @@
-"""Answers that are sent part by part: the run lasts until the last one, or until nobody reads on."""
+"""Answers that are sent part by part: the run lasts until the last, or until nobody reads on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Sending(Parts):
     """The parts of one answer, in bytes, each made inside its run; at the end the run is kept."""
 
     def __init__(self, request: HttpRequest, run: Run, outcome: Outcome) -> None:
-        assert isinstance(outcome.value, Response) and outcome.scope is not None
+        assert isinstance(outcome.value, Response)
+        assert outcome.scope is not None
         self.answer = outcome.value
         self.is_over = False
         body = self.answer.body
@@ -42,7 +43,7 @@ class Sending(Parts):
         self._count = self._size = 0
 
     def first(self) -> Any:
-        """Make the first part before anything is sent, and return it; raise what making it raises."""
+        """Make the first part before anything is sent, and return it; raise what it raises."""
         with tracing.entered(self._scope):
             self._first = [self._parts.next()]
         return self._first[0]
@@ -130,6 +131,12 @@ class StreamedAnswer(StreamingHttpResponse):
         self._sending = sending
         super().__init__(reader_of(sending, is_asgi=is_asgi(sending.request)), **options)
 
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """Yield the parts; Django takes a `TypeError` of theirs for a sign that they are plain."""
+        parts: Any = self.streaming_content if self.is_async else super().__aiter__()
+        async for part in parts:
+            yield part
+
     def __del__(self) -> None:
         if not self._sending.is_over:
             Thread(target=_closed, args=(self._sending,), name="motia-answer-unsent").start()
@@ -202,8 +209,10 @@ def _written(part: Any, *, as_event: bool) -> bytes:
     if isinstance(part, bytes | bytearray | memoryview):
         return bytes(part)
     if as_event:
-        return sse(part).text.encode()
-    return (part if isinstance(part, str) else f"{payloads.dumps(part)}\n").encode()
+        event: SentEvent = sse(part)
+        return event.text.encode()
+    text: str = part if isinstance(part, str) else f"{payloads.dumps(part)}\n"
+    return text.encode()
 
 
 def _closed(sending: Sending) -> None:
