@@ -64,13 +64,15 @@ def prune() -> int:
     """Delete what is older than the setting `RETENTION` allows, in one small batch per status.
 
     Turns of runs that somebody has deleted go, too: they would hold others up. Events of streams
-    that are past the setting `STREAM_RETENTION` go in one larger batch, answers that were kept by
-    their `Idempotency-Key` when they expire, and what operators had done to many runs is forgotten.
+    that are past the setting `STREAM_RETENTION` go in one larger batch, and what operators had done
+    to many runs is forgotten, as is which forms they had sent, and what was answered to requests
+    with an `Idempotency-Key` once that has expired.
     """
     ages = settings().retention.items()
     kept_for = {Status(status): days for status, days in ages if days is not None}
     ledger.sweep()
     ledger.prune_batches(BATCH)
+    ledger.prune_starts()
     events = log.prune(settings().stream_retention, limit=_EVENTS)
     answers = ledger.prune_answers(BATCH)
     return (

@@ -107,7 +107,7 @@ class FlowFilter(ExactFilter):
         return [(name, name) for name in registry().flows()]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        flows = _flows(request)
+        flows = flows_seen(request)
         return [each for each in super().lookups(request, model_admin) if each[0] in flows]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -120,7 +120,7 @@ class FlowFilter(ExactFilter):
     @classmethod
     def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
-        flows = _flows(request)
+        flows = flows_seen(request)
         return "" if value in flows else _unknown(_("flow"), value, flows)
 
 
@@ -281,7 +281,7 @@ def moment_of(text: str) -> datetime | None:
         return None
 
 
-def _flows(request: HttpRequest) -> list[str]:
+def flows_seen(request: HttpRequest) -> list[str]:
     """Return the flows that have a Step whose runs this request's user may see."""
     flows, seen = registry().flows(), permits.visible(request)
     if seen is None:

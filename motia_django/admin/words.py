@@ -134,6 +134,21 @@ def masked_as(name: object, value: Any) -> Any:
     return masked({str(name): value})[str(name)]
 
 
+def masked_input(given: Any) -> Any:
+    """Return a run's input without its secrets.
+
+    Of a change of state or of a stream, the values may be secrets by the name of their item.
+    """
+    whole = dict(given) if isinstance(given, dict) else {}
+    for name in ("oldValue", "newValue"):
+        if name in whole and "itemId" in whole:
+            whole[name] = masked_as(whole["itemId"], whole[name])
+    event = whole.get("event")
+    if "streamName" in whole and isinstance(event, dict) and "data" in event:
+        whole["event"] = {**event, "data": masked_as(whole.get("id"), event["data"])}
+    return masked(whole or given)
+
+
 def indented(value: Any) -> str:
     """Return a value as JSON to read and to edit."""
     return json.dumps(value, indent=2, ensure_ascii=False)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from django.apps import apps
+from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, ticks
 from motia_django.exceptions import CannotIntervene
@@ -28,7 +29,8 @@ def schedule(step: str, index: int) -> Listener:
     """Return a Step's cron trigger; raise `UnknownStep`, or `CannotIntervene` if it is none."""
     triggers = registry().step(step).triggers
     if not 0 <= index < len(triggers) or not isinstance(triggers[index], CronTrigger):
-        raise CannotIntervene(f"Step {step!r} has no cron trigger with the index {index}")
+        text = _("Step %(step)r has no cron trigger with the index %(index)d")
+        raise CannotIntervene(text % {"step": step, "index": index})
     return Listener(step=registry().step(step), index=index, trigger=triggers[index])
 
 
@@ -117,10 +119,11 @@ def expression_of(expression: str) -> CronExpression:
     text = " ".join(expression.split())
     try:
         if len(text) > LONGEST:
-            raise ValueError(f"it has more than {LONGEST} characters")
+            raise ValueError(_("it has more than %d characters") % LONGEST)
         return CronExpression.parse(text)
     except ValueError as error:
-        raise CannotIntervene(f"{text!r:.100} is no cron expression: {error}") from error
+        told = _("%(text).100r is no cron expression: %(why)s")
+        raise CannotIntervene(told % {"text": text, "why": error}) from error
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -128,7 +131,8 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise CannotIntervene(f"there is no time zone {name!r}, such as Europe/Berlin") from error
+        text = _("there is no time zone %r, such as Europe/Berlin")
+        raise CannotIntervene(text % name) from error
 
 
 def _set_enabled(listener: Listener, enabled: bool) -> bool:

@@ -47,6 +47,7 @@ from motia_django.ledger.interventions import (
     retry,
 )
 from motia_django.ledger.keys import found as found_by_key
+from motia_django.ledger.once import give_back, once, prune_starts
 from motia_django.ledger.overrides import (
     override_of,
     overrides,
@@ -74,6 +75,7 @@ __all__ = [
     "finish",
     "forget",
     "found_by_key",
+    "give_back",
     "has_ticked",
     "hashed",
     "holds",
@@ -86,6 +88,7 @@ __all__ = [
     "leave_batch",
     "lost_outcome",
     "move",
+    "once",
     "open_batch",
     "override_of",
     "overrides",
@@ -97,6 +100,7 @@ __all__ = [
     "prune",
     "prune_answers",
     "prune_batches",
+    "prune_starts",
     "publish_soon",
     "recall",
     "record",

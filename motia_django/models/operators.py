@@ -1,4 +1,4 @@
-"""The tables of what operators want: pauses, overrides of schedules, and batches."""
+"""The tables of what operators want: pauses, overrides of schedules, batches, and starts."""
 
 from __future__ import annotations
 
@@ -110,3 +110,24 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deed} {self.id}"
+
+
+class Start(models.Model):
+    """What the first sending of a form has started, so that another one starts nothing."""
+
+    form = models.UUIDField(_("id of the form"), primary_key=True)
+    """Made when the form was shown, by `new_run_id`: so ids tell their age."""
+    by = models.CharField(_("by"), max_length=255)
+    """The primary key of the user."""
+    place = models.TextField(_("address"))
+    began = JSONTextField(_("what began"), default=list)
+    """The ids of the runs; of a request to an http Step, the id of its trace."""
+
+    class Meta:
+        db_table = "motia_start"
+        default_permissions = ()
+        verbose_name = _("start by hand")
+        verbose_name_plural = _("starts by hand")
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.form}"

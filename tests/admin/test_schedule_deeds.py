@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from motia_django import ledger, models
 from motia_django.beat import operators
+from motia_django.exceptions import DedupeConflict
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 PAGE = "/admin/motia/schedule/"
 HOURLY = {"type": "cron", "schedule": "0 * * * *"}
@@ -78,10 +80,40 @@ def test_a_paused_schedule_is_not_late_and_what_came_due_then_is_not_missed(
         assert not row_of(admin_client).is_late
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OperationalError("server closed"), "just now: OperationalError: server closed"),
+        (InterfaceError("gone"), "just now: InterfaceError: gone"),
+        (KeyError("region"), "KeyError: 'region'"),
+        (DedupeConflict("please begin anew"), "begin anew"),
+    ],
+)
+@pytest.mark.parametrize("address", [f"{PAGE}Report/0/run/", "/admin/motia/step/Report/run/0/"])
+def test_what_goes_wrong_when_a_schedule_is_run_now_is_told(
+    admin_client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    error: Exception,
+    told: str,
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    with installed(make_step(print, HOURLY, name="Report")):
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger, "keep_once", fail)
+            page = admin_client.post(address, once(), follow=True)
+        assert page.status_code == 200
+        assert told in page.content.decode().replace("&#x27;", "'")
+        assert not LogEntry.objects.exists()
+        assert not models.Start.objects.exists()
+
+
 def test_a_paused_schedule_still_runs_if_it_is_asked_to(admin_client: Client) -> None:
     with installed(make_step(print, HOURLY, name="Report")):
         admin_client.post(f"{PAGE}Report/0/pause/", {})
-        page = admin_client.post(f"{PAGE}Report/0/run/", {"reason": "once"}, follow=True)
+        page = admin_client.post(f"{PAGE}Report/0/run/", {"reason": "once", **once()}, follow=True)
     run = models.Run.objects.get()
     assert run.status == "queued"
     assert run.timeline[0]["reason"] == "once"

@@ -20,7 +20,7 @@ from motia_django import batches, models
 from motia_django.ledger.selections import Selection
 from tests.admin.conftest import MakeRun
 from tests.docs.pages import DOCS, section
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -141,13 +141,13 @@ DEEDS = {
     "run a run again": Deed(
         view="run_rerun",
         on=lambda world: [world.over.pk],
-        post=lambda world: REASON,
+        post=lambda world: {**REASON, **once()},
         done=lambda world: models.Run.objects.filter(parent_id=world.over.pk).exists(),
     ),
     "run a run again with edited input": Deed(
         view="run_rerun_edited",
         on=lambda world: [world.over.pk],
-        post=lambda world: {"content": '{"n": 2}', **REASON},
+        post=lambda world: {"content": '{"n": 2}', **REASON, **once()},
         done=lambda world: models.Run.objects.filter(parent_id=world.over.pk).exists(),
     ),
     "discard a run": Deed(
@@ -177,20 +177,20 @@ DEEDS = {
     "run a Step now": Deed(
         view="step_run",
         on=lambda world: ["Other", 0],
-        post=lambda world: {"content": "1", **REASON},
+        post=lambda world: {"content": "1", **REASON, **once()},
         done=lambda world: models.Run.objects.filter(step="Other").exists(),
     ),
     "see the topics to send to": Deed(view="step_topics"),
     "enqueue a message": Deed(
         view="step_enqueue",
         on=lambda world: ["own"],
-        post=lambda world: {"content": "1", **REASON},
+        post=lambda world: {"content": "1", **REASON, **once()},
         done=lambda world: models.Run.objects.filter(source="own").exists(),
     ),
     "run a schedule now": Deed(
         view="schedule_run",
         on=lambda world: ["Hourly", 0],
-        post=lambda world: REASON,
+        post=lambda world: {**REASON, **once()},
         done=lambda world: models.Run.objects.filter(step="Hourly").exists(),
     ),
     "pause a schedule": Deed(

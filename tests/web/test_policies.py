@@ -207,3 +207,23 @@ def test_no_authentication_is_an_empty_list() -> None:
 def test_what_is_no_policy_is_a_problem_of_the_file(key: str, value: Any, expected: str) -> None:
     [problem] = problems(**{key: value})
     assert f".{key}: expected {expected}" in problem.message
+
+
+def test_the_policies_are_named_for_people() -> None:
+    def grants(request: Any) -> bool:
+        return True
+
+    trigger: Any = read(
+        reader(
+            http(
+                authentication=[],
+                permissions=[grants, IsAuthenticated & ~IsAdminUser],
+                throttles=["2/hour"],
+            )
+        )
+    )
+    assert trigger.policies.named() == {
+        "authentication": [],
+        "permissions": ["grants", "(IsAuthenticated and not IsAdminUser)"],
+        "throttles": ["2/hour"],
+    }
