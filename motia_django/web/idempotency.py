@@ -117,12 +117,13 @@ def claimed(listener: Listener, request: Request) -> Iterator[Claim]:
     """
     trigger = listener.trigger
     assert isinstance(trigger, HttpTrigger)
-    sent = _key(request, trigger.idempotency)
-    if trigger.idempotency is None or sent is None:
+    idempotency = trigger.idempotency
+    sent = _key(request, idempotency) if idempotency else None
+    if idempotency is None or sent is None:
         yield Claim()
         return
     claim = Claim(key=_digest(listener.step.name, _who(request), sent))
-    claim.answer = _answer(claim, listener.step.name, _asked(request), trigger.idempotency)
+    claim.answer = _answer(claim, listener.step.name, _asked(request), idempotency)
     if claim.answer is not None:
         yield claim
         return
@@ -135,11 +136,11 @@ def claimed(listener: Listener, request: Request) -> Iterator[Claim]:
         claim.release()
 
 
-def _key(request: Request, idempotency: Idempotency | None) -> str | None:
+def _key(request: Request, idempotency: Idempotency) -> str | None:
     """Return the key that was sent: a string as RFC 8941 has it, or one without the quotes."""
     sent = request.raw.headers.get(HEADER, "").strip()
-    if idempotency is None or not sent:
-        if idempotency is not None and idempotency.required:
+    if not sent:
+        if idempotency.required:
             raise KeyMissing
         return None
     if len(sent) > 1 and sent[0] == sent[-1] == '"':

@@ -61,7 +61,7 @@ class StepView(APIView):
         final = super().finalize_response(request, response, *args, **kwargs)
         trigger = self._listener(request).trigger
         assert isinstance(trigger, HttpTrigger)
-        return judged(self.request._request, final, trigger)
+        return judged(request._request, final, trigger)
 
     def _run(self, listener: Listener, raw: Request, claim: Claim) -> HttpResponseBase:
         """Run the Step, and return its answer, or raise it if it is an exception."""
@@ -69,6 +69,7 @@ class StepView(APIView):
 
         def keep(response: HttpResponseBase) -> None:
             if claim.key:
+                self.headers[TRACE_HEADER] = run.trace_id
                 claim.keep(self._as_sent(response), f"Step {run.step!r}")
 
         outcome, response = _performed(run, raw, listener.step, keep)
@@ -90,16 +91,15 @@ class StepView(APIView):
         if outcome.status is Status.SKIPPED:
             raise ConditionNotMet
         if outcome.error is not None:
-            exceptional: HttpResponseBase = self.handle_exception(outcome.error)
-            keep(exceptional)
-            return exceptional
+            response = self.handle_exception(outcome.error)
+            keep(response)
         assert response is not None
         return response
 
     def _as_sent(self, response: HttpResponseBase) -> HttpResponseBase:
         """Return a response with its headers and its content, as it will go out."""
         headers = dict(self.headers)
-        final = self.finalize_response(self.request, response)
+        final: HttpResponseBase = self.finalize_response(self.request, response)
         self.headers = headers
         if isinstance(final, RestResponse):
             final.render()

@@ -216,7 +216,8 @@ def test_it_stands_after_the_check_of_the_input_and_the_condition() -> None:
         "condition": lambda request: request.body != {"a": 0},
     }
     with answering(lambda: None, "POST", **keys) as client:
-        answers = [post(client, body).status_code for body in ([], {"a": 0}, {"a": 1})]
+        bodies: list[Any] = [[], {"a": 0}, {"a": 1}]
+        answers = [post(client, body).status_code for body in bodies]
     assert (answers, passed) == ([400, 422, 204], [{"a": 1}])
 
 
