@@ -160,13 +160,8 @@ def _pause(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> Ht
 
 
 def _resume(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
-    if request.method != "POST":
-        return _back(admin)
-    if not operators.resume(listener, by=who(request)):
-        return _back(admin, request, (messages.WARNING, _("It was not paused.")))
-    _log(request, listener, "Resume the schedule", _reason(request))
-    text = _("The schedule of %s is resumed.") % listener.step.name
-    return _back(admin, request, (messages.SUCCESS, text))
+    told = (_("The schedule of %s is resumed."), _("It was not paused."))
+    return _end(admin, request, listener, operators.resume, "Resume the schedule", told)
 
 
 def _override(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
@@ -186,13 +181,9 @@ def _override(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) ->
 
 
 def _restore(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
-    if request.method != "POST":
-        return _back(admin)
-    if not operators.restore(listener, by=who(request)):
-        return _back(admin, request, (messages.WARNING, _("Nobody had overridden it.")))
-    _log(request, listener, "Drop the override of the schedule", _reason(request))
-    text = _("%s is due again as its file says.") % listener.step.name
-    return _back(admin, request, (messages.SUCCESS, text))
+    told = (_("%s is due again as its file says."), _("Nobody had overridden it."))
+    what = "Drop the override of the schedule"
+    return _end(admin, request, listener, operators.restore, what, told)
 
 
 VIEWS: dict[str, Callable[[ReadOnlyAdmin, HttpRequest, Listener], HttpResponse]] = {
@@ -202,6 +193,23 @@ VIEWS: dict[str, Callable[[ReadOnlyAdmin, HttpRequest, Listener], HttpResponse]]
     "override": _override,
     "restore": _restore,
 }
+
+
+def _end(
+    admin: ReadOnlyAdmin,
+    request: HttpRequest,
+    listener: Listener,
+    end: Callable[..., bool],
+    what: str,
+    told: tuple[str, str],
+) -> HttpResponse:
+    """On POST, end what was said of a schedule; `told` is of that, and of there being nothing."""
+    if request.method != "POST":
+        return _back(admin)
+    if not end(listener, by=who(request)):
+        return _back(admin, request, (messages.WARNING, told[1]))
+    _log(request, listener, what, _reason(request))
+    return _back(admin, request, (messages.SUCCESS, told[0] % listener.step.name))
 
 
 def _reason(request: HttpRequest) -> str:

@@ -88,6 +88,13 @@ def moment_with_zone(value: datetime | None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}".strip()
 
 
+def since(began: datetime | None, by: str, reason: str) -> str:
+    """Return since when something is so, by whom, and why."""
+    who = _("since %(since)s by %(by)s") if by else _("since %(since)s")
+    text = who % {"since": moment(began), "by": by}
+    return f"{text}: {reason}" if reason else text
+
+
 def counted(number: int, most: int | None = None) -> str:
     """Return a number that was counted no further than `most`, `pulse.MOST` unless told."""
     most = pulse.MOST if most is None else most

@@ -42,7 +42,7 @@ def pause(listener: Listener, *, by: str, reason: str = "") -> bool:
     states = row_states()
     if is_paused(listener, ledger.override_of(*key_of(listener)), states):
         return False
-    in_row = entry_name(listener) in states and _set_enabled(listener, False)
+    in_row = entry_name(listener) in states and _set_enabled(entry_name(listener), False)
     ledger.resume_schedule(key_of(listener))  # a pause that the row's `enabled` has ended
     done = ledger.pause_schedule(key_of(listener), by=by, reason=reason, in_row=in_row) or in_row
     if done:
@@ -52,8 +52,9 @@ def pause(listener: Listener, *, by: str, reason: str = "") -> bool:
 
 def resume(listener: Listener, *, by: str) -> bool:
     """Let a schedule's ticks be born again; return False if it was not paused."""
-    was_enabled = not _set_enabled(listener, True)
-    done = ledger.resume_schedule(key_of(listener)) or not was_enabled
+    rows = {entry_name(listener), *_rows_of(ledger.override_of(*key_of(listener)))}
+    held = [name for name in rows if _set_enabled(name, True)]
+    done = ledger.resume_schedule(key_of(listener)) or bool(held)
     if done:
         logger.warning("The schedule %s was resumed by %s", entry_name(listener), by)
     return done
@@ -65,9 +66,8 @@ def retime(listener: Listener, expression: str, zone: str, *, by: str, reason: s
     An empty `zone` leaves the time zone as it is declared. Raise `CannotIntervene` for what is no
     expression or no time zone.
     """
-    now = declared(listener)
-    timing = Timing(expression_of(expression), zone_of(zone) if zone else now.zone)
-    values = {"expression": timing.expression.text, "zone": zone, "replaces": str(now)}
+    timing = Timing(expression_of(expression), zone_of(zone) if zone else declared(listener).zone)
+    values = {"expression": timing.expression.text, "zone": zone}
     ledger.retime(key_of(listener), **values, by=by, reason=reason)
     _refresh_row(listener)
     logger.warning("The schedule %s was set to %s by %s", entry_name(listener), timing, by)
@@ -81,6 +81,19 @@ def restore(listener: Listener, *, by: str) -> bool:
         _refresh_row(listener)
         logger.warning("The schedule %s was restored by %s", entry_name(listener), by)
     return done
+
+
+def remove_lapsed(number: int, *, by: str) -> models.Override | None:
+    """Forget what an operator wanted of a trigger that is not there any more, and return it.
+
+    None if it is gone already, or its trigger is back.
+    """
+    lapsed = ledger.forget_lapsed(number)
+    if lapsed is not None:
+        for name in _rows_of(lapsed):
+            _set_enabled(name, True)
+        logger.warning("What was said of the schedule %s was removed by %s", lapsed, by)
+    return lapsed
 
 
 def key_of(listener: Listener) -> Key:
@@ -107,11 +120,10 @@ def is_paused(
     listener: Listener, override: models.Override | None, states: Mapping[str, bool]
 ) -> bool:
     """Return whether a schedule is paused, by its row or by our table."""
-    enabled = states.get(entry_name(listener))
-    if enabled is False:
+    if states.get(entry_name(listener)) is False:
         return True
     is_ours = override is not None and override.is_paused
-    return is_ours and not (enabled and override is not None and override.in_row)
+    return is_ours and not any(states.get(name) for name in _rows_of(override))
 
 
 def expression_of(expression: str) -> CronExpression:
@@ -135,12 +147,19 @@ def zone_of(name: str) -> ZoneInfo:
         raise CannotIntervene(text % name) from error
 
 
-def _set_enabled(listener: Listener, enabled: bool) -> bool:
+def _rows_of(override: models.Override | None) -> list[str]:
+    """Return the name of the row that is not enabled because of a pause, if there is one."""
+    if override is None or not (override.is_paused and override.in_row):
+        return []
+    return [ticks.entry_name(override.step, override.index)]
+
+
+def _set_enabled(name: str, enabled: bool) -> bool:
     if not apps.is_installed("django_celery_beat"):
         return False
     from motia_django.beat import rows
 
-    return rows.set_enabled(entry_name(listener), enabled)
+    return rows.set_enabled(name, enabled)
 
 
 def _refresh_row(listener: Listener) -> None:

@@ -4,10 +4,12 @@ from motia_django.models.answers import Answer
 from motia_django.models.fields import ExactCharField, FilledIndex, JSONTextField
 from motia_django.models.items import StateItem, StreamEvent, StreamItem
 from motia_django.models.ledger import Run, RunKey, Turn, Worker
+from motia_django.models.online import AddIndexOnline
 from motia_django.models.operators import Batch, Override, Pause, Start
 from motia_django.models.places import DeadLetter, Flow, Overview, Schedule, Step, Unstored
 
 __all__ = [
+    "AddIndexOnline",
     "Answer",
     "Batch",
     "DeadLetter",

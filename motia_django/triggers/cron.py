@@ -162,6 +162,12 @@ class CronTrigger(Trigger):
     def source(self) -> str:
         return self.schedule.text
 
+    @property
+    def declared(self) -> str:
+        """When it is due as its file says: "0 3 * * * in Europe/Berlin", or without the zone."""
+        text = " ".join(self.schedule.text.split())
+        return f"{text} in {self.timezone}" if self.timezone else text
+
     def clean_input(self, raw: Any, subject: str) -> None:
         return None
 

@@ -41,6 +41,7 @@ class World:
     over: models.Run
     item: models.StateItem
     told: models.StreamItem
+    lapsed: models.Override
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +218,12 @@ DEEDS = {
         post=lambda world: REASON,
         done=lambda world: is_overridden("Nightly", expression=""),
     ),
+    "remove what no longer applies": Deed(
+        view="schedule_lapsed",
+        on=lambda world: [world.lapsed.pk],
+        post=lambda world: {},
+        done=lambda world: now(world.lapsed) is None,
+    ),
     "add an item of state": Deed(
         view="stateitem_add",
         post=lambda world: {"group": "new", "key": "k", "content": "1", **REASON},
@@ -259,6 +266,9 @@ def world(make_run: MakeRun) -> Iterator[World]:
         over=make_run(**usual),
         item=models.StateItem.objects.create(group="g", key="k", value="1"),
         told=models.StreamItem.objects.create(stream="s", group="g", item="i", value="1", event=1),
+        lapsed=models.Override.objects.create(
+            step="Gone", index=0, declared="@hourly", paused_at=timezone.now(), expression="@daily"
+        ),
     )
     steps = [make_step(name=name) for name in ("Work", "Other", "Resting")]
     own = {"Hourly": [{"type": "queue", "topic": "own"}], "Nightly": []}
@@ -266,7 +276,11 @@ def world(make_run: MakeRun) -> Iterator[World]:
         make_step(lambda: None, CRON, *own[name], name=name) for name in ("Hourly", "Nightly")
     ]
     models.Override.objects.create(
-        step="Nightly", index=0, paused_at=timezone.now(), expression="@daily"
+        step="Nightly",
+        index=0,
+        declared=CRON["schedule"],
+        paused_at=timezone.now(),
+        expression="@daily",
     )
     with installed(*steps):
         yield there
