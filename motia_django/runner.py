@@ -8,15 +8,13 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from motia_django import calls, ledger, payloads, publish, signals, tracing
+from motia_django import handling, ledger, payloads, publish, signals, tracing
 from motia_django.conf import settings
-from motia_django.context import AsyncContext, BaseContext, Context, twin
 from motia_django.delivery import ONCE, Delivery
-from motia_django.exceptions import InvalidInput, InvalidResponse, TimedOut, TooDeep
+from motia_django.exceptions import InvalidInput, TooDeep
 from motia_django.registry import registry
 from motia_django.runs import (
     INVOKE,
@@ -31,7 +29,6 @@ from motia_django.runs import (
 from motia_django.steps import Step
 from motia_django.timeline import Timeline
 from motia_django.triggers import Trigger
-from motia_django.triggers.base import Condition, TriggerInfo
 
 logger = logging.getLogger("motia.runs")
 
@@ -105,7 +102,7 @@ def perform(
         result = {"status": Status.DEAD, "error": error, "rejected": hopeless}
     else:
         scope = _scope(run, step, timeline, check_lease)
-        result = _handled(run, step, trigger, given, scope)
+        result = handling.handled(run, step, trigger, given, scope, invoke)
     outcome = Outcome(**result, started_at=started_at, finished_at=timezone.now())
     return outcome if outcome.status is Status.RUNNING else _over(run, outcome, timeline)
 
@@ -122,7 +119,8 @@ def finished(
     status = Status.SUCCEEDED if error is None else Status.DEAD
     result: dict[str, Any] = {"status": status, "value": value, "error": error}
     if error is not None and value is None:
-        result |= _failed(run, _trigger(run, registry().step(run.step)), error)
+        trigger = _trigger(run, registry().step(run.step))
+        result |= handling.failed(run, trigger, error)
     return _over(run, replace(outcome, scope=None, **result), outcome.scope.timeline)
 
 
@@ -206,67 +204,6 @@ def invoked_as(step: Step) -> tuple[int, Trigger]:
     raise AssertionError(f"Step {step.name!r} has no trigger")
 
 
-def _handled(
-    run: Run, step: Step, trigger: Trigger, given: Any, scope: tracing.Scope
-) -> dict[str, Any]:
-    """Ask the condition and call the handler, as the current run of this thread."""
-    own = BaseContext(scope, _info(run, trigger), given, invoke)
-
-    def context(is_async: bool) -> BaseContext:
-        return twin(own, AsyncContext if is_async else Context)
-
-    with tracing.entered(scope):
-        try:
-            if run.trigger != INVOKE and not _met(trigger.condition, given, context):
-                return {"status": Status.SKIPPED}
-            value = _answer(run, step, trigger, given, context)
-            if trigger.is_open(value):
-                return {"status": Status.RUNNING, "value": value, "scope": scope}
-            return {"status": Status.SUCCEEDED, "value": value}
-        except Exception as error:
-            return _failed(run, trigger, error)
-
-
-def _failed(run: Run, trigger: Trigger, error: Exception) -> dict[str, Any]:
-    """Return what became of a run by an exception: an answer of another kind, or the end of it."""
-    if trigger.is_answer(error):
-        status = getattr(error, "status_code", None)
-        return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
-    if isinstance(error, SoftTimeLimitExceeded):
-        limit = _limit(run, trigger)
-        text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
-        error = TimedOut(f"it took longer than {text}")
-    return {"status": Status.DEAD, "error": error}
-
-
-def _answer(
-    run: Run, step: Step, trigger: Trigger, given: Any, context: Callable[[bool], BaseContext]
-) -> Any:
-    """Call the handler and check its result; if a trigger started it, through what is before it."""
-    subject = f"Step {run.step!r}"
-
-    def handle(input: Any) -> Any:
-        own = context(step.is_async)
-        own.input = input
-        arguments = (input, own)[: step.arity]
-        value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
-        return trigger.clean_output(value, subject)
-
-    if run.trigger != INVOKE:
-        return trigger.answer(handle, given, context, subject)
-    value = handle(given)
-    if trigger.is_open(value):
-        text = "a generator is sent as the answer to a request; invoked by name there is none"
-        raise InvalidResponse(f"The result of {subject}", {"": [text]})
-    return value
-
-
-def _limit(run: Run, trigger: Trigger) -> float | None:
-    """Return the seconds that an attempt may take; who waits for an answer sets limits himself."""
-    waits = run.trigger in (INVOKE, "http")
-    return None if waits else trigger.delivery.visibility_timeout
-
-
 def _is_atomic(run: Run) -> bool:
     return run.step in registry() and registry().step(run.step).atomic
 
@@ -284,22 +221,6 @@ def _scope(
         topics=step.topics,
         timeline=timeline,
     )
-
-
-def _info(run: Run, trigger: Trigger) -> TriggerInfo:
-    return TriggerInfo(
-        type=trigger.kind,
-        source=run.source if run.trigger != INVOKE else trigger.source,
-        index=run.index,
-        scheduled_time=trigger.scheduled_time(run.input),
-    )
-
-
-def _met(condition: Condition | None, given: Any, context: Any) -> bool:
-    if condition is None:
-        return True
-    arguments = (given, context(calls.is_async(condition)))[: calls.arity(condition, 2)]
-    return bool(calls.call(condition, *arguments))
 
 
 def _trigger(run: Run, step: Step) -> Trigger:

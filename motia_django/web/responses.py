@@ -57,19 +57,13 @@ def told(answer: Any) -> Any:
     elif isinstance(answer, RestResponse):
         status, headers, body = answer.status_code, answer.headers, answer.data
     elif isinstance(answer, HttpResponseBase):
-        status, headers, body = answer.status_code, answer.headers, _content(answer)
+        status, headers = answer.status_code, answer.headers
+        body = answer.content if isinstance(answer, HttpResponse) else "streamed"
     else:
         return answer
     if isinstance(body, bytes):
         body = f"{len(body)} bytes"
     return {"status": status, "headers": dict(headers), "body": body}
-
-
-def _content(response: HttpResponseBase) -> str | bytes:
-    if isinstance(response, HttpResponse):
-        return response.content
-    name = getattr(response, "filename", "")
-    return f"the file {name}" if name else "streamed"
 
 
 def bad_request(error: InvalidInput) -> exceptions.ValidationError:
