@@ -37,7 +37,7 @@ class Chain:
         if depth == len(self.middleware):
             return self.handle(request)
         function = self.middleware[depth]
-        name = _name(function)
+        name = name_of(function)
         rest = Next(name=name, request=request, go=lambda other: self.answer(other, depth + 1))
         is_async = calls.is_async(function)
         next = sync_to_async(rest) if is_async else rest
@@ -74,6 +74,11 @@ def taken(value: Any) -> tuple[Middleware, ...]:
     return tuple(_function(each) for each in value)
 
 
+def name_of(function: Middleware) -> str:
+    """Return how a middleware is called in its file, for people."""
+    return getattr(function, "__qualname__", None) or repr(function)
+
+
 def _function(value: Any) -> Middleware:
     found = value
     if isinstance(value, str):
@@ -91,7 +96,3 @@ def _function(value: Any) -> Middleware:
         raise Mismatch(f"functions that return their answer ({value!r:.100} has a yield in it)")
     function: Middleware = found
     return function
-
-
-def _name(function: Middleware) -> str:
-    return getattr(function, "__qualname__", None) or repr(function)

@@ -99,9 +99,9 @@ class Sending(Parts):
 
     def _fail(self, error: BaseException) -> None:
         """End the run by an error: it is too late for another answer, so the client is cut off."""
+        self._end("by an error", as_error(error))
         if isinstance(error, Exception):
             got_request_exception.send(sender=type(self), request=self.request)
-        self._end("by an error", as_error(error))
 
     def _end(self, ended: str = "", error: Exception | None = None) -> None:
         if self.is_over:

@@ -384,6 +384,6 @@ def test_only_a_request_can_be_answered_part_by_part() -> None:
     with installed(make_step(handler, http())):
         with pytest.raises(InvalidResponse, match="invoked by name there is none"):
             invoke("Work")
-    with installed(make_step(handler)):
+    with installed(make_step(handler, {"type": "queue", "topic": "work"}, http())):
         with pytest.raises(InvalidResponse, match="an HTTP request, and only so"):
             invoke("Work")
