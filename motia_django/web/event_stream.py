@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -30,7 +30,7 @@ from motia_django.live.following import Following, TooSlow
 from motia_django.live.frames import Clock, Frame, Message
 from motia_django.live.pictures import picture
 from motia_django.live.positions import Position
-from motia_django.live.threads import close_connections, in_thread
+from motia_django.live.threads import close_connections, give_back_what_is_kept, in_thread
 from motia_django.registry import registry
 from motia_django.triggers.sse import HEADERS
 from motia_django.web import asking
@@ -166,7 +166,7 @@ async def _parts(
     task += [each for each in [asyncio.current_task()] if each is not None]
     end = time.monotonic() + LIFETIME * random.uniform(0.8, 1.2)
     try:
-        await _give_back_what_is_kept()
+        await give_back_what_is_kept()
         yield _retry(_RETRY)
         while time.monotonic() < end:
             messages = await following.messages(HEARTBEAT)
@@ -176,22 +176,6 @@ async def _parts(
     finally:
         task.clear()
         await following.close()
-
-
-async def _give_back_what_is_kept() -> None:
-    """Give back what Django keeps for a request until it is over: connections and a thread.
-
-    Its middleware has used them, for the last time on the way out. The thread is asgiref's; where
-    that keeps it elsewhere, it stays.
-    """
-    try:
-        context = SyncToAsync.thread_sensitive_context.get()
-        executor = SyncToAsync.context_to_thread_executor.pop(context)
-    except (AttributeError, LookupError):
-        await sync_to_async(close_connections)()
-    else:
-        executor.submit(close_connections)
-        executor.shutdown(wait=False)
 
 
 def _answered(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:

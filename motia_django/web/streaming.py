@@ -15,10 +15,11 @@ from django.utils.datastructures import CaseInsensitiveMapping
 
 from motia_django import payloads, runner, tracing
 from motia_django.exceptions import Abandoned
+from motia_django.live.threads import give_back_what_is_kept
 from motia_django.runs import Outcome, Run
 from motia_django.triggers.exchange import Response
 from motia_django.triggers.sse import HEADERS, SentEvent, SentEvents, sse
-from motia_django.web.parts import END, Parts, parts_of, reader_of
+from motia_django.web.parts import END, AsyncParts, Parts, parts_of, reader_of
 
 _WENT_AWAY = "the client went away before the end"
 
@@ -41,6 +42,7 @@ class Sending(Parts):
         self.request, self._run, self._outcome = request, run, outcome
         self._scope = outcome.scope
         self._count = self._size = 0
+        self._is_begun = False
 
     def first(self) -> Any:
         """Make the first part before anything is sent, and return it; raise what it raises."""
@@ -61,6 +63,7 @@ class Sending(Parts):
         return written
 
     async def anext(self) -> Any:
+        await self._begin()
         try:
             with tracing.entered(self._scope):
                 part = self._first.pop() if self._first else await self._parts.anext()
@@ -71,6 +74,15 @@ class Sending(Parts):
         if written is END:
             await sync_to_async(self._end)()
         return written
+
+    async def _begin(self) -> None:
+        """Before the first part, give back what the request's own thread holds, if nobody needs it.
+
+        What is plain needs the thread, and what was begun there may have a cursor open.
+        """
+        is_new, self._is_begun = not self._is_begun, True
+        if is_new and not self._first and isinstance(self._parts, AsyncParts):
+            await give_back_what_is_kept()
 
     def close(self) -> None:
         """End the run, if it is not over yet: whoever read this reads no more."""

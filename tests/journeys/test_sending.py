@@ -100,6 +100,18 @@ def test_a_client_that_goes_away_ends_the_generator_and_its_run(
     assert "Traceback" not in project.log("web")
 
 
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_an_error_in_the_middle_cuts_the_client_off(project: Project, kind: str) -> None:
+    reader = Reader(project, f"/parts/{kind}/broken")
+    assert reader.next() == "first"
+    with pytest.raises(http.client.IncompleteRead):
+        reader.response.read()
+    reader.close()
+    run = the_run(project)
+    assert run["status"] == "dead"
+    assert "ValueError: a part cannot be made" in run["error"]
+
+
 def charge(project: Project) -> Any:
     """Ask to be charged, always with the same key; None if the server went away over it."""
     connection = http.client.HTTPConnection("127.0.0.1", project.port, timeout=30)

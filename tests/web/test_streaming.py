@@ -359,6 +359,34 @@ def test_an_async_generator_lives_on_one_loop_and_its_orm_in_the_readers_thread(
     assert loops[0].is_closed()
 
 
+@pytest.mark.parametrize("is_declared", [False, True])
+def test_what_the_request_held_is_given_back_if_nothing_was_begun_with_it(
+    is_declared: bool,
+) -> None:
+    threads: list[str] = []
+
+    def note() -> None:
+        threads.append(threading.current_thread().name)
+
+    async def parts() -> Any:
+        await sync_to_async(note)()
+        yield "a"
+        await sync_to_async(note)()
+        yield "b"
+
+    def handler() -> Any:
+        note()
+        return Response(sse(parts()) if is_declared else parts())
+
+    with answering(handler):
+        reading = Reading("asgi")
+        assert len(reading.rest()) == 2
+        reading.close()
+    own, *others = threads
+    assert others == [others[0]] * 2
+    assert (others[0] == own) is not is_declared
+
+
 def test_the_transaction_is_over_before_the_first_part() -> None:
     from django.db import connection
 

@@ -13,6 +13,8 @@ async def handler(request: Any, ctx: AsyncContext) -> AsyncIterator[Any]:
     name = request.params["gate"]
     try:
         yield sse({"part": "first"}, event="part", id=1)
+        if name == "broken":
+            raise ValueError("a part cannot be made")
         while not gate(name).exists():
             await gate(name).await_()
             yield sse({"part": "between"})

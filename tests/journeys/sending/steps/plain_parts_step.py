@@ -13,6 +13,8 @@ def handler(request: Any, ctx: Context) -> Iterator[Any]:
     name = request.params["gate"]
     try:
         yield {"part": "first"}
+        if name == "broken":
+            raise ValueError("a part cannot be made")
         while not gate(name).exists():
             gate(name).wait()
             yield {"part": "between"}
