@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from threading import Thread
 from typing import Any
@@ -173,6 +174,9 @@ def begun(
         try:
             kind = _kind_of(sending.first())
         except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and is_asgi(request):
+                sending.close()  # the client has gone while it waited
+                raise
             return sending.failed(as_error(error)), None
     return outcome, _headed(StreamedAnswer(sending, **options), kind, headers)
 

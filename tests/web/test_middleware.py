@@ -17,6 +17,7 @@ from motia_django import Response, http, invoke
 from motia_django.runs import Status
 from tests.declared import good, wrong
 from tests.factories import installed, make_step, rows
+from tests.web.reading import Reading
 from tests.web.serving import answering, post
 
 pytestmark = pytest.mark.django_db
@@ -59,16 +60,20 @@ def handlers(told: Told) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return plain, asynchronous
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("server", ["wsgi", "asgi"])
 @pytest.mark.parametrize("outer", [0, 1], ids=["plain", "async"])
 @pytest.mark.parametrize("inner", [0, 1], ids=["plain", "async"])
 @pytest.mark.parametrize("handler", [0, 1], ids=["plain", "async"])
 def test_it_is_passed_in_order_whatever_is_plain_and_whatever_async(
-    outer: int, inner: int, handler: int
+    server: str, outer: int, inner: int, handler: int
 ) -> None:
     told: Told = []
     middleware = [both("outer", told)[outer], both("inner", told)[inner]]
-    with answering(handlers(told)[handler], middleware=middleware) as client:
-        assert client.get("/x").status_code == 201
+    with answering(handlers(told)[handler], middleware=middleware):
+        reading = Reading(server)
+        assert reading.response.status_code == 201
+        reading.close()
     assert told == [
         "outer in",
         "inner in",

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import Group
+from django.core.handlers.asgi import ASGIHandler
 from rest_framework.exceptions import NotFound
 
 from motia_django import Response, invoke, signals, sse
@@ -302,16 +304,57 @@ def test_a_client_that_goes_away_closes_the_generator_and_the_run_says_so(
     assert run.timeline[0]["message"] == went
 
 
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_a_client_may_go_away_before_the_first_part(kind: str) -> None:
+    gate = threading.Event()
+    waiting = asyncio.Event()
+
+    def plain() -> Iterator[str]:
+        loop.call_soon_threadsafe(waiting.set)
+        gate.wait()
+        yield "a"
+
+    async def asynchronous() -> Any:
+        waiting.set()
+        await asyncio.Event().wait()
+        yield "a"
+
+    async def visit() -> None:
+        headers = [(b"host", b"testserver")]
+        scope = {"type": "http", "method": "GET", "path": "/x", "query_string": b""}
+        communicator: Any = ApplicationCommunicator
+        client = communicator(ASGIHandler(), {**scope, "headers": headers})
+        await client.send_input({"type": "http.request", "body": b""})
+        await waiting.wait()
+        await client.send_input({"type": "http.disconnect"})
+        gate.set()
+        await client.wait()
+
+    loop = asyncio.new_event_loop()
+    with answering(plain if kind == "plain" else asynchronous):
+        loop.run_until_complete(visit())
+        loop.close()
+        unsent_are_closed()
+    (run,) = rows()
+    went = "the client went away before the end"
+    assert (run.status, run.output["body"]["ended"]) == (Status.SUCCEEDED, went)
+
+
+def unsent_are_closed() -> None:
+    """Wait until what nobody sends has been noticed."""
+    for _ in range(3):
+        gc.collect()
+    for thread in threading.enumerate():
+        if thread.name == "motia-answer-unsent":
+            thread.join()
+
+
 @pytest.mark.parametrize("server", SERVERS)
 def test_an_answer_that_nobody_ever_sent_is_not_lost(server: str) -> None:
     with answering(of_both_kinds("a", "b")[0]):
         reading = Reading(server)
         reading.forget()
-        for _ in range(3):
-            gc.collect()
-        for thread in threading.enumerate():
-            if thread.name == "motia-answer-unsent":
-                thread.join()
+        unsent_are_closed()
         assert [run.status for run in rows()] == [Status.SUCCEEDED]
 
 
