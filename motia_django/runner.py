@@ -8,15 +8,13 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from motia_django import calls, ledger, payloads, publish, signals, tracing
+from motia_django import handling, ledger, payloads, publish, signals, tracing
 from motia_django.conf import settings
-from motia_django.context import AsyncContext, BaseContext, Context
 from motia_django.delivery import ONCE, Delivery
-from motia_django.exceptions import InvalidInput, TimedOut, TooDeep
+from motia_django.exceptions import InvalidInput, TooDeep
 from motia_django.registry import registry
 from motia_django.runs import (
     INVOKE,
@@ -31,7 +29,6 @@ from motia_django.runs import (
 from motia_django.steps import Step
 from motia_django.timeline import Timeline
 from motia_django.triggers import Trigger
-from motia_django.triggers.base import Condition, TriggerInfo
 
 logger = logging.getLogger("motia.runs")
 
@@ -88,7 +85,8 @@ def perform(
     """Run one attempt: clean the input, ask the condition, call the handler, check its result.
 
     `raw` is the input where it is not the stored one: an HTTP request is more than its JSON. What
-    goes wrong is in the outcome; nothing is raised.
+    goes wrong is in the outcome; nothing is raised. An outcome that is RUNNING is for the caller to
+    end, with `finished`.
     """
     timeline, started_at = Timeline(), timezone.now()
     signals.run_started.send_robust(run.step, run=run)
@@ -104,17 +102,37 @@ def perform(
         result = {"status": Status.DEAD, "error": error, "rejected": hopeless}
     else:
         scope = _scope(run, step, timeline, check_lease)
-        result = _handled(run, step, trigger, given, scope)
-    if result["status"] is Status.DEAD:
-        timeline.fail(summary_of(result["error"]), traceback_of(result["error"]))
-    outcome = Outcome(
-        **result,
-        started_at=started_at,
-        finished_at=timezone.now(),
-        timeline=tuple(timeline.entries()),
-    )
-    signals.run_finished.send_robust(run.step, run=run, outcome=outcome)
-    return outcome
+        result = handling.handled(run, step, trigger, given, scope, invoke)
+    outcome = Outcome(**result, started_at=started_at, finished_at=timezone.now())
+    return outcome if outcome.status is Status.RUNNING else _over(run, outcome, timeline)
+
+
+def finished(
+    run: Run, outcome: Outcome, value: Any = None, *, error: Exception | None = None
+) -> Outcome:
+    """Return the outcome of a run whose answer was made part by part, now that this has ended.
+
+    `value` is what the history keeps of the answer, None if nothing was sent; `error` is what ended
+    it, if that was one. After the first part no exception is an answer any more.
+    """
+    assert outcome.scope is not None
+    status = Status.SUCCEEDED if error is None else Status.DEAD
+    result: dict[str, Any] = {"status": status, "value": value, "error": error}
+    if error is not None and value is None:
+        trigger = _trigger(run, registry().step(run.step))
+        result |= handling.failed(run, trigger, error)
+    return _over(run, replace(outcome, scope=None, **result), outcome.scope.timeline)
+
+
+def _over(run: Run, outcome: Outcome, timeline: Timeline) -> Outcome:
+    """Return an outcome with all that happened, and tell the observers."""
+    if outcome.status is Status.DEAD:
+        assert outcome.error is not None
+        timeline.fail(summary_of(outcome.error), traceback_of(outcome.error))
+    entries = tuple(timeline.entries())
+    over = replace(outcome, finished_at=timezone.now(), timeline=entries)
+    signals.run_finished.send_robust(run.step, run=run, outcome=over)
+    return over
 
 
 def conclude(run: Run, outcome: Outcome) -> Settlement | None:
@@ -186,40 +204,6 @@ def invoked_as(step: Step) -> tuple[int, Trigger]:
     raise AssertionError(f"Step {step.name!r} has no trigger")
 
 
-def _handled(
-    run: Run, step: Step, trigger: Trigger, given: Any, scope: tracing.Scope
-) -> dict[str, Any]:
-    """Ask the condition and call the handler, as the current run of this thread."""
-    info = _info(run, trigger)
-
-    def context(is_async: bool) -> BaseContext:
-        return (AsyncContext if is_async else Context)(scope, info, given, invoke)
-
-    with tracing.entered(scope):
-        try:
-            if run.trigger != INVOKE and not _met(trigger.condition, given, context):
-                return {"status": Status.SKIPPED}
-            arguments = (given, context(step.is_async))[: step.arity]
-            value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
-            checked = trigger.clean_output(value, f"Step {run.step!r}")
-            return {"status": Status.SUCCEEDED, "value": checked}
-        except Exception as error:
-            if trigger.is_answer(error):
-                status = getattr(error, "status_code", None)
-                return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
-            if isinstance(error, SoftTimeLimitExceeded):
-                limit = _limit(run, trigger)
-                text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
-                error = TimedOut(f"it took longer than {text}")
-            return {"status": Status.DEAD, "error": error}
-
-
-def _limit(run: Run, trigger: Trigger) -> float | None:
-    """Return the seconds that an attempt may take; who waits for an answer sets limits himself."""
-    waits = run.trigger in (INVOKE, "http")
-    return None if waits else trigger.delivery.visibility_timeout
-
-
 def _is_atomic(run: Run) -> bool:
     return run.step in registry() and registry().step(run.step).atomic
 
@@ -237,22 +221,6 @@ def _scope(
         topics=step.topics,
         timeline=timeline,
     )
-
-
-def _info(run: Run, trigger: Trigger) -> TriggerInfo:
-    return TriggerInfo(
-        type=trigger.kind,
-        source=run.source if run.trigger != INVOKE else trigger.source,
-        index=run.index,
-        scheduled_time=trigger.scheduled_time(run.input),
-    )
-
-
-def _met(condition: Condition | None, given: Any, context: Any) -> bool:
-    if condition is None:
-        return True
-    arguments = (given, context(calls.is_async(condition)))[: calls.arity(condition, 2)]
-    return bool(calls.call(condition, *arguments))
 
 
 def _trigger(run: Run, step: Step) -> Trigger:

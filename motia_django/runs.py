@@ -16,6 +16,7 @@ from motia_django.delivery import Delivery, Turn
 from motia_django.exceptions import Dead, Retry
 from motia_django.payloads import plain_text
 from motia_django.timeline import Entry
+from motia_django.tracing import Scope
 
 
 class Status(StrEnum):
@@ -146,7 +147,8 @@ class Outcome:
     """What became of one attempt."""
 
     status: Status
-    """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say."""
+    """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say. RUNNING
+    while the answer is still being made, part by part."""
     value: Any = None
     """What the handler returned, checked."""
     error: Exception | None = None
@@ -155,6 +157,8 @@ class Outcome:
     started_at: datetime
     finished_at: datetime
     timeline: tuple[Entry, ...] = ()
+    scope: Scope | None = None
+    """Of one that is RUNNING: what its parts are made in."""
 
     @property
     def failed(self) -> bool:
