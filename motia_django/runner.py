@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from motia_django import handling, ledger, payloads, publish, signals, tracing
+from motia_django import handling, ledger, payloads, publish, signals, spans, tracing
 from motia_django.conf import settings
 from motia_django.delivery import ONCE, Delivery
 from motia_django.exceptions import InvalidInput, TooDeep
@@ -79,6 +79,7 @@ class _Undone(Exception):
     """Rolls an atomic Step's transaction back; its outcome says why."""
 
 
+@spans.of_attempts
 def perform(
     run: Run, raw: Any = _FROM_STORED_INPUT, *, check_lease: CheckLease | None = None
 ) -> Outcome:
@@ -189,7 +190,7 @@ def invoke(name: str, data: Any = None) -> Any:
         outcome = perform(run, trigger.input_for(plain))
         if step.atomic and outcome.failed:
             transaction.set_rollback(True, using=ledger.database())
-    _note_invocation(run, outcome)
+    tracing.note("invoke", step=run.step, run_id=run.id, status=outcome.status)
     record(run, outcome)
     if outcome.error is not None:
         raise outcome.error
@@ -214,6 +215,7 @@ def _scope(
     return tracing.Scope(
         check_lease=check_lease or tracing.check_lease_of(tracing.current()),
         trace_id=run.trace_id,
+        span=run.parent_span,
         run_id=run.id,
         step=step.name,
         depth=run.depth,
@@ -239,6 +241,8 @@ def _child(step: Step, index: int, data: Any) -> Run:
     depth = scope.depth + 1 if scope else 0
     if depth > settings().max_depth:
         raise TooDeep(f"invoke({step.name!r}): {depth} runs have caused one another: a loop")
+    cause = tracing.cause()
+    trace_id, span = (cause.trace_id, cause.span) if cause else tracing.begun()
     return Run(
         id=new_run_id(),
         step=step.name,
@@ -246,17 +250,14 @@ def _child(step: Step, index: int, data: Any) -> Run:
         index=index,
         source=scope.step if scope else "",
         input=data,
-        trace_id=scope.trace_id if scope else tracing.new_trace_id(),
+        trace_id=trace_id,
         parent_id=scope.run_id if scope else None,
+        parent_span=span,
         depth=depth,
         status=Status.RUNNING,
         attempt=1,
         created_at=timezone.now(),
     )
-
-
-def _note_invocation(run: Run, outcome: Outcome) -> None:
-    tracing.note("invoke", step=run.step, run_id=run.id, status=outcome.status)
 
 
 def _tell(level: int, run: Run, outcome: Outcome, what_next: str) -> None:

@@ -80,6 +80,8 @@ class Run:
     input: Any = None
     trace_id: str
     parent_id: UUID | None = None
+    parent_span: str | None = None
+    """The span of OpenTelemetry that it was born in (see `tracing.Cause.span`)."""
     depth: int = 0
     status: Status = Status.QUEUED
     attempt: int = 0
@@ -117,6 +119,7 @@ class Run:
             "input": self.input,
             "traceId": self.trace_id,
             "parentId": str(self.parent_id) if self.parent_id else None,
+            "parentSpan": self.parent_span,
             "depth": self.depth,
             "createdAt": self.created_at.isoformat(),
         }
@@ -134,6 +137,7 @@ class Run:
             input=message["input"],
             trace_id=message["traceId"],
             parent_id=UUID(parent) if parent else None,
+            parent_span=message.get("parentSpan"),
             depth=message["depth"],
             created_at=datetime.fromisoformat(message["createdAt"]),
             status=Status.RUNNING,

@@ -172,6 +172,7 @@ def _renderers() -> list[Any]:
 
 
 def _run(listener: Listener, request: Request) -> Run:
+    trace_id, span = tracing.begun(request.headers)
     return Run(
         id=new_run_id(),
         step=listener.step.name,
@@ -179,7 +180,8 @@ def _run(listener: Listener, request: Request) -> Run:
         index=listener.index,
         source=listener.trigger.source,
         input=recorded(request),
-        trace_id=tracing.trace_id_from(request.headers) or tracing.new_trace_id(),
+        trace_id=trace_id,
+        parent_span=span,
         status=Status.RUNNING,
         attempt=1,
         created_at=timezone.now(),
