@@ -31,6 +31,7 @@ class MotiaConfig(AppConfig):
             loggers,
             registry,
             schedule,
+            sentry,
             tasks,
             upkeep,
         )
@@ -42,6 +43,7 @@ class MotiaConfig(AppConfig):
         schedule.join_beat(app, steps)
         beat.join(app)
         checks.register()
+        sentry.watch()
         if apps.is_installed("drf_spectacular"):
             from motia_django import openapi  # noqa: F401
         if settings.DEBUG:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView, exception_handler
 
 from motia_django.openapi.components import Components
 from motia_django.triggers import HttpTrigger
+from motia_django.web.idempotency import REPLAYED
 from motia_django.web.responses import WITHOUT_BODY
 from motia_django.web.views import TRACE_HEADER
 
@@ -51,6 +52,18 @@ _RETRY_AFTER = {
         "schema": {"type": "integer"},
     }
 }
+_REPLAYED = {
+    REPLAYED: {
+        "description": "There if this is the answer to an earlier request with the same key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
+_VERSION = {
+    "ETag": {
+        "description": "The version of what is answered.",
+        "schema": {"type": "string"},
+    }
+}
 _CHALLENGE = {
     "WWW-Authenticate": {
         "description": "How to say who asks.",
@@ -82,8 +95,9 @@ def responses(
         by_status.setdefault(answer.status, []).append(answer)
     formats = modify_media_types_for_versioning(view, list(media_types))
     found = {str(status): _response(many, formats) for status, many in by_status.items()}
-    if not trigger.response_schemas:
-        found["default"] = {"description": "What the Step answers.", "headers": _TRACED}
+    if not trigger.response_schemas or trigger.middleware:
+        who = "Step" if not trigger.response_schemas else "Step's middleware"
+        found["default"] = {"description": f"What the {who} answers.", "headers": _TRACED}
     return found
 
 
@@ -104,7 +118,8 @@ def _response(answers: Sequence[Answer], media_types: Sequence[str]) -> dict[str
 def _declared(trigger: HttpTrigger, components: Components) -> Iterator[Answer]:
     for status, schema in trigger.response_schemas.items():
         body = None if status in WITHOUT_BODY else components.of(schema, "response")
-        yield Answer(status=status, text=_phrase(status), schema=body, headers=_TRACED)
+        headers = _TRACED | (_REPLAYED if trigger.idempotency else {})
+        yield Answer(status=status, text=_phrase(status), schema=body, headers=headers)
 
 
 def _refusals(trigger: HttpTrigger, view: APIView, components: Components) -> Iterator[Answer]:
@@ -113,6 +128,7 @@ def _refusals(trigger: HttpTrigger, view: APIView, components: Components) -> It
     invalid = _said("InvalidRequest", _INVALID, components)
     yield Answer(status=400, text="The request is invalid.", schema=invalid)
     yield from _of_policies(view, plain)
+    yield from _of_versions(trigger)
     if trigger.parameters and HTTPStatus.NOT_FOUND not in trigger.response_schemas:
         yield Answer(status=404, text="There is no such thing.", schema={})
     yield Answer(status=406, text="None of the formats that are accepted.", schema=plain)
@@ -122,6 +138,19 @@ def _refusals(trigger: HttpTrigger, view: APIView, components: Components) -> It
     if trigger.condition is not None:
         skipped = _said("ConditionNotMet", _SKIPPED, components)
         yield Answer(status=422, text="The condition is not met.", schema=skipped, headers=_TRACED)
+    if trigger.idempotency is not None:
+        text = "A request with this key is being worked on."
+        yield Answer(status=409, text=text, schema=plain, headers=_RETRY_AFTER)
+        yield Answer(status=422, text="The key came before, with something else.", schema=plain)
+
+
+def _of_versions(trigger: HttpTrigger) -> Iterator[Answer]:
+    """Yield what is answered to conditions such as `If-None-Match`."""
+    if not trigger.etag:
+        return
+    if trigger.method in ("GET", "HEAD"):
+        yield Answer(status=304, text="It is as it was.", schema=None, headers=_VERSION)
+    yield Answer(status=412, text="It is no longer as it was.", schema=None)
 
 
 def _of_policies(view: APIView, schema: Mapping[str, Any]) -> Iterator[Answer]:

@@ -11,7 +11,13 @@ from drf_spectacular.plumbing import ComponentRegistry
 from motia_django.openapi.answers import responses
 from motia_django.openapi.bodies import request_body
 from motia_django.openapi.components import Components
-from motia_django.openapi.parameters import header_parameters, path_parameters, query_parameters
+from motia_django.openapi.parameters import (
+    header_parameters,
+    path_parameters,
+    query_parameters,
+    repeat_parameters,
+    version_parameters,
+)
 from motia_django.registry import Listener
 from motia_django.triggers import HttpTrigger
 from motia_django.web.views import StepView
@@ -93,5 +99,7 @@ class StepSchema(AutoSchema):
             *self._get_format_parameters(),
             *query_parameters(trigger, components),
             *header_parameters(trigger, components),
+            *repeat_parameters(trigger),
+            *version_parameters(trigger),
         ]
         return list({(each["in"], each["name"]): each for each in parameters}.values())

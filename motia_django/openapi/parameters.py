@@ -7,8 +7,17 @@ from typing import Any
 
 from motia_django.openapi.components import Components
 from motia_django.triggers import HttpTrigger
+from motia_django.web.idempotency import HEADER
 
 _TOLD_ELSEWHERE = ("accept", "authorization", "content-type")
+_ABOUT_KEYS = "A text of the client's own. A request that is repeated with it has one effect."
+_KEY = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"}
+_VERSIONS = {
+    "If-Match": "Only if it still has one of these versions.",
+    "If-None-Match": "Only if it has none of these versions.",
+    "If-Modified-Since": "Only if it was changed later.",
+    "If-Unmodified-Since": "Only if it was not changed later.",
+}
 _NOT_OF_PARAMETERS = ("description", "readOnly", "writeOnly")
 
 
@@ -52,6 +61,20 @@ def header_parameters(trigger: HttpTrigger, components: Components) -> Iterator[
         name = field.replace("_", "-").title()
         if name.lower() not in _TOLD_ELSEWHERE:
             yield _parameter("header", name, schema, required=field in parts.get("required", ()))
+
+
+def repeat_parameters(trigger: HttpTrigger) -> Iterator[dict[str, Any]]:
+    """Yield the header by which a client says that it asks the same again."""
+    if trigger.idempotency is not None:
+        required = trigger.idempotency.required
+        yield _parameter("header", HEADER, _KEY, required=required, description=_ABOUT_KEYS)
+
+
+def version_parameters(trigger: HttpTrigger) -> Iterator[dict[str, Any]]:
+    """Yield the headers by which a client says which version it knows."""
+    if trigger.etag:
+        for name, text in _VERSIONS.items():
+            yield _parameter("header", name, {"type": "string"}, description=text)
 
 
 def _parameter(

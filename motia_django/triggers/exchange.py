@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from rest_framework.response import Response as RestResponse
 
 from motia_django.exceptions import InvalidResponse
-from motia_django.triggers.base import Spelled
+from motia_django.triggers.base import Spelled, is_stream
+from motia_django.triggers.sse import SentEvents
 
 
 @dataclass(kw_only=True)
@@ -86,11 +87,16 @@ class Response:
         typed = any(name.lower() == "content-type" for name in self.headers)
         return isinstance(self.body, bytes) or (isinstance(self.body, str) and typed)
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the body is sent part by part, as a generator makes it."""
+        return is_stream(self.body) or isinstance(self.body, SentEvents)
+
 
 _KEYS = {"status", "body", "headers"}
 _EXPECTED_RESPONSE = (
     'expected {"status": 200, "body": ..., "headers": {...}}, a Response, '
-    "a response of Django or Django REST framework, or None"
+    "a response of Django or Django REST framework, a generator, or None"
 )
 
 
@@ -98,6 +104,8 @@ def answered(value: Any, subject: str) -> Response:
     """Read a handler's result as an answer; raise `InvalidResponse` if it is none."""
     if value is None:
         return Response(status=HTTPStatus.NO_CONTENT)
+    if is_stream(value) or isinstance(value, SentEvents):
+        return Response(value)
     if isinstance(value, RestResponse):
         return Response(value.data, status=value.status_code, headers=_own_headers(value))
     if isinstance(value, Response):

@@ -26,10 +26,10 @@ examples = hypothesis.settings(max_examples=EXAMPLES)
 def asked(document: dict[str, Any]) -> OpenApiSchema:
     """Return the API of a document, to ask it; in CI the same is asked each time.
 
-    A valid request may meet a condition that refuses it, with 422. A header that no Step knows is
-    no fault, though schemathesis takes it for one beside a header that is a number.
+    A valid request may meet a condition that refuses it, with 304, 412 or 422. A header that no
+    Step knows is no fault, though schemathesis takes it for one beside a header that is a number.
     """
-    accepted = ["2xx", "401", "403", "404", "422", "429"]
+    accepted = ["2xx", "304", "401", "403", "404", "409", "412", "422", "429"]
     checks = ChecksConfig(
         positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=accepted)
     )

@@ -143,6 +143,19 @@ def ordered(request: Any) -> Any:
     return {"body": {"id": ITEM["id"], **request.body}}
 
 
+def version() -> str:
+    return "1"
+
+
+def around(req: Any, ctx: Any, next: Any) -> Any:
+    return next() if req.body else {"status": 402, "body": {"error": "nothing given"}}
+
+
+def parts() -> Any:
+    yield {"part": 1}
+    yield {"part": 2}
+
+
 def is_even(request: Any) -> bool:
     body = request.body
     return len(body.name if isinstance(body, Node) else body["name"]) % 2 == 0
@@ -204,6 +217,11 @@ DECLARED: list[tuple[str, Any, str, str, dict[str, Any]]] = [
     ),
     ("Rated", done, "GET", "/rated", NOTHING | {"throttles": ["5/min"]}),
     ("Even", done, "PATCH", "/even", NOTHING | JSON | {"bodySchema": Node, "condition": is_even}),
+    ("Version", items, "GET", "/version", {"etag": True, "responseSchema": {200: Page[Item]}}),
+    ("Write", done, "PUT", "/version", NOTHING | {"etag": version}),
+    ("Once", done, "POST", "/once", NOTHING | {"idempotency": {"required": True}}),
+    ("Around", done, "POST", "/around", NOTHING | {"middleware": [around]}),
+    ("Parts", parts, "GET", "/parts", {}),
     ("Hook", done, "POST", "/hook", NOTHING | OPEN | {"rawBody": True}),
     ("Token", done, "GET", "/token", TOKEN | {"queryParams": [{"name": "q"}]}),
 ]

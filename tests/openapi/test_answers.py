@@ -67,6 +67,30 @@ def test_who_may_is_told_by_the_policies(
     assert found.get("security") == security
 
 
+def test_versions_and_keys_are_told_with_their_headers_and_their_answers() -> None:
+    read = operation("GET", etag=True, responseSchema={200: Note})
+    assert list(read["responses"]) == ["200", "304", "400", "403", "406", "412"]
+    headers = ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"]
+    assert [each["name"] for each in read["parameters"]] == headers
+    written = operation("PUT", etag=lambda: "1", responseSchema={204: {}})
+    assert ("304" in written["responses"], "412" in written["responses"]) == (False, True)
+    [key] = operation("POST", idempotency=True)["parameters"]
+    assert (key["name"], "required" in key) == ("Idempotency-Key", False)
+    once = operation("POST", idempotency={"required": True}, responseSchema={204: {}})
+    assert once["parameters"][0]["required"] is True
+    assert {"409", "422"} < set(once["responses"])
+    assert "Idempotency-Replayed" in once["responses"]["204"]["headers"]
+
+
+def test_middleware_may_answer_what_the_step_does_not_declare() -> None:
+    keys: dict[str, Any] = {"responseSchema": {200: Note}}
+    assert "default" not in operation("GET", **keys)["responses"]
+    assert (
+        "default"
+        in operation("GET", middleware=[lambda req, ctx, next: next()], **keys)["responses"]
+    )
+
+
 class Plain(JSONRenderer):
     media_type = "application/vnd.plain+json"
     format = "plain"
