@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -85,8 +85,16 @@ class Answer:
 def responses(
     trigger: HttpTrigger, view: APIView, media_types: Sequence[str], components: Components
 ) -> dict[str, Any]:
-    """Return the responses of an operation; what a Step does not declare may be anything."""
-    answers = [*_declared(trigger, components), *_refusals(trigger, view, components)]
+    """Return the responses of an operation.
+
+    A Step that declares no answer, or has middleware, may answer anything with any status.
+    """
+    is_open = not trigger.response_schemas or bool(trigger.middleware)
+    refusals = [
+        replace(each, schema={"anyOf": [each.schema, {}]}) if is_open and each.schema else each
+        for each in _refusals(trigger, view, components)
+    ]
+    answers = [*_declared(trigger, components), *refusals]
     if len(media_types) > 1 and api_settings.URL_FORMAT_OVERRIDE:
         said = _said("Refusal", _REFUSAL, components)
         answers.append(Answer(status=404, text="There is no such format.", schema=said))
@@ -95,7 +103,7 @@ def responses(
         by_status.setdefault(answer.status, []).append(answer)
     formats = modify_media_types_for_versioning(view, list(media_types))
     found = {str(status): _response(many, formats) for status, many in by_status.items()}
-    if not trigger.response_schemas or trigger.middleware:
+    if is_open:
         who = "Step" if not trigger.response_schemas else "Step's middleware"
         found["default"] = {"description": f"What the {who} answers.", "headers": _TRACED}
     return found
@@ -106,8 +114,7 @@ def _response(answers: Sequence[Answer], media_types: Sequence[str]) -> dict[str
     headers = {name: each for answer in answers for name, each in answer.headers.items()}
     bodies = [answer.schema for answer in answers if answer.schema is not None]
     unlike = [each for place, each in enumerate(bodies) if each not in bodies[:place]]
-    is_any = {} in unlike
-    schema = {} if is_any else unlike[0] if len(unlike) == 1 else {"anyOf": unlike}
+    schema = unlike[0] if len(unlike) == 1 else {"anyOf": unlike}
     return {
         "description": " ".join(answer.text for answer in answers),
         **({"headers": headers} if headers else {}),

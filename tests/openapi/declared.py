@@ -148,7 +148,7 @@ def version() -> str:
 
 
 def around(req: Any, ctx: Any, next: Any) -> Any:
-    return next() if req.body else {"status": 402, "body": {"error": "nothing given"}}
+    return next() if req.body else {"status": 403, "body": {"error": "nothing given"}}
 
 
 def parts() -> Any:

@@ -36,6 +36,8 @@ def test_a_step_that_declares_no_answer_may_answer_anything() -> None:
     found = operation("GET")["responses"]
     assert list(found) == ["400", "403", "406", "default"]
     assert "content" not in found["default"]
+    schema = found["400"]["content"]["application/json"]["schema"]
+    assert schema == {"anyOf": [{"$ref": "#/components/schemas/InvalidRequest"}, {}]}
 
 
 def test_a_status_that_is_declared_and_refused_with_may_be_both() -> None:
