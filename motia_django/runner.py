@@ -201,7 +201,7 @@ def _handled(
                 return {"status": Status.SKIPPED}
             arguments = (given, context(step.is_async))[: step.arity]
             value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
-            checked = trigger.clean_output(value, f"Step {run.step!r}")
+            checked = trigger.clean_output(value, f"Step {run.step!r}", given)
             return {"status": Status.SUCCEEDED, "value": checked}
         except Exception as error:
             if trigger.is_answer(error):

@@ -61,6 +61,16 @@ class Request(Spelled):
         """The session, by Django's own middleware; None where there is none."""
         return getattr(self.raw, "session", None)
 
+    @property
+    def serializer_context(self) -> dict[str, Any]:
+        """The `context` that REST framework's views give their serializers: request, view, format.
+
+        The Step's own schemas have it; it is for serializers that a handler makes itself. Empty
+        when the Step was invoked by name.
+        """
+        parsing = getattr(self.raw, "parser_context", None)
+        return {"request": self.raw, "view": parsing["view"], "format": None} if parsing else {}
+
     def check_object_permissions(self, obj: Any) -> None:
         """Ask the permissions of this Step about one object, as REST framework's views do.
 

@@ -86,14 +86,15 @@ class HttpTrigger(Trigger):
     def clean_input(self, raw: Request, subject: str) -> Request:
         """Return the request with each part as its schema gives it; all errors come at once."""
         errors: Errors = {}
-        cleaned = {}
+        detail, cleaned = None, {}
         for part, clean in self._cleaners(raw):
             try:
                 cleaned[part] = clean(getattr(raw, part), subject)
             except InvalidInput as error:
+                detail = None if errors or part != "body" else error.detail
                 errors |= error.errors if part == "body" else _under(part, error.errors)
         if errors:
-            raise InvalidInput(subject, errors)
+            raise InvalidInput(subject, errors, detail)
         return replace(raw, **cleaned) if cleaned else raw
 
     def _cleaners(self, raw: Request) -> Iterator[tuple[str, Callable[[Any, str], Any]]]:
@@ -109,16 +110,19 @@ class HttpTrigger(Trigger):
             if self.headers_schema is not None:
                 yield "headers", self.headers_schema.clean_headers
         if self.body_schema is not None:
-            yield "body", self.body_schema.clean
+            yield "body", self.body_schema.within(raw.serializer_context).clean
 
-    def clean_output(self, value: Any, subject: str) -> Response | HttpResponseBase:
+    def clean_output(
+        self, value: Any, subject: str, given: Any = None
+    ) -> Response | HttpResponseBase:
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
             return value
         response = answered(value, subject)
         declared = self.response_schemas.get(response.status)
         body = response.body
         if declared is not None:
-            body = _fitting(declared, response, subject)
+            context = given.serializer_context if isinstance(given, Request) else {}
+            body = _fitting(declared.within(context), response, subject)
         elif not response.is_raw:
             body = payloads.plain(body)
         if isinstance(value, RestResponse):

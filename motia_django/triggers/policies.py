@@ -50,6 +50,16 @@ class Policies:
             renderers=take("renderers", _renderer, "renderer_classes"),
         )
 
+    def makers(self) -> dict[str, Makers]:
+        """Return each kind of policy by its name in REST framework, without its `_classes`."""
+        return {
+            "authentication": self.authentication,
+            "permission": self.permissions,
+            "throttle": self.throttles,
+            "parser": self.parsers,
+            "renderer": self.renderers,
+        }
+
 
 class StepRateThrottle(SimpleRateThrottle):
     """So many requests to one Step of each user, or of each address of those without a user."""
