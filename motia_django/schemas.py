@@ -207,9 +207,11 @@ class SerializerSchema(Schema):
         """Return a serializer of its own for one value; its child too, which knows its parent."""
         options["context"] = self._context
         declared: Any = self._serializer
-        if isinstance(declared, type):
-            return declared(*args, **options)
-        return type(declared)(*args, **{**deepcopy(declared._kwargs), **options})
+        if not isinstance(declared, type):
+            options = {**deepcopy(declared._kwargs), **options}
+            declared = type(declared)
+        made: serializers.BaseSerializer[Any] = declared(*args, **options)
+        return made
 
 
 _BAD_DOCUMENT = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
