@@ -1,0 +1,154 @@
+"""The page on migrating from Celery: its code base goes through every stage with real workers.
+
+Each stage is deployed while messages of the one before wait in the broker. Whatever was sent, when
+and by whom, is done once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.running import ROOT, Project, eventually
+from tests.servers import fresh_redis
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+STAGES = ROOT / "tests/migrating/from_celery"
+ITEMS = ["book", "lamp", "größe 3"]
+DONE = sorted(
+    ["charged", "receipt sent", "shipped", "asked for feedback"]
+    + [f"{item} packed" for item in ITEMS]
+)
+
+
+class Shop:
+    """The code base of the page, as far as it has come."""
+
+    def __init__(self, folder: Path, project: Project) -> None:
+        self.folder = folder
+        self.project = project
+        self.worker = ""
+        self.orders: list[int] = []
+        self.carts: list[int] = []
+
+    def become(self, stage: str) -> None:
+        """Put the files of a stage in place."""
+        shutil.copytree(STAGES / stage, self.folder, dirs_exist_ok=True)
+        if stage == "stage_5":
+            (self.folder / "orders/tasks.py").unlink()
+        self.stage = stage
+        self.project.command("migrate", "--run-syncdb", "--verbosity", "0")
+
+    def start(self) -> None:
+        """Start a worker and beat, with the code as it is now."""
+        self.worker, self.beat = f"worker_{self.stage}", f"beat_{self.stage}"
+        self.project.start_worker(self.worker)
+        self.project.start_beat(self.beat)
+
+    def stop(self) -> None:
+        """Let the worker end as a deploy does: what it works on is finished, the rest goes back."""
+        for name in (self.worker, self.beat):
+            process = self.project.processes[name]
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(60)
+
+    def place(self, count: int = 2) -> None:
+        """Place orders by the code as it is now, and put a cart aside."""
+        self.orders += self.ran(f"[place_order({ITEMS!r}).pk for _ in range({count})]")
+        self.carts += self.ran("[Order.objects.create(status='cart').pk]")
+
+    def ran(self, expression: str) -> list[int]:
+        code = (
+            "import json; from orders.checkout import place_order; from orders.models import Order"
+        )
+        printed = self.project.command(
+            "shell", "-v", "0", "-c", f"{code}; print(json.dumps({expression}))"
+        )
+        return [int(each) for each in json.loads(printed.stdout)]
+
+    def done(self) -> Counter[tuple[int, str]]:
+        """Return how often each thing was done to each order."""
+        with closing(sqlite3.connect(self.folder / "db.sqlite3", timeout=20)) as database:
+            return Counter(database.execute("SELECT order_id, what FROM orders_entry").fetchall())
+
+    def expected(self) -> Counter[tuple[int, str]]:
+        """Return everything that was asked for, once."""
+        asked = [(order, what) for order in self.orders for what in DONE]
+        return Counter(asked + [(cart, "reminded") for cart in self.carts])
+
+    def all_is_done(self) -> None:
+        """Wait until everything that was asked for is done; nothing is done twice."""
+        eventually(lambda: self.expected() <= self.done(), self.missing)
+        assert self.done() == self.expected(), self.done() - self.expected()
+
+    def missing(self) -> str:
+        return f"{self.expected() - self.done()}\n{self.project.all_logs()}"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, redis_server: str) -> Iterator[Shop]:
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "DATABASE_URL"},
+        "DJANGO_SETTINGS_MODULE": "website.settings",
+        "BROKER_URL": fresh_redis(),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # two versions of a file may be of one second
+    }
+    project = Project(tmp_path, environment, "website", tmp_path / "manage.py", logs=tmp_path)
+    try:
+        yield Shop(tmp_path, project)
+    finally:
+        project.stop()
+
+
+def test_every_stage_does_what_was_asked_for_once(shop: Shop) -> None:
+    shop.become("before")
+    shop.start()
+    shop.place()
+    shop.all_is_done()
+    for stage in ("stage_1", "stage_2", "stage_3", "stage_4", "stage_5"):
+        shop.place()  # what waits in the broker, or is half done, when the next stage is deployed
+        shop.stop()
+        shop.place(1)
+        shop.become(stage)
+        shop.start()
+        shop.all_is_done()
+        shop.place()
+        shop.all_is_done()
+        if stage == "stage_1":
+            the_wrapped_tasks_work_beside(shop)
+        elif stage == "stage_2":
+            a_new_caller_may_be_ahead_of_the_workers(shop)
+    assert "unregistered task of type 'orders" not in shop.project.all_logs()
+
+
+def the_wrapped_tasks_work_beside(shop: Shop) -> None:
+    """Send what nobody sends yet: the Steps call the tasks, retries included."""
+    [order] = shop.ran("[Order.objects.create().pk]")
+    data = json.dumps({"orderId": order})
+    shop.project.command("motia_steps", "enqueue", "order.placed", "--data", data)
+    both = {(order, "charged"): 1, (order, "receipt sent"): 1}
+    eventually(lambda: {key: n for key, n in shop.done().items() if key[0] == order} == both)
+    [charged] = shop.project.runs(step="Charge", status="succeeded")
+    assert charged["attempt"] == 2
+    with closing(sqlite3.connect(shop.folder / "db.sqlite3", timeout=20)) as database, database:
+        database.execute("DELETE FROM orders_entry WHERE order_id = ?", (order,))
+
+
+def a_new_caller_may_be_ahead_of_the_workers(shop: Shop) -> None:
+    """Let the web servers have the next stage first: old workers know nothing of its Steps."""
+    shop.become("stage_3")
+    shop.place()
+    eventually(lambda: "unregistered task of type 'motia.Pack'" in shop.project.log(shop.worker))
