@@ -89,8 +89,8 @@ def of_rest_framework(paginator: Any, url: str) -> tuple[int, Any]:
 
 
 QUERIES = ["", "?page=2", "?page=3", "?page=9", "?page=x", "?page=last", "?size=4&page=2",
-           "?size=0", "?limit=1", "?limit=2&offset=2", "?offset=99", "?offset=-1", "?limit=x", "?cursor=x",
-           "?cursor=cD1i", "?name=%C3%A4&page=1"]  # fmt: skip
+           "?size=0", "?limit=1", "?limit=2&offset=2", "?offset=99", "?offset=-1", "?limit=x",
+           "?cursor=x", "?cursor=cD1i", "?name=%C3%A4&page=1"]  # fmt: skip
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -12,7 +12,7 @@ def charge(self, order_id):
     try:
         bank.take_money(order)
     except bank.Unavailable as error:
-        raise self.retry(exc=error, countdown=1)
+        raise self.retry(exc=error, countdown=1) from error
     order.note("charged")
 
 
