@@ -6,13 +6,12 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from rest_framework.pagination import BasePagination
-from rest_framework.response import Response as RestResponse
 from rest_framework.settings import api_settings
 
 from motia_django import payloads
 from motia_django.exceptions import InvalidInput, InvalidResponse, MotiaError
 from motia_django.schemas import schema_for
-from motia_django.triggers.exchange import Request
+from motia_django.triggers.exchange import Request, Response, answered
 
 _SUBJECT = "A row of the list"
 
@@ -22,7 +21,7 @@ def paginate(
     queryset: Any,
     schema: Any = None,
     paginator: type[BasePagination] | BasePagination | None = None,
-) -> RestResponse:
+) -> Response:
     """Return the page of a list that a request asks for, as an answer: `return paginate(...)`.
 
     `paginator` is a pagination class of REST framework, by default the project's
@@ -42,9 +41,8 @@ def paginate(
     view = request.raw.parser_context["view"]
     page = made.paginate_queryset(queryset, request.raw, view=view) if made else None
     if page is None:
-        return RestResponse(_dumped(request, queryset, schema))
-    answer: RestResponse = made.get_paginated_response(_dumped(request, page, schema))
-    return answer
+        return Response(_dumped(request, queryset, schema))
+    return answered(made.get_paginated_response(_dumped(request, page, schema)), "A paginator")
 
 
 async def apaginate(
@@ -52,7 +50,7 @@ async def apaginate(
     queryset: Any,
     schema: Any = None,
     paginator: type[BasePagination] | BasePagination | None = None,
-) -> RestResponse:
+) -> Response:
     """Return a page as `paginate` does, from async code."""
     return await sync_to_async(paginate)(request, queryset, schema, paginator)
 

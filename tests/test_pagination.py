@@ -168,6 +168,12 @@ def test_one_page_is_read_and_no_more() -> None:
     assert "COUNT" in asked[0] and "LIMIT 2" in asked[1]
 
 
+def test_the_history_has_the_page() -> None:
+    with answering(ask_for(GroupSerializer, Numbered)) as client:
+        page = client.get("/x").json()
+    assert rows()[0].output["body"] == page
+
+
 def test_an_async_handler_has_a_twin() -> None:
     async def handler(request: Any) -> Any:
         return await apaginate(request, Group.objects.order_by("name"), GroupModel, Cursor)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from rest_framework.response import Response as RestResponse
+from rest_framework.utils.encoders import JSONEncoder
 
-from motia_django.exceptions import InvalidResponse
+from motia_django import payloads
+from motia_django.exceptions import InvalidResponse, PayloadError
 from motia_django.triggers.base import Spelled
 
 
@@ -124,6 +127,21 @@ def answered(value: Any, subject: str) -> Response:
         status=int(value.get("status", 200)),
         headers={str(name): str(content) for name, content in (value.get("headers") or {}).items()},
     )
+
+
+def encoded(data: Any, given: Any) -> Any:
+    """Return the data of REST framework's response as its JSON has them: decimals are numbers.
+
+    What JSON cannot hold stays as it is if another renderer was asked for, such as one of a
+    template; else raise `PayloadError`.
+    """
+    try:
+        return payloads.loads(json.dumps(data, cls=JSONEncoder, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        renderer = getattr(getattr(given, "raw", None), "accepted_renderer", None)
+        if getattr(renderer, "format", "json") in ("json", "api"):
+            raise PayloadError(f"The data of the response cannot be written: {error}") from error
+        return data
 
 
 def _own_headers(response: RestResponse) -> dict[str, str]:

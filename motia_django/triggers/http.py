@@ -22,7 +22,7 @@ from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput, InvalidResponse
 from motia_django.schemas import Errors, Schema
 from motia_django.triggers.base import Trigger, schema, take_condition
-from motia_django.triggers.exchange import Request, Response, answered
+from motia_django.triggers.exchange import Request, Response, answered, encoded
 from motia_django.triggers.intake import Intake
 from motia_django.triggers.policies import Policies
 from motia_django.triggers.texts import TextSchema
@@ -124,7 +124,7 @@ class HttpTrigger(Trigger):
             context = given.serializer_context if isinstance(given, Request) else {}
             body = _fitting(declared.within(context), response, subject)
         elif not response.is_raw:
-            body = payloads.plain(body)
+            body = encoded(body, given) if isinstance(value, RestResponse) else payloads.plain(body)
         if isinstance(value, RestResponse):
             value.data = body
             return value

@@ -1,4 +1,5 @@
 import hashlib
+from decimal import Decimal
 
 from django.utils.html import format_html
 from rest_framework import generics, permissions, viewsets
@@ -99,8 +100,10 @@ class Me(APIView):
     def get(self, request):
         if request.version == "1":
             return Response({"username": request.user.username})
-        snippets = request.user.snippets.values_list("title", flat=True)
-        return Response({"name": request.user.username, "snippets": list(snippets)})
+        titles = request.user.snippets.values_list("title", flat=True)
+        return Response(
+            {"name": request.user.username, "snippets": titles, "credit": Decimal("9.50")}
+        )
 
 
 class TagViewSet(viewsets.ModelViewSet):

@@ -1,5 +1,8 @@
+from decimal import Decimal
+
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
 
 from ..throttling import BurstThrottle
 
@@ -21,5 +24,5 @@ config = {
 def handler(request):
     if request.raw.version == "1":
         return {"body": {"username": request.user.username}}
-    snippets = request.user.snippets.values_list("title", flat=True)
-    return {"body": {"name": request.user.username, "snippets": list(snippets)}}
+    titles = request.user.snippets.values_list("title", flat=True)
+    return Response({"name": request.user.username, "snippets": titles, "credit": Decimal("9.50")})
