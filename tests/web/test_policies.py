@@ -207,3 +207,19 @@ def test_no_authentication_is_an_empty_list() -> None:
 def test_what_is_no_policy_is_a_problem_of_the_file(key: str, value: Any, expected: str) -> None:
     [problem] = problems(**{key: value})
     assert f".{key}: expected {expected}" in problem.message
+
+
+def test_options_and_vary_go_by_the_steps_own_formats() -> None:
+    with answering(ok, "POST", renderers=[Shouting], parsers=[Lines]) as client:
+        answer = client.options("/x")
+    assert "Accept" not in answer.get("Vary", "")
+    assert b"'RENDERS': ['TEXT/SHOUT']" in answer.content
+    assert b"'PARSES': ['TEXT/LINES']" in answer.content
+
+
+def test_the_methods_of_a_path_are_told_in_rest_frameworks_order() -> None:
+    steps = [make_step(ok, http(each), name=each) for each in ("DELETE", "PATCH", "PUT", "POST")]
+    with serving(*steps, make_step(ok, http("GET"), name="GET")) as client:
+        told = client.get("/x")["Allow"]
+        assert client.generic("TRACE", "/x").status_code == 405
+    assert told == "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
