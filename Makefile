@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8000
+# Most tests that take long wait for processes, so there are more of them at once than cores.
+WORKERS ?= -n 4 --dist worksteal
 
 BIN := $(VENV)/bin
 DEV := $(VENV)/.installed-dev
@@ -31,12 +33,12 @@ test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, PostgreSQL
 	@$(MAKE) servers
 	@$(MAKE) lint
 	@echo "== tests on SQLite"
-	@$(BIN)/python -m pytest -n 2 -q
+	@$(BIN)/python -m pytest $(WORKERS) -q
 	@echo "== tests on PostgreSQL (of all that asks the project's database)"
-	@MOTIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 -q
+	@MOTIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest $(WORKERS) -q
 	@echo "== tests on MariaDB (of all that asks the project's database)"
 	@if $(BIN)/python -c 'from tests.servers.mariadb import Mariadb; exit(Mariadb.missing())'; then \
-	  MOTIA_TEST_DATABASE=mariadb $(BIN)/python -m pytest -n 2 -q; \
+	  MOTIA_TEST_DATABASE=mariadb $(BIN)/python -m pytest $(WORKERS) -q; \
 	else test "$(CI)" != true; fi
 
 lint: $(TEST)  ## ruff, mypy, the layers of imports, missing migrations

@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-BENCHMARKS = ("state", "streams", "console")
+BENCHMARKS = ("state", "streams", "console", "waiting")
 
 
 def main() -> int:

@@ -114,6 +114,8 @@ def _acts() -> dict[str, Callable[[], object]]:
     assert running is not None
     error = f"{3:016x}"
     chosen = Selection(wanted={"status__in": ["dead"], "fingerprint": error})
+    key_sweep = ledger.KeySweep()
+    models.RunKey.objects.create(run_id=UUID(int=1), name="orderId", value="of no run")
     delivery, lease = Delivery(concurrency=Concurrency(limit=3)), timedelta(seconds=60)
 
     def claim(run_id: UUID) -> object:
@@ -132,6 +134,7 @@ def _acts() -> dict[str, Callable[[], object]]:
         "what lost its worker": lambda: ledger.take_lost(200),
         "who is next in a lane": lambda: ledger.call_up(Turn(lane="lane7"), None),
         "who is next in a pool": lambda: ledger.call_up(Turn(pool="poolStep7"), 3),
+        "keys of no run": lambda: [*map(key_sweep.piece, (200, 200))],
         "prune": lambda: ledger.prune(Status.SUCCEEDED, 14, limit=200),
         "discard": lambda: ledger.discard(dead, {"kind": "discarded"}),
         "a trace": lambda: list(ledger.trace(dead.trace_id)),

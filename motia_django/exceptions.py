@@ -146,7 +146,7 @@ class DedupeConflict(MotiaError):
 
 
 class CannotIntervene(MotiaError):
-    """A run is not in a state in which it can be redriven, discarded or cancelled so."""
+    """What an operator asks for cannot be done; the text says why, in the operator's language."""
 
 
 class NoMatch(MotiaError):

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
-from motia_django.ledger.interventions import WAITING, refusing
+from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Run, Status, summary_of
@@ -41,7 +42,8 @@ class Result:
     @property
     def reason(self) -> str:
         """The refusal without the run's own id: the same for all runs that share it."""
-        return self.refusal.replace(f"run {self.run_id}", "this run")
+        named = self.refusal.replace(_("run %s") % self.run_id, _("this run"))
+        return named.replace(str(self.run_id), "…")
 
 
 def redrive(
@@ -66,7 +68,7 @@ def redrive(
     facts |= {"from": row.step, "to": new.step} if new.step != row.step else {}
     note = operation("moved" if new.step != row.step else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):
-        raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
+        raise changed_meanwhile(run_id)
     logger.debug("Run %s of %s was redriven by %s", run_id, new.step, by)
     publish.publish_on_commit([new], fresh=False)
 
@@ -106,7 +108,8 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
     """
     row = row_of(run_id)
     if not ledger.discard(row, operation("discarded", by, reason)):
-        raise CannotIntervene(f"run {run_id} is {row.status}: only dead runs are discarded")
+        text = _("run %(id)s is %(status)s: only dead runs are discarded")
+        raise CannotIntervene(text % {"id": run_id, "status": in_words(row.status)})
     logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
 
 
@@ -118,9 +121,8 @@ def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:
         row = row_of(run_id)
         freed = ledger.cancel(row, note)
     if freed is None:
-        raise CannotIntervene(
-            f"run {run_id} is {row.status}: only runs that are queued or scheduled are cancelled"
-        )
+        text = _("run %(id)s is %(status)s: only runs that are queued or scheduled are cancelled")
+        raise CannotIntervene(text % {"id": run_id, "status": in_words(row.status)})
     logger.debug("Run %s of %s was cancelled by %s", run_id, row.step, by)
     publish.hand_over(freed, registry().delivery(row.step, row.trigger, row.index, row.source))
 
@@ -192,7 +194,7 @@ def row_of(run_id: UUID) -> models.Run:
     """Return a run's row as it is where it is written; raise `CannotIntervene` without one."""
     row = ledger.rows(id=run_id).using(ledger.database()).first()
     if row is None:
-        raise CannotIntervene(f"run {run_id} is not there")
+        raise CannotIntervene(_("run %s is not there") % run_id)
     return row
 
 
@@ -221,21 +223,26 @@ def _check_status(run: Run, to: str | None) -> None:
     waits_in_vain = run.status in WAITING and run.step not in registry()
     if run.status is Status.DEAD or waits_in_vain:
         return
-    others = ", and those that wait for a Step that is gone," if to else ""
-    raise CannotIntervene(f"run {run.id} is {run.status}: only dead runs{others} are redriven")
+    text = _("run %(id)s is %(status)s: only dead runs are redriven")
+    if to:
+        text = _(
+            "run %(id)s is %(status)s: only dead runs, and those that wait for a Step that is gone,"
+            " are redriven"
+        )
+    raise CannotIntervene(text % {"id": run.id, "status": in_words(run.status)})
 
 
 def _target(run: Run, to: str | None) -> tuple[Step, int, Trigger]:
     """Return the Step and the trigger in whose name a run is to be delivered."""
     if run.trigger in ANSWERED:
-        raise CannotIntervene(
-            f"run {run.id} was started by {run.trigger}: whoever waited for its answer has had it,"
-            " and would have to ask again"
+        text = _(
+            "run %(id)s was started by %(trigger)s: whoever waited for its answer has had it, and"
+            " would have to ask again"
         )
+        raise CannotIntervene(text % {"id": run.id, "trigger": run.trigger})
     if to is None and run.step not in registry():
-        raise CannotIntervene(
-            f"there is no Step {run.step!r} any more: redrive run {run.id} to another"
-        )
+        text = _("there is no Step %(step)r any more: redrive run %(id)s to another")
+        raise CannotIntervene(text % {"step": run.step, "id": run.id})
     try:
         step = registry().step(to or run.step)
         trigger = _trigger_of(step, run, to)
@@ -251,7 +258,8 @@ def _trigger_of(step: Step, run: Run, to: str | None) -> Trigger:
     same_kind = [each for each in step.triggers if each.kind == run.trigger]
     by_source = [each for each in same_kind if each.source == run.source]
     if not same_kind:
-        raise CannotIntervene(f"Step {step.name!r} has no trigger of type {run.trigger}")
+        text = _("Step %(step)r has no trigger of type %(trigger)s")
+        raise CannotIntervene(text % {"step": step.name, "trigger": run.trigger})
     return (by_source or same_kind)[0]
 
 
@@ -262,6 +270,6 @@ def _check_final(status: Status) -> None:
 
 def _check_input(run: Run, trigger: Trigger, given: Any) -> None:
     try:
-        trigger.clean_input(payloads.plain(given), f"The input of run {run.id}")
+        trigger.clean_input(payloads.plain(given), _("The input of run %s") % run.id)
     except InvalidInput as error:
         raise CannotIntervene(str(error)) from error

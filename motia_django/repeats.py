@@ -8,11 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, payloads, publish
 from motia_django.conf import settings
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
-from motia_django.ledger.interventions import WAITING, refusing
+from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
 from motia_django.operations import AS_IT_WAS, row_of
 from motia_django.registry import registry
@@ -36,7 +37,7 @@ def retry(run_id: UUID, *, by: str, reason: str = "") -> None:
         run_of(row), status=Status.QUEUED, wake_at=timezone.now() + ledger.patience(0), publishes=0
     )
     if not ledger.retry(row, run, operation("retried", by, reason)):
-        raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
+        raise changed_meanwhile(run_id)
     logger.debug("Run %s of %s was tried at once for %s", run_id, row.step, by)
     publish.publish_on_commit([run], fresh=False)
 
@@ -54,7 +55,7 @@ def rerun(run_id: UUID, *, by: str, reason: str = "", input: Any = AS_IT_WAS) ->
     told = operation("repeats", by, reason, run_id=str(run_id), **facts)
     new = replace(new, timeline=(told,))
     if not ledger.rerun(row, new, operation("rerun", by, reason, run_id=str(new.id), **facts)):
-        raise CannotIntervene(f"run {run_id} was changed by somebody else just now")
+        raise changed_meanwhile(run_id)
     logger.debug("Run %s of %s was run again as %s by %s", run_id, new.step, new.id, by)
     publish.publish_on_commit([new])
     return new.id
@@ -82,28 +83,31 @@ def is_repeatable(row: models.Run) -> bool:
 def missing(input: Any) -> str:
     """Return what of a stored input was not kept, in words; an empty text if it is whole."""
     if payloads.is_cut(input):
-        return "it was too large, and only its beginning was kept"
+        return _("it was too large, and only its beginning was kept")
     if payloads.is_masked(input, settings().redact):
-        return "its secrets were masked when the run was over"
+        return _("its secrets were masked when the run was over")
     return ""
 
 
 def _check_waits(row: models.Run) -> None:
     if row.status not in WAITING:
-        raise CannotIntervene(
-            f"run {row.id} is {row.status}: only runs that are scheduled or queued are tried at"
-            " once"
+        text = _(
+            "run %(id)s is %(status)s: only runs that are scheduled or queued are tried at once"
         )
+        raise CannotIntervene(text % {"id": row.id, "status": in_words(row.status)})
     if row.step not in registry():
-        raise CannotIntervene(f"there is no Step {row.step!r} any more: move run {row.id}")
+        text = _("there is no Step %(step)r any more: move run %(id)s")
+        raise CannotIntervene(text % {"step": row.step, "id": row.id})
     if row.step in ledger.paused():
-        raise CannotIntervene(f"Step {row.step!r} is paused: resume it, and its runs go on")
+        text = _("Step %r is paused: resume it, and its runs go on")
+        raise CannotIntervene(text % row.step)
 
 
 def _anew(row: models.Run, input: Any) -> Run:
     """Return the new run for an old one; raise `CannotIntervene` if there can be none."""
     if not Status(row.status).final:
-        raise CannotIntervene(f"run {row.id} is {row.status}: only finished runs are run again")
+        text = _("run %(id)s is %(status)s: only finished runs are run again")
+        raise CannotIntervene(text % {"id": row.id, "status": in_words(row.status)})
     index, trigger = _trigger(row)
     given = row.input if input is AS_IT_WAS else payloads.plain(input)
     _check_input(row, trigger, given)
@@ -137,19 +141,18 @@ def _trigger(row: models.Run) -> tuple[int, Trigger]:
     except MotiaError as error:
         raise CannotIntervene(str(error)) from error
     if trigger.kind == "http":
-        raise CannotIntervene(
-            f"run {row.id} answered a request: its Step is run again by sending one"
-        )
+        text = _("run %s answered a request: its Step is run again by sending one")
+        raise CannotIntervene(text % row.id)
     return step.triggers.index(trigger), trigger
 
 
 def _check_input(row: models.Run, trigger: Trigger, given: Any) -> None:
     if missing(given):
-        raise CannotIntervene(
-            f"run {row.id} cannot be run again with the input that is stored: {missing(given)}."
-            " Give it whole"
+        text = _(
+            "run %(id)s cannot be run again with the input that is stored: %(why)s. Give it whole"
         )
+        raise CannotIntervene(text % {"id": row.id, "why": missing(given)})
     try:
-        trigger.clean_input(payloads.plain(given), f"The input of run {row.id}")
+        trigger.clean_input(payloads.plain(given), _("The input of run %s") % row.id)
     except InvalidInput as error:
         raise CannotIntervene(str(error)) from error

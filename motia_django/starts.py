@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from motia_django import dispatch, payloads
 from motia_django.exceptions import CannotIntervene, InvalidInput
 from motia_django.ledger.interventions import refusing
@@ -27,7 +29,8 @@ def listener(step: str, index: int) -> Listener:
     """Return a Step's trigger; raise `UnknownStep`, or `CannotIntervene` if there is none."""
     triggers = registry().step(step).triggers
     if not 0 <= index < len(triggers):
-        raise CannotIntervene(f"Step {step!r} has no trigger with the index {index}")
+        text = _("Step %(step)r has no trigger with the index %(index)d")
+        raise CannotIntervene(text % {"step": step, "index": index})
     return Listener(step=registry().step(step), index=index, trigger=triggers[index])
 
 
@@ -40,7 +43,8 @@ def start(step: str, index: int, input: Any, *, by: str, reason: str = "") -> st
     """
     target = listener(step, index)
     if isinstance(target.trigger, HttpTrigger) or target.trigger.kind == "cron":
-        raise CannotIntervene(f"a trigger of type {target.trigger.kind} is not started like this")
+        text = _("a trigger of type %s is not started like this")
+        raise CannotIntervene(text % target.trigger.kind)
     with refusing(f"Step {step!r}"):
         cleaned = target.trigger.clean_input(payloads.plain(input), f"The input of Step {step!r}")
         source = _source(target, cleaned)
@@ -87,7 +91,8 @@ def tick_now(step: str, index: int, *, by: str, reason: str = "") -> UUID | None
     skipped run says so. Raise `UnknownStep`, or `CannotIntervene` if it is no cron trigger.
     """
     if listener(step, index).trigger.kind != "cron":
-        raise CannotIntervene(f"Step {step!r} has no cron trigger with the index {index}")
+        text = _("Step %(step)r has no cron trigger with the index %(index)d")
+        raise CannotIntervene(text % {"step": step, "index": index})
     note = operation("started", by, reason)
     with refusing(f"Step {step!r}"):
         return dispatch.tick(step, index, datetime.now(UTC).replace(microsecond=0), note)
@@ -104,5 +109,5 @@ def _source(target: Listener, change: Any) -> str | None:
     else:
         return None
     if not heard:
-        raise CannotIntervene("this trigger does not listen for such a change")
+        raise CannotIntervene(_("this trigger does not listen for such a change"))
     return source

@@ -31,6 +31,7 @@ _SECONDS_BETWEEN_SIGNS = 10.0
 _SECONDS_BETWEEN_PRUNINGS = 60.0
 _MOST_ROUNDS = 50
 """How many batches one round may take before the other chores have their turn."""
+_key_sweep = ledger.KeySweep()
 _chore = threading.RLock()
 """Held while a chore has connections open: no pool process is forked meanwhile. It would inherit
 them; SQLite's, with the locks that they hold, for ever."""
@@ -63,14 +64,17 @@ def keep_state() -> int:
 def prune() -> int:
     """Delete what is older than the setting `RETENTION` allows, in one small batch per status.
 
-    Turns of runs that somebody has deleted go, too: they would hold others up. Events of streams
+    Turns of runs that somebody has deleted go, too: they would hold others up; and so do such runs'
+    index keys, as far as a few are looked at each time. Events of streams
     that are past the setting `STREAM_RETENTION` go in one larger batch, and what operators had done
-    to many runs is forgotten.
+    to many runs is forgotten, as is which forms they had sent.
     """
     ages = settings().retention.items()
     kept_for = {Status(status): days for status, days in ages if days is not None}
     ledger.sweep()
+    _key_sweep.piece(BATCH)
     ledger.prune_batches(BATCH)
+    ledger.prune_starts()
     events = log.prune(settings().stream_retention, limit=_EVENTS)
     return events + sum(
         ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items()

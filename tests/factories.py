@@ -79,6 +79,11 @@ def make_run(**values: Any) -> Run:
     return Run(**{**defaults, **values})
 
 
+def once() -> dict[str, str]:
+    """Return what a form holds besides what is typed: its id, as of one that was just shown."""
+    return {"once": str(new_run_id())}
+
+
 def kept_run(**values: Any) -> Run:
     """Return a run that is in the ledger."""
     run = make_run(**values)

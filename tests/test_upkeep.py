@@ -42,6 +42,14 @@ def test_what_is_older_than_its_status_is_kept_is_deleted(settings: Any) -> None
     assert {each.id for each in rows()} == {each.id for each in kept}
 
 
+def test_index_keys_of_runs_that_an_older_release_has_deleted_go() -> None:
+    kept = finished(1, Status.SUCCEEDED)
+    for run_id in (kept.id, lowest_id_at(timezone.now())):
+        models.RunKey.objects.create(run_id=run_id, name="orderId", value="1")
+    prune()
+    assert models.RunKey.objects.get().run_id == kept.id
+
+
 def test_what_is_unfinished_is_never_deleted() -> None:
     with installed(make_step()):
         [run_id] = enqueue("work")

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import batches, models
-from motia_django.admin import choosing, many_runs, permits, words
+from motia_django.admin import choosing, many_runs, narrowing, permits, words
 from motia_django.admin.interventions import ALL, BY_NAME, Intervention, log, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.ledger import pulse
@@ -132,7 +132,8 @@ class BatchAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         chosen = choosing.chosen(request.GET.copy(), what, request)
         links = self.links(request)
-        back = links.dead_letters() if what.name in ("redrive", "discard") else links.runs()
+        errors = links.dead_letters(**narrowing.asked(request))
+        back = errors if what.name in ("redrive", "discard") else links.runs()
         asked = many_runs.Asked(what=what, chosen=chosen, back=back or links.runs())
         return many_runs.offer(self, request, asked)
 

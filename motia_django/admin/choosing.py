@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from motia_django import ledger
 from motia_django.admin import permits, words
 from motia_django.admin.interventions import Intervention
-from motia_django.admin.run_filters import CreatedFilter, moment_of
+from motia_django.admin.run_filters import CreatedFilter, flows_seen, moment_of
 from motia_django.ledger.selections import Selection
 from motia_django.registry import registry
 from motia_django.runs import birth_of, lowest_id_at
@@ -29,6 +29,8 @@ _LONGEST = 720
 _MOST_NAMED = 5
 
 Lookups = dict[str, Any]
+Reader = Callable[[str, Selection], Selection]
+"""Narrows a selection by a parameter's value; raises `ValueError` that says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,12 @@ def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen
     """Return the runs that a query string means, of those to which this user may do it."""
     selection, problems = Selection(wanted={"status__in": list(what.statuses)}), []
     pairs, pasted = list(_pairs(query)), query.get(PASTED, "").strip()
+    readers = {**_READERS, "flow": _flow(request), "q": _searched(request)}
     if pasted and not list(_pairs(_whole(pasted))):
         problems.append(_("%s is no address of a list that was narrowed.") % pasted[:200])
     for name, value in pairs:
         try:
-            selection = _READERS.get(name, _unknown(name))(value, selection)
+            selection = readers.get(name, _unknown(name))(value, selection)
         except ValueError as error:
             problems.append(str(error))
     return Chosen(selection=permitted(selection, what, request), problems=problems)
@@ -110,7 +113,7 @@ def _status(value: str, selection: Selection) -> Selection:
     return selection.also(status__in=chosen)
 
 
-def _exact(lookup: str) -> Callable[[str, Selection], Selection]:
+def _exact(lookup: str) -> Reader:
     def read(value: str, selection: Selection) -> Selection:
         if "\x00" in value or len(value) > _LONGEST:
             raise ValueError(_("No run has such a %s.") % lookup)
@@ -125,11 +128,13 @@ def _gone(value: str, selection: Selection) -> Selection:
     return replace(selection, unwanted={"step__in": [step.name for step in registry()]})
 
 
-def _flow(value: str, selection: Selection) -> Selection:
-    flows = registry().flows()
-    if value not in flows:
-        raise ValueError(_("There is no flow named %s.") % value)
-    return _only_of(selection, [step.name for step in flows[value]])
+def _flow(request: HttpRequest) -> Reader:
+    def read(value: str, selection: Selection) -> Selection:
+        if value not in flows_seen(request):
+            raise ValueError(_("There is no flow named %s.") % value)
+        return _only_of(selection, [step.name for step in registry().flows()[value]])
+
+    return read
 
 
 def _created(value: str, selection: Selection) -> Selection:
@@ -138,21 +143,27 @@ def _created(value: str, selection: Selection) -> Selection:
     return selection.also(id__gte=lowest_id_at(timezone.now() - CreatedFilter.ages[value][1]))
 
 
-def _searched(value: str, selection: Selection) -> Selection:
-    try:
-        found = UUID(value)
-    except ValueError as error:
-        text = _("%s is not the id of a run or of a trace.")
-        raise ValueError(text % value) from error
-    if ledger.found_by_key(value):
-        text = _("%s is an index key of runs: they are chosen in the list of runs that it finds.")
-        raise ValueError(text % value)
-    if ledger.rows(id=found).exists():
-        return selection.also(id=found)
-    return selection.also(trace_id=found.hex)
+def _searched(request: HttpRequest) -> Reader:
+    def is_seen(*run_ids: UUID) -> bool:
+        return permits.narrowed(ledger.rows(id__in=run_ids), request).exists()
+
+    def read(value: str, selection: Selection) -> Selection:
+        try:
+            found = UUID(value)
+        except ValueError as error:
+            text = _("%s is not the id of a run or of a trace.")
+            raise ValueError(text % value) from error
+        if is_seen(*ledger.found_by_key(value)):
+            text = _(
+                "%s is an index key of runs: they are chosen in the list of runs that it finds."
+            )
+            raise ValueError(text % value)
+        return selection.also(**({"id": found} if is_seen(found) else {"trace_id": found.hex}))
+
+    return read
 
 
-def _died(how: str) -> Callable[[str, Selection], Selection]:
+def _died(how: str) -> Reader:
     def read(value: str, selection: Selection) -> Selection:
         moment = moment_of(value)
         if moment is None:
@@ -162,23 +173,21 @@ def _died(how: str) -> Callable[[str, Selection], Selection]:
     return read
 
 
-def _unknown(name: str) -> Callable[[str, Selection], Selection]:
+def _unknown(name: str) -> Reader:
     def read(value: str, selection: Selection) -> Selection:
         raise ValueError(_("Runs cannot be chosen by “%s” here.") % name)
 
     return read
 
 
-_READERS: Mapping[str, Callable[[str, Selection], Selection]] = {
+_READERS: Mapping[str, Reader] = {
     "status": _status,
     "step": _exact("step"),
     "trigger": _exact("trigger"),
     "topic": _exact("source"),
     "error": _exact("fingerprint"),
     "gone": _gone,
-    "flow": _flow,
     "created": _created,
-    "q": _searched,
     "since": _died("gte"),
     "before": _died("lt"),
 }

@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from motia_django import models, payloads
-from motia_django.admin import reproductions, traces, words
+from motia_django.admin import reproductions, timelines, traces, words
 from motia_django.admin.links import Links
 from motia_django.admin.reproductions import placed
 from motia_django.runs import INVOKE
@@ -56,14 +56,14 @@ def of_run(row: models.Run, request: HttpRequest) -> list[Copy]:
 
 
 def as_json(row: models.Run, links: Links) -> dict[str, Any]:
-    """Return all of a run for machines, masked, with what its trace was made of."""
+    """Return what the reader may see of a run, for machines, masked, with its trace."""
     trace = traces.trace_of(row, links)
     return {
         **{name: getattr(row, name) for name in _COLUMNS},
-        "input": words.masked(row.input),
+        "input": words.masked_input(row.input),
         "output": words.masked(row.output),
         "error": row.error,
-        "timeline": words.masked(row.timeline),
+        "timeline": timelines.seen(row.timeline, links),
         "trace": [
             {
                 "id": each.run.id,
@@ -84,7 +84,7 @@ def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
     if row.trigger == "http":
         text = " \\\n  ".join(_curl(row, request))
         return Copy(id="command", title=_("As curl"), text=text, note=note)
-    data = quote(payloads.dumps(placed(words.masked(row.input))))
+    data = quote(payloads.dumps(placed(words.masked_input(row.input))))
     if row.trigger == "queue":
         text = f"{_COMMAND} enqueue {quote(row.source)} --data {data}"
         note = note or _("All Steps that listen on the topic get it.")

@@ -14,6 +14,7 @@ from motia_django import ledger, models
 from motia_django.admin import permits, words
 from motia_django.admin.interventions import BY_NAME
 from motia_django.admin.links import Links
+from motia_django.admin.narrowing import ORDER, ORDERS, STEP, asked, narrowing
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.fingerprints import LENGTH
 from motia_django.ledger import pulse
@@ -26,7 +27,6 @@ SEE = "motia.view_deadletter"
 DEEDS = ("redrive", "discard")
 _FINGERPRINT = re.compile(rf"[0-9a-f]{{{LENGTH}}}")
 _ORDERS = {
-    "last": lambda group: 0,  # as they come: those that killed last first
     "first": lambda group: group.first.finished_at,
     "runs": lambda group: -group.runs,
     "step": lambda group: group.last.step,
@@ -67,32 +67,30 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the errors; `?order=` and `?step=` arrange and narrow them."""
-        seen, step = permits.visible(request, SEE), request.GET.get("step", "")
+        """Show the errors; `?step=` and `?flow=` narrow them, and `?order=` arranges them."""
+        seen, links = permits.visible(request, SEE), self.links(request)
+        wanted = narrowing(request, seen)
         shown, is_cut = ledger.dead_by_error(seen)
-        steps = sorted({each.last.step for each in shown} | ({step} if step else set()))
-        count = pulse.dead(seen)
-        unknown = 0 if is_cut or step else _without_error(count, shown)
-        if step:
-            shown, is_cut = ledger.dead_by_error(_among(step, seen))
-        order = request.GET.get("order", "")
-        order = order if order in _ORDERS else "last"
-        links = self.links(request)
+        chosen = [wanted.step] if wanted.step and not wanted.problems else []
+        steps = sorted({*chosen, *(each.last.step for each in shown)})
+        if wanted.among != seen:
+            shown, is_cut = ledger.dead_by_error(wanted.among)
+        count = pulse.dead(wanted.among)
         return self.page(
             request,
             "admin/motia/deadletter/errors.html",
             _("Dead letters"),
-            groups=[_group(each, request, links) for each in sorted(shown, key=_ORDERS[order])],
-            orders=_orders(order, step),
+            groups=[_group(each, request, links) for each in _ordered(shown, wanted.order)],
+            orders=_orders(wanted.order or ORDERS[0]),
             steps=steps,
-            step=step,
-            order=order,
+            wanted=wanted,
             is_cut=is_cut,
-            is_well=not (count or step or shown or is_cut),
+            is_well=not (count or wanted.is_narrow or shown or is_cut),
             total=words.counted(count),
-            unknown=unknown,
+            unknown=0 if is_cut or wanted.is_narrow else _without_error(count, shown),
             choose_url=_choose_url(request, links),
-            dead_url=links.runs(status=Status.DEAD),
+            dead_url=links.runs(status=Status.DEAD, **_narrow(request)),
+            errors_url=links.dead_letters(),
             batches_url=links.batches(),
         )
 
@@ -112,7 +110,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             raise Http404(_("There is no error %s.") % mark)
         if not found:
             context: dict[str, Any] = {"mark": mark, "runs_url": links.runs(error=mark)}
-            context |= {"errors_url": links.dead_letters()}
+            context |= {"errors_url": links.dead_letters(**asked(request))}
             return self.page(
                 request, "admin/motia/deadletter/none.html", _("Dead letters"), **context
             )
@@ -130,14 +128,19 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             mark=group.fingerprint,
             traceback=words.traceback(error) if may_see_runs else "",
             runs=[(row, links.run(row.id), words.moment(row.finished_at)) for row in runs],
-            errors_url=links.dead_letters(),
+            errors_url=links.dead_letters(**asked(request)),
             more=group.runs > LAST_RUNS,
         )
 
 
-def _among(step: str, seen: list[str] | None) -> list[str]:
-    """Return the one Step that was asked for, if it may be seen."""
-    return [step] if (seen is None or step in seen) and "\x00" not in step else []
+def _ordered(groups: list[DeadBy], order: str) -> list[DeadBy]:
+    """Return the errors in an order; as they come, those that killed last are first."""
+    return sorted(groups, key=_ORDERS[order]) if order in _ORDERS else groups
+
+
+def _narrow(request: HttpRequest) -> dict[str, str]:
+    """Return what the errors are narrowed to, as other pages' addresses have it as well."""
+    return {name: value for name, value in asked(request).items() if name != ORDER}
 
 
 def _group(group: DeadBy, request: HttpRequest, links: Links) -> Group:
@@ -152,14 +155,14 @@ def _group(group: DeadBy, request: HttpRequest, links: Links) -> Group:
         first=words.moment(group.first.finished_at),
         last=words.moment(group.last.finished_at),
         last_url=links.run(group.last.id),
-        url=links.dead_letter(mark),
+        url=links.dead_letter(mark, **asked(request)),
         runs_url=links.runs(status=Status.DEAD, error=mark),
         deeds=_deeds(group, request, links),
     )
 
 
 def _deeds(group: DeadBy, request: HttpRequest, links: Links) -> list[Deed]:
-    query = {"status": str(Status.DEAD), "error": group.fingerprint}
+    query = {"status": str(Status.DEAD), "error": group.fingerprint, **_narrow(request)}
     is_answered = group.last.trigger in ANSWERED
     offered = (BY_NAME[name] for name in DEEDS if name != "redrive" or not is_answered)
     return [
@@ -172,10 +175,11 @@ def _deeds(group: DeadBy, request: HttpRequest, links: Links) -> list[Deed]:
 def _choose_url(request: HttpRequest, links: Links) -> str:
     """Return the way to choose runs by other means, for those who may do something to them."""
     may = any(BY_NAME[name].allowed(request) for name in DEEDS)
-    return links.choose() if may else ""
+    step = asked(request).get(STEP)
+    return links.choose(**({STEP: step} if step else {})) if may else ""
 
 
-def _orders(order: str, step: str) -> list[dict[str, Any]]:
+def _orders(order: str) -> list[dict[str, Any]]:
     """Return the ways to arrange the list, in words."""
     told = {
         "last": _("newest first"),
@@ -183,7 +187,7 @@ def _orders(order: str, step: str) -> list[dict[str, Any]]:
         "runs": _("most runs first"),
         "step": _("by Step"),
     }
-    return [{"name": name, "told": told[name], "is_this": name == order} for name in _ORDERS]
+    return [{"name": name, "told": told[name], "is_this": name == order} for name in ORDERS]
 
 
 def _newest(mark: str, request: HttpRequest) -> list[models.Run]:

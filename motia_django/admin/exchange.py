@@ -66,6 +66,15 @@ _OF_THE_FORM = (
 class NoAnswer(Exception):
     """There is no answer to show, and why."""
 
+    is_sent = True
+    """Whether the request may have had effects."""
+
+
+class NotSent(NoAnswer):
+    """There is no answer, since nothing was asked."""
+
+    is_sent = False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -104,7 +113,7 @@ def ask(own: HttpRequest, asked: Asked) -> Answer:
     """
     environ = _environ(own, asked)
     if not _AT_ONCE.acquire(blocking=False):
-        raise NoAnswer(_("Others are still waiting for answers: try again in a moment."))
+        raise NotSent(_("Others are still waiting for answers: try again in a moment."))
     answers: Queue[Answer | Exception] = Queue()
     name = f"motia-admin-{asked.method}"
     until = time.monotonic() + SECONDS * READING

@@ -30,7 +30,7 @@ class Finding:
 def findings(vitals: Vitals, parts: Sequence[Part], links: Links) -> list[Finding]:
     """Return what is wrong, worst first, then what only has to be known; none if all is well."""
     broken = [Finding(text=f"{part.name}: {part.told}", url="") for part in parts if part.is_bad]
-    return [*broken, *_runs(vitals, links), *_pauses(vitals, links)]
+    return [*broken, *_runs(vitals, links), *_lapsed(vitals, links), *_pauses(vitals, links)]
 
 
 def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
@@ -53,6 +53,21 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
             vitals.dead,
         )
         yield Finding(text=text % words.counted(vitals.dead), url=links.dead())
+
+
+def _lapsed(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    """Say what an operator may believe to be in force, such as a pause that a release has ended."""
+    if vitals.lapsed:
+        text = ngettext(
+            "What was said of %(count)d schedule no longer applies, since its trigger is gone or"
+            " was changed: %(names)s.",
+            "What was said of %(count)d schedules no longer applies, since their triggers are gone"
+            " or were changed: %(names)s.",
+            len(vitals.lapsed),
+        )
+        names = _named([f"{each.step} ({each.declared})" for each in vitals.lapsed])
+        facts = {"count": len(vitals.lapsed), "names": names}
+        yield Finding(text=text % facts, url=links.schedules())
 
 
 def _pauses(vitals: Vitals, links: Links) -> Iterator[Finding]:

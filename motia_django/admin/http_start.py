@@ -160,12 +160,7 @@ def shown(asked: Asked, answer: Answer, links: Links) -> Shown:
     The answer to an error that the project makes a page of does not name its trace.
     """
     trace_id = answer.header(TRACE_HEADER) or tracing.trace_id_from(asked.headers)
-    run = (
-        ledger.rows(trace_id=trace_id, trigger="http").only("id", "step").last()
-        if trace_id
-        else None
-    )
-    may_see = run is not None and permits.may(links.request, "motia.view_run", run.step)
+    has_run, run_url = run_of(trace_id, links) if trace_id else (False, "")
     body, note = _readable(answer)
     masked = words.masked(dict(answer.headers))
     return Shown(
@@ -175,10 +170,18 @@ def shown(asked: Asked, answer: Answer, links: Links) -> Shown:
         headers=[(name, str(masked[name])) for name in masked],
         body=body,
         note=note,
-        run_url=links.run(run.id) if run and may_see else "",
-        has_run=run is not None,
+        run_url=run_url,
+        has_run=has_run,
         is_traced=bool(answer.header(TRACE_HEADER)),
     )
+
+
+def run_of(trace_id: str, links: Links) -> tuple[bool, str]:
+    """Return whether a trace began with the run of an http Step, and that one's page if seen."""
+    run = ledger.rows(trace_id=trace_id, trigger="http").only("id", "step").last()
+    if run is None:
+        return False, ""
+    return True, links.run(run.id) if permits.may(links.request, "motia.view_run", run.step) else ""
 
 
 def _known(name: str) -> str:

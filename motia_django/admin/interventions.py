@@ -41,6 +41,8 @@ class Intervention:
     """Whether the list offers it too."""
     at_once: bool = False
     """Whether the page's button does it, without a page that asks."""
+    begins: bool = False
+    """Whether another run begins: one for each form, however often that is sent."""
     ends: bool = False
     """Whether the run will not run any more."""
 
@@ -179,6 +181,7 @@ ALL = (
         applies=_is_rerunnable,
         act=repeats.rerun,
         form=run_forms.RerunForm,
+        begins=True,
     ),
     Intervention(
         name="rerun_edited",
@@ -190,6 +193,7 @@ ALL = (
         applies=_is_rerunnable,
         act=repeats.rerun,
         form=run_forms.RerunEditForm,
+        begins=True,
     ),
     Intervention(
         name="discard",

@@ -40,9 +40,9 @@ class Links:
         """Return the address of the errors of dead runs, else of the list of dead runs."""
         return self.dead_letters() or self.runs(status="dead")
 
-    def dead_letter(self, fingerprint: str) -> str:
+    def dead_letter(self, fingerprint: str, **query: str) -> str:
         """Return the address of one error of dead runs."""
-        return self._to(models.DeadLetter, "change", quote(fingerprint))
+        return self._to(models.DeadLetter, "change", quote(fingerprint), **query)
 
     def batches(self) -> str:
         """Return the address of the list of batches."""

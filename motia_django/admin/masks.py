@@ -8,15 +8,15 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from motia_django import payloads
-from motia_django.admin import words
 
 
-def restored(edited: Any, original: Any) -> Any:
+def restored(edited: Any, original: Any, shown: Any) -> Any:
     """Return what was edited, with each mask that still stands in its place put back.
 
-    Raise `ValidationError` for a mask that stands where its secret cannot be told.
+    `shown` is the original as it was given to edit, its secrets masked. Raise `ValidationError` for
+    a mask that stands where its secret cannot be told.
     """
-    return _restored(edited, words.masked(original), original)
+    return _restored(edited, shown, original)
 
 
 def _restored(edited: Any, shown: Any, original: Any) -> Any:

@@ -13,8 +13,10 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from motia_django.admin import once
 from motia_django.admin.bases import IS_UNFOLD, STYLES, ModelAdmin
 from motia_django.admin.links import Links
+from motia_django.runs import new_run_id
 
 
 class FramedAdmin(ModelAdmin):  # type: ignore[type-arg]
@@ -35,6 +37,7 @@ class FramedAdmin(ModelAdmin):  # type: ignore[type-arg]
             "title": title,
             "links": self.links(request),
             "is_unfold": IS_UNFOLD,
+            once.FIELD: new_run_id,
         }
         return TemplateResponse(request, template, {**frame, **context})
 

@@ -114,7 +114,7 @@ def _request(row: models.Run) -> Iterator[str]:
 
 
 def _input(row: models.Run) -> Any:
-    return placed(words.masked(row.input))
+    return placed(words.masked_input(row.input))
 
 
 def _state(row: models.Run) -> Iterator[str]:

@@ -55,7 +55,7 @@ class StatusFilter(ExactFilter):
     def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
         unknown = next((each for each in value.split(",") if each not in words.STATUSES), None)
-        return "" if unknown is None else _unknown(_("status"), unknown, words.STATUSES)
+        return "" if unknown is None else no_such(_("status"), unknown, words.STATUSES)
 
 
 class TriggerFilter(ExactFilter):
@@ -69,7 +69,7 @@ class TriggerFilter(ExactFilter):
     @classmethod
     def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
-        return "" if value in words.KINDS else _unknown(_("kind of trigger"), value, words.KINDS)
+        return "" if value in words.KINDS else no_such(_("kind of trigger"), value, words.KINDS)
 
 
 class StepFilter(ExactFilter):
@@ -107,7 +107,7 @@ class FlowFilter(ExactFilter):
         return [(name, name) for name in registry().flows()]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        flows = _flows(request)
+        flows = flows_seen(request)
         return [each for each in super().lookups(request, model_admin) if each[0] in flows]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -120,8 +120,8 @@ class FlowFilter(ExactFilter):
     @classmethod
     def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
-        flows = _flows(request)
-        return "" if value in flows else _unknown(_("flow"), value, flows)
+        flows = flows_seen(request)
+        return "" if value in flows else no_such(_("flow"), value, flows)
 
 
 class GoneFilter(admin.SimpleListFilter):
@@ -140,7 +140,7 @@ class GoneFilter(admin.SimpleListFilter):
     @classmethod
     def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
-        return "" if value == "yes" else _unknown("gone", value, ["yes"])
+        return "" if value == "yes" else no_such("gone", value, ["yes"])
 
 
 class CreatedFilter(admin.SimpleListFilter):
@@ -166,7 +166,7 @@ class CreatedFilter(admin.SimpleListFilter):
     @classmethod
     def wrong(cls, value: str, request: HttpRequest) -> str:
         """Return what is wrong with a value of the query string; an empty text if nothing is."""
-        return "" if value in cls.ages else _unknown(_("age"), value, cls.ages)
+        return "" if value in cls.ages else no_such(_("age"), value, cls.ages)
 
 
 class BornFilter(admin.SimpleListFilter):
@@ -249,7 +249,7 @@ def problems(request: HttpRequest, filters: Iterable[Any]) -> list[str]:
         if key in by_name:
             found += _of_filter(key, values, by_name[key], request)
         elif key not in (*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG):
-            found.append(_unknown(_("filter"), key, by_name))
+            found.append(no_such(_("filter"), key, by_name))
     began, ended = (moment_of(request.GET.get(name, "")) for name in ("from", "to"))
     if began and ended and began >= ended:
         found.append(_("The time it begins at is not before the one it ends at."))
@@ -281,7 +281,13 @@ def moment_of(text: str) -> datetime | None:
         return None
 
 
-def _flows(request: HttpRequest) -> list[str]:
+def no_such(what: str, value: str, known: Iterable[str]) -> str:
+    """Return that there is no such thing, and which there are."""
+    facts = {"what": what, "value": value[:200], "known": ", ".join(known) or words.NOTHING}
+    return _("There is no %(what)s “%(value)s”. There are: %(known)s.") % facts
+
+
+def flows_seen(request: HttpRequest) -> list[str]:
     """Return the flows that have a Step whose runs this request's user may see."""
     flows, seen = registry().flows(), permits.visible(request)
     if seen is None:
@@ -298,12 +304,6 @@ def _of_filter(
     wrong = each.wrong(str(values[-1]), request) if hasattr(each, "wrong") else ""
     if wrong:
         yield wrong
-
-
-def _unknown(what: str, value: str, known: Iterable[str]) -> str:
-    """Return that there is no such thing, and which there are."""
-    facts = {"what": what, "value": value[:200], "known": ", ".join(known) or words.NOTHING}
-    return _("There is no %(what)s “%(value)s”. There are: %(known)s.") % facts
 
 
 def _typed(text: str) -> str:

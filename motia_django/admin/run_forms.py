@@ -55,11 +55,12 @@ class EditForm(ReasonForm):
     def __init__(self, row: models.Run, *args: Any, **kwargs: Any) -> None:
         super().__init__(row, *args, **kwargs)
         self.original = row.input
-        self.initial["content"] = words.masked(row.input)
+        self.initial["content"] = words.masked_input(row.input)
 
     def clean_content(self) -> Any:
         """Return the input with its secrets in place, if today's schema takes it."""
-        whole = masks.restored(self.cleaned_data["content"], self.original)
+        typed, shown = self.cleaned_data["content"], self.initial["content"]
+        whole = masks.restored(typed, self.original, shown)
         _check(self.row, input=whole)
         return whole
 
@@ -84,7 +85,7 @@ class RerunEditForm(ReasonForm):
     def __init__(self, row: models.Run, *args: Any, **kwargs: Any) -> None:
         super().__init__(row, *args, **kwargs)
         self.run = row
-        self.initial["content"] = words.masked(row.input)
+        self.initial["content"] = words.masked_input(row.input)
         if repeats.missing(row.input):
             self.fields["content"].help_text = gettext_lazy(
                 "What was stored is not whole: secrets were masked when the run was over, and what"
@@ -93,7 +94,8 @@ class RerunEditForm(ReasonForm):
 
     def clean_content(self) -> Any:
         """Return the input, if nothing in it is masked or cut and today's schema takes it."""
-        whole = masks.restored(self.cleaned_data["content"], self.run.input)
+        typed, shown = self.cleaned_data["content"], self.initial["content"]
+        whole = masks.restored(typed, self.run.input, shown)
         _refuse(repeats.refusal(self.run.id, input=whole))
         return whole
 

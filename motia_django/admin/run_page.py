@@ -49,7 +49,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "problem": words.error_line(row.error),
         "traceback": words.traceback(row.error),
         "attempts": _told(attempts),
-        "input": None if row.input is None else words.document(row.input),
+        "input": None if row.input is None else words.document(words.masked_input(row.input)),
         "output": None if row.output is None else words.document(row.output),
         "timeline": lines,
         "has_attempts": any(line.attempt not in (None, 1) for line in lines),

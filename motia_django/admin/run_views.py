@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from motia_django import models
-from motia_django.admin import permits, words
+from motia_django.admin import once, permits, words
 from motia_django.admin.interventions import BY_NAME, Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.exceptions import MotiaError
@@ -39,26 +39,41 @@ def intervene(
     form = what.form(row, request.POST if request.method == "POST" else None)
     form.limit(lambda step: permits.may(request, SEE, step) and what.allowed(request, step))
     if request.method == "POST" and form.is_valid():
-        run_id = _done(request, row, what, form)
-        if run_id is not None:
-            admin.message_user(request, what.past(1), messages.SUCCESS)
+        done = _done(request, row, what, form)
+        if done is not None:
+            run_id, is_new = done
+            if is_new:
+                admin.message_user(request, what.past(1), messages.SUCCESS)
+            else:
+                admin.message_user(request, once.already(), messages.WARNING)
             return HttpResponseRedirect(admin.links(request).run(run_id))
     return _page(admin, request, row, what, form)
 
 
-def _done(request: HttpRequest, row: models.Run, what: Intervention, form: Any) -> UUID | None:
-    """Do it, log it, and return the run to look at; if it is refused, say so in the form."""
+def _done(
+    request: HttpRequest, row: models.Run, what: Intervention, form: Any
+) -> tuple[UUID | str, bool] | None:
+    """Do it, log it, and return the run to look at and whether it was done now, not before.
+
+    If it is refused, say so in the form.
+    """
     reason, changes = form.cleaned_data["reason"], form.changes()
     if not what.allowed(request, changes.get("to", row.step)):
         raise PermissionDenied
-    try:
+
+    def act() -> list[str]:
         with refusing(f"Run {row.id}"):
             new = what.act(row.id, by=who(request), reason=reason, **changes)
+        return [str(new)] if new else []
+
+    try:
+        began, is_new = once.start(request, act) if what.begins else (act(), True)
     except MotiaError as error:
         form.add_error(None, str(error))
         return None
-    log(request, [row], logged(f"{what.label} ({new})" if new else what.label, reason))
-    return new or row.id
+    if is_new:
+        log(request, [row], logged(" ".join([str(what.label), *map("({})".format, began)]), reason))
+    return began[0] if began else row.id, is_new
 
 
 def _page(
@@ -74,5 +89,5 @@ def _page(
         status=words.badge(row.status),
         run_url=admin.links(request).run(row.pk),
         runs_url=admin.links(request).runs(),
-        input=None if row.input is None else words.document(row.input),
+        input=None if row.input is None else words.document(words.masked_input(row.input)),
     )

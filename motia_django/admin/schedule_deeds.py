@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import ledger, models, starts, ticks
-from motia_django.admin import permits
+from motia_django.admin import once, permits, starting
 from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
@@ -129,15 +129,21 @@ def _run(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> Http
     step, reason = listener.step.name, _reason(request)
     if request.method != "POST":
         return _back(admin)
-    run_id = starts.tick_now(step, listener.index, by=who(request), reason=reason)
-    _log(request, listener, "Run now", reason)
-    if run_id is None:
-        text = _("%s was not run: it is paused, or its last run goes on, or ran this second.")
-        return _back(admin, request, (messages.WARNING, text % step))
-    url = admin.links(request).run(run_id)
-    text = _("%s runs now.") % step
+
+    def act() -> list[str]:
+        run_id = starts.tick_now(step, listener.index, by=who(request), reason=reason)
+        return [str(run_id)] if run_id else []
+
+    try:
+        began, is_new = once.start(request, act)
+    except MotiaError as error:
+        return _back(admin, request, (messages.ERROR, str(error)))
+    if is_new:
+        _log(request, listener, "Run now", reason)
+    level, text = starting.told(step, began, is_new)
+    url = admin.links(request).run(began[0]) if began else ""
     told = format_html('{} <a href="{}">{}</a>', text, url, _("Its run")) if url else text
-    return _back(admin, request, (messages.SUCCESS, told))
+    return _back(admin, request, (level, told))
 
 
 def _pause(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
@@ -154,13 +160,8 @@ def _pause(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> Ht
 
 
 def _resume(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
-    if request.method != "POST":
-        return _back(admin)
-    if not operators.resume(listener, by=who(request)):
-        return _back(admin, request, (messages.WARNING, _("It was not paused.")))
-    _log(request, listener, "Resume the schedule", _reason(request))
-    text = _("The schedule of %s is resumed.") % listener.step.name
-    return _back(admin, request, (messages.SUCCESS, text))
+    told = (_("The schedule of %s is resumed."), _("It was not paused."))
+    return _end(admin, request, listener, operators.resume, "Resume the schedule", told)
 
 
 def _override(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
@@ -180,13 +181,9 @@ def _override(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) ->
 
 
 def _restore(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
-    if request.method != "POST":
-        return _back(admin)
-    if not operators.restore(listener, by=who(request)):
-        return _back(admin, request, (messages.WARNING, _("Nobody had overridden it.")))
-    _log(request, listener, "Drop the override of the schedule", _reason(request))
-    text = _("%s is due again as its file says.") % listener.step.name
-    return _back(admin, request, (messages.SUCCESS, text))
+    told = (_("%s is due again as its file says."), _("Nobody had overridden it."))
+    what = "Drop the override of the schedule"
+    return _end(admin, request, listener, operators.restore, what, told)
 
 
 VIEWS: dict[str, Callable[[ReadOnlyAdmin, HttpRequest, Listener], HttpResponse]] = {
@@ -196,6 +193,23 @@ VIEWS: dict[str, Callable[[ReadOnlyAdmin, HttpRequest, Listener], HttpResponse]]
     "override": _override,
     "restore": _restore,
 }
+
+
+def _end(
+    admin: ReadOnlyAdmin,
+    request: HttpRequest,
+    listener: Listener,
+    end: Callable[..., bool],
+    what: str,
+    told: tuple[str, str],
+) -> HttpResponse:
+    """On POST, end what was said of a schedule; `told` is of that, and of there being nothing."""
+    if request.method != "POST":
+        return _back(admin)
+    if not end(listener, by=who(request)):
+        return _back(admin, request, (messages.WARNING, told[1]))
+    _log(request, listener, what, _reason(request))
+    return _back(admin, request, (messages.SUCCESS, told[0] % listener.step.name))
 
 
 def _reason(request: HttpRequest) -> str:

@@ -16,12 +16,12 @@ from django.utils.translation import ngettext
 
 from motia_django import ledger
 from motia_django.admin import permits, schedule_deeds, words
+from motia_django.admin.lapsed import SEE, lapsed, remove
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.standings import MOST_MISSED, Standing, standings, utc
 from motia_django.triggers.cron import Timing
 
-SEE = "motia.view_schedule"
 NEXT = 3
 
 
@@ -46,8 +46,6 @@ class Row:
     """Since when, by whom and why it is due at other times than its file says; or nothing."""
     declared: str
     """What its file says, where that does not count."""
-    changed: str
-    """What its file said when it was overridden, if that is not what it says now."""
     notes: list[str]
     is_late: bool
     deeds: list[str]
@@ -66,7 +64,8 @@ class ScheduleAdmin(ReadOnlyAdmin):
         rows = [_row(each, links, paused, schedule_deeds.offered(request, each)) for each in seen]
         template = "admin/motia/schedule/schedules.html"
         may_act = any(row.deeds for row in rows)
-        return self.page(request, template, _("Schedules"), rows=rows, may_act=may_act)
+        context = {"rows": rows, "may_act": may_act, "lapsed": lapsed(request, links)}
+        return self.page(request, template, _("Schedules"), **context)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """Lead to the list: a schedule has no page of its own, but the admin's log links to one."""
@@ -82,7 +81,13 @@ class ScheduleAdmin(ReadOnlyAdmin):
             )
             for name in schedule_deeds.VIEWS
         ]
+        end = self.guarded(self.lapsed_view, also=("POST",))
+        own.append(path("lapsed/<int:number>/", end, name="motia_schedule_lapsed"))
         return [*own, *super().get_urls()]
+
+    def lapsed_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """Forget what is said of a schedule that is not there any more."""
+        return remove(self, request, number)
 
     def deed_view(
         self, request: HttpRequest, object_id: str, index: int, name: str
@@ -108,11 +113,10 @@ def _row(standing: Standing, links: Links, paused: Container[str], deeds: list[s
         last_status=words.badge(last.status) if last else "",
         last_url=links.run(last.id) if last else "",
         pause=_pause(standing),
-        override=_told(override.timed_at, override.timed_by, override.timing_reason)
+        override=words.since(override.timed_at, override.timed_by, override.timing_reason)
         if override
         else "",
         declared=str(standing.declared) if override else "",
-        changed=override.replaces if override and standing.has_changed else "",
         notes=list(_notes(standing, paused)),
         is_late=standing.is_late,
         deeds=deeds,
@@ -125,13 +129,7 @@ def _pause(standing: Standing) -> str:
     override = standing.override
     if override is None or not override.is_paused:
         return _("in celery-beat's rows")
-    return _told(override.paused_at, override.paused_by, override.pause_reason)
-
-
-def _told(since: Any, by: str, reason: str) -> str:
-    who = _("since %(since)s by %(by)s") if by else _("since %(since)s")
-    text = who % {"since": words.moment(since), "by": by}
-    return f"{text}: {reason}" if reason else text
+    return words.since(override.paused_at, override.paused_by, override.pause_reason)
 
 
 def _next(timing: Timing) -> Iterator[str]:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import ledger, models, starts
-from motia_django.admin import permits, triggers
+from motia_django.admin import once, permits, triggers
 from motia_django.admin.examples import example
 from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.links import Links
@@ -119,22 +119,32 @@ def _queues(step: str) -> list[Listener]:
 
 def _sent(admin: ReadOnlyAdmin, request: HttpRequest, topic: str, form: SendForm) -> bool:
     reason = form.cleaned_data["reason"]
+    sent: dict[str, bool] = {}
+
+    def act() -> list[str]:
+        sent.update(starts.send(form.message(topic), by=who(request), reason=reason))
+        return list(sent)
+
     try:
-        sent = starts.send(form.message(topic), by=who(request), reason=reason)
+        began, is_new = once.start(request, act)
     except InvalidInput as error:
         form.add_error("content", list(told(error.errors)))
         return False
     except MotiaError as error:
         form.add_error(None, str(error))
         return False
-    hearers = registry().subscribers(topic)
-    new, links = [run_id for run_id in sent if sent[run_id]], admin.links(request)
+    new = sum(sent.values())
     if new:
-        steps = {each.step.name: models.Step(name=each.step.name) for each in hearers}
-        log(request, steps.values(), logged(f"Enqueue: {topic}", reason))
-    told_now = format_html("{} {}", _count(len(new), len(sent) - len(new)), _runs(sent, links))
+        names = dict.fromkeys(each.step.name for each in registry().subscribers(topic))
+        log(request, map(_step, names), logged(f"Enqueue: {topic}", reason))
+    text = _count(new, len(sent) - new) if is_new else once.already()
+    told_now = format_html("{} {}", text, _runs(began, admin.links(request)))
     admin.message_user(request, told_now, messages.SUCCESS if new else messages.WARNING)
     return True
+
+
+def _step(name: str) -> models.Step:
+    return models.Step(name=name)
 
 
 def _count(new: int, old: int) -> str:

@@ -46,14 +46,6 @@ class Standing:
         return self.override is not None and bool(self.override.expression)
 
     @property
-    def has_changed(self) -> bool:
-        """Whether the file says something else than it did when it was overridden."""
-        override = self.override
-        return (
-            override is not None and self.is_overridden and override.replaces != str(self.declared)
-        )
-
-    @property
     def is_late(self) -> bool:
         """Whether it should have run by now, and did not."""
         return self.missed > 0

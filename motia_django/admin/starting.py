@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -9,8 +10,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
-from motia_django import models, starts
-from motia_django.admin import exchange, http_start, permits, words
+from motia_django import models, starts, tracing
+from motia_django.admin import exchange, http_start, once, permits, words
 from motia_django.admin.http_start import HttpForm
 from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
@@ -50,15 +51,24 @@ def run_now(admin: ReadOnlyAdmin, request: HttpRequest, step: str, index: int) -
     form = FORMS[listener.trigger.kind](
         listener.trigger, request.POST if request.method == "POST" else None
     )
-    context: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         if isinstance(form, HttpForm):
-            context = _asked(admin, request, listener, form)
+            answer = _asked(admin, request, listener, form)
         else:
             answer = _started(admin, request, listener, form)
-            if answer is not None:
-                return answer
-    return _page(admin, request, listener, form, context)
+        if answer is not None:
+            return answer
+    return _page(admin, request, listener, form)
+
+
+def told(step: str, began: Sequence[str], is_new: bool) -> tuple[int, str]:
+    """Return what is said of a schedule that was to run now: the level of a message, and it."""
+    if not is_new:
+        return messages.WARNING, once.already()
+    if not began:
+        text = _("%s was not run: it is paused, or its last run goes on, or ran this second.")
+        return messages.WARNING, text % step
+    return messages.SUCCESS, _("%s runs now.") % step
 
 
 def _started(
@@ -67,42 +77,65 @@ def _started(
     """Start a run and return the way to it; None if it is refused, which the form then says."""
     step, index, reason = listener.step.name, listener.index, form.cleaned_data["reason"]
     asks: dict[str, Any] = {"by": who(request), "reason": reason}
+
+    def act() -> list[str]:
+        if not isinstance(form, TickForm):
+            return [starts.start(step, index, form.given(), **asks)]
+        run_id = starts.tick_now(step, index, **asks)
+        return [str(run_id)] if run_id else []
+
     try:
-        if isinstance(form, TickForm):
-            run_id: Any = starts.tick_now(step, index, **asks)
-        else:
-            run_id = starts.start(step, index, form.given(), **asks)
+        began, is_new = once.start(request, act)
     except MotiaError as error:
         form.refuse(error)
         return None
-    _log(request, listener, reason)
+    if is_new:
+        _log(request, listener, reason)
+    level, text = told(step, began, is_new)
+    admin.message_user(request, text, level)
     links = admin.links(request)
-    if run_id is None:
-        text = _("%s was not run: it is paused, or its last run goes on, or ran this second.")
-        admin.message_user(request, text % step, messages.WARNING)
-    else:
-        admin.message_user(request, _("%s runs now.") % step, messages.SUCCESS)
-    may_see_run = permits.may(request, "motia.view_run", step)
-    run_url = links.run(run_id) if run_id and may_see_run else ""
+    run_url = links.run(began[0]) if began and permits.may(request, "motia.view_run", step) else ""
     return HttpResponseRedirect(run_url or links.step(step))
 
 
 def _asked(
     admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener, form: HttpForm
-) -> dict[str, Any]:
-    """Send the request through the project's own handler; return the answer for the page."""
+) -> HttpResponse | None:
+    """Send the request through the project's own handler, and return the page with its answer."""
     try:
-        path = http_start.address(listener, form.values())
+        asked = form.asked(http_start.address(listener, form.values()))
+        trace_id = tracing.trace_id_from(asked.headers)
+        began, is_new = once.start(request, lambda: [trace_id] if trace_id else [])
     except ValidationError as error:
         form.add_error(None, error)
-        return {}
+        return None
+    except MotiaError as error:
+        form.add_error(None, str(error))
+        return None
+    if not is_new:
+        return _sent_before(admin, request, listener, form, began)
     _log(request, listener, form.cleaned_data["reason"])
     try:
-        asked = form.asked(path)
         answer = exchange.ask(request, asked)
     except exchange.NoAnswer as error:
-        return {"no_answer": str(error)}
-    return {"answer": http_start.shown(asked, answer, admin.links(request))}
+        if not error.is_sent:
+            once.give_back(request)
+        return _page(admin, request, listener, form, no_answer=str(error))
+    shown = http_start.shown(asked, answer, admin.links(request))
+    return _page(admin, request, listener, form, answer=shown)
+
+
+def _sent_before(
+    admin: ReadOnlyAdmin,
+    request: HttpRequest,
+    listener: Listener,
+    form: HttpForm,
+    began: Sequence[str],
+) -> HttpResponse:
+    """Lead to the run of a request that was sent before; to the form while there is none."""
+    admin.message_user(request, once.already(), messages.WARNING)
+    run_url = http_start.run_of(began[0], admin.links(request))[1] if began else ""
+    return HttpResponseRedirect(run_url) if run_url else _page(admin, request, listener, form)
 
 
 def _log(request: HttpRequest, listener: Listener, reason: str) -> None:
@@ -116,7 +149,7 @@ def _page(
     request: HttpRequest,
     listener: Listener,
     form: StartForm,
-    context: dict[str, Any],
+    **context: Any,
 ) -> HttpResponse:
     name, links = listener.step.name, admin.links(request)
     return admin.page(

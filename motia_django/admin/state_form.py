@@ -107,8 +107,10 @@ class StateItemForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_content(self) -> Any:
         """Return the value with its secrets where their masks were left alone."""
-        typed = self.cleaned_data["content"]
-        return typed if self.instance.pk is None else masks.restored(typed, self.instance.value)
+        typed, value = self.cleaned_data["content"], self.instance.value
+        if self.instance.pk is None:
+            return typed
+        return masks.restored(typed, value, words.masked(value))
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse to overwrite what the user has not seen; the row is locked until it is saved."""

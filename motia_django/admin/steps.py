@@ -114,9 +114,8 @@ class StepAdmin(ReadOnlyAdmin):
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         may_see_runs = permits.may(request, "motia.view_run", name)
         runs = _last_runs(name, links) if may_see_runs else []
-        return self.page(
-            request, "admin/motia/step/step.html", name, **context, flows=flows, runs=runs
-        )
+        context |= {"flows": flows, "runs": runs, "errors_url": links.dead_letters(step=name)}
+        return self.page(request, "admin/motia/step/step.html", name, **context)
 
     def get_urls(self) -> list[URLPattern]:
         views: dict[str, tuple[str, Any]] = {

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from motia_django.admin import words
+from motia_django.admin import permits, words
 from motia_django.admin.links import Links
 from motia_django.timeline import OPERATIONS, Entry
 
@@ -41,6 +41,12 @@ _KINDS: dict[str, Promise] = {
 }
 _LEVELS = {"worker_lost": "error", "error": "error", "left_out": "debug"}
 _FRAME = ("at", "kind", "attempt")
+_VALUES = ("old", "new", "event")
+"""What an entry says an item was and is."""
+_ITEMS = {"state": "key", "stream": "item"}
+"""Where an entry of this kind names the item."""
+_OF_STEPS = ("step", "steps", "from", "to")
+"""Where entries name Steps."""
 _LINKED = ("invoke", "overlap", "rerun", "repeats")
 
 
@@ -66,9 +72,39 @@ def lines(timeline: Any, links: Links) -> list[Line]:
 
     When each attempt was is told elsewhere.
     """
+    entries = seen(timeline, links)
+    return [_line(each, links) for each in entries if each.get("kind") != "attempt"]
+
+
+def seen(timeline: Any, links: Links) -> list[Entry]:
+    """Return the timeline's entries without secrets and the names of Steps that are not to be seen.
+
+    What an entry says an item was and is may be a secret by the item's name.
+    """
     whole: Sequence[Any] = timeline if isinstance(timeline, list) else []
     entries = (each if isinstance(each, dict) else {"value": each} for each in whole)
-    return [_line(each, links) for each in entries if each.get("kind") != "attempt"]
+    steps = permits.visible(links.request)
+    masked = (_masked(each) for each in entries)
+    return list(masked) if steps is None else [_narrowed(each, steps) for each in masked]
+
+
+def _masked(entry: Entry) -> Entry:
+    item = entry.get(_ITEMS.get(str(entry.get("kind")), ""))
+    hidden = {name: words.masked_as(item, value) for name, value in _values(entry).items()}
+    whole: Entry = words.masked({**entry, **hidden})
+    return whole
+
+
+def _narrowed(entry: Entry, steps: Sequence[str]) -> Entry:
+    """Return an entry with no names of Steps but these; a list of none of them is left out."""
+    named = {name: entry[name] for name in _OF_STEPS if name in entry}
+    left = {
+        name: [each for each in value if each in steps] if isinstance(value, list) else value
+        for name, value in named.items()
+        if isinstance(value, list) or value in steps
+    }
+    rest = {name: value for name, value in entry.items() if name not in named}
+    return rest | {name: value for name, value in left.items() if value or not named[name]}
 
 
 def _line(entry: Entry, links: Links) -> Line:
@@ -115,36 +151,35 @@ def _log(entry: Entry) -> tuple[str, Any]:
 
 def _state(entry: Entry) -> tuple[str, Any]:
     place = "/".join(str(entry[part]) for part in ("group", "key") if part in entry)
-    changed = _values(entry, entry.get("key"), ("old", "new"))
-    return f"{entry.get('operation', '')} {place}", changed
+    return f"{entry.get('operation', '')} {place}", _values(entry)
 
 
 def _stream(entry: Entry) -> tuple[str, Any]:
     place = "/".join(str(entry[part]) for part in ("stream", "group", "item") if entry.get(part))
-    told = _values(entry, entry.get("item"), ("old", "new", "event"))
-    return f"{entry.get('operation', '')} {place}", told
+    return f"{entry.get('operation', '')} {place}", _values(entry)
 
 
-def _values(entry: Entry, item: Any, names: Sequence[str]) -> Entry:
-    """Return what an entry says an item was and is, which may be a secret by the item's name."""
-    return {name: words.masked_as(item, entry[name]) for name in names if name in entry}
+def _values(entry: Entry) -> Entry:
+    return {name: entry[name] for name in _VALUES if name in entry}
 
 
 def _enqueue(entry: Entry) -> tuple[str, Any]:
-    heard = entry.get("steps")
-    to = ", ".join(map(str, heard)) if heard and isinstance(heard, list) else _("nobody listens")
-    return f"{entry.get('topic', '')} → {to}", {"data": entry.get("data")}
+    heard, topic = entry.get("steps"), str(entry.get("topic", ""))
+    names = ", ".join(map(str, heard)) if isinstance(heard, list) else ""
+    to = _("nobody listens") if heard == [] else names  # of those not to be seen nothing is said
+    return f"{topic} → {to}" if to else topic, {"data": entry.get("data")}
 
 
 def _invoke(entry: Entry) -> tuple[str, Any]:
     status = str(entry.get("status", ""))
-    return f"{entry.get('step', '')}: {words.STATUSES.get(status, status)}", None
+    told = str(words.STATUSES.get(status, status))
+    return f"{entry['step']}: {told}" if "step" in entry else told, None
 
 
 def _operation(entry: Entry) -> tuple[str, Any]:
     parts = [_("by %s") % (entry.get("by") or _("somebody"))]
-    if entry.get("from"):
-        parts.append(_("from %(old)s to %(new)s") % {"old": entry["from"], "new": entry.get("to")})
+    if entry.get("from") and entry.get("to"):
+        parts.append(_("from %(old)s to %(new)s") % {"old": entry["from"], "new": entry["to"]})
     count = entry.get("attempts")
     if isinstance(count, int) and count:
         parts.append(ngettext("after %d attempt", "after %d attempts", count) % count)

@@ -109,15 +109,34 @@ def _notes(listener: Listener, now: InForce) -> Iterator[str]:
         if trigger.catch_up:
             yield _("made up for if it was missed")
     if isinstance(trigger, StateTrigger):
-        yield _("when %s") % ", ".join(_event(event) for event in trigger.events)
-        if trigger.on_noop:
-            yield _("even if nothing changed")
+        yield from _changes(trigger)
     if isinstance(trigger, StreamTrigger) and trigger.events != EVENTS:
         yield _("of %s") % ", ".join(trigger.events)
+    if isinstance(trigger, HttpTrigger):
+        yield from _policies(trigger)
     if trigger.condition is not None:
         name = getattr(trigger.condition, "__name__", "")
         named = name and name != "<lambda>"
         yield _("if %s") % name if named else _("if its condition is true")
+
+
+def _changes(trigger: StateTrigger) -> Iterator[str]:
+    yield _("when %s") % ", ".join(_event(event) for event in trigger.events)
+    if trigger.on_noop:
+        yield _("even if nothing changed")
+
+
+def _policies(trigger: HttpTrigger) -> Iterator[str]:
+    """Yield what a trigger says in place of the project's defaults."""
+    titles = {
+        "authentication": _("authentication: %s"),
+        "permissions": _("permissions: %s"),
+        "throttles": _("throttles: %s"),
+        "parsers": _("parsers: %s"),
+        "renderers": _("renderers: %s"),
+    }
+    for name, given in trigger.policies.named().items():
+        yield titles[name] % (", ".join(given) or _("none"))
 
 
 def _event(event: str) -> str:
@@ -176,6 +195,9 @@ def _schemas(trigger: Any) -> Iterator[tuple[str, Schema]]:
     if isinstance(trigger, HttpTrigger):
         if trigger.body_schema is not None:
             yield _("Body"), trigger.body_schema
+        titles = {"params": _("Path"), "query": _("Query"), "headers": _("Headers")}
+        for part, text in trigger.text_schemas.items():
+            yield titles[part], text.schema
         for status, schema in trigger.response_schemas.items():
             yield _("Response %d") % status, schema
     elif isinstance(trigger, QueueTrigger) and trigger.input is not None:

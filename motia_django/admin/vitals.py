@@ -39,6 +39,8 @@ class Vitals:
     alive: Sequence[models.Worker]
     late: Sequence[Listener]
     paused: Mapping[str, models.Pause]
+    lapsed: Sequence[models.Override]
+    """What operators said of schedules that are gone or changed, and that no longer applies."""
     minutes: Sequence[pulse.Minute]
 
     @property
@@ -62,5 +64,6 @@ def of(request: HttpRequest) -> Vitals:
         alive=pulse.live_workers(),
         late=[each for each in late_schedules() if seen is None or each.step.name in seen],
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
+        lapsed=[each for each in ledger.lapsed() if seen is None or each.step in seen],
         minutes=pulse.last_hour(seen),
     )

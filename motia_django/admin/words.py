@@ -88,6 +88,13 @@ def moment_with_zone(value: datetime | None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}".strip()
 
 
+def since(began: datetime | None, by: str, reason: str) -> str:
+    """Return since when something is so, by whom, and why."""
+    who = _("since %(since)s by %(by)s") if by else _("since %(since)s")
+    text = who % {"since": moment(began), "by": by}
+    return f"{text}: {reason}" if reason else text
+
+
 def counted(number: int, most: int | None = None) -> str:
     """Return a number that was counted no further than `most`, `pulse.MOST` unless told."""
     most = pulse.MOST if most is None else most
@@ -132,6 +139,21 @@ def masked(value: Any) -> Any:
 def masked_as(name: object, value: Any) -> Any:
     """Return the plain value of that name without its secrets; all of it may be one."""
     return masked({str(name): value})[str(name)]
+
+
+def masked_input(given: Any) -> Any:
+    """Return a run's input without its secrets.
+
+    Of a change of state or of a stream, the values may be secrets by the name of their item.
+    """
+    whole = dict(given) if isinstance(given, dict) else {}
+    for name in ("oldValue", "newValue"):
+        if name in whole and "itemId" in whole:
+            whole[name] = masked_as(whole["itemId"], whole[name])
+    event = whole.get("event")
+    if "streamName" in whole and isinstance(event, dict) and "data" in event:
+        whole["event"] = {**event, "data": masked_as(whole.get("id"), event["data"])}
+    return masked(whole or given)
 
 
 def indented(value: Any) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from django.apps import apps
+from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, ticks
 from motia_django.exceptions import CannotIntervene
@@ -28,7 +29,8 @@ def schedule(step: str, index: int) -> Listener:
     """Return a Step's cron trigger; raise `UnknownStep`, or `CannotIntervene` if it is none."""
     triggers = registry().step(step).triggers
     if not 0 <= index < len(triggers) or not isinstance(triggers[index], CronTrigger):
-        raise CannotIntervene(f"Step {step!r} has no cron trigger with the index {index}")
+        text = _("Step %(step)r has no cron trigger with the index %(index)d")
+        raise CannotIntervene(text % {"step": step, "index": index})
     return Listener(step=registry().step(step), index=index, trigger=triggers[index])
 
 
@@ -40,7 +42,7 @@ def pause(listener: Listener, *, by: str, reason: str = "") -> bool:
     states = row_states()
     if is_paused(listener, ledger.override_of(*key_of(listener)), states):
         return False
-    in_row = entry_name(listener) in states and _set_enabled(listener, False)
+    in_row = entry_name(listener) in states and _set_enabled(entry_name(listener), False)
     ledger.resume_schedule(key_of(listener))  # a pause that the row's `enabled` has ended
     done = ledger.pause_schedule(key_of(listener), by=by, reason=reason, in_row=in_row) or in_row
     if done:
@@ -50,8 +52,9 @@ def pause(listener: Listener, *, by: str, reason: str = "") -> bool:
 
 def resume(listener: Listener, *, by: str) -> bool:
     """Let a schedule's ticks be born again; return False if it was not paused."""
-    was_enabled = not _set_enabled(listener, True)
-    done = ledger.resume_schedule(key_of(listener)) or not was_enabled
+    rows = {entry_name(listener), *_rows_of(ledger.override_of(*key_of(listener)))}
+    held = [name for name in rows if _set_enabled(name, True)]
+    done = ledger.resume_schedule(key_of(listener)) or bool(held)
     if done:
         logger.warning("The schedule %s was resumed by %s", entry_name(listener), by)
     return done
@@ -63,9 +66,8 @@ def retime(listener: Listener, expression: str, zone: str, *, by: str, reason: s
     An empty `zone` leaves the time zone as it is declared. Raise `CannotIntervene` for what is no
     expression or no time zone.
     """
-    now = declared(listener)
-    timing = Timing(expression_of(expression), zone_of(zone) if zone else now.zone)
-    values = {"expression": timing.expression.text, "zone": zone, "replaces": str(now)}
+    timing = Timing(expression_of(expression), zone_of(zone) if zone else declared(listener).zone)
+    values = {"expression": timing.expression.text, "zone": zone}
     ledger.retime(key_of(listener), **values, by=by, reason=reason)
     _refresh_row(listener)
     logger.warning("The schedule %s was set to %s by %s", entry_name(listener), timing, by)
@@ -79,6 +81,19 @@ def restore(listener: Listener, *, by: str) -> bool:
         _refresh_row(listener)
         logger.warning("The schedule %s was restored by %s", entry_name(listener), by)
     return done
+
+
+def remove_lapsed(number: int, *, by: str) -> models.Override | None:
+    """Forget what an operator wanted of a trigger that is not there any more, and return it.
+
+    None if it is gone already, or its trigger is back.
+    """
+    lapsed = ledger.forget_lapsed(number)
+    if lapsed is not None:
+        for name in _rows_of(lapsed):
+            _set_enabled(name, True)
+        logger.warning("What was said of the schedule %s was removed by %s", lapsed, by)
+    return lapsed
 
 
 def key_of(listener: Listener) -> Key:
@@ -105,11 +120,10 @@ def is_paused(
     listener: Listener, override: models.Override | None, states: Mapping[str, bool]
 ) -> bool:
     """Return whether a schedule is paused, by its row or by our table."""
-    enabled = states.get(entry_name(listener))
-    if enabled is False:
+    if states.get(entry_name(listener)) is False:
         return True
     is_ours = override is not None and override.is_paused
-    return is_ours and not (enabled and override is not None and override.in_row)
+    return is_ours and not any(states.get(name) for name in _rows_of(override))
 
 
 def expression_of(expression: str) -> CronExpression:
@@ -117,10 +131,11 @@ def expression_of(expression: str) -> CronExpression:
     text = " ".join(expression.split())
     try:
         if len(text) > LONGEST:
-            raise ValueError(f"it has more than {LONGEST} characters")
+            raise ValueError(_("it has more than %d characters") % LONGEST)
         return CronExpression.parse(text)
     except ValueError as error:
-        raise CannotIntervene(f"{text!r:.100} is no cron expression: {error}") from error
+        told = _("%(text).100r is no cron expression: %(why)s")
+        raise CannotIntervene(told % {"text": text, "why": error}) from error
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -128,15 +143,23 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise CannotIntervene(f"there is no time zone {name!r}, such as Europe/Berlin") from error
+        text = _("there is no time zone %r, such as Europe/Berlin")
+        raise CannotIntervene(text % name) from error
 
 
-def _set_enabled(listener: Listener, enabled: bool) -> bool:
+def _rows_of(override: models.Override | None) -> list[str]:
+    """Return the name of the row that is not enabled because of a pause, if there is one."""
+    if override is None or not (override.is_paused and override.in_row):
+        return []
+    return [ticks.entry_name(override.step, override.index)]
+
+
+def _set_enabled(name: str, enabled: bool) -> bool:
     if not apps.is_installed("django_celery_beat"):
         return False
     from motia_django.beat import rows
 
-    return rows.set_enabled(entry_name(listener), enabled)
+    return rows.set_enabled(name, enabled)
 
 
 def _refresh_row(listener: Listener) -> None:

@@ -61,7 +61,10 @@ def reconcile(steps: Registry) -> Reconciled:
 
     The Steps say what runs and when. Whether it runs is the operator's: `enabled` and all else that
     the admin lets one edit stays. Rows of other tasks are not touched.
+
+    A pause that was said of one schedule goes with its trigger, where this has another index now.
     """
+    _move_pauses()
     wanted = {entry_name(each): each for each in steps.schedules}
     found = {row.name: row for row in _candidates(wanted)}
     done = Reconciled()
@@ -102,6 +105,24 @@ def enabled(steps: Registry) -> list[PeriodicTask]:
     """Return the rows of the Steps' triggers that nobody has paused."""
     names = [entry_name(each) for each in steps.schedules]
     return list(_owned().filter(enabled=True, name__in=names))
+
+
+def _move_pauses() -> None:
+    """Let the pauses that rows hold go to the rows of their triggers' new indexes, or end."""
+    enabled = enabled_by_name()
+    moved = {
+        ticks.entry_name(row.step, row.index): (row, index)
+        for row, index in ledger.placed()
+        if row.is_paused and row.in_row and row.index != index
+    }
+    moved = {name: found for name, found in moved.items() if not enabled.get(name)}
+    with transaction.atomic(using=router.db_for_write(PeriodicTask)):
+        for name, (row, index) in moved.items():
+            ledger.move_pause(row, index)
+            set_enabled(name, True)
+        for row, index in moved.values():
+            if index is not None:
+                set_enabled(ticks.entry_name(row.step, index), False)
 
 
 def _owned() -> QuerySet[Any]:

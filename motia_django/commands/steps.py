@@ -158,9 +158,12 @@ def _described_trigger(listener: Listener) -> dict[str, Any]:
         facts["conditional"] = True
     if trigger.schema is not None:
         facts["input"] = trigger.schema.json_schema()
-    if isinstance(trigger, HttpTrigger) and trigger.response_schemas:
+    if isinstance(trigger, HttpTrigger):
+        facts |= {part: schema.document for part, schema in trigger.text_schemas.items()}
+        facts |= trigger.policies.named()
         schemas = trigger.response_schemas.items()
-        facts["responses"] = {str(status): schema.json_schema() for status, schema in schemas}
+        answers = {str(status): schema.json_schema() for status, schema in schemas}
+        facts |= {"responses": answers} if answers else {}
     if isinstance(trigger, CronTrigger):
         facts |= schedules.facts(listener)
         facts |= {"overlap": trigger.overlap, "catchUp": trigger.catch_up}

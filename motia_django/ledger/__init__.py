@@ -40,11 +40,17 @@ from motia_django.ledger.interventions import (
     resume,
     retry,
 )
+from motia_django.ledger.keys import KeySweep
 from motia_django.ledger.keys import found as found_by_key
+from motia_django.ledger.once import give_back, once, prune_starts
 from motia_django.ledger.overrides import (
+    forget_lapsed,
+    lapsed,
+    move_pause,
     override_of,
     overrides,
     pause_schedule,
+    placed,
     restore_timing,
     resume_schedule,
     retime,
@@ -55,6 +61,7 @@ from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
     "LONGEST_PATIENCE",
+    "KeySweep",
     "advance_batch",
     "call_up",
     "cancel",
@@ -66,7 +73,9 @@ __all__ = [
     "find",
     "finish",
     "forget",
+    "forget_lapsed",
     "found_by_key",
+    "give_back",
     "has_ticked",
     "hashed",
     "holds",
@@ -75,9 +84,12 @@ __all__ = [
     "keep_once",
     "keep_or_find",
     "killed_lately",
+    "lapsed",
     "leave_batch",
     "lost_outcome",
     "move",
+    "move_pause",
+    "once",
     "open_batch",
     "override_of",
     "overrides",
@@ -85,9 +97,11 @@ __all__ = [
     "pause",
     "pause_schedule",
     "paused",
+    "placed",
     "prunable",
     "prune",
     "prune_batches",
+    "prune_starts",
     "publish_soon",
     "recall",
     "record",

@@ -9,10 +9,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from motia_django import models
 from motia_django.delivery import Turn
@@ -46,6 +49,16 @@ def refusing(what: str) -> Iterator[None]:
     except Exception as error:
         logger.exception("%s was left as it is", what)
         raise CannotIntervene(summary_of(error)) from error
+
+
+def changed_meanwhile(run_id: UUID) -> CannotIntervene:
+    """Return what is said when somebody else was quicker."""
+    return CannotIntervene(_("run %s was changed by somebody else just now") % run_id)
+
+
+def in_words(status: str) -> str:
+    """Return a status in the reader's language: the admin has the texts."""
+    return pgettext("status of a run", status)
 
 
 def cancel(row: models.Run, note: Entry) -> Turn | None:

@@ -18,6 +18,25 @@ from motia_django.triggers import Trigger
 MOST_FOUND = 1000
 
 
+class KeySweep:
+    """Goes through the keys again and again, piece by piece, and deletes those of no run.
+
+    Workers of a release that knows no keys leave them behind when they prune, during a rolling
+    deployment or after a way back.
+    """
+
+    def __init__(self) -> None:
+        self._after: UUID | None = None
+        """The last run whose keys were looked at; None at the beginning."""
+
+    def piece(self, limit: int) -> None:
+        """Look at the next keys, up to `limit`; begin anew after the last ones."""
+        rows = _keys().filter(run_id__gt=self._after) if self._after else _keys()
+        ids = list(rows.order_by("run_id").values_list("run_id", flat=True)[:limit])
+        _forget_gone(set(ids))
+        self._after = ids[-1] if len(ids) == limit else None
+
+
 def keys_of(run: Run) -> keys.Keys:
     """Return what a run is found by, as today's config of its Step and its trigger says."""
     if run.step not in registry():
@@ -50,10 +69,7 @@ def forget(run_ids: Iterable[UUID]) -> None:
 
     (Said in one statement, PostgreSQL reads the whole table of runs for it.)
     """
-    keyed = set(_keys().filter(run_id__in=list(run_ids)).values_list("run_id", flat=True))
-    if keyed:
-        there = set(all_runs().filter(id__in=keyed).values_list("id", flat=True))
-        _keys().filter(run_id__in=keyed - there)._raw_delete(database())
+    _forget_gone(set(_keys().filter(run_id__in=list(run_ids)).values_list("run_id", flat=True)))
 
 
 def found(asked: str, most: int = MOST_FOUND) -> list[UUID]:
@@ -70,6 +86,13 @@ def found(asked: str, most: int = MOST_FOUND) -> list[UUID]:
     else:
         rows = rows.filter(value=whole)
     return list(dict.fromkeys(rows.values_list("run_id", flat=True)[:most]))
+
+
+def _forget_gone(keyed: set[UUID]) -> None:
+    """Delete the keys of those of these runs, which have some, that are gone."""
+    there = set(all_runs().filter(id__in=keyed).values_list("id", flat=True))
+    if keyed - there:
+        _keys().filter(run_id__in=keyed - there)._raw_delete(database())
 
 
 def _trigger(step: Step, run: Run) -> Trigger | None:

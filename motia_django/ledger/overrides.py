@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,26 +11,55 @@ from django.utils import timezone
 
 from motia_django import models
 from motia_django.ledger.rows import database
+from motia_django.registry import registry
+from motia_django.triggers import CronTrigger
 
 Key = tuple[str, int]
-"""A Step's name, and the index of its trigger."""
+"""A Step's name, and the index of its trigger as the Step's file is today."""
+LONGEST: int = models.Override._meta.get_field("declared").max_length or 0
 
 
 def overrides() -> Mapping[Key, models.Override]:
     """Return what is on record of each schedule that an operator has ever touched."""
-    return {(each.step, each.index): each for each in _rows()}
+    return {(row.step, index): row for row, index in placed() if index is not None}
 
 
 def override_of(step: str, index: int) -> models.Override | None:
     """Return what is on record of one schedule."""
-    return _rows().filter(step=step, index=index).first()
+    rows = _rows().filter(step=step)
+    return next((row for row, there in _placed(rows) if there == index), None)
+
+
+def placed() -> list[tuple[models.Override, int | None]]:
+    """Return all that is on record, each with the index that its trigger has today.
+
+    That is the trigger that declares what it did when the operator spoke: the one that still has
+    its index, else the only one that is left. Where there is none, or nobody can say which, the
+    index is None, and what he said counts for nothing.
+    """
+    return list(_placed(_rows()))
+
+
+def lapsed() -> list[models.Override]:
+    """Return what operators want of triggers that are not there any more, as they were declared."""
+    return [row for row, index in placed() if index is None and row.is_wish]
+
+
+def forget_lapsed(number: int) -> models.Override | None:
+    """Delete what an operator wanted of a trigger that is not there any more, and return it.
+
+    None, and nothing is deleted, if it is gone or its trigger is back.
+    """
+    found = next((row for row in lapsed() if row.pk == number), None)
+    is_deleted = found is not None and _rows().filter(pk=number).delete()[0]
+    return found if is_deleted else None
 
 
 def pause_schedule(key: Key, *, by: str, reason: str, in_row: bool) -> bool:
     """Let no tick be born that is due from now on; return False if it was paused already."""
     row = _row(key)
     now = timezone.now()
-    values = {"paused_at": now, "resumed_at": None, "in_row": in_row}
+    values = {"index": key[1], "paused_at": now, "resumed_at": None, "in_row": in_row}
     told = {"paused_by": by[:255], "pause_reason": reason}
     running = _rows().filter(pk=row.pk, paused_at=None) | _rows().filter(
         pk=row.pk, resumed_at__isnull=False
@@ -43,9 +73,15 @@ def resume_schedule(key: Key) -> bool:
     return bool(paused.update(resumed_at=timezone.now()))
 
 
-def retime(key: Key, *, expression: str, zone: str, replaces: str, by: str, reason: str) -> None:
-    """Put another expression and time zone in the place of the file's, which are now `replaces`."""
-    told = {"timed_by": by[:255], "timing_reason": reason, "replaces": replaces[:512]}
+def move_pause(row: models.Override, index: int | None) -> None:
+    """Note that a pause is now in the row of its trigger's new index, or in none."""
+    place = {"in_row": False} if index is None else {"index": index}
+    _rows().filter(pk=row.pk).update(**place)
+
+
+def retime(key: Key, *, expression: str, zone: str, by: str, reason: str) -> None:
+    """Put another expression and time zone in the place of the file's."""
+    told = {"timed_by": by[:255], "timing_reason": reason}
     _write_timing(key, expression=expression, zone=zone, **told)
 
 
@@ -53,8 +89,7 @@ def restore_timing(key: Key) -> bool:
     """Let the file say again when a schedule is due; return False if it did so already."""
     if not _of(key).exclude(expression="").exists():
         return False
-    empty = dict.fromkeys(("expression", "zone", "replaces", "timed_by", "timing_reason"), "")
-    _write_timing(key, **empty)
+    _write_timing(key, **dict.fromkeys(("expression", "zone", "timed_by", "timing_reason"), ""))
     return True
 
 
@@ -64,12 +99,44 @@ def _write_timing(key: Key, **values: Any) -> None:
 
 
 def _row(key: Key) -> models.Override:
-    row, _new = _rows().get_or_create(step=key[0], index=key[1])
+    step, index = key
+    row = override_of(step, index)
+    if row is None:
+        declared = _declared(step)[index]
+        row, _new = _rows().get_or_create(step=step, index=index, declared=declared)
     return row
 
 
 def _of(key: Key) -> QuerySet[models.Override]:
-    return _rows().filter(step=key[0], index=key[1])
+    row = override_of(*key)
+    return _rows().filter(pk__in=[row.pk] if row else [])
+
+
+def _placed(rows: QuerySet[models.Override]) -> Iterator[tuple[models.Override, int | None]]:
+    """Yield these rows, which are all of their Steps, with the places that they have today."""
+    for step, theirs in groupby(rows.order_by("step", "pk"), key=lambda row: row.step):
+        free, moved = _declared(step), []
+        for row in theirs:
+            if free.get(row.index) == row.declared:
+                del free[row.index]
+                yield row, row.index
+            else:
+                moved.append(row)
+        for row in sorted(moved, key=lambda row: not row.is_wish):
+            there = [index for index, declared in free.items() if declared == row.declared]
+            if len(there) == 1:
+                del free[there[0]]
+            yield row, there[0] if len(there) == 1 else None
+
+
+def _declared(step: str) -> dict[int, str]:
+    """Return what each cron trigger of a Step declares, by its index."""
+    triggers = registry().step(step).triggers if step in registry() else ()
+    return {
+        index: trigger.declared[:LONGEST]
+        for index, trigger in enumerate(triggers)
+        if isinstance(trigger, CronTrigger)
+    }
 
 
 def _rows() -> QuerySet[models.Override]:

@@ -62,10 +62,6 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, editable=False, max_length=16, null=True, verbose_name='fingerprint of the error'),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=motia_django.models.FilledIndex(fields=['fingerprint', 'status', 'finished_at'], name='motia_run_error'),
-        ),
-        migrations.AddIndex(
             model_name='batch',
             index=models.Index(fields=['finished_at'], name='motia_batch_finished'),
         ),

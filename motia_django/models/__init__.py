@@ -3,10 +3,12 @@
 from motia_django.models.fields import ExactCharField, FilledIndex, JSONTextField
 from motia_django.models.items import StateItem, StreamEvent, StreamItem
 from motia_django.models.ledger import Run, RunKey, Turn, Worker
-from motia_django.models.operators import Batch, Override, Pause
+from motia_django.models.online import AddIndexOnline
+from motia_django.models.operators import Batch, Override, Pause, Start
 from motia_django.models.places import DeadLetter, Flow, Overview, Schedule, Step, Unstored
 
 __all__ = [
+    "AddIndexOnline",
     "Batch",
     "DeadLetter",
     "ExactCharField",
@@ -19,6 +21,7 @@ __all__ = [
     "Run",
     "RunKey",
     "Schedule",
+    "Start",
     "StateItem",
     "Step",
     "StreamEvent",

@@ -1,4 +1,4 @@
-"""The tables of what operators want: pauses, overrides of schedules, and batches."""
+"""The tables of what operators want: pauses, overrides of schedules, batches, and starts."""
 
 from __future__ import annotations
 
@@ -30,10 +30,17 @@ class Pause(models.Model):
 
 
 class Override(models.Model):
-    """What an operator says of one schedule, beside its file: that it rests, or when it is due."""
+    """What an operator says of one schedule, beside its file: that it rests, or when it is due.
+
+    It is of the trigger that declares what this one did when he said so, wherever it stands in its
+    file today: `ledger.overrides` finds it.
+    """
 
     step = ExactCharField(_("Step"), max_length=200)
     index = models.PositiveSmallIntegerField(_("index of the trigger"))
+    """As it was when it was written last; `in_row` is of the row with this index."""
+    declared = ExactCharField(_("what the file said"), max_length=512)
+    """`CronTrigger.declared`."""
     paused_at = models.DateTimeField(_("paused since"), null=True, blank=True)
     resumed_at = models.DateTimeField(_("resumed"), null=True, blank=True)
     """The end of the last pause; None while it lasts."""
@@ -44,7 +51,6 @@ class Override(models.Model):
     expression = models.CharField(_("expression"), max_length=255, blank=True)
     """Stands in the place of the file's; empty if none does."""
     zone = models.CharField(_("time zone"), max_length=255, blank=True)
-    replaces = models.CharField(_("what the file said"), max_length=512, blank=True)
     timed_at = models.DateTimeField(_("overridden or restored"), null=True, blank=True)
     timed_by = models.CharField(_("overridden by"), max_length=255, blank=True)
     timing_reason = models.TextField(_("reason of the override"), blank=True)
@@ -55,7 +61,9 @@ class Override(models.Model):
         verbose_name = _("override of a schedule")
         verbose_name_plural = _("overrides of schedules")
         constraints = (
-            models.UniqueConstraint(fields=["step", "index"], name="motia_override_once"),
+            models.UniqueConstraint(
+                fields=["step", "index", "declared"], name="motia_override_once"
+            ),
         )
 
     def __str__(self) -> str:
@@ -65,6 +73,11 @@ class Override(models.Model):
     def is_paused(self) -> bool:
         """Whether the last pause still lasts, as far as this table says."""
         return self.paused_at is not None and self.resumed_at is None
+
+    @property
+    def is_wish(self) -> bool:
+        """Whether it says anything now: that the schedule rests, or when it is due."""
+        return self.is_paused or bool(self.expression)
 
     @property
     def since(self) -> Any:
@@ -110,3 +123,24 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deed} {self.id}"
+
+
+class Start(models.Model):
+    """What the first sending of a form has started, so that another one starts nothing."""
+
+    form = models.UUIDField(_("id of the form"), primary_key=True)
+    """Made when the form was shown, by `new_run_id`: so ids tell their age."""
+    by = models.CharField(_("by"), max_length=255)
+    """The primary key of the user."""
+    place = models.TextField(_("address"))
+    began = JSONTextField(_("what began"), default=list)
+    """The ids of the runs; of a request to an http Step, the id of its trace."""
+
+    class Meta:
+        db_table = "motia_start"
+        default_permissions = ()
+        verbose_name = _("start by hand")
+        verbose_name_plural = _("starts by hand")
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.form}"

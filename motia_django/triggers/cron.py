@@ -9,10 +9,12 @@ from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+from django.utils.translation import gettext
 
 from motia_django.declarations import Mismatch, Reader, boolean, one_of
 from motia_django.delivery import Delivery
 from motia_django.exceptions import did_you_mean
+from motia_django.triggers import cron_words
 from motia_django.triggers.base import Trigger, take_condition
 
 NAMED = {
@@ -59,11 +61,12 @@ class CronExpression:
 
     @property
     def words(self) -> str:
-        """The expression in English: "At 03:00 on Monday through Friday"."""
-        told = CronSim(self.fields, datetime(2024, 1, 1)).explain()
+        """The expression in the reader's language: "At 03:00 on Monday through Friday"."""
+        told = cron_words.translated(CronSim(self.fields, datetime(2024, 1, 1)).explain())
         if self.years is None:
             return told
-        return f"{told} in {', '.join(map(str, sorted(self.years)))}"
+        years = ", ".join(map(str, sorted(self.years)))
+        return gettext("%(schedule)s in %(years)s") % {"schedule": told, "years": years}
 
     def after(self, moment: datetime, zone: tzinfo) -> datetime | None:
         """Return the first time after `moment` (aware) that is due in `zone`, in UTC, if ever."""
@@ -158,6 +161,12 @@ class CronTrigger(Trigger):
     @property
     def source(self) -> str:
         return self.schedule.text
+
+    @property
+    def declared(self) -> str:
+        """When it is due as its file says: "0 3 * * * in Europe/Berlin", or without the zone."""
+        text = " ".join(self.schedule.text.split())
+        return f"{text} in {self.timezone}" if self.timezone else text
 
     def clean_input(self, raw: Any, subject: str) -> None:
         return None

@@ -102,13 +102,8 @@ class HttpTrigger(Trigger):
 
         Who invokes the Step by name has a body only.
         """
-        if raw.raw is not None:
-            if self.params_schema is not None:
-                yield "params", self.params_schema.clean
-            if self.query_schema is not None:
-                yield "query", self.query_schema.clean
-            if self.headers_schema is not None:
-                yield "headers", self.headers_schema.clean_headers
+        for part, text in self.text_schemas.items() if raw.raw is not None else ():
+            yield part, text.clean_headers if part == "headers" else text.clean
         if self.body_schema is not None:
             yield "body", self.body_schema.within(raw.serializer_context).clean
 
@@ -129,6 +124,16 @@ class HttpTrigger(Trigger):
             value.data = body
             return value
         return Response(body, status=response.status, headers=response.headers)
+
+    @property
+    def text_schemas(self) -> dict[str, TextSchema]:
+        """The schemas of what comes as text, by the part of the request that they are of."""
+        found = {
+            "params": self.params_schema,
+            "query": self.query_schema,
+            "headers": self.headers_schema,
+        }
+        return {part: text for part, text in found.items() if text is not None}
 
     def input_for(self, data: Any) -> Request:
         return Request(method=self.method, path=self.path, body=data)

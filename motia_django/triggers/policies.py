@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from django.utils.module_loading import import_string
@@ -59,6 +59,12 @@ class Policies:
             "parser": self.parsers,
             "renderer": self.renderers,
         }
+
+    def named(self) -> dict[str, list[str]]:
+        """Return those that the trigger says itself, by their names, for people."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        given.pop("throttle_scope")
+        return {k: [_name(each) for each in many] for k, many in given.items() if many is not None}
 
 
 class StepRateThrottle(SimpleRateThrottle):
@@ -142,6 +148,17 @@ def _asking(function: Callable[..., Any]) -> type[BasePermission]:
 
     Asking.__name__ = Asking.__qualname__ = getattr(function, "__name__", "Asking")
     return Asking
+
+
+def _name(maker: Any) -> str:
+    if isinstance(maker, SingleOperandHolder):
+        return f"not {_name(maker.op1_class)}"
+    if isinstance(maker, OperandHolder):
+        between = _name(maker.operator_class).lower()
+        return f"({_name(maker.op1_class)} {between} {_name(maker.op2_class)})"
+    if isinstance(maker, type) and issubclass(maker, StepRateThrottle):
+        return str(maker.rate)
+    return str(getattr(maker, "__name__", maker))
 
 
 def _scope(value: Any) -> str:

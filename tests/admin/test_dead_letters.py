@@ -109,6 +109,76 @@ def test_the_errors_may_be_arranged_and_narrowed(admin_client: Client, dead: Dea
     assert groups(admin_client, "?step=Nobody&order=nonsense") == []
 
 
+def test_they_are_narrowed_to_a_step_or_a_flow_from_page_to_page(
+    admin_client: Client, dead: Dead
+) -> None:
+    dead(), dead(), dead(OTHER, step="Mail")
+    for query in ("?step=Mail", "?flow=mails", "?step=Mail&flow=mails&order=runs"):
+        page = admin_client.get(f"{PAGE}{query}")
+        [group] = page.context["groups"]
+        assert (group.step, page.context["total"]) == ("Mail", "1")
+        assert group.url == f"{PAGE}{OTHER}/change/{query}"
+        assert admin_client.get(group.url).context["errors_url"] == f"{PAGE}{query}"
+        narrow = query[1:].removesuffix("&order=runs")
+        assert page.context["dead_url"] == f"/admin/motia/run/?status=dead&{narrow}"
+        deed = group.deeds[0]
+        assert narrow in deed.url
+        assert admin_client.get(deed.url).context["prospect"].count == 1
+        assert f'href="{PAGE}?{narrow}"'.replace("&", "&amp;") in text(admin_client, deed.url)
+        gone = admin_client.get(f"{PAGE}{'c' * 16}/change/{query}")
+        assert gone.context["errors_url"] == f"{PAGE}{query}"
+    assert groups(admin_client, "?step=Work&flow=mails") == []
+
+
+def test_a_steps_page_leads_to_its_dead_letters(admin_client: Client, dead: Dead) -> None:
+    dead(), dead(OTHER, step="Mail")
+    html = text(admin_client, "/admin/motia/step/Mail/change/")
+    [address] = re.findall(r'href="([^"]*)">Its dead letters', html)
+    assert [each[1] for each in groups(admin_client, address.removeprefix(PAGE))] == ["Mail"]
+
+
+def test_a_step_that_is_gone_or_has_no_dead_run_may_be_asked_for(
+    admin_client: Client, dead: Dead
+) -> None:
+    dead(step="Gone")
+    assert [each[1] for each in groups(admin_client, "?step=Gone")] == ["Gone"]
+    page = admin_client.get(f"{PAGE}?step=Mail")
+    assert page.context["wanted"].problems == []
+    assert "No such run is dead." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("step=Mial", "no Step named “Mial”, nor a run of one. Did you mean 'Mail'?"),
+        ("step=%00", "no Step named"),
+        ("step=None", "no Step named “None”"),
+        (f"step={'x' * 5000}", "no Step named “xxx"),
+        ("flow=mail", "no flow “mail”. There are: mails."),
+        ("flow=%00&step=Work", "no flow"),
+        ("order=best", "no order “best”. There are: last, first, runs, step."),
+    ],
+)
+def test_what_is_not_there_to_narrow_by_is_said_so(
+    admin_client: Client, dead: Dead, query: str, told: str
+) -> None:
+    dead()
+    page = admin_client.get(f"{PAGE}?{query}")
+    assert told in unescape(page.content.decode())
+    assert len(page.context["groups"]) == ("order" in query)
+    assert "No run is dead." not in page.content.decode()
+
+
+def test_a_flow_of_hidden_steps_is_no_flow(client_of: ClientOf, dead: Dead) -> None:
+    dead(OTHER, step="Mail")
+    client = client_of("view_deadletter", "view_run")
+    with override_settings(MOTIA={"MAY": "tests.admin.test_dead_letters.not_mails"}):
+        for query in ("?flow=mails", "?step=Mail"):
+            page = client.get(f"{PAGE}{query}")
+            assert page.context["groups"] == []
+            assert len(page.context["wanted"].problems) == 1
+
+
 def test_without_a_dead_run_all_is_well(admin_client: Client) -> None:
     assert "No run is dead." in text(admin_client, PAGE)
 

@@ -22,7 +22,7 @@ from motia_django import models
 from motia_django.admin import exchange
 from motia_django.registry import registry
 from motia_django.web.routing import urlpatterns_for
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/admin/motia/step/Work/run/0/"
@@ -65,7 +65,7 @@ def echo(request: Any) -> dict[str, Any]:
 def asked(client: Client, page: str = PAGE, **typed: Any) -> Any:
     """Open the form, which gives the browser its CSRF cookie, and send it."""
     assert client.get(page).status_code == 200
-    return client.post(page, typed)
+    return client.post(page, {**once(), **typed})
 
 
 def test_the_request_is_the_one_that_was_typed_and_its_answer_is_shown(

@@ -15,11 +15,11 @@ from django.test import Client
 from pydantic import BaseModel, field_validator
 
 from motia_django import batches, ledger, models, operations
-from motia_django.admin import choosing, many_runs
+from motia_django.admin import choosing, many_runs, words
 from motia_django.admin.masks import restored
 from motia_django.runs import Status, new_run_id
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 pytestmark = pytest.mark.django_db
 
@@ -246,7 +246,7 @@ def test_secrets_are_masked_in_the_form_and_kept_in_the_input(
 def test_masks_left_alone_give_way_to_their_secrets(
     edited: Any, original: Any, expected: Any
 ) -> None:
-    assert restored(edited, original) == expected
+    assert restored(edited, original, words.masked(original)) == expected
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_masks_left_alone_give_way_to_their_secrets(
 )
 def test_a_mask_whose_secret_cannot_be_told_is_refused(edited: Any, original: Any) -> None:
     with pytest.raises(ValidationError, match="write it out"):
-        restored(edited, original)
+        restored(edited, original, words.masked(original))
 
 
 def test_a_run_is_redriven_to_a_step_that_listens_to_such_triggers(
@@ -383,7 +383,7 @@ def test_a_schema_that_raises_is_an_error_of_the_form(
 ) -> None:
     run = dead(input={"n": 13}, status="succeeded" if what == "rerun_edited" else "dead")
     with installed(make_step(lambda input: None, {**WORK, "input": Unlucky})):
-        response = admin_client.post(at(run, what), {"content": '{"n": 13}', "reason": ""})
+        response = admin_client.post(at(run, what), {"content": '{"n": 13}', **once()})
         assert "KeyError: &#x27;unlucky&#x27;" in response.content.decode()
     assert response.status_code == 200
     assert not LogEntry.objects.exists()

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from motia_django import ledger, models
 from motia_django.admin.standings import late_schedules
+from motia_django.beat import operators
 from motia_django.ledger import pulse
 from motia_django.runs import lowest_id_at
 from motia_django.tasks import TICK
@@ -262,6 +263,18 @@ def test_a_schedule_that_an_operator_paused_is_not_late(make_run: MakeRun) -> No
         row.enabled = True
         row.save()
         assert len(late_schedules(NOON)) == 1
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_pause_that_a_release_has_ended_is_told_of(admin_client: Client) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        operators.pause(operators.schedule("Report", 0), by="ada")
+        assert admin_client.get(PAGE).context["findings"] == []
+    with installed(make_step(print, {**HOURLY, "schedule": "30 * * * *"}, name="Report")):
+        [finding] = admin_client.get(PAGE).context["findings"]
+    assert finding.text.startswith("What was said of 1 schedule no longer applies, since its")
+    assert finding.text.endswith("Report (0 * * * *).")
+    assert finding.url == "/admin/motia/schedule/"
 
 
 def test_the_last_hour_is_counted_by_minutes(make_run: MakeRun) -> None:

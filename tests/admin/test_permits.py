@@ -17,7 +17,7 @@ from motia_django.declarations import Problem
 from motia_django.registry import Registry, registry
 from motia_django.registry import installed as installed_registry
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 ClientOf = Callable[..., Client]
 HOOK = {"MAY": f"{__name__}.only_shop_may_be_touched"}
@@ -188,7 +188,7 @@ def test_a_schedule_runs_now_if_the_hook_lets_it(
     client_of: ClientOf, step: str, status: int
 ) -> None:
     address = f"/admin/motia/schedule/{step}/1/run/"
-    assert client_of(*EVERYTHING).post(address).status_code == status
+    assert client_of(*EVERYTHING).post(address, once()).status_code == status
     assert models.Run.objects.filter(step=step).exists() == (status == 302)
 
 
@@ -198,7 +198,7 @@ def test_nothing_is_done_to_a_schedule_that_may_not_be_seen(
 ) -> None:
     settings.MOTIA = {"MAY": f"{__name__}.nothing_of_desk_is_seen"}
     client = client_of("view_schedule", "run_step", "pause_schedule", "override_schedule")
-    typed = {"reason": "", "expression": "1 1 * * *"}
+    typed = {**once(), "expression": "1 1 * * *"}
     for step, status in (("Desk", 403), ("Shop", 302)):
         found = client.post(f"/admin/motia/schedule/{step}/1/{deed}/", typed)
         assert found.status_code == status
@@ -271,3 +271,31 @@ def test_a_hidden_steps_errors_are_not_found_by_its_name(
     models.Run.objects.update(fingerprint="a" * 16)
     response = client_of("view_deadletter").get("/admin/motia/deadletter/?step=Payroll")
     assert response.context["groups"] == []
+
+
+@pytest.mark.parametrize(
+    ("hidden", "absent"),
+    [
+        ("flow=pay", "flow=absent"),
+        ("q={run}", "q=0c7fae07-24ae-4cec-8fb1-e561a4116444"),
+        ("q={key}", "q=0c7fae07-24ae-4cec-8fb1-e561a4116444"),
+        ("step=Payroll", "step=Absent"),
+    ],
+)
+def test_a_preview_tells_of_what_is_hidden_as_of_what_is_not_there(
+    client_of: ClientOf, dead: dict[str, models.Run], hidden: str, absent: str
+) -> None:
+    run, key = dead["Payroll"].pk, "5f0c1c52-3a0e-4f0c-9a54-6b0f0b8f1a11"
+    models.RunKey.objects.create(run_id=run, name="orderId", value=key)
+    client = client_of(*EVERYTHING)
+    told = []
+    for query in (hidden.format(run=run, key=key), absent):
+        shown = client.get(f"/admin/motia/batch/preview/?deed=redrive&{query}").context
+        value = query.partition("=")[2]
+        texts = [*shown["chosen"].problems, *shown["chosen"].told, str(shown["prospect"])]
+        told.append(
+            [each.replace(value.replace("-", ""), "?").replace(value, "?") for each in texts]
+        )
+    assert told[0] == told[1]
+    if hidden.startswith("flow"):
+        assert told[0][0] == "There is no flow named ?."

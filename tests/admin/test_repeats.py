@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from django.test import Client
 
 from motia_django import models
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step, published
+from tests.catalogs import spoken
+from tests.factories import installed, make_step, once, published
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,7 +58,7 @@ def test_a_run_is_run_again_and_one_is_led_to_the_new_one(
     admin_client: Client, make_run: MakeRun
 ) -> None:
     run = make_run(**WORKED, input={"n": 1})
-    answer = admin_client.post(at(run, "rerun"), {"reason": "the mail was lost"})
+    answer = admin_client.post(at(run, "rerun"), {"reason": "the mail was lost", **once()})
     new = models.Run.objects.get(parent_id=run.id)
     assert answer.headers["Location"] == at(new)
     assert (new.status, new.input) == ("queued", {"n": 1})
@@ -71,16 +73,16 @@ def test_an_input_whose_secrets_were_masked_has_to_be_written_out(
     admin_client: Client, make_run: MakeRun
 ) -> None:
     run = make_run(**WORKED, input={"n": 1, "token": "********"})
-    refused = admin_client.post(at(run, "rerun"), {"reason": ""}).content.decode()
+    refused = admin_client.post(at(run, "rerun"), once()).content.decode()
     assert "its secrets were masked" in refused
     form = admin_client.get(at(run, "rerun_edited")).content.decode()
     assert "Write out what is missing" in form
     for content in ('{"n": 1, "token": "********"}', '{"n": 2, "token": "********"}', '{"n": "x"}'):
-        answer = admin_client.post(at(run, "rerun_edited"), {"content": content, "reason": ""})
+        answer = admin_client.post(at(run, "rerun_edited"), {"content": content, **once()})
         assert answer.status_code == 200
     assert models.Run.objects.count() == 1
     whole = '{"n": 1, "token": "t-1"}'
-    admin_client.post(at(run, "rerun_edited"), {"content": whole, "reason": ""})
+    admin_client.post(at(run, "rerun_edited"), {"content": whole, **once()})
     assert models.Run.objects.get(parent_id=run.id).input == {"n": 1, "token": "t-1"}
 
 
@@ -91,7 +93,7 @@ def test_secrets_that_are_still_there_stay_hidden_and_are_put_back(
     form = admin_client.get(at(run, "rerun_edited")).content.decode()
     assert "t-1" not in form
     edited = '{"n": 7, "token": "********"}'
-    admin_client.post(at(run, "rerun_edited"), {"content": edited, "reason": ""})
+    admin_client.post(at(run, "rerun_edited"), {"content": edited, **once()})
     assert models.Run.objects.get(parent_id=run.id).input == {"n": 7, "token": "t-1"}
 
 
@@ -100,7 +102,7 @@ def test_what_is_no_json_is_refused_in_the_form(
     admin_client: Client, make_run: MakeRun, content: str
 ) -> None:
     run = make_run(**WORKED, input={"n": 1})
-    answer = admin_client.post(at(run, "rerun_edited"), {"content": content, "reason": ""})
+    answer = admin_client.post(at(run, "rerun_edited"), {"content": content, **once()})
     assert answer.status_code == 200
     assert models.Run.objects.count() == 1
 
@@ -115,3 +117,19 @@ def test_each_deed_has_its_own_permission(
     assert client.post(at(run, what), {"content": '{"n": 1}'}).status_code == 403
     assert f"../{what}/" not in client.get(at(run)).content.decode()
     assert models.Run.objects.count() == 1
+
+
+def test_a_refusal_is_told_in_the_language_of_whoever_asks(
+    admin_client: Client, make_run: MakeRun, tmp_path: Path
+) -> None:
+    run = make_run(**WORKED, input={"n": 1, "token": "********"})
+    german = {
+        "run %(id)s cannot be run again with the input that is stored: %(why)s. Give it whole": (
+            "Lauf %(id)s geht so nicht: %(why)s"
+        ),
+        "its secrets were masked when the run was over": "seine Geheimnisse sind verdeckt",
+    }
+    with spoken(tmp_path, german):
+        html = admin_client.post(at(run, "rerun"), once()).content.decode()
+    assert f"Lauf {run.id} geht so nicht: seine Geheimnisse sind verdeckt" in html
+    assert "cannot be run again" in admin_client.post(at(run, "rerun"), once()).content.decode()

@@ -16,10 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from motia_django import discovery, models, registry
-from motia_django.admin import reproductions
+from motia_django.admin import reproductions, words
 from motia_django.payloads import MASK
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, make_stream, once
 
 pytestmark = pytest.mark.django_db
 
@@ -152,6 +152,31 @@ def test_runs_of_hidden_steps_are_in_no_trace_cause_or_export(
     assert "Hidden" not in page
     assert "Hidden" not in client.get(at(seen, "export")).content.decode()
     assert client.get(at(top, "export")).status_code == 404
+
+
+@override_settings(MOTIA={"MAY": "tests.admin.test_run_page.may"})
+def test_no_timeline_or_export_names_a_step_that_the_hook_hides(
+    client_of: Callable[..., Client], admin_client: Client, make_run: MakeRun
+) -> None:
+    entries = [
+        {"at": 0, "kind": "enqueue", "topic": "both", "steps": ["Work", "Hidden"]},
+        {"at": 0, "kind": "enqueue", "topic": "one", "steps": ["Hidden"]},
+        {"at": 0, "kind": "enqueue", "topic": "none", "steps": []},
+        {"at": 0, "kind": "invoke", "step": "Hidden", "status": "succeeded", "run_id": "x"},
+        {"at": None, "kind": "moved", "by": "ada", "from": "Hidden", "to": "Work"},
+    ]
+    client = client_of("view_run")
+    with installed(make_step(name="Work"), make_step(name="Hidden")):
+        run = make_run(**MESSAGE, timeline=entries)
+        lines = client.get(at(run)).context["timeline"]
+        export = client.get(at(run, "export")).content.decode()
+        whole = [line.text for line in admin_client.get(at(run)).context["timeline"]]
+    told = ["both → Work", "one", "none → nobody listens", "succeeded", "by ada"]
+    assert [line.text for line in lines] == told
+    assert "Hidden" not in export
+    assert json.loads(export)["timeline"][0]["steps"] == ["Work"]
+    assert whole[:2] == ["both → Work, Hidden", "one → Hidden"]
+    assert whole[3:] == ["Hidden: succeeded", "by ada, from Hidden to Work"]
 
 
 def test_a_page_of_a_long_trace_stays_within_its_queries(
@@ -356,11 +381,49 @@ def test_what_state_holds_under_a_telling_name_is_not_shown(
 ) -> None:
     entry = {"at": 0, "kind": "state", "operation": "set", "group": "g", "key": "stripe_token",
              "old": "sk_old", "new": "sk_new"}  # fmt: skip
+    event = {"at": 0, "kind": "stream", "operation": "set", "stream": "s", "group": "g",
+             "item": "api_key", "old": {"a": "sk_1"}, "new": ["sk_2"], "event": "sk_3"}  # fmt: skip
     with installed(make_step(name="Work")):
-        run = make_run(**MESSAGE, timeline=[entry], input={})
-        html = admin_client.get(f"/admin/motia/run/{run.id}/change/").content.decode()
-    assert "g/stripe_token" in html
-    assert "sk_" not in html
+        run = make_run(**MESSAGE, timeline=[entry, event, "odd"], input={})
+        page = html(admin_client, run)
+        export = admin_client.get(at(run, "export")).content.decode()
+    assert "g/stripe_token" in page
+    assert '"api_key"' in export
+    assert "sk_" not in page + export
+
+
+CHANGED: dict[str, Any] = {
+    "type": "state", "eventType": "state:updated", "groupId": "shop", "itemId": "stripe_token",
+    "oldValue": "sk_1", "newValue": {"live": "sk_2"},
+}  # fmt: skip
+TOLD: dict[str, Any] = {
+    "type": "stream", "streamName": "shop", "groupId": "g", "id": "api_key", "timestamp": 1,
+    "event": {"type": "update", "data": "sk_3"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "trigger", "input"),
+    [
+        ("state", {"type": "state"}, CHANGED),
+        ("stream", {"type": "stream", "streamName": "shop"}, TOLD),
+        ("invoke", {"type": "state"}, CHANGED),
+    ],
+)
+def test_a_run_that_a_secret_has_started_shows_it_nowhere(
+    admin_client: Client, make_run: MakeRun, kind: str, trigger: dict[str, Any], input: Any
+) -> None:
+    with installed(make_step(print, trigger), streams=[make_stream("shop")]):
+        over = make_run(step="Work", trigger=kind, source="shop", input=input)
+        dead = make_run(step="Work", trigger=kind, source="shop", input=input, status="dead")
+        shown = [html(admin_client, over), admin_client.get(at(over, "export")).content.decode()]
+        for run, deed in ((over, "rerun"), (over, "rerun_edited"), (dead, "edit")):
+            shown.append(admin_client.get(at(run, deed), follow=True).content.decode())
+        typed = {"content": json.dumps(words.masked_input(input)), **once()}
+        admin_client.post(at(over, "rerun_edited"), typed)
+    assert all("sk_" not in each for each in shown)
+    assert MASK in shown[0] and MASK in shown[1]
+    assert models.Run.objects.get(parent_id=over.id).input == input
 
 
 def test_the_facts_say_how_long_it_waited_and_worked_as_the_first_line_does(

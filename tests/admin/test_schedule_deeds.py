@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from motia_django import ledger, models
 from motia_django.beat import operators
+from motia_django.exceptions import DedupeConflict
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 PAGE = "/admin/motia/schedule/"
 HOURLY = {"type": "cron", "schedule": "0 * * * *"}
@@ -78,10 +80,40 @@ def test_a_paused_schedule_is_not_late_and_what_came_due_then_is_not_missed(
         assert not row_of(admin_client).is_late
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OperationalError("server closed"), "just now: OperationalError: server closed"),
+        (InterfaceError("gone"), "just now: InterfaceError: gone"),
+        (KeyError("region"), "KeyError: 'region'"),
+        (DedupeConflict("please begin anew"), "begin anew"),
+    ],
+)
+@pytest.mark.parametrize("address", [f"{PAGE}Report/0/run/", "/admin/motia/step/Report/run/0/"])
+def test_what_goes_wrong_when_a_schedule_is_run_now_is_told(
+    admin_client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    error: Exception,
+    told: str,
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    with installed(make_step(print, HOURLY, name="Report")):
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger, "keep_once", fail)
+            page = admin_client.post(address, once(), follow=True)
+        assert page.status_code == 200
+        assert told in page.content.decode().replace("&#x27;", "'")
+        assert not LogEntry.objects.exists()
+        assert not models.Start.objects.exists()
+
+
 def test_a_paused_schedule_still_runs_if_it_is_asked_to(admin_client: Client) -> None:
     with installed(make_step(print, HOURLY, name="Report")):
         admin_client.post(f"{PAGE}Report/0/pause/", {})
-        page = admin_client.post(f"{PAGE}Report/0/run/", {"reason": "once"}, follow=True)
+        page = admin_client.post(f"{PAGE}Report/0/run/", {"reason": "once", **once()}, follow=True)
     run = models.Run.objects.get()
     assert run.status == "queued"
     assert run.timeline[0]["reason"] == "once"
@@ -106,7 +138,7 @@ def test_an_override_stands_beside_what_the_file_says_until_it_is_dropped(
         "Every fifth minute of every hour",
     )
     assert row.override.endswith("by admin (admin): too slow")
-    assert (row.declared, row.changed) == ("0 3 * * * in Europe/Berlin", "")
+    assert row.declared == "0 3 * * * in Europe/Berlin"
     assert "overridden" in html
     assert form.initial["expression"] == "*/5 * * * *"
     assert (restored.expression, restored.override, restored.declared) == ("0 3 * * *", "", "")
@@ -118,16 +150,97 @@ def test_an_override_stands_beside_what_the_file_says_until_it_is_dropped(
     assert "Drop the override" in log_of()[1]
 
 
-def test_an_override_whose_file_has_changed_since_is_marked(admin_client: Client) -> None:
+def test_what_was_said_goes_with_its_trigger_when_another_is_put_before_it(
+    admin_client: Client,
+) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        admin_client.post(f"{PAGE}Report/0/pause/", {"reason": "moving"})
+        admin_client.post(f"{PAGE}Report/0/override/", {"expression": "@weekly"})
+    with installed(make_step(print, DAILY, HOURLY, name="Report")):
+        page = admin_client.get(PAGE)
+        first, second = page.context["rows"]
+        admin_client.post(f"{PAGE}Report/1/resume/")
+        assert not any(row.pause for row in admin_client.get(PAGE).context["rows"])
+    assert (first.pause, first.override, first.expression) == ("", "", "0 3 * * *")
+    assert second.pause.endswith("moving")
+    assert (second.expression, second.declared) == ("@weekly", "0 * * * * in UTC")
+    assert "What no longer applies" not in page.content.decode()
+
+
+def lapsed(client: Client) -> list[Any]:
+    return list(client.get(PAGE).context["lapsed"])
+
+
+def test_what_no_longer_applies_is_shown_does_nothing_and_is_removed(admin_client: Client) -> None:
     with installed(make_step(print, DAILY, name="Report")):
-        admin_client.post(f"{PAGE}Report/0/override/", {"expression": "@hourly"})
+        admin_client.post(f"{PAGE}Report/0/pause/", {"reason": "<b>moving"})
+        admin_client.post(f"{PAGE}Report/0/override/", {"expression": "@hourly", "zone": "UTC"})
     with installed(make_step(print, {**DAILY, "schedule": "0 4 * * *"}, name="Report")):
-        row = row_of(admin_client)
+        row, html = row_of(admin_client), admin_client.get(PAGE).content.decode()
+        [shown] = lapsed(admin_client)
+        admin_client.get(f"{PAGE}lapsed/{shown.number}/")
+        assert lapsed(admin_client) == [shown], "looking at the address does nothing"
+        removed = admin_client.post(f"{PAGE}lapsed/{shown.number}/", follow=True)
+        twice = admin_client.post(f"{PAGE}lapsed/{shown.number}/", follow=True)
+    assert (row.expression, row.pause, row.override) == ("0 4 * * *", "", "")
+    assert (shown.declared, shown.expression) == ("0 3 * * * in Europe/Berlin", "@hourly in UTC")
+    assert shown.pause.endswith("by admin (admin): <b>moving")
+    assert "What no longer applies" in html
+    assert "&lt;b&gt;moving" in html
+    assert f'action="{PAGE}lapsed/{shown.number}/"' in html
+    assert "It is removed" in removed.content.decode()
+    assert "It is not there any more" in twice.content.decode()
+    assert not models.Override.objects.exists()
+    assert "0 3 * * * in Europe/Berlin" in log_of()[2]
+    assert len(log_of()) == 3
+
+
+def test_what_was_said_of_a_step_that_is_gone_is_shown_until_it_is_back(
+    admin_client: Client,
+) -> None:
+    with installed(make_step(print, HOURLY, name="Report/1")):
+        operators.pause(operators.schedule("Report/1", 0), by="me")
+    with installed():
         html = admin_client.get(PAGE).content.decode()
-    assert row.expression == "@hourly"
-    assert row.declared == "0 4 * * * in Europe/Berlin"
-    assert row.changed == "0 3 * * * in Europe/Berlin"
-    assert "The file has changed since" in html
+        [shown] = lapsed(admin_client)
+    with installed(make_step(print, HOURLY, name="Report/1")):
+        page = admin_client.post(f"{PAGE}lapsed/{shown.number}/", follow=True)
+        assert row_of(admin_client).pause
+    assert ("No Step has a schedule" in html, "Report/1" in html) == (True, True)
+    assert "its trigger is back" in page.content.decode()
+
+
+@pytest.mark.parametrize("number", ["0", "99999999999999999999", "1"])
+def test_there_is_nothing_else_to_remove(admin_client: Client, number: str) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        page = admin_client.post(f"{PAGE}lapsed/{number}/", follow=True)
+    assert "It is not there any more" in page.content.decode()
+
+
+def test_removing_needs_the_permission_for_all_that_it_removes(
+    client_of: Callable[..., Client],
+) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        operators.pause(operators.schedule("Report", 0), by="me")
+        operators.retime(operators.schedule("Report", 0), "@daily", "", by="me")
+    client = client_of("view_schedule", "pause_schedule")
+    with installed():
+        [shown] = lapsed(client)
+        assert not shown.may_remove
+        for method in (client.get, client.post):
+            assert method(f"{PAGE}lapsed/{shown.number}/").status_code == 403
+    assert models.Override.objects.exists()
+
+
+def test_what_is_removed_is_no_more_than_one_may(client_of: Callable[..., Client]) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        operators.pause(operators.schedule("Report", 0), by="me")
+    client = client_of("view_schedule", "pause_schedule")
+    with installed():
+        [shown] = lapsed(client)
+        assert shown.may_remove
+        client.post(f"{PAGE}lapsed/{shown.number}/")
+    assert not models.Override.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.utils import timezone
 from motia_django import ledger, models
 from motia_django.triggers.cron import CronExpression
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 PAGE = "/admin/motia/schedule/"
 DAILY = {"type": "cron", "schedule": "0 3 * * 1-5", "timezone": "Europe/Berlin"}
@@ -76,7 +76,7 @@ def test_a_schedule_is_run_now_and_the_deed_is_logged(admin_client: Client) -> N
         [row] = rows(admin_client)
         html = admin_client.get(PAGE).content.decode()
         [address] = [each for each in re.findall('action="([^"]+)"', html) if "/run/" in each]
-        assert admin_client.post(address).url == PAGE  # type: ignore[attr-defined]
+        assert admin_client.post(address, once()).url == PAGE  # type: ignore[attr-defined]
         run = models.Run.objects.get()
     assert (run.step, run.trigger, run.index) == (row.step, "cron", 1)
     assert run.status in ("queued", "running", "succeeded")
@@ -86,7 +86,7 @@ def test_a_schedule_is_run_now_and_the_deed_is_logged(admin_client: Client) -> N
 def test_a_paused_one_is_skipped_and_says_so(admin_client: Client) -> None:
     with installed(make_step(print, DAILY, name="Report")):
         ledger.pause("Report", by="me")
-        page = admin_client.post(f"{PAGE}Report/0/run/", follow=True)
+        page = admin_client.post(f"{PAGE}Report/0/run/", once(), follow=True)
     assert "was not run" in page.content.decode()
     assert models.Run.objects.get().status == "skipped"
 

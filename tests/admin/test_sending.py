@@ -12,7 +12,7 @@ from django.test import Client, override_settings
 from pydantic import BaseModel, field_validator
 
 from motia_django import models
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 PAGE = "/admin/motia/step/topics/"
 QUEUE = {"type": "queue", "topic": "a/b & c"}
@@ -43,8 +43,8 @@ def test_the_topics_are_offered_with_who_hears_them(admin_client: Client) -> Non
 def test_all_who_listen_get_a_run_that_says_who_sent_it(admin_client: Client) -> None:
     sent = {"content": '{"weight": 2}', "reason": "try", "group": "g", "delay": "90", "key": "k"}
     with installed(make_step(print, CHECKED, name="A"), make_step(print, QUEUE, name="B")):
-        page = admin_client.post(TO, sent, follow=True)
-        again = admin_client.post(TO, sent, follow=True)
+        page = admin_client.post(TO, {**sent, **once()}, follow=True)
+        again = admin_client.post(TO, {**sent, **once()}, follow=True)
     runs = list(models.Run.objects.order_by("step"))
     assert [(run.step, run.status, run.input) for run in runs] == [
         ("A", "scheduled", {"weight": 2}),
@@ -66,9 +66,9 @@ def test_all_who_listen_get_a_run_that_says_who_sent_it(admin_client: Client) ->
 def test_of_a_key_that_is_taken_by_one_run_only_the_others_are_new(admin_client: Client) -> None:
     sent = {"content": "{}", "key": "k"}
     with installed(make_step(print, QUEUE, name="A"), make_step(print, QUEUE, name="B")):
-        admin_client.post(TO, sent, follow=True)
+        admin_client.post(TO, {**sent, **once()}, follow=True)
         models.Run.objects.filter(step="A").delete()
-        page = admin_client.post(TO, sent, follow=True)
+        page = admin_client.post(TO, {**sent, **once()}, follow=True)
     [told] = [str(each) for each in page.context["messages"]]
     assert "The message was sent to 1 run. 1 run that this dedupe key began is unfinished" in told
     assert all(f"{run.id}/change/" in told for run in models.Run.objects.all())
@@ -76,7 +76,7 @@ def test_of_a_key_that_is_taken_by_one_run_only_the_others_are_new(admin_client:
 
 def test_what_one_listener_would_refuse_is_sent_to_nobody(admin_client: Client) -> None:
     with installed(make_step(print, CHECKED, name="A"), make_step(print, QUEUE, name="B")):
-        page = admin_client.post(TO, {"content": '{"weight": "heavy"}'})
+        page = admin_client.post(TO, {"content": '{"weight": "heavy"}', **once()})
     html = page.content.decode()
     assert "A: weight: Input should be a valid integer" in html
     assert "heavy" in html
@@ -98,7 +98,7 @@ def test_what_cannot_be_meant_is_said_next_to_it(
     admin_client: Client, typed: dict[str, str]
 ) -> None:
     with installed(make_step(print, QUEUE)):
-        page = admin_client.post(TO, {"content": "1", **typed})
+        page = admin_client.post(TO, {"content": "1", **typed, **once()})
     assert page.status_code == 200
     assert page.context["form"].errors[next(iter(typed))]
     assert not models.Run.objects.exists()
@@ -144,7 +144,7 @@ class Broken(BaseModel):
 
 def test_a_schema_that_raises_is_an_error_of_the_form(admin_client: Client) -> None:
     with installed(make_step(print, {**QUEUE, "input": Broken})):
-        response = admin_client.post(TO, {"content": '{"weight": 1}', "reason": ""})
+        response = admin_client.post(TO, {"content": '{"weight": 1}', **once()})
         assert "KeyError: &#x27;scales&#x27;" in response.content.decode()
     assert response.status_code == 200
     assert not models.Run.objects.exists()

@@ -147,7 +147,15 @@ def test_the_page_shows_schemas_delivery_and_listeners(
     install(
         config(
             "Http",
-            {"type": "http", "path": "/x", "bodySchema": SCHEMA, "responseSchema": {201: int}},
+            {
+                "type": "http",
+                "path": "/x",
+                "bodySchema": SCHEMA,
+                "querySchema": dict[str, int],
+                "responseSchema": {201: int},
+                "permissions": [],
+                "throttles": "2/min",
+            },
         ),
         config(
             "Send",
@@ -158,7 +166,10 @@ def test_the_page_shows_schemas_delivery_and_listeners(
     html = text_of(admin_client, page_of("Http"))
     assert "NewTodo" in html
     assert "Response 201" in html
+    assert "Query" in html
     assert "integer" in html
+    assert "permissions: none" in html
+    assert "throttles: 2/min" in html
     html = text_of(admin_client, page_of("Send"))
     for words in (
         "5, after 2 s, doubling",

@@ -20,7 +20,7 @@ from motia_django import batches, models
 from motia_django.ledger.selections import Selection
 from tests.admin.conftest import MakeRun
 from tests.docs.pages import DOCS, section
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -41,6 +41,7 @@ class World:
     over: models.Run
     item: models.StateItem
     told: models.StreamItem
+    lapsed: models.Override
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +142,13 @@ DEEDS = {
     "run a run again": Deed(
         view="run_rerun",
         on=lambda world: [world.over.pk],
-        post=lambda world: REASON,
+        post=lambda world: {**REASON, **once()},
         done=lambda world: models.Run.objects.filter(parent_id=world.over.pk).exists(),
     ),
     "run a run again with edited input": Deed(
         view="run_rerun_edited",
         on=lambda world: [world.over.pk],
-        post=lambda world: {"content": '{"n": 2}', **REASON},
+        post=lambda world: {"content": '{"n": 2}', **REASON, **once()},
         done=lambda world: models.Run.objects.filter(parent_id=world.over.pk).exists(),
     ),
     "discard a run": Deed(
@@ -177,20 +178,20 @@ DEEDS = {
     "run a Step now": Deed(
         view="step_run",
         on=lambda world: ["Other", 0],
-        post=lambda world: {"content": "1", **REASON},
+        post=lambda world: {"content": "1", **REASON, **once()},
         done=lambda world: models.Run.objects.filter(step="Other").exists(),
     ),
     "see the topics to send to": Deed(view="step_topics"),
     "enqueue a message": Deed(
         view="step_enqueue",
         on=lambda world: ["own"],
-        post=lambda world: {"content": "1", **REASON},
+        post=lambda world: {"content": "1", **REASON, **once()},
         done=lambda world: models.Run.objects.filter(source="own").exists(),
     ),
     "run a schedule now": Deed(
         view="schedule_run",
         on=lambda world: ["Hourly", 0],
-        post=lambda world: REASON,
+        post=lambda world: {**REASON, **once()},
         done=lambda world: models.Run.objects.filter(step="Hourly").exists(),
     ),
     "pause a schedule": Deed(
@@ -216,6 +217,12 @@ DEEDS = {
         on=lambda world: ["Nightly", 0],
         post=lambda world: REASON,
         done=lambda world: is_overridden("Nightly", expression=""),
+    ),
+    "remove what no longer applies": Deed(
+        view="schedule_lapsed",
+        on=lambda world: [world.lapsed.pk],
+        post=lambda world: {},
+        done=lambda world: now(world.lapsed) is None,
     ),
     "add an item of state": Deed(
         view="stateitem_add",
@@ -259,6 +266,9 @@ def world(make_run: MakeRun) -> Iterator[World]:
         over=make_run(**usual),
         item=models.StateItem.objects.create(group="g", key="k", value="1"),
         told=models.StreamItem.objects.create(stream="s", group="g", item="i", value="1", event=1),
+        lapsed=models.Override.objects.create(
+            step="Gone", index=0, declared="@hourly", paused_at=timezone.now(), expression="@daily"
+        ),
     )
     steps = [make_step(name=name) for name in ("Work", "Other", "Resting")]
     own = {"Hourly": [{"type": "queue", "topic": "own"}], "Nightly": []}
@@ -266,7 +276,11 @@ def world(make_run: MakeRun) -> Iterator[World]:
         make_step(lambda: None, CRON, *own[name], name=name) for name in ("Hourly", "Nightly")
     ]
     models.Override.objects.create(
-        step="Nightly", index=0, paused_at=timezone.now(), expression="@daily"
+        step="Nightly",
+        index=0,
+        declared=CRON["schedule"],
+        paused_at=timezone.now(),
+        expression="@daily",
     )
     with installed(*steps):
         yield there

@@ -125,7 +125,7 @@ def test_an_override_counts_where_ticks_are_born(hourly: Listener) -> None:
     assert born() == ["12:00:00", "12:15:00"]
     override = ledger.override_of("Work", 0)
     assert override is not None
-    assert (override.replaces, override.timed_by) == ("0 * * * * in UTC", "me")
+    assert (override.declared, override.timed_by) == ("0 * * * *", "me")
 
 
 def test_dropping_it_leaves_the_word_to_the_file_again(hourly: Listener) -> None:
@@ -153,10 +153,117 @@ def test_what_is_no_time_is_refused(hourly: Listener, expression: str, zone: str
 
 def test_an_override_that_cannot_be_read_leaves_the_word_to_the_file(hourly: Listener) -> None:
     key = operators.key_of(hourly)
-    ledger.retime(key, expression="no", zone="Nowhere", replaces="", by="", reason="")
+    ledger.retime(key, expression="no", zone="Nowhere", by="", reason="")
     override = ledger.override_of(*key)
     declared = operators.declared(hourly)
     assert ticks.in_force(declared, override) == declared
+
+
+# -- what becomes of it when the file changes
+
+A, B = HOURLY, {"type": "cron", "schedule": "30 * * * *"}
+ABROAD = {**A, "timezone": "Europe/Berlin"}
+
+
+def resting(*triggers: dict[str, Any]) -> list[int]:
+    """Return the indexes of the schedules that rest, if the Step has these triggers."""
+    with installed(make_step(nothing, *triggers)) as steps:
+        found, states = ledger.overrides(), operators.row_states()
+        return [
+            each.index
+            for each in steps.schedules
+            if operators.is_paused(each, found.get(operators.key_of(each)), states)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("triggers", "indexes"),
+    [
+        ([A], [0]),
+        ([B, A], [1]),
+        ([{"type": "queue", "topic": "t"}, A], [1]),
+        ([{**A, "schedule": "0  * * * *", "overlap": "skip"}, B], [0]),
+        ([A, A], [0]),  # the index says which
+        ([B], []),
+        ([B, ABROAD], []),
+        ([B, A, A], []),  # nothing says which
+        ([{"type": "queue", "topic": "t"}], []),
+    ],
+)
+def test_a_pause_is_of_the_trigger_that_declares_the_same_wherever_it_stands(
+    hourly: Listener, triggers: list[dict[str, Any]], indexes: list[int]
+) -> None:
+    operators.pause(hourly, by="me")
+    assert resting(*triggers) == indexes
+    assert resting(A) == [0], "it comes back with its trigger"
+
+
+def test_no_tick_of_it_is_born_where_it_stands_now_and_others_are(hourly: Listener) -> None:
+    with at(NOON - HOUR):
+        operators.pause(hourly, by="me")
+    with installed(make_step(nothing, B, A)), at(NOON):
+        ticks.tick("Work", 0, NOON - 30 * MINUTE)
+        ticks.tick("Work", 1, NOON)
+        assert operators.resume(operators.schedule("Work", 1), by="me")
+    assert [(run.index, run.source) for run in rows()] == [(0, "30 * * * *")]
+
+
+def test_both_of_two_that_declare_the_same_stay_paused_wherever_they_stand() -> None:
+    with installed(make_step(nothing, A, A)):
+        for index in (0, 1):
+            operators.pause(operators.schedule("Work", index), by="me")
+    assert resting(B, A, A) == [1, 2]
+    assert resting(B, A) == [1]
+
+
+def test_two_that_change_places_take_with_them_what_was_said_of_each() -> None:
+    with installed(make_step(nothing, A, B)):
+        operators.pause(operators.schedule("Work", 0), by="me")
+        operators.retime(operators.schedule("Work", 1), "@daily", "", by="me")
+    assert resting(B, A) == [1]
+    with installed(make_step(nothing, B, A)):
+        assert {at: each.expression for at, each in ledger.overrides().items()} == {
+            ("Work", 0): "@daily",
+            ("Work", 1): "",
+        }
+
+
+def test_the_trigger_that_came_in_its_place_has_a_pause_of_its_own(hourly: Listener) -> None:
+    operators.pause(hourly, by="me")
+    with installed(make_step(nothing, B, A)):
+        first, second = (operators.schedule("Work", index) for index in (0, 1))
+        assert operators.pause(first, by="you")
+        assert not operators.pause(second, by="you")
+        assert operators.resume(second, by="you")
+        assert operators.pause(second, by="you")
+    assert resting(B, A) == [0, 1]
+    assert resting(A) == [0]
+    assert models.Override.objects.count() == 2
+
+
+def test_an_override_counts_no_more_where_the_file_says_something_else(hourly: Listener) -> None:
+    operators.retime(hourly, "@daily", "", by="me")
+    with installed(make_step(nothing, B)):
+        assert ledger.override_of("Work", 0) is None
+        ticks.known.refresh()
+        assert ticks.known.override("Work", 0) is None
+        [lapsed] = ledger.lapsed()
+    assert (lapsed.declared, lapsed.expression) == ("0 * * * *", "@daily")
+    assert ledger.lapsed() == []
+    assert ledger.forget_lapsed(lapsed.pk) is None, "its trigger is back"
+    with installed():
+        assert operators.remove_lapsed(lapsed.pk, by="me")
+        assert operators.remove_lapsed(lapsed.pk, by="me") is None
+    assert not models.Override.objects.exists()
+
+
+def test_what_ended_is_not_told_of_as_lapsed(hourly: Listener) -> None:
+    operators.pause(hourly, by="me")
+    operators.resume(hourly, by="me")
+    operators.retime(hourly, "@daily", "", by="me")
+    operators.restore(hourly, by="me")
+    with installed(make_step(nothing, B)):
+        assert ledger.lapsed() == []
 
 
 # -- what beat does
@@ -289,6 +396,68 @@ def test_a_pause_outlives_a_release_without_the_step(hourly: Listener, row: Any)
     beats_rows.reconcile(registry())
     ticks.tick("Work", 0, NOON)
     assert born() == []
+
+
+def enabled_after(*triggers: dict[str, Any]) -> dict[str, bool]:
+    """Return which rows may run after beat has started with a Step of these triggers."""
+    from motia_django.beat import rows as beats_rows
+
+    with installed(make_step(nothing, *triggers)) as steps:
+        beats_rows.reconcile(steps)
+        found = beats_rows.enabled_by_name()
+        beats_rows.reconcile(steps)
+        assert beats_rows.enabled_by_name() == found
+    return {name.removeprefix("motia:Work:"): enabled for name, enabled in found.items()}
+
+
+@needs_rows
+def test_a_pause_in_a_row_goes_to_the_row_of_its_triggers_new_index(
+    hourly: Listener, row: Any
+) -> None:
+    operators.pause(hourly, by="me")
+    assert resting(B, A) == [0, 1], "as long as beat has not started again"
+    assert enabled_after(B, A) == {"0": True, "1": False}
+    assert resting(B, A) == [1]
+    assert enabled_after(A, B) == {"0": False, "1": True}
+    assert enabled_after(B) == {"0": True}
+    assert resting(A) == [0], "the table says so"
+    assert enabled_after(A) == {"0": True}
+
+
+@needs_rows
+def test_two_pauses_in_rows_change_places() -> None:
+    C = {"type": "cron", "schedule": "45 * * * *"}
+    assert enabled_after(A, B, C) == {"0": True, "1": True, "2": True}
+    with installed(make_step(nothing, A, B, C)):
+        for index in (0, 1):
+            operators.pause(operators.schedule("Work", index), by="me")
+    assert enabled_after(B, C, A) == {"0": False, "1": True, "2": False}
+    assert enabled_after(B, A, C) == {"0": False, "1": False, "2": True}
+
+
+@needs_rows
+def test_a_row_that_somebody_disabled_by_hand_stays_so(hourly: Listener, row: Any) -> None:
+    row.enabled = False
+    row.save()
+    assert enabled_after(B, A) == {"0": False, "1": True}
+
+
+@needs_rows
+def test_a_pause_that_has_moved_ends_before_beat_has_seen_it(hourly: Listener, row: Any) -> None:
+    operators.pause(hourly, by="me")
+    with installed(make_step(nothing, B, A)):
+        assert operators.resume(operators.schedule("Work", 1), by="me")
+    assert enabled_after(B, A) == {"0": True, "1": True}
+
+
+@needs_rows
+def test_removing_a_lapsed_pause_frees_the_row_that_it_holds(hourly: Listener, row: Any) -> None:
+    operators.pause(hourly, by="me")
+    with installed(make_step(nothing, B)):
+        [lapsed] = ledger.lapsed()
+        operators.remove_lapsed(lapsed.pk, by="me")
+    row.refresh_from_db()
+    assert row.enabled
 
 
 @needs_rows

@@ -96,6 +96,9 @@ def _waiting() -> dict[str, str]:
         models.Run.objects.create(**{"id": ids[name], **usual, **values})
     operations.pause("RefreshCatalog", by="the filling", reason="the supplier is down")
     models.Pause.objects.create(step="WasThere", by="the filling")
+    said = {"step": "RemindUsers", "index": 0, "declared": "0 3 * * *", "expression": "@hourly"}
+    told = {"timed_at": now, "timed_by": "the filling", "timing_reason": "long " * 40}
+    models.Override.objects.create(**said, **told, paused_at=now, pause_reason="a bill")
     return {name: str(run_id) for name, run_id in ids.items()}
 
 

@@ -49,6 +49,19 @@ def test_a_step_is_shown_with_its_schemas_and_next_time() -> None:
     assert "next: 20" in steps("show", "RemindUsers")
 
 
+def test_what_is_asked_of_a_request_is_shown() -> None:
+    trigger = {
+        "type": "http",
+        "path": "/x",
+        "querySchema": dict[str, int],
+        "permissions": ["rest_framework.permissions.IsAdminUser"],
+    }
+    with installed(make_step(lambda input: None, trigger)):
+        shown = steps("show", "Work")
+    assert "permissions: ['IsAdminUser']" in shown
+    assert "query: {'additionalProperties': {'type': 'integer'}" in shown
+
+
 def test_an_unknown_step_names_the_nearest() -> None:
     with pytest.raises(CommandError, match="Did you mean 'CreateTodo'?"):
         steps("show", "CreatTodo")

@@ -8,49 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running import Project, eventually, sample_project
-from tests.servers import fresh_redis
+from tests.journeys.running import Project
+from tests.journeys.ticking import goes_on, ticking_project, ticks
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
-
-SETTINGS = """
-from tests.journeys.settings import *
-
-INSTALLED_APPS = [*INSTALLED_APPS, "ticking"]
-"""
-STEP = """
-config = {"name": "%s", "triggers": [{"type": "cron", "schedule": "%s"}]}
-
-
-def handler(input, ctx):
-    ctx.logger.info("Tick")
-"""
 
 
 @pytest.fixture
 def project(tmp_path: Path, redis_server: str) -> Iterator[Project]:
     """The sample project, on SQLite, with a Step due each second and one due once a year."""
-    steps = tmp_path / "ticking" / "steps"
-    steps.mkdir(parents=True)
-    (tmp_path / "ticking" / "__init__.py").touch()
-    (tmp_path / "tickingsettings.py").write_text(SETTINGS)
-    for name, expression in (("Often", "* * * * * *"), ("Seldom", "0 0 1 1 *")):
-        (steps / f"{name.lower()}_step.py").write_text(STEP % (name, expression))
-    with sample_project(tmp_path, None, fresh_redis()) as started:
-        started.environment["DJANGO_SETTINGS_MODULE"] = "tickingsettings"
-        started.environment["PYTHONPATH"] = str(tmp_path)
-        started.command("migrate", "--verbosity", "0")
+    with ticking_project(tmp_path, {"Often": "* * * * * *", "Seldom": "0 0 1 1 *"}) as started:
         yield started
-
-
-def ticks(project: Project, step: str) -> int:
-    """Return how often a Step has run."""
-    return project.log("worker").count(f"[{step}] Tick")
-
-
-def goes_on(project: Project, step: str, more: int = 3) -> None:
-    before = ticks(project, step)
-    eventually(lambda: ticks(project, step) >= before + more, project.all_logs)
 
 
 def rests(project: Project, step: str, seconds: float = 4) -> None:

@@ -11,51 +11,24 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.running import Project, eventually, sample_project
-from tests.servers import fresh_redis
+from tests.journeys.running import Project
+from tests.journeys.ticking import goes_on, step_file, ticking_project, ticks
 
 pytest.importorskip("django_celery_beat")
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
 
+EACH_SECOND = "* * * * * *"
 SETTINGS = """
-from tests.journeys.settings import *
-
-INSTALLED_APPS = [*INSTALLED_APPS, "django_celery_beat", "ticking"]
+INSTALLED_APPS += ["django_celery_beat"]
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-"""
-STEP = """
-config = {"name": "%s", "triggers": [{"type": "cron", "schedule": "* * * * * *"}]}
-
-
-def handler(input, ctx):
-    ctx.logger.info("Tick")
 """
 
 
 @pytest.fixture
 def project(tmp_path: Path, redis_server: str) -> Iterator[Project]:
     """The sample project, on SQLite, with two Steps that run each second: `Paused`, `Steady`."""
-    steps = tmp_path / "ticking" / "steps"
-    steps.mkdir(parents=True)
-    (tmp_path / "ticking" / "__init__.py").touch()
-    (tmp_path / "tickingsettings.py").write_text(SETTINGS)
-    for name in ("Paused", "Steady"):
-        (steps / f"{name.lower()}_step.py").write_text(STEP % name)
-    with sample_project(tmp_path, None, fresh_redis()) as started:
-        started.environment["DJANGO_SETTINGS_MODULE"] = "tickingsettings"
-        started.environment["PYTHONPATH"] = str(tmp_path)
-        started.command("migrate", "--verbosity", "0")
-        yield started
-
-
-def ticks(project: Project, step: str) -> int:
-    """Return how often a Step has run."""
-    return project.log("worker").count(f"[{step}] Tick")
-
-
-def goes_on(project: Project, step: str, more: int = 3) -> None:
-    before = ticks(project, step)
-    eventually(lambda: ticks(project, step) >= before + more, project.all_logs)
+    with ticking_project(tmp_path, {"Paused": EACH_SECOND, "Steady": EACH_SECOND}, SETTINGS) as it:
+        yield it
 
 
 def pause(project: Project, name: str) -> None:
@@ -101,7 +74,7 @@ def test_beats_workers_and_an_operator_share_the_rows(project: Project) -> None:
     assert synced(project)["paused"] == ["motia:Paused:0"]
 
     # the row goes with the Step's file
-    (project.logs / "ticking" / "steps" / "paused_step.py").unlink()
+    step_file(project.logs, "Paused").unlink()
     project.kill("third")
     project.start_beat("fourth")
     goes_on(project, "Steady", more=1)

@@ -161,6 +161,32 @@ def test_pruning_asks_once_about_runs_without_keys() -> None:
     assert sum("motia_run_key" in each["sql"] for each in queries) == 1
 
 
+def test_keys_whose_runs_are_gone_are_swept_piece_by_piece_and_others_stay() -> None:
+    runs = [kept_run(id=new_run_id(), input={"orderId": "x", "number": 1}) for _ in range(9)]
+    models.RunKey.objects.create(run_id=runs[3].id, name="second", value="x")
+    gone = [run.id for run in runs[1::2]]
+    models.Run.objects.filter(id__in=gone).delete()
+    sweep = ledger.KeySweep()
+    sweep.piece(4)
+    assert set(found("x")) == {run.id for run in runs} - {runs[1].id, runs[3].id}
+    for _ in range(2):
+        sweep.piece(4)
+    assert set(found("x")) == {run.id for run in runs[::2]}
+    models.Run.objects.filter(id=runs[0].id).delete()
+    for _ in range(2):
+        sweep.piece(4)
+    assert runs[0].id not in found("x"), "it has begun anew"
+
+
+def test_a_sweep_that_finds_nothing_asks_twice_however_many_keys_there_are() -> None:
+    for number in range(5):
+        kept_run(id=new_run_id(), input={"orderId": number})
+    with CaptureQueriesContext(connection) as queries:
+        ledger.KeySweep().piece(3)
+    assert len(queries) == 2
+    assert found("4")
+
+
 def test_a_step_without_an_index_asks_the_database_no_more_than_before() -> None:
     with CaptureQueriesContext(connection) as queries:
         enqueue("plain", {"orderId": 17})

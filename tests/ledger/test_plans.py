@@ -15,6 +15,7 @@ HOT = (
     "claim in turn",
     "what is due",
     "what lost its worker",
+    "keys of no run",
     "prune",
     "the runs of an index key",
     "the runs of a flow",

@@ -223,3 +223,23 @@ def test_the_methods_of_a_path_are_told_in_rest_frameworks_order() -> None:
         told = client.get("/x")["Allow"]
         assert client.generic("TRACE", "/x").status_code == 405
     assert told == "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
+
+
+def test_the_policies_are_named_for_people() -> None:
+    def grants(request: Any) -> bool:
+        return True
+
+    trigger: Any = read(
+        reader(
+            http(
+                authentication=[],
+                permissions=[grants, IsAuthenticated & ~IsAdminUser],
+                throttles=["2/hour"],
+            )
+        )
+    )
+    assert trigger.policies.named() == {
+        "authentication": [],
+        "permissions": ["grants", "(IsAuthenticated and not IsAdminUser)"],
+        "throttles": ["2/hour"],
+    }

@@ -1,0 +1,1 @@
+"""The Steps that wait."""

@@ -1,0 +1,68 @@
+"""What a form starts, once: its first sending uses up the form's id, and others are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from motia_django import models
+from motia_django.exceptions import CannotIntervene
+from motia_django.ledger.rows import database
+from motia_django.runs import lowest_id_at
+
+GOOD_FOR = timedelta(days=1)
+"""How long a form can be sent after it was shown."""
+
+
+def once(
+    form: UUID, act: Callable[[], Sequence[str]], *, by: str, place: str
+) -> tuple[list[str], bool]:
+    """Start something for a form, unless that was done; return what began, and whether just now.
+
+    `form` is an id that `new_run_id` made when the form was shown, `act` returns the ids of what it
+    started, `by` and `place` say who sent the form, and where to. All is one transaction: if `act`
+    raises, nothing is used up. The primary key decides, so of two at once the second waits for the
+    first. Raise `CannotIntervene` for the id of a form that is too old, or of another one.
+    """
+    if form < lowest_id_at(timezone.now() - GOOD_FOR):
+        raise CannotIntervene(_("this form is more than a day old: look at it, and send it again"))
+    start = models.Start(form=form, by=by, place=place)
+    with transaction.atomic(using=database()):
+        if _inserted(start):
+            start.began = [*act()]
+            start.save(using=database(), update_fields=["began"])
+            return start.began, True
+        # Locked, it is read as it is now, and not as of this transaction's snapshot.
+        first = _starts().select_for_update().filter(form=form).first()
+    if first is None or (first.by, first.place) != (by, place):
+        raise CannotIntervene(_("this form's id is that of another form: send it again"))
+    return list(first.began), False
+
+
+def give_back(form: UUID) -> None:
+    """Let a form be sent again whose sending came to nothing."""
+    _starts().filter(form=form).delete()
+
+
+def prune_starts() -> int:
+    """Forget the forms that are too old to be sent; return how many."""
+    return _starts().filter(form__lt=lowest_id_at(timezone.now() - 2 * GOOD_FOR)).delete()[0]
+
+
+def _inserted(start: models.Start) -> bool:
+    try:
+        with transaction.atomic(using=database()):
+            start.save(using=database(), force_insert=True)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _starts() -> QuerySet[models.Start]:
+    return models.Start.objects.using(database())

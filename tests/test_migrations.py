@@ -1,0 +1,112 @@
+"""The migrations: there and back with what is in the tables, and without holding anybody up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations import AddIndex
+from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from motia_django.models import AddIndexOnline, Run
+from motia_django.runs import new_run_id
+
+pytestmark = pytest.mark.django_db(transaction=True)
+on_postgresql = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="of PostgreSQL's own ways"
+)
+
+BEFORE, ERROR_INDEX = "0003_streams_expiry", "motia_run_error"
+
+
+@pytest.fixture(autouse=True)
+def _whole_again() -> Iterator[None]:
+    """Leave all tables to the next test as they are today."""
+    yield
+    call_command("migrate", verbosity=0)
+
+
+def migrated(to: str) -> Any:
+    """Go to a migration of ours, by its name; return the tables as they are there."""
+    call_command("migrate", "motia", to, verbosity=0)
+    executor = MigrationExecutor(connection)
+    return executor.loader.project_state([("motia", to)]).apps
+
+
+def names() -> list[str]:
+    """Return the names of our migrations, in their order."""
+    graph = MigrationExecutor(connection).loader.graph
+    [last] = graph.leaf_nodes("motia")
+    return [name for app, name in graph.forwards_plan(last) if app == "motia"]
+
+
+def insert(model: Any, **values: Any) -> Any:
+    usual = {"step": "Work", "trigger": "queue", "trace_id": "a" * 32, "status": "succeeded"}
+    return model.objects.create(id=new_run_id(), **{**usual, **values})
+
+
+def indexes() -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        return dict(connection.introspection.get_constraints(cursor, "motia_run"))
+
+
+def test_each_migration_goes_there_and_back_with_what_is_in_the_tables() -> None:
+    old = migrated(BEFORE)
+    run = insert(old.get_model("motia", "Run"), source="work", error="OSError: é", status="dead")
+    steps = names()[names().index(BEFORE) :]
+    for there in (*steps[1:], *reversed(steps), *steps[1:]):
+        kept = migrated(there).get_model("motia", "Run").objects.get(id=run.id)
+        assert (kept.step, kept.error, kept.status) == ("Work", "OSError: é", "dead")
+    assert Run.objects.get(id=run.id).fingerprint is None
+    assert ERROR_INDEX in indexes()
+
+
+def test_what_is_of_today_survives_the_way_back_as_far_as_there_is_a_place_for_it() -> None:
+    run = insert(Run, fingerprint="a" * 16, finished_at=timezone.now())
+    assert ERROR_INDEX in indexes()
+    assert migrated(BEFORE).get_model("motia", "Run").objects.get().id == run.id
+    assert ERROR_INDEX not in indexes()
+    migrated(names()[-1])
+    assert Run.objects.get().fingerprint is None
+
+
+@on_postgresql
+def test_on_the_way_no_index_of_the_runs_is_built_in_a_transaction() -> None:
+    migrated(BEFORE)
+    with CaptureQueriesContext(connection) as asked:
+        call_command("migrate", verbosity=0)
+    statements = [each["sql"] for each in asked if 'ON "motia_run" (' in each["sql"]]
+    [sql] = [each for each in statements if "INDEX" in each]
+    assert sql.startswith(f'CREATE INDEX CONCURRENTLY "{ERROR_INDEX}"')
+    assert "IS NOT NULL" in sql
+
+
+@on_postgresql
+def test_an_index_that_was_left_half_built_is_built_anew() -> None:
+    migrated(names()[names().index("0009_error_index") - 1])
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE INDEX {ERROR_INDEX} ON motia_run (step)")
+    migrated("0009_error_index")
+    assert indexes()[ERROR_INDEX]["columns"] == ["fingerprint", "status", "finished_at"]
+
+
+def test_an_index_of_the_runs_is_added_in_a_migration_of_its_own() -> None:
+    """`atomic = False` is for all that a migration does: what is half done stays so."""
+    there = MigrationExecutor(connection).loader.disk_migrations
+    later = [there["motia", name] for name in names()[names().index(BEFORE) + 1 :]]
+    adding = [each for each in later if any(map(is_of_the_runs, each.operations))]
+    assert adding
+    for migration in adding:
+        [operation] = migration.operations
+        assert isinstance(operation, AddIndexOnline)
+        assert not migration.atomic
+
+
+def is_of_the_runs(operation: Any) -> bool:
+    """Return whether it adds an index of the table of runs."""
+    return isinstance(operation, AddIndex) and operation.model_name == "run"
