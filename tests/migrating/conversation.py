@@ -13,6 +13,7 @@ NOT_A_NUMBER = "`:pk` takes any text"
 ABOUT_THE_STEP = "`OPTIONS` tells of the Step"
 API_VIEW = "`@api_view` knows no `HEAD`"
 BROWSABLE = "The browsable API has no forms"
+UNKEEPABLE = "JSON that no database can keep"
 
 
 NO_VIEW = ("body", "content-type", "vary", "allow")
@@ -227,6 +228,12 @@ DIFFERING = [
     ),
     html(method="HEAD", differs=("status", "allow")),
     Ask(path="snippets/1/", headers={"Accept": "text/html"}, differs=("body",), because=BROWSABLE),
+    posts('{"title": "\\ud800"}', differs=("body",), because=UNKEEPABLE),
+    posts(
+        '{"title": 1e999, "slug": "last", "code": "1"}',
+        differs=("status", "body", "location"),
+        because=UNKEEPABLE,
+    ),
 ]
 CONVERSATION = [
     *CREATING,

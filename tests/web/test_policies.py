@@ -15,6 +15,8 @@ from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, Is
 from rest_framework.renderers import BaseRenderer
 from rest_framework.settings import api_settings
 from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.versioning import URLPathVersioning
+from rest_framework.views import APIView
 
 from motia_django.declarations import Problem
 from motia_django.triggers import read
@@ -243,3 +245,15 @@ def test_the_policies_are_named_for_people() -> None:
         "permissions": ["grants", "(IsAuthenticated and not IsAdminUser)"],
         "throttles": ["2/hour"],
     }
+
+
+def test_a_version_may_be_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(APIView, "versioning_class", URLPathVersioning)
+    monkeypatch.setattr(URLPathVersioning, "allowed_versions", ["v1", "v2"])
+
+    def handler(request: Any) -> Any:
+        return {"body": request.raw.version}
+
+    with answering(handler, path="/:version/x") as client:
+        assert client.get("/v2/x").json() == "v2"
+        assert client.get("/v9/x").status_code == 404

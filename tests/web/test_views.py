@@ -4,8 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.http import Http404, HttpResponse
+from django.urls import clear_url_caches, path
 from pydantic import BaseModel, Field
 from rest_framework.exceptions import NotFound, Throttled
 from rest_framework.permissions import IsAuthenticated
@@ -392,3 +394,16 @@ def test_a_name_with_colons_can_be_reversed_by_dots() -> None:
 
     with serving(make_step(lambda: None, http(path="/q"), name="query::intent: parse")):
         assert reverse("motia:query.intent. parse") == "/q"
+
+
+def test_before_a_projects_own_views_a_step_takes_its_whole_path() -> None:
+    def view(request: Any) -> HttpResponse:
+        return HttpResponse("a view")
+
+    with serving(make_step(lambda: {"body": "a Step"}, http("GET", "/x"))) as client:
+        urls: Any = django_settings.ROOT_URLCONF
+        urls.urlpatterns += [path("x", view), path("y", view)]
+        clear_url_caches()
+        assert client.get("/x").json() == "a Step"
+        assert client.post("/x").status_code == 405
+        assert client.get("/y").content == b"a view"
