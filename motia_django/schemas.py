@@ -216,7 +216,7 @@ class SerializerSchema(Schema):
 
 _BAD_DOCUMENT = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
 _EXPECTED = (
-    "a pydantic model, a type that pydantic can adapt, a JSON Schema dict or a DRF serializer class"
+    "a pydantic model, a type that pydantic can adapt, a JSON Schema dict or a DRF serializer"
 )
 _FIELD_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], str], ...] = (
     (serializers.BooleanField, "boolean"),
