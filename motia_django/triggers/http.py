@@ -102,10 +102,12 @@ class HttpTrigger(Trigger):
 
         Who invokes the Step by name has a body only.
         """
-        for part, text in self.text_schemas.items() if raw.raw is not None else ():
+        context = raw.serializer_context
+        for part, declared in self.text_schemas.items() if raw.raw is not None else ():
+            text = declared.within(context)
             yield part, text.clean_headers if part == "headers" else text.clean
         if self.body_schema is not None:
-            yield "body", self.body_schema.within(raw.serializer_context).clean
+            yield "body", self.body_schema.within(context).clean
 
     def clean_output(
         self, value: Any, subject: str, given: Any = None

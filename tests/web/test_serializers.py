@@ -69,6 +69,18 @@ def test_who_asks_is_known_on_the_way_in() -> None:
         assert post(client, {"gift": True}).json() == [{"gift": "True", "by": "ada"}]
 
 
+def test_who_asks_is_known_to_the_serializer_of_a_query_too() -> None:
+    class QuerySerializer(serializers.Serializer[Any]):
+        by = serializers.HiddenField(default=serializers.CurrentUserDefault())
+        limit = serializers.IntegerField()
+
+    def handler(request: Any) -> Any:
+        return {"body": {key: str(value) for key, value in request.query.items()}}
+
+    with answering(handler, querySchema=QuerySerializer) as client:
+        assert client.get("/x?limit=5").json() == {"limit": "5", "by": "AnonymousUser"}
+
+
 def test_nested_errors_are_nested_and_keep_their_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = []
 
