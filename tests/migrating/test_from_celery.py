@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.running import ROOT, Project, eventually
-from tests.servers import fresh_redis
+from tests.servers import fresh_rabbitmq, fresh_redis
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
@@ -99,12 +99,19 @@ class Shop:
         return f"{self.expected() - self.done()}\n{self.project.all_logs()}"
 
 
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> str:
+    request.getfixturevalue(f"{request.param}_server")
+    return fresh_redis() if request.param == "redis" else fresh_rabbitmq()
+
+
 @pytest.fixture
-def shop(tmp_path: Path, redis_server: str) -> Iterator[Shop]:
+def shop(tmp_path: Path, broker: str, redis_server: str) -> Iterator[Shop]:
     environment = {
         **{key: value for key, value in os.environ.items() if key != "DATABASE_URL"},
         "DJANGO_SETTINGS_MODULE": "website.settings",
-        "BROKER_URL": fresh_redis(),
+        "BROKER_URL": broker,
+        "RESULTS_URL": fresh_redis(),
         "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",  # two versions of a file may be of one second

@@ -20,7 +20,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 
 CELERY_BROKER_URL = os.environ["BROKER_URL"]
-CELERY_RESULT_BACKEND = os.environ["BROKER_URL"]
+CELERY_RESULT_BACKEND = os.environ["RESULTS_URL"]
 CELERY_BEAT_SCHEDULE = {
     "remind-of-carts": {"task": "orders.tasks.remind_of_carts", "schedule": 5.0},
 }

@@ -20,5 +20,5 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 
 CELERY_BROKER_URL = os.environ["BROKER_URL"]
-CELERY_RESULT_BACKEND = os.environ["BROKER_URL"]
+CELERY_RESULT_BACKEND = os.environ["RESULTS_URL"]
 MOTIA = {"PUBLISH_PATIENCE": 3}
