@@ -99,7 +99,7 @@ def _acts() -> dict[str, Callable[[], object]]:
     """Return what the ledger does often, by its name."""
     from motia_django import ledger, models
     from motia_django.delivery import Concurrency, Delivery, Turn
-    from motia_django.ledger import pulse
+    from motia_django.ledger import meters, pulse
     from motia_django.ledger.figures import measure
     from motia_django.ledger.selections import Selection
     from motia_django.runs import Status
@@ -149,6 +149,9 @@ def _acts() -> dict[str, Callable[[], object]]:
         "the figures of an hour": lambda: measure(timedelta(hours=1)),
         "the figures of a week": lambda: measure(timedelta(days=7)),
         "a Step's figures of a week": lambda: measure(timedelta(days=7), "Step7"),
+        "the metrics' window": lambda: meters.window(timedelta(minutes=5)),
+        "the metrics' counts": meters.waiting,
+        "the metrics' oldest": meters.oldest_queued,
         "the runs of an index key": lambda: listed(id__in=ledger.found_by_key("orderId=700")),
         "the runs of an index key that many have": lambda: listed(id__in=ledger.found_by_key("10")),
         "the runs of a flow": lambda: listed(step__in=STEPS[:5]),

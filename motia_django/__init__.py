@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from motia_django.triggers.exchange import Response as Response
     from motia_django.triggers.http import http as http
     from motia_django.triggers.queue import queue as queue
+    from motia_django.triggers.sse import sse as sse
     from motia_django.triggers.state import StateChange as StateChange
     from motia_django.triggers.state import state_changed as state_changed
     from motia_django.triggers.stream import StreamChange as StreamChange
@@ -68,6 +69,7 @@ _HOMES = {
     "Upload": "schemas",
     "http": "triggers.http",
     "queue": "triggers.queue",
+    "sse": "triggers.sse",
     "StateChange": "triggers.state",
     "state_changed": "triggers.state",
     "StreamChange": "triggers.stream",

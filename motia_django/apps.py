@@ -31,6 +31,7 @@ class MotiaConfig(AppConfig):
             loggers,
             registry,
             schedule,
+            sentry,
             tasks,
             upkeep,
         )
@@ -42,6 +43,7 @@ class MotiaConfig(AppConfig):
         schedule.join_beat(app, steps)
         beat.join(app)
         checks.register()
+        sentry.watch()
         if settings.DEBUG:
             loggers.show_in_development()
         worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init.refuse")

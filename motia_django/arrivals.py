@@ -46,7 +46,12 @@ def is_on_its_way(run: Run, within: float) -> bool:
 
 def queue_of(run: Run) -> str:
     """Return the Celery queue that a run's message goes to."""
-    return _queue(run.step, registry().delivery(run.step, run.trigger, run.index, run.source).queue)
+    return queue_at(run.step, run.trigger, run.index, run.source)
+
+
+def queue_at(step: str, trigger: str, index: int, source: str = "") -> str:
+    """Return the Celery queue that the runs of a Step's trigger go to."""
+    return _queue(step, registry().delivery(step, trigger, index, source).queue)
 
 
 @lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ from typing import Any
 from kombu import Connection, Producer
 from kombu.pools import ProducerPool
 
+from motia_django import telemetry, tracing
 from motia_django.celery_app import project_app, task_name
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
@@ -34,19 +35,21 @@ def send(
     task: Any = project_app().tasks[task_name(run.step)]
     run_id = str(run.id)
     arguments = (run_id, run.to_message()) if run.light else (run_id,)
-    task.apply_async(
-        arguments,
-        task_id=run_id,
-        producer=producer,
-        queue=delivery.queue,
-        retry=True,
-        retry_policy=_ONE_MORE_TRY,
-        argsrepr=f"({run_id!r},)",
-        kwargsrepr="{}",
-        headers={FRESH: True} if fresh else None,
-        **_priority(delivery, producer),
-        **_time_limits(delivery, is_async),
-    )
+    headers = {FRESH: True} if fresh else {}
+    with telemetry.continued(run.trace_id, run.parent_span):
+        task.apply_async(
+            arguments,
+            task_id=run_id,
+            producer=producer,
+            queue=delivery.queue,
+            retry=True,
+            retry_policy=_ONE_MORE_TRY,
+            argsrepr=f"({run_id!r},)",
+            kwargsrepr="{}",
+            headers={**headers, **tracing.headers(run.trace_id, run.parent_span)},
+            **_priority(delivery, producer),
+            **_time_limits(delivery, is_async),
+        )
 
 
 @contextmanager

@@ -38,8 +38,20 @@ def arity(function: Callable[..., Any], most: int) -> int:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Return whether calling `function` gives a coroutine."""
-    return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    """Return whether there is `await` in `function`: it gives a coroutine or an async generator."""
+    called = getattr(function, "__call__", None)  # noqa: B004
+    return any(
+        iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (function, called)
+    )
+
+
+def is_generator(function: Callable[..., Any]) -> bool:
+    """Return whether there is `yield` in `function`: calling it does nothing yet."""
+    called = getattr(function, "__call__", None)  # noqa: B004
+    return any(
+        inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each)
+        for each in (function, called)
+    )
 
 
 def call(function: Callable[..., Any], *args: Any, limit: float | None = None) -> Any:
@@ -62,7 +74,8 @@ def call(function: Callable[..., Any], *args: Any, limit: float | None = None) -
 async def _within(limit: float | None, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     try:
         async with asyncio.timeout(limit) as timeout:
-            return await function(*args)
+            result = function(*args)
+            return await result if inspect.isawaitable(result) else result
     except TimeoutError as error:
         if not timeout.expired():
             raise

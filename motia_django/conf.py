@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -95,6 +96,9 @@ class Settings:
     """The path of a function `(user, permission, step, flows) -> bool` that the admin asks besides
     Django's permissions: who may do what to which Step."""
 
+    metrics_token: str | None = None
+    """What Prometheus shows to be let in to the metrics; None shuts them."""
+
     def __post_init__(self) -> None:
         for name, words in _CHOICES.items():
             if getattr(self, name) not in words:
@@ -107,6 +111,7 @@ class Settings:
         _check_streams(self.streams)
         if not isinstance(self.state, Mapping) or not isinstance(self.state.get("BACKEND"), str):
             raise _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', self.state)
+        _check_token(self.metrics_token)
         if self.may is not None and not isinstance(self.may, str):
             raise _wrong("may", "the path of a function, such as 'shop.permissions.may'", self.may)
         if not all(isinstance(word, str) and word.strip("-_ ") for word in self.redact):
@@ -193,6 +198,16 @@ def _check_streams(declared: Any) -> None:
         raise _wrong("streams", "'CACHE' to be the alias of a cache", declared)
     if isinstance(poll, bool) or not isinstance(poll, int | float) or not 0 < poll <= 60:
         raise _wrong("streams", "'POLL' to be a number greater than 0, up to 60", declared)
+
+
+def _check_token(token: Any) -> None:
+    """Raise unless it is a token that can be sent, and not be guessed."""
+    if token is None:
+        return
+    if not isinstance(token, str) or not re.fullmatch(r"[!-~]{16,}", token):
+        got = type(token).__name__ if not isinstance(token, str) else "another text"
+        text = "16 printable ASCII characters or more without a space"
+        raise SettingsError(f"MOTIA['METRICS_TOKEN']: expected {text}, got {got}")
 
 
 def _is_age(days: Any) -> bool:

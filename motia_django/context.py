@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 
@@ -16,6 +16,7 @@ from motia_django.tracing import Scope
 from motia_django.triggers.base import Spelled, TriggerInfo
 
 Invoke = Callable[..., Any]
+AnyContext = TypeVar("AnyContext", bound="BaseContext")
 
 
 class BaseContext(Spelled):
@@ -34,7 +35,10 @@ class BaseContext(Spelled):
         """Which try of this run it is, from 1."""
         self.step = scope.step
         """The name of this Step."""
-        self._input = input
+        self.user = getattr(input, "user", None) if trigger.type == "http" else None
+        """Who asks, for a run that an HTTP request started; None for any other."""
+        self.input = input
+        """What the handler is given besides this."""
         self._invoke = invoke
 
     def is_http(self) -> bool:
@@ -59,7 +63,7 @@ class BaseContext(Spelled):
 
     def get_data(self) -> Any:
         """Return the data whatever the trigger: a request's body, else the input itself."""
-        return self._input.body if self.is_http() else self._input
+        return self.input.body if self.is_http() else self.input
 
     def match(self, branches: Mapping[str, Callable[..., Any]]) -> Any:
         """Call the branch for this run's trigger, or `default`, with (input) or nothing.
@@ -73,7 +77,7 @@ class BaseContext(Spelled):
                 f"ctx.match of Step {self.step!r} has no branch for {self.trigger.type!r} and no"
                 f" 'default', only {', '.join(branches) or 'nothing'}"
             )
-        return branch(*(self._input, self)[: calls.arity(branch, 2)])
+        return branch(*(self.input, self)[: calls.arity(branch, 2)])
 
 
 class Context(BaseContext):
@@ -98,3 +102,10 @@ class AsyncContext(BaseContext):
     async def invoke(self, step: str, data: Any = None) -> Any:
         """Run another Step here and now; return what its handler returns, raise what it raises."""
         return await sync_to_async(self._invoke)(step, data)
+
+
+def twin(context: BaseContext, kind: type[AnyContext]) -> AnyContext:
+    """Return the same context for code of another kind: what is set on one is set on both."""
+    other = kind.__new__(kind)
+    other.__dict__ = context.__dict__
+    return other

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from motia_django import calls, ledger, payloads, publish, signals, tracing
+from motia_django import calls, ledger, payloads, publish, signals, spans, tracing
 from motia_django.conf import settings
 from motia_django.exceptions import TooDeep, UndeclaredTopic, did_you_mean
 from motia_django.messages import Message, read_messages
@@ -49,7 +49,8 @@ def enqueue(
     for each in messages:
         _check_declared(each.topic)
     tracing.check_lease()
-    return _bear([run for each in messages for run in _runs_for(each)])
+    with spans.of_sending([each.topic for each in messages]):
+        return _bear([run for each in messages for run in _runs_for(each)])
 
 
 def send(message: Message, note: Entry) -> dict[str, bool]:
@@ -182,6 +183,7 @@ def _run(
     """Make the run of one listener, as a child of its cause, by default the run going on here."""
     now = timezone.now()
     cause = cause or tracing.cause()
+    trace_id, span = (cause.trace_id, cause.span) if cause else tracing.begun()
     group = group if len(group) <= 255 else ledger.hashed(group)
     step, delivery = listener.step, listener.trigger.delivery
     wait = timedelta(seconds=delay + delivery.delay_seconds)
@@ -195,8 +197,9 @@ def _run(
         index=listener.index,
         source=source,
         input=input,
-        trace_id=cause.trace_id if cause else tracing.new_trace_id(),
+        trace_id=trace_id,
         parent_id=cause.run_id if cause else None,
+        parent_span=span,
         depth=cause.depth + 1 if cause else 0,
         status=Status.SCHEDULED if scheduled else Status.QUEUED,
         message_group=group if delivery.fifo else "",

@@ -153,6 +153,10 @@ class NoMatch(MotiaError):
     """`ctx.match` was given no branch for the trigger that started this run."""
 
 
+class CalledTwice(MotiaError):
+    """A middleware called `next` a second time: a request is handled once."""
+
+
 class InvalidKey(MotiaError, ValueError):
     """A group, a key of state or an item of a stream is not a string of 1 to 255 characters.
 

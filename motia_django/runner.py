@@ -8,15 +8,13 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from motia_django import calls, ledger, payloads, publish, signals, tracing
+from motia_django import handling, ledger, payloads, publish, signals, spans, tracing
 from motia_django.conf import settings
-from motia_django.context import AsyncContext, BaseContext, Context
 from motia_django.delivery import ONCE, Delivery
-from motia_django.exceptions import InvalidInput, TimedOut, TooDeep
+from motia_django.exceptions import InvalidInput, TooDeep
 from motia_django.registry import registry
 from motia_django.runs import (
     INVOKE,
@@ -31,7 +29,6 @@ from motia_django.runs import (
 from motia_django.steps import Step
 from motia_django.timeline import Timeline
 from motia_django.triggers import Trigger
-from motia_django.triggers.base import Condition, TriggerInfo
 
 logger = logging.getLogger("motia.runs")
 
@@ -82,13 +79,15 @@ class _Undone(Exception):
     """Rolls an atomic Step's transaction back; its outcome says why."""
 
 
+@spans.of_attempts
 def perform(
     run: Run, raw: Any = _FROM_STORED_INPUT, *, check_lease: CheckLease | None = None
 ) -> Outcome:
     """Run one attempt: clean the input, ask the condition, call the handler, check its result.
 
     `raw` is the input where it is not the stored one: an HTTP request is more than its JSON. What
-    goes wrong is in the outcome; nothing is raised.
+    goes wrong is in the outcome; nothing is raised. An outcome that is RUNNING is for the caller to
+    end, with `finished`.
     """
     timeline, started_at = Timeline(), timezone.now()
     signals.run_started.send_robust(run.step, run=run)
@@ -104,17 +103,37 @@ def perform(
         result = {"status": Status.DEAD, "error": error, "rejected": hopeless}
     else:
         scope = _scope(run, step, timeline, check_lease)
-        result = _handled(run, step, trigger, given, scope)
-    if result["status"] is Status.DEAD:
-        timeline.fail(summary_of(result["error"]), traceback_of(result["error"]))
-    outcome = Outcome(
-        **result,
-        started_at=started_at,
-        finished_at=timezone.now(),
-        timeline=tuple(timeline.entries()),
-    )
-    signals.run_finished.send_robust(run.step, run=run, outcome=outcome)
-    return outcome
+        result = handling.handled(run, step, trigger, given, scope, invoke)
+    outcome = Outcome(**result, started_at=started_at, finished_at=timezone.now())
+    return outcome if outcome.status is Status.RUNNING else _over(run, outcome, timeline)
+
+
+def finished(
+    run: Run, outcome: Outcome, value: Any = None, *, error: Exception | None = None
+) -> Outcome:
+    """Return the outcome of a run whose answer was made part by part, now that this has ended.
+
+    `value` is what the history keeps of the answer, None if nothing was sent; `error` is what ended
+    it, if that was one. After the first part no exception is an answer any more.
+    """
+    assert outcome.scope is not None
+    status = Status.SUCCEEDED if error is None else Status.DEAD
+    result: dict[str, Any] = {"status": status, "value": value, "error": error}
+    if error is not None and value is None:
+        trigger = _trigger(run, registry().step(run.step))
+        result |= handling.failed(run, trigger, error)
+    return _over(run, replace(outcome, scope=None, **result), outcome.scope.timeline)
+
+
+def _over(run: Run, outcome: Outcome, timeline: Timeline) -> Outcome:
+    """Return an outcome with all that happened, and tell the observers."""
+    if outcome.status is Status.DEAD:
+        assert outcome.error is not None
+        timeline.fail(summary_of(outcome.error), traceback_of(outcome.error))
+    entries = tuple(timeline.entries())
+    over = replace(outcome, finished_at=timezone.now(), timeline=entries)
+    signals.run_finished.send_robust(run.step, run=run, outcome=over)
+    return over
 
 
 def conclude(run: Run, outcome: Outcome) -> Settlement | None:
@@ -171,7 +190,7 @@ def invoke(name: str, data: Any = None) -> Any:
         outcome = perform(run, trigger.input_for(plain))
         if step.atomic and outcome.failed:
             transaction.set_rollback(True, using=ledger.database())
-    _note_invocation(run, outcome)
+    tracing.note("invoke", step=run.step, run_id=run.id, status=outcome.status)
     record(run, outcome)
     if outcome.error is not None:
         raise outcome.error
@@ -186,40 +205,6 @@ def invoked_as(step: Step) -> tuple[int, Trigger]:
     raise AssertionError(f"Step {step.name!r} has no trigger")
 
 
-def _handled(
-    run: Run, step: Step, trigger: Trigger, given: Any, scope: tracing.Scope
-) -> dict[str, Any]:
-    """Ask the condition and call the handler, as the current run of this thread."""
-    info = _info(run, trigger)
-
-    def context(is_async: bool) -> BaseContext:
-        return (AsyncContext if is_async else Context)(scope, info, given, invoke)
-
-    with tracing.entered(scope):
-        try:
-            if run.trigger != INVOKE and not _met(trigger.condition, given, context):
-                return {"status": Status.SKIPPED}
-            arguments = (given, context(step.is_async))[: step.arity]
-            value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
-            checked = trigger.clean_output(value, f"Step {run.step!r}", given)
-            return {"status": Status.SUCCEEDED, "value": checked}
-        except Exception as error:
-            if trigger.is_answer(error):
-                status = getattr(error, "status_code", None)
-                return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
-            if isinstance(error, SoftTimeLimitExceeded):
-                limit = _limit(run, trigger)
-                text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
-                error = TimedOut(f"it took longer than {text}")
-            return {"status": Status.DEAD, "error": error}
-
-
-def _limit(run: Run, trigger: Trigger) -> float | None:
-    """Return the seconds that an attempt may take; who waits for an answer sets limits himself."""
-    waits = run.trigger in (INVOKE, "http")
-    return None if waits else trigger.delivery.visibility_timeout
-
-
 def _is_atomic(run: Run) -> bool:
     return run.step in registry() and registry().step(run.step).atomic
 
@@ -230,6 +215,7 @@ def _scope(
     return tracing.Scope(
         check_lease=check_lease or tracing.check_lease_of(tracing.current()),
         trace_id=run.trace_id,
+        span=run.parent_span,
         run_id=run.id,
         step=step.name,
         depth=run.depth,
@@ -237,22 +223,6 @@ def _scope(
         topics=step.topics,
         timeline=timeline,
     )
-
-
-def _info(run: Run, trigger: Trigger) -> TriggerInfo:
-    return TriggerInfo(
-        type=trigger.kind,
-        source=run.source if run.trigger != INVOKE else trigger.source,
-        index=run.index,
-        scheduled_time=trigger.scheduled_time(run.input),
-    )
-
-
-def _met(condition: Condition | None, given: Any, context: Any) -> bool:
-    if condition is None:
-        return True
-    arguments = (given, context(calls.is_async(condition)))[: calls.arity(condition, 2)]
-    return bool(calls.call(condition, *arguments))
 
 
 def _trigger(run: Run, step: Step) -> Trigger:
@@ -271,6 +241,8 @@ def _child(step: Step, index: int, data: Any) -> Run:
     depth = scope.depth + 1 if scope else 0
     if depth > settings().max_depth:
         raise TooDeep(f"invoke({step.name!r}): {depth} runs have caused one another: a loop")
+    cause = tracing.cause()
+    trace_id, span = (cause.trace_id, cause.span) if cause else tracing.begun()
     return Run(
         id=new_run_id(),
         step=step.name,
@@ -278,17 +250,14 @@ def _child(step: Step, index: int, data: Any) -> Run:
         index=index,
         source=scope.step if scope else "",
         input=data,
-        trace_id=scope.trace_id if scope else tracing.new_trace_id(),
+        trace_id=trace_id,
         parent_id=scope.run_id if scope else None,
+        parent_span=span,
         depth=depth,
         status=Status.RUNNING,
         attempt=1,
         created_at=timezone.now(),
     )
-
-
-def _note_invocation(run: Run, outcome: Outcome) -> None:
-    tracing.note("invoke", step=run.step, run_id=run.id, status=outcome.status)
 
 
 def _tell(level: int, run: Run, outcome: Outcome, what_next: str) -> None:

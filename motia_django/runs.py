@@ -16,6 +16,7 @@ from motia_django.delivery import Delivery, Turn
 from motia_django.exceptions import Dead, Retry
 from motia_django.payloads import plain_text
 from motia_django.timeline import Entry
+from motia_django.tracing import Scope
 
 
 class Status(StrEnum):
@@ -79,6 +80,8 @@ class Run:
     input: Any = None
     trace_id: str
     parent_id: UUID | None = None
+    parent_span: str | None = None
+    """The span of OpenTelemetry that it was born in (see `tracing.Cause.span`)."""
     depth: int = 0
     status: Status = Status.QUEUED
     attempt: int = 0
@@ -116,6 +119,7 @@ class Run:
             "input": self.input,
             "traceId": self.trace_id,
             "parentId": str(self.parent_id) if self.parent_id else None,
+            "parentSpan": self.parent_span,
             "depth": self.depth,
             "createdAt": self.created_at.isoformat(),
         }
@@ -133,6 +137,7 @@ class Run:
             input=message["input"],
             trace_id=message["traceId"],
             parent_id=UUID(parent) if parent else None,
+            parent_span=message.get("parentSpan"),
             depth=message["depth"],
             created_at=datetime.fromisoformat(message["createdAt"]),
             status=Status.RUNNING,
@@ -146,7 +151,8 @@ class Outcome:
     """What became of one attempt."""
 
     status: Status
-    """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say."""
+    """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say. RUNNING
+    while the answer is still being made, part by part."""
     value: Any = None
     """What the handler returned, checked."""
     error: Exception | None = None
@@ -155,6 +161,8 @@ class Outcome:
     started_at: datetime
     finished_at: datetime
     timeline: tuple[Entry, ...] = ()
+    scope: Scope | None = None
+    """Of one that is RUNNING: what its parts are made in."""
 
     @property
     def failed(self) -> bool:

@@ -12,7 +12,7 @@ from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Problem, Reader, config_reader
 from motia_django.exceptions import TriggerGone
 from motia_django.sources import Source
-from motia_django.triggers import Trigger
+from motia_django.triggers import HttpTrigger, Trigger
 
 BAD_HANDLER = "motia.E007"
 
@@ -114,6 +114,8 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
         return None, [*problems, reader]
     values = _read_config(reader)
     problems += reader.problems
+    if not problems:
+        problems += _yield_problems(module.handler, values, source)
     if problems:
         return None, sorted(problems, key=lambda problem: problem.line or 0)
     handler = module.handler
@@ -232,6 +234,28 @@ def _topic(value: Any) -> Topic:
                 conditional=bool(value.get("conditional", False)),
             )
     raise Mismatch('a list of topics, each a string or {"topic", "label", "conditional"}')
+
+
+def _yield_problems(
+    handler: Callable[..., Any], values: Mapping[str, Any], source: Source
+) -> list[Problem]:
+    """Return why a handler with a `yield` in it cannot be this Step's, whose answer it would be."""
+    https = [each for each in values["triggers"] if isinstance(each, HttpTrigger)]
+    if not calls.is_generator(handler):
+        return []
+    if not https:
+        why, hint = "only an HTTP request can be answered so", "Give the Step an http trigger."
+    elif values["atomic"]:
+        why = "the transaction of an atomic Step is over before any of it is done"
+        hint = "Return a generator instead, if what it does need not be atomic."
+    elif any(each.idempotency for each in https):
+        why = "what is sent part by part cannot be kept for an Idempotency-Key"
+        hint = "Take idempotency out of the http trigger."
+    else:
+        return []
+    line = source.line((), "handler") or 1
+    message = f"handler: there is a yield in it, and {why}"
+    return [Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)]
 
 
 def _handler_problems(handler: Any, source: Source) -> list[Problem]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from motia_django import telemetry
 from motia_django.timeline import Timeline
 
 _TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?<!^00.{53})-.*)?"
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-((?!0{16})[0-9a-f]{16}-[0-9a-f]{2})"
+    r"((?<!^00.{53})-.*)?"
 )
 
 
@@ -30,6 +32,8 @@ class Scope:
     topics: frozenset[str]
     """The topics that the Step's config says it enqueues to."""
     timeline: Timeline
+    span: str | None = None
+    """The span that the run was born in, or the nearest one before it (see `Cause.span`)."""
     check_lease: Callable[[], None] = lambda: None
     """Raises `LeaseLost` if the run is no longer this process's."""
 
@@ -41,6 +45,9 @@ class Cause:
     trace_id: str
     run_id: UUID
     depth: int
+    span: str | None = None
+    """The span of OpenTelemetry that it was caused in, or the nearest one before it that is known,
+    as a `traceparent` ends: `00f067aa0ba902b7-01`."""
 
 
 _scope: ContextVar[Scope | None] = ContextVar("motia_scope", default=None)
@@ -56,7 +63,12 @@ def cause() -> Cause | None:
     scope = _scope.get()
     if scope is None:
         return None
-    return Cause(trace_id=scope.trace_id, run_id=scope.run_id, depth=scope.depth)
+    return Cause(
+        trace_id=scope.trace_id,
+        run_id=scope.run_id,
+        depth=scope.depth,
+        span=telemetry.span_in(scope.trace_id) or scope.span,
+    )
 
 
 def note(kind: str, **facts: Any) -> None:
@@ -86,6 +98,24 @@ def entered(scope: Scope) -> Iterator[Scope]:
         _scope.reset(token)
 
 
+def begun(headers: Mapping[str, str] | None = None) -> tuple[str, str | None]:
+    """Return the trace of a run that no other one caused, and the span that it is born in, if any.
+
+    They are those of OpenTelemetry, if a span goes on here; else those of a W3C `traceparent`
+    header; else the trace is a new one.
+    """
+    trace_id = telemetry.trace_id()
+    if trace_id is not None:
+        return trace_id, telemetry.span_in(trace_id)
+    match = _parsed(headers or {})
+    return (match[1], match[2]) if match else (new_trace_id(), None)
+
+
+def headers(trace_id: str, span: str | None) -> dict[str, str]:
+    """Return the W3C headers of what is sent in that trace; none where no span is known."""
+    return {"traceparent": f"00-{trace_id}-{span}"} if span else {}
+
+
 def new_trace_id() -> str:
     """Return a new trace id: 32 lower-case hex digits, as W3C Trace Context has them."""
     return secrets.token_hex(16)
@@ -101,5 +131,9 @@ def trace_id_from(headers: Mapping[str, str]) -> str | None:
 
     https://www.w3.org/TR/trace-context/#traceparent-header
     """
-    match = _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip().lower())
+    match = _parsed(headers)
     return match[1] if match else None
+
+
+def _parsed(headers: Mapping[str, str]) -> re.Match[str] | None:
+    return _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip().lower())

@@ -67,7 +67,8 @@ def prune() -> int:
     Turns of runs that somebody has deleted go, too: they would hold others up; and so do such runs'
     index keys, as far as a few are looked at each time. Events of streams
     that are past the setting `STREAM_RETENTION` go in one larger batch, and what operators had done
-    to many runs is forgotten, as is which forms they had sent.
+    to many runs is forgotten, as is which forms they had sent, and what was answered to requests
+    with an `Idempotency-Key` once that has expired.
     """
     ages = settings().retention.items()
     kept_for = {Status(status): days for status, days in ages if days is not None}
@@ -76,8 +77,11 @@ def prune() -> int:
     ledger.prune_batches(BATCH)
     ledger.prune_starts()
     events = log.prune(settings().stream_retention, limit=_EVENTS)
-    return events + sum(
-        ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items()
+    answers = ledger.prune_answers(BATCH)
+    return (
+        events
+        + answers
+        + sum(ledger.prune(status, days, limit=BATCH) for status, days in kept_for.items())
     )
 
 

@@ -1,13 +1,14 @@
-"""What `include("motia_django.urls")` adds to a project: the API of its http Steps, and streams.
+"""What `include("motia_django.urls")` adds: the API of the http Steps, streams, and metrics.
 
 Each Step can be reversed by its name, with dots for colons: `reverse("motia:CreateTodo")`.
 """
 
 from __future__ import annotations
 
+from motia_django.metrics.view import metrics_pattern
 from motia_django.registry import registry
 from motia_django.web.event_stream import stream_patterns
 from motia_django.web.routing import urlpatterns_for
 
 app_name = "motia"
-urlpatterns = [*urlpatterns_for(registry().routes()), *stream_patterns()]
+urlpatterns = [*urlpatterns_for(registry().routes()), *stream_patterns(), metrics_pattern()]

@@ -300,3 +300,35 @@ def test_a_schema_that_refers_to_nothing_is_a_problem_on_its_line(project: Proje
     (problem,) = project.problems()
     assert (problem.file, problem.line) == (file, 11)
     assert "Itme" in problem.message
+
+
+def plain_parts() -> Any:
+    yield 1
+
+
+async def async_parts() -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize("handler", [plain_parts, async_parts])
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"triggers": TRIGGERS}, "only an HTTP request can be answered so"),
+        ({"triggers": [http("GET", "/x")], "atomic": True}, "the transaction of an atomic Step"),
+        ({"triggers": [http("POST", "/x", idempotency=True)]}, "kept for an Idempotency-Key"),
+    ],
+)
+def test_a_yield_is_an_answer_and_a_problem_where_it_can_be_none(
+    handler: Any, config: Any, says: str
+) -> None:
+    text = wrong({"name": "A", **config}, handler)
+    assert text.startswith("motia.E007 handler: there is a yield in it, and ")
+    assert says in text
+
+
+@pytest.mark.parametrize("handler", [plain_parts, async_parts])
+def test_a_handler_with_a_yield_may_answer_requests(handler: Any) -> None:
+    found, problems = read({"name": "A", "triggers": [http("GET", "/x"), *TRIGGERS]}, handler)
+    assert found is not None, problems
+    assert found.is_async is (handler is async_parts)

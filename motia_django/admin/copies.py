@@ -21,9 +21,9 @@ from motia_django.runs import INVOKE
 FORM = "application/x-www-form-urlencoded"
 _COMMAND = "python manage.py motia_steps"
 _COLUMNS = (
-    "id", "step", "status", "trigger", "source", "attempt", "trace_id", "parent_id", "depth",
-    "message_group", "publishes", "worker", "created_at", "wake_at", "started_at", "finished_at",
-    "fingerprint",
+    "id", "step", "status", "trigger", "source", "attempt", "trace_id", "parent_id", "parent_span",
+    "depth", "message_group", "publishes", "worker", "created_at", "wake_at", "started_at",
+    "finished_at", "fingerprint",
 )  # fmt: skip
 
 

@@ -22,10 +22,10 @@ from motia_django.admin import once, permits, starting
 from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
-from motia_django.admin.standings import Standing
 from motia_django.beat import operators
 from motia_django.exceptions import CannotIntervene, MotiaError
 from motia_django.registry import Listener
+from motia_django.standings import Standing
 
 RUN, PAUSE, OVERRIDE = "motia.run_step", "motia.pause_schedule", "motia.override_schedule"
 PERMISSIONS = {

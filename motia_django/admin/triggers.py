@@ -29,6 +29,7 @@ from motia_django.triggers import (
     Trigger,
 )
 from motia_django.triggers.cron import Timing
+from motia_django.triggers.middleware import name_of
 from motia_django.triggers.stream import EVENTS
 
 
@@ -114,6 +115,7 @@ def _notes(listener: Listener, now: InForce) -> Iterator[str]:
         yield _("of %s") % ", ".join(trigger.events)
     if isinstance(trigger, HttpTrigger):
         yield from _policies(trigger)
+        yield from _around(trigger)
     if trigger.condition is not None:
         name = getattr(trigger.condition, "__name__", "")
         named = name and name != "<lambda>"
@@ -137,6 +139,17 @@ def _policies(trigger: HttpTrigger) -> Iterator[str]:
     }
     for name, given in trigger.policies.named().items():
         yield titles[name] % (", ".join(given) or _("none"))
+
+
+def _around(trigger: HttpTrigger) -> Iterator[str]:
+    """Yield what stands around the handler."""
+    if trigger.idempotency is not None:
+        needed = trigger.idempotency.required
+        yield _("needs an Idempotency-Key") if needed else _("heeds an Idempotency-Key")
+    if trigger.etag:
+        yield _("heeds an ETag")
+    if trigger.middleware:
+        yield _("middleware: %s") % ", ".join(map(name_of, trigger.middleware))
 
 
 def _event(event: str) -> str:

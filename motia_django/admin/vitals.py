@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from motia_django import ledger, models
 from motia_django.admin import permits
-from motia_django.admin.standings import late_schedules
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
 from motia_django.registry import Listener
+from motia_django.standings import late_schedules
 
 WORRYING = pulse.SILENT_AFTER
 """A run that waits for a worker for longer than that is worth a look."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from django.core import checks
@@ -38,6 +39,7 @@ def project_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
         state_store()
         if registry().streams:
             waker()
+        _check_metrics()
     except SettingsError as error:
         return [checks.Error(str(error), id=BAD_SETTING)]
     return []
@@ -62,6 +64,15 @@ def celery_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
             id=NO_CELERY_APP,
         )
     ]
+
+
+def _check_metrics() -> None:
+    """Raise if metrics are wanted, and what writes them is not there."""
+    if settings().metrics_token is not None and find_spec("prometheus_client") is None:
+        raise SettingsError(
+            "MOTIA['METRICS_TOKEN']: metrics want prometheus_client, which is not installed:"
+            " pip install 'motia-django[prometheus]'"
+        )
 
 
 def _error(problem: Problem) -> checks.CheckMessage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from motia_django.models import Pause
 from motia_django.registry import Listener, registry
 from motia_django.steps import Step
 from motia_django.triggers import CronTrigger, HttpTrigger, Trigger
+from motia_django.triggers.middleware import name_of
 
 
 class ListSteps(Subcommand):
@@ -160,7 +162,7 @@ def _described_trigger(listener: Listener) -> dict[str, Any]:
         facts["input"] = trigger.schema.json_schema()
     if isinstance(trigger, HttpTrigger):
         facts |= {part: schema.document for part, schema in trigger.text_schemas.items()}
-        facts |= trigger.policies.named()
+        facts |= trigger.policies.named() | _around(trigger)
         schemas = trigger.response_schemas.items()
         answers = {str(status): schema.json_schema() for status, schema in schemas}
         facts |= {"responses": answers} if answers else {}
@@ -170,6 +172,16 @@ def _described_trigger(listener: Listener) -> dict[str, Any]:
     if trigger.kind not in ("http",):
         facts["retries"] = trigger.delivery.max_retries
     return facts
+
+
+def _around(trigger: HttpTrigger) -> dict[str, Any]:
+    """Return what stands around an http trigger's handler."""
+    facts = {
+        "middleware": [name_of(each) for each in trigger.middleware],
+        "etag": bool(trigger.etag),
+        "idempotency": asdict(trigger.idempotency) if trigger.idempotency else None,
+    }
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def _marked(step: Step, resting: Mapping[str, Pause]) -> str:

@@ -1,5 +1,11 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
+from motia_django.ledger.answers import (
+    claim_answer,
+    keep_answer,
+    prune_answers,
+    release_answer,
+)
 from motia_django.ledger.batches import (
     advance_batch,
     leave_batch,
@@ -66,6 +72,7 @@ __all__ = [
     "call_up",
     "cancel",
     "claim",
+    "claim_answer",
     "database",
     "dead_by",
     "dead_by_error",
@@ -80,6 +87,7 @@ __all__ = [
     "hashed",
     "holds",
     "keep",
+    "keep_answer",
     "keep_failed",
     "keep_once",
     "keep_or_find",
@@ -100,12 +108,14 @@ __all__ = [
     "placed",
     "prunable",
     "prune",
+    "prune_answers",
     "prune_batches",
     "prune_starts",
     "publish_soon",
     "recall",
     "record",
     "redrive",
+    "release_answer",
     "renew",
     "rerun",
     "restore_timing",

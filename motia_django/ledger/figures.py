@@ -77,9 +77,9 @@ def measure(window: timedelta, step: str | None = None) -> Measured:
     """
     rows = all_runs() if step is None else all_runs().filter(step=step)
     now = timezone.now()
-    born = list(_newest(rows.filter(id__gte=lowest_id_at(now - window))))
+    born = list(newest(rows.filter(id__gte=lowest_id_at(now - window))))
     waiting = _waiting(rows, now)
-    statuses, lengths = _sorted(born[:MOST])
+    statuses, lengths = told(born[:MOST])
     names = {name for name, _status in statuses} | set(waiting)
     return Measured(
         by_step={name: _figures(name, statuses, lengths[name], waiting[name]) for name in names},
@@ -88,7 +88,7 @@ def measure(window: timedelta, step: str | None = None) -> Measured:
     )
 
 
-def _newest(rows: QuerySet[models.Run]) -> Iterable[Row]:
+def newest(rows: QuerySet[models.Run]) -> Iterable[Row]:
     """Return what figures need of the newest rows: one more than are looked at.
 
     The database takes the times' difference: to make two of Python's times of each row took most of
@@ -114,7 +114,7 @@ def _counted(rows: QuerySet[models.Run]) -> Counter[str]:
         return Counter(dict(cursor.fetchall()))
 
 
-def _sorted(
+def told(
     rows: Iterable[Row],
 ) -> tuple[Counter[tuple[str, str]], dict[str, list[timedelta]]]:
     """Return how often each Step has each status, and how long its runs worked."""

@@ -32,7 +32,7 @@ LATE_AFTER = timedelta(seconds=15)
 _LATELY = timedelta(hours=1)
 _MOST_SAMPLED = 20_000
 _MOST_QUEUED = 100
-_QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
+QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
 _MINUTES = 60
 
 
@@ -69,7 +69,7 @@ def longest_queued(
     other. Of very many, those that were born first are looked at.
     """
     waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
-    rows = list(waiting.only(*_QUEUED)[:_MOST_QUEUED])
+    rows = list(waiting.only(*QUEUED)[:_MOST_QUEUED])
     found = [row for row in rows if not row.limited] or rows
     return min(((row, queued_at(row)) for row in found), key=lambda each: each[1], default=None)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from motia_django import dispatch, payloads, tracing
+from motia_django import dispatch, payloads, telemetry, tracing
 from motia_django.exceptions import InvalidItem
 from motia_django.live import items
 from motia_django.registry import registry
@@ -25,6 +25,7 @@ _NO_ID = (None, "")
 """What an item may hold as its id and be given its own."""
 
 
+@telemetry.traced("stream", ("group", "item"))
 class Stream:
     """One stream: items by group that browsers follow live, such as `Stream("orders")`.
 

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, ParamSpec, TypeVar
 
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.core import mail
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -80,6 +81,22 @@ def close_connections() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()
+
+
+async def give_back_what_is_kept() -> None:
+    """Give back what Django keeps for a request until it is over: connections and a thread.
+
+    Its middleware has used them, for the last time on the way out. The thread is asgiref's; where
+    that keeps it elsewhere, it stays.
+    """
+    try:
+        context = SyncToAsync.thread_sensitive_context.get()
+        executor = SyncToAsync.context_to_thread_executor.pop(context)
+    except (AttributeError, LookupError):
+        await sync_to_async(close_connections)()
+    else:
+        executor.submit(close_connections)
+        executor.shutdown(wait=False)
 
 
 def is_pooled(connection: BaseDatabaseWrapper) -> bool:

@@ -1,5 +1,6 @@
 """The tables: runs and all about them, workers, state, streams; and what has no table."""
 
+from motia_django.models.answers import Answer
 from motia_django.models.fields import ExactCharField, FilledIndex, JSONTextField
 from motia_django.models.items import StateItem, StreamEvent, StreamItem
 from motia_django.models.ledger import Run, RunKey, Turn, Worker
@@ -9,6 +10,7 @@ from motia_django.models.places import DeadLetter, Flow, Overview, Schedule, Ste
 
 __all__ = [
     "AddIndexOnline",
+    "Answer",
     "Batch",
     "DeadLetter",
     "ExactCharField",

@@ -27,6 +27,10 @@ class Run(models.Model):
     publishes = models.PositiveIntegerField(_("times published"), default=0)
     trace_id = models.CharField(_("trace"), max_length=32)
     parent_id = models.UUIDField(_("caused by"), null=True, blank=True)
+    parent_span = models.CharField(
+        _("born in the span"), max_length=19, null=True, blank=True, editable=False
+    )
+    """Of OpenTelemetry: 16 hex digits, a dash, and the flags in 2, as a `traceparent` ends."""
     depth = models.PositiveIntegerField(_("depth"), default=0)
     message_group = models.CharField(
         _("message group"), max_length=255, blank=True, default="", db_default=""

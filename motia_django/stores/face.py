@@ -7,7 +7,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from motia_django import tracing
+from motia_django import telemetry, tracing
 from motia_django.stores import state_store
 from motia_django.stores.audience import WATCHERS
 from motia_django.stores.base import (
@@ -34,6 +34,7 @@ Ops = Sequence[Mapping[str, Any]]
 _CLEARED_AT_ONCE = 500
 
 
+@telemetry.traced("state", ("group", "key"))
 class State:
     """Grouped key-value data: `state.set("todos", "17", {...})`.
 

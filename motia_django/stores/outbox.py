@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from motia_django import payloads
@@ -45,7 +44,7 @@ def packed(cause: Cause | None) -> str:
     """Return the cause of changes as the outbox keeps it."""
     if cause is None:
         return ""
-    return payloads.dumps([cause.trace_id, str(cause.run_id), cause.depth])
+    return payloads.dumps([cause.trace_id, str(cause.run_id), cause.depth, cause.span])
 
 
 def _change(id: bytes, facts: Mapping[bytes, bytes]) -> Change:
@@ -63,5 +62,7 @@ def _change(id: bytes, facts: Mapping[bytes, bytes]) -> Change:
 def _cause(text: bytes) -> Cause | None:
     if not text:
         return None
-    known: Any = payloads.loads(text.decode())
-    return Cause(trace_id=known[0], run_id=UUID(known[1]), depth=known[2])
+    trace_id, run_id, depth, *span = payloads.loads(text.decode())
+    return Cause(
+        trace_id=trace_id, run_id=UUID(run_id), depth=depth, span=span[0] if span else None
+    )

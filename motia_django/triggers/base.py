@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from motia_django import calls
 from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
+from motia_django.exceptions import InvalidResponse
 from motia_django.schemas import Schema, schema_for
 from motia_django.sources import snake
 
@@ -76,7 +77,20 @@ class Trigger(ABC):
 
     def clean_output(self, value: Any, subject: str, given: Any = None) -> Any:
         """Return what becomes of the result on the input `given`; raise `InvalidResponse`."""
+        if is_stream(value):
+            text = "what it yields can be sent as the answer to an HTTP request, and only so"
+            raise InvalidResponse(f"The result of {subject}", {"": [text]})
         return value
+
+    def answer(
+        self, handle: Callable[[Any], Any], given: Any, context: Callable[[bool], Any], subject: str
+    ) -> Any:
+        """Return the checked result of `handle`, through whatever stands before the handler."""
+        return handle(given)
+
+    def is_open(self, answer: Any) -> bool:
+        """Return whether the parts of a checked answer are still to be made."""
+        return False
 
     def input_for(self, data: Any) -> Any:
         """Return the raw input that makes the Step run on `data` when it is invoked by name."""
@@ -121,6 +135,11 @@ class Spelled:
             return self[key]
         except KeyError:
             return default
+
+
+def is_stream(value: Any) -> bool:
+    """Return whether a value comes part by part: from a generator, or another iterator."""
+    return isinstance(value, Iterator | AsyncIterator)
 
 
 def take_condition(reader: Reader) -> Condition | None:

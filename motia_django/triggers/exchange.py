@@ -13,7 +13,8 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from motia_django import payloads
 from motia_django.exceptions import InvalidResponse, PayloadError
-from motia_django.triggers.base import Spelled
+from motia_django.triggers.base import Spelled, is_stream
+from motia_django.triggers.sse import SentEvents
 
 
 @dataclass(kw_only=True)
@@ -99,11 +100,16 @@ class Response:
         typed = any(name.lower() == "content-type" for name in self.headers)
         return isinstance(self.body, bytes) or (isinstance(self.body, str) and typed)
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the body is sent part by part, as a generator makes it."""
+        return is_stream(self.body) or isinstance(self.body, SentEvents)
+
 
 _KEYS = {"status", "body", "headers"}
 _EXPECTED_RESPONSE = (
     'expected {"status": 200, "body": ..., "headers": {...}}, a Response, '
-    "a response of Django or Django REST framework, or None"
+    "a response of Django or Django REST framework, a generator, or None"
 )
 
 
@@ -111,6 +117,8 @@ def answered(value: Any, subject: str) -> Response:
     """Read a handler's result as an answer; raise `InvalidResponse` if it is none."""
     if value is None:
         return Response(status=HTTPStatus.NO_CONTENT)
+    if is_stream(value) or isinstance(value, SentEvents):
+        return Response(value)
     if isinstance(value, RestResponse):
         return Response(value.data, status=value.status_code, headers=_own_headers(value))
     if isinstance(value, Response):

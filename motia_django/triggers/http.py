@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -21,9 +21,13 @@ from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput, InvalidResponse
 from motia_django.schemas import Errors, Schema
+from motia_django.triggers import middleware as chain
 from motia_django.triggers.base import Trigger, schema, take_condition
+from motia_django.triggers.etag import ETag, take_etag
 from motia_django.triggers.exchange import Request, Response, answered, encoded
+from motia_django.triggers.idempotency import Idempotency
 from motia_django.triggers.intake import Intake
+from motia_django.triggers.middleware import Chain, Handle, Middleware
 from motia_django.triggers.policies import Policies
 from motia_django.triggers.texts import TextSchema
 
@@ -51,12 +55,16 @@ class HttpTrigger(Trigger):
     intake: Intake = field(default_factory=Intake)
     policies: Policies = field(default_factory=Policies)
     response_schemas: Mapping[int, Schema] = field(default_factory=dict)
+    middleware: tuple[Middleware, ...] = ()
+    etag: ETag = False
+    idempotency: Idempotency | None = None
 
     @classmethod
     def read(cls, reader: Reader) -> HttpTrigger:
         """Read one entry of `triggers`; problems are noted in the reader."""
+        method = reader.take("method", declarations.one_of(*METHODS), default="GET")
         return cls(
-            method=reader.take("method", declarations.one_of(*METHODS), default="GET"),
+            method=method,
             path=reader.take("path", _path),
             body_schema=reader.take("body_schema", schema, default=None),
             query_schema=reader.take("query_schema", TextSchema.declared, default=None),
@@ -66,6 +74,9 @@ class HttpTrigger(Trigger):
             intake=Intake.read(reader),
             policies=Policies.read(reader),
             response_schemas=reader.take("response_schema", _by_status, default={}),
+            middleware=reader.take("middleware", chain.taken, default=()),
+            etag=take_etag(reader, method),
+            idempotency=Idempotency.read(reader, method),
             condition=take_condition(reader),
             delivery=Delivery.read_answered(reader),
         )
@@ -113,8 +124,12 @@ class HttpTrigger(Trigger):
         self, value: Any, subject: str, given: Any = None
     ) -> Response | HttpResponseBase:
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
+            self._refuse_parts(value.streaming, subject)
             return value
         response = answered(value, subject)
+        self._refuse_parts(response.is_streamed, subject)
+        if response.is_streamed:
+            return response
         declared = self.response_schemas.get(response.status)
         body = response.body
         if declared is not None:
@@ -126,6 +141,24 @@ class HttpTrigger(Trigger):
             value.data = body
             return value
         return Response(body, status=response.status, headers=response.headers)
+
+    def _refuse_parts(self, is_streamed: bool, subject: str) -> None:
+        if is_streamed and self.idempotency is not None:
+            text = "what is sent part by part cannot be kept for an Idempotency-Key"
+            raise InvalidResponse(f"The result of {subject}", {"": [text]})
+
+    def answer(
+        self, handle: Handle, given: Request, context: Callable[[bool], Any], subject: str
+    ) -> Response | HttpResponseBase:
+        def check(value: Any) -> Response | HttpResponseBase:
+            return self.clean_output(value, subject, given)
+
+        whole = Chain(middleware=self.middleware, context=context, handle=handle, check=check)
+        answer: Response | HttpResponseBase = whole.answer(given)
+        return answer
+
+    def is_open(self, answer: Response | HttpResponseBase) -> bool:
+        return isinstance(answer, Response) and answer.is_streamed
 
     @property
     def text_schemas(self) -> dict[str, TextSchema]:
@@ -155,6 +188,9 @@ def http(
     params_schema: Any = None,
     headers_schema: Any = None,
     response_schema: Mapping[int, Any] | None = None,
+    middleware: Sequence[Any] | None = None,
+    etag: Any = None,
+    idempotency: bool | Mapping[str, Any] | None = None,
     authentication: Any = None,
     permissions: Any = None,
     throttles: Any = None,
@@ -172,6 +208,9 @@ def http(
         "params_schema": params_schema,
         "headers_schema": headers_schema,
         "response_schema": response_schema,
+        "middleware": middleware,
+        "etag": etag,
+        "idempotency": idempotency,
         "authentication": authentication,
         "permissions": permissions,
         "throttles": throttles,

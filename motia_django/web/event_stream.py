@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -30,8 +30,9 @@ from motia_django.live.following import Following, TooSlow
 from motia_django.live.frames import Clock, Frame, Message
 from motia_django.live.pictures import picture
 from motia_django.live.positions import Position
-from motia_django.live.threads import close_connections, in_thread
+from motia_django.live.threads import close_connections, give_back_what_is_kept, in_thread
 from motia_django.registry import registry
+from motia_django.triggers.sse import HEADERS
 from motia_django.web import asking
 
 logger = logging.getLogger("motia.streams")
@@ -44,12 +45,6 @@ _RECENT = 1000
 """Events up to which a browser that comes back says itself how far the log is known."""
 _RETRY = 2000
 _RETRY_AFTER_TROUBLE = 5000
-_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-store, no-cache, private, no-transform",
-    "Content-Encoding": "identity",
-    "X-Accel-Buffering": "no",
-}
 
 
 class FollowView(Gate):
@@ -80,7 +75,7 @@ class Admitted(HttpResponse):
     """Stands for a request that may go on; to HEAD it is the answer."""
 
     def __init__(self, view: FollowView, subscriptions: list[Subscription]) -> None:
-        super().__init__(headers=_HEADERS)
+        super().__init__(headers=HEADERS)
         self.view = view
         self.subscriptions = subscriptions
         self.auth: Auth = access.auth_of(view.request)
@@ -171,7 +166,7 @@ async def _parts(
     task += [each for each in [asyncio.current_task()] if each is not None]
     end = time.monotonic() + LIFETIME * random.uniform(0.8, 1.2)
     try:
-        await _give_back_what_is_kept()
+        await give_back_what_is_kept()
         yield _retry(_RETRY)
         while time.monotonic() < end:
             messages = await following.messages(HEARTBEAT)
@@ -181,22 +176,6 @@ async def _parts(
     finally:
         task.clear()
         await following.close()
-
-
-async def _give_back_what_is_kept() -> None:
-    """Give back what Django keeps for a request until it is over: connections and a thread.
-
-    Its middleware has used them, for the last time on the way out. The thread is asgiref's; where
-    that keeps it elsewhere, it stays.
-    """
-    try:
-        context = SyncToAsync.thread_sensitive_context.get()
-        executor = SyncToAsync.context_to_thread_executor.pop(context)
-    except (AttributeError, LookupError):
-        await sync_to_async(close_connections)()
-    else:
-        executor.submit(close_connections)
-        executor.shutdown(wait=False)
 
 
 def _answered(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
@@ -249,7 +228,7 @@ def _headers(admitted: Admitted) -> dict[str, str]:
 def _later() -> HttpResponseBase:
     """Answer so that the browser tries again: any other status than 200 would stop it for good."""
     logger.exception("Streams cannot be followed just now")
-    return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=_HEADERS)
+    return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=HEADERS)
 
 
 def _written(messages: Iterable[Message], mark: str) -> bytes:

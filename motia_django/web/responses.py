@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.datastructures import CaseInsensitiveMapping
@@ -47,6 +48,22 @@ def written(response: Response | HttpResponseBase) -> HttpResponseBase:
     if "Content-Type" not in headers:
         answer.headers["Content-Type"] = "application/octet-stream"
     return answer
+
+
+def told(answer: Any) -> Any:
+    """Return an answer as the history keeps it: what it says, but not the bytes of files."""
+    if isinstance(answer, Response):
+        status, headers, body = answer.status, answer.headers, answer.body
+    elif isinstance(answer, RestResponse):
+        status, headers, body = answer.status_code, answer.headers, answer.data
+    elif isinstance(answer, HttpResponseBase):
+        status, headers = answer.status_code, answer.headers
+        body = answer.content if isinstance(answer, HttpResponse) else "streamed"
+    else:
+        return answer
+    if isinstance(body, bytes):
+        body = f"{len(body)} bytes"
+    return {"status": status, "headers": dict(headers), "body": body}
 
 
 def bad_request(error: InvalidInput) -> exceptions.ValidationError:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.apps import apps
 from django.db import connections, transaction
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request as RestRequest
+from rest_framework.response import Response as RestResponse
 from rest_framework.views import APIView
 
 from motia_django import ledger, runner, tracing
@@ -24,8 +25,14 @@ from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
 from motia_django.triggers.http import METHODS
 from motia_django.triggers.policies import Policies
+from motia_django.web import idempotency, streaming
+from motia_django.web.conditional import judged, version_of
+from motia_django.web.idempotency import Claim
+from motia_django.web.parts import fit
 from motia_django.web.requests import read_request, recorded
-from motia_django.web.responses import ConditionNotMet, bad_request, written
+from motia_django.web.responses import ConditionNotMet, bad_request, told, written
+
+Keep = Callable[[HttpResponseBase], None]
 
 TRACE_HEADER = "Motia-Trace-Id"
 
@@ -40,18 +47,64 @@ class StepView(APIView):
         listener = self._listener(request)
         assert isinstance(listener.trigger, HttpTrigger)
         raw = read_request(request, listener.trigger, params)
+        with idempotency.claimed(listener, raw) as claim:
+            if claim.answer is not None:
+                return claim.answer
+            version = version_of(listener.trigger, raw)
+            spared = version.spares(request._request) if version else None
+            if spared is not None:
+                return spared
+            response = self._run(listener, raw, claim)
+            return version.told(request._request, response) if version else response
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Give a response its headers, and ask the request's conditions of it."""
+        final = super().finalize_response(request, response, *args, **kwargs)
+        trigger = self._listener(request).trigger
+        assert isinstance(trigger, HttpTrigger)
+        return judged(request._request, final, trigger)
+
+    def _run(self, listener: Listener, raw: Request, claim: Claim) -> HttpResponseBase:
+        """Run the Step, and return its answer, or raise it if it is an exception."""
         run = _run(listener, raw)
-        outcome, response = _performed(run, raw, listener.step)
+
+        def keep(response: HttpResponseBase) -> None:
+            if claim.key:
+                self.headers[TRACE_HEADER] = run.trace_id
+                claim.keep(self._as_sent(response), f"Step {run.step!r}")
+
+        outcome, response = _performed(run, raw, listener.step, keep)
         if outcome.rejected:
             raise _rejection(outcome)
         self.headers[TRACE_HEADER] = run.trace_id
-        runner.record(run, outcome)
-        if outcome.error is not None:
+        if outcome.status is Status.RUNNING:
+            outcome, response = streaming.begun(raw.raw._request, run, outcome)
+        if outcome.status is not Status.RUNNING:
+            runner.record(run, replace(outcome, value=told(outcome.value)))
+        return self._answer(outcome, response, keep)
+
+    def _answer(
+        self, outcome: Outcome, response: HttpResponseBase | None, keep: Keep
+    ) -> HttpResponseBase:
+        """Return what a run answers; raise what keeps it from answering."""
+        if outcome.failed and outcome.error is not None:
             raise outcome.error
         if outcome.status is Status.SKIPPED:
             raise ConditionNotMet
+        if outcome.error is not None:
+            response = self.handle_exception(outcome.error)
+            keep(response)
         assert response is not None
         return response
+
+    def _as_sent(self, response: HttpResponseBase) -> HttpResponseBase:
+        """Return a response with its headers and its content, as it will go out."""
+        headers = dict(self.headers)
+        final: HttpResponseBase = self.finalize_response(self.request, response)
+        self.headers = headers
+        if isinstance(final, RestResponse):
+            final.render()
+        return final
 
     @property
     def throttle_scope(self) -> str | None:
@@ -120,6 +173,7 @@ def _renderers() -> list[Any]:
 
 
 def _run(listener: Listener, request: Request) -> Run:
+    trace_id, span = tracing.begun(request.headers)
     return Run(
         id=new_run_id(),
         step=listener.step.name,
@@ -127,15 +181,18 @@ def _run(listener: Listener, request: Request) -> Run:
         index=listener.index,
         source=listener.trigger.source,
         input=recorded(request),
-        trace_id=tracing.trace_id_from(request.headers) or tracing.new_trace_id(),
+        trace_id=trace_id,
+        parent_span=span,
         status=Status.RUNNING,
         attempt=1,
         created_at=timezone.now(),
     )
 
 
-def _performed(run: Run, raw: Request, step: Step) -> tuple[Outcome, HttpResponseBase | None]:
-    """Run the Step inside the request's transactions, which an error rolls back."""
+def _performed(
+    run: Run, raw: Request, step: Step, keep: Keep
+) -> tuple[Outcome, HttpResponseBase | None]:
+    """Run the Step and keep its answer inside the request's transactions; an error undoes all."""
     outcome: Outcome | None = None
     response: HttpResponseBase | None = None
     try:
@@ -145,10 +202,15 @@ def _performed(run: Run, raw: Request, step: Step) -> tuple[Outcome, HttpRespons
                 raise outcome.error
             if outcome.status is Status.SUCCEEDED:
                 response = written(outcome.value)
+                if isinstance(response, StreamingHttpResponse):
+                    fit(response, is_asgi=streaming.is_asgi(raw.raw._request))
+                keep(response)
     except Exception as error:
         if outcome is None:
             raise
-        if error is not outcome.error:
+        if outcome.status is Status.RUNNING:
+            outcome = runner.finished(run, outcome, error=error)
+        elif error is not outcome.error:
             outcome = replace(outcome, status=Status.DEAD, error=error)
     return outcome, response
 

@@ -15,10 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from motia_django import ledger, models
-from motia_django.admin.standings import late_schedules
 from motia_django.beat import operators
 from motia_django.ledger import pulse
 from motia_django.runs import lowest_id_at
+from motia_django.standings import late_schedules
 from motia_django.tasks import TICK
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step

@@ -140,6 +140,10 @@ def test_a_step_of_any_name_has_a_page_that_is_linked_to(
     assert admin_client.get(response.context["flows"][0][1]).status_code == 200
 
 
+def passes(request: Any, ctx: Any, next: Any) -> Any:
+    return next()
+
+
 def test_the_page_shows_schemas_delivery_and_listeners(
     admin_client: Client, install: Install
 ) -> None:
@@ -150,6 +154,10 @@ def test_the_page_shows_schemas_delivery_and_listeners(
             {
                 "type": "http",
                 "path": "/x",
+                "method": "POST",
+                "etag": lambda: "a",
+                "idempotency": {"required": True},
+                "middleware": [passes],
                 "bodySchema": SCHEMA,
                 "querySchema": dict[str, int],
                 "responseSchema": {201: int},
@@ -170,6 +178,9 @@ def test_the_page_shows_schemas_delivery_and_listeners(
     assert "integer" in html
     assert "permissions: none" in html
     assert "throttles: 2/min" in html
+    assert "needs an Idempotency-Key" in html
+    assert "heeds an ETag" in html
+    assert "middleware: passes" in html
     html = text_of(admin_client, page_of("Send"))
     for words in (
         "5, after 2 s, doubling",

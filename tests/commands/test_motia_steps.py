@@ -29,6 +29,14 @@ def steps(*words: str) -> str:
     return out.getvalue()
 
 
+class Passes:
+    """Middleware, as a static method."""
+
+    @staticmethod
+    def through(request: Any, ctx: Any, next: Any) -> Any:
+        return next()
+
+
 def test_without_a_subcommand_the_steps_are_listed() -> None:
     assert steps() == steps("list")
     assert "CreateTodo           http POST /todos" in steps()
@@ -55,10 +63,14 @@ def test_what_is_asked_of_a_request_is_shown() -> None:
         "path": "/x",
         "querySchema": dict[str, int],
         "permissions": ["rest_framework.permissions.IsAdminUser"],
+        "middleware": [Passes.through],
+        "etag": True,
     }
     with installed(make_step(lambda input: None, trigger)):
         shown = steps("show", "Work")
     assert "permissions: ['IsAdminUser']" in shown
+    assert "middleware: ['Passes.through']" in shown
+    assert "etag: True" in shown
     assert "query: {'additionalProperties': {'type': 'integer'}" in shown
 
 

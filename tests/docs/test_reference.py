@@ -22,6 +22,7 @@ from motia_django.context import AsyncContext, BaseContext, Context
 from motia_django.declarations import Reader, camel
 from motia_django.loggers import Logger
 from motia_django.management.commands.motia_steps import ALL
+from motia_django.metrics.collector import MotiaCollector
 from motia_django.steps import read_step
 from motia_django.stores.face import State
 from motia_django.triggers import KINDS
@@ -58,6 +59,20 @@ def test_every_check_has_a_heading_and_no_other_has() -> None:
     used = set(re.findall(r"motia\.[EWI]\d{3}", sources))
     assert used
     assert {each for each in headings(CHECKS) if each.startswith("motia.")} == used
+
+
+# -- metrics
+
+
+@pytest.mark.django_db
+def test_every_metric_is_in_the_table_with_its_labels_and_no_other_is() -> None:
+    table = section(DOCS / "observability.md", "Metrics")
+    cells = [line.split("|") for line in table.splitlines() if line.startswith("| `motia_")]
+    told = {
+        name.strip(" `"): set(re.findall("`([a-z]+)`", labels)) for _, name, labels, *_ in cells
+    }
+    found: Any = MotiaCollector().collect()
+    assert told == {each.name: set(each._labelnames) for each in found}
 
 
 # -- commands

@@ -17,6 +17,9 @@ HOT = (
     "what lost its worker",
     "keys of no run",
     "prune",
+    "the metrics' window",
+    "the metrics' counts",
+    "the metrics' oldest",
     "the runs of an index key",
     "the runs of a flow",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -222,7 +223,7 @@ def test_what_a_step_changes_is_its_child_though_upkeep_tells_of_it(
     run = make_run(depth=3)
     scope = tracing.Scope(
         trace_id=run.trace_id, run_id=run.id, step=run.step, depth=run.depth, attempt=1,
-        topics=frozenset(), timeline=Timeline(),
+        topics=frozenset(), timeline=Timeline(), span="00f067aa0ba902b7-01",
     )  # fmt: skip
     with installed(watcher()):
         with tracing.entered(scope), transaction.atomic():
@@ -231,6 +232,19 @@ def test_what_a_step_changes_is_its_child_though_upkeep_tells_of_it(
         keep_state()
     [born] = rows()
     assert (born.trace_id, born.parent_id, born.depth) == (run.trace_id, run.id, 4)
+    assert born.parent_span == scope.span
+
+
+def test_a_change_that_an_older_release_has_put_aside_is_told_of(
+    client: Any, impatient: None
+) -> None:
+    run = make_run()
+    cause = json.dumps([run.trace_id, str(run.id), 3])
+    with installed(watcher()):
+        client.xadd(names().outbox, {"g": "g", "k": "k", "o": "", "n": "1", "c": cause})
+        keep_state()
+    [born] = rows()
+    assert (born.trace_id, born.parent_id, born.parent_span) == (run.trace_id, run.id, None)
 
 
 def test_what_cannot_be_told_of_is_logged_and_told_of_later(

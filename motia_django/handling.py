@@ -1,0 +1,96 @@
+"""Calling a Step's condition and handler, as the run that is going on here and now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from motia_django import calls, tracing
+from motia_django.context import AsyncContext, BaseContext, Context, Invoke, twin
+from motia_django.exceptions import InvalidResponse, TimedOut
+from motia_django.runs import INVOKE, Run, Status
+from motia_django.steps import Step
+from motia_django.triggers import Trigger
+from motia_django.triggers.base import Condition, TriggerInfo
+
+
+def handled(
+    run: Run, step: Step, trigger: Trigger, given: Any, scope: tracing.Scope, invoke: Invoke
+) -> dict[str, Any]:
+    """Ask the condition and call the handler, as the current run of this thread.
+
+    Return the status, and what else of the outcome is known then. Nothing is raised.
+    """
+    own = BaseContext(scope, _info(run, trigger), given, invoke)
+
+    def context(is_async: bool) -> BaseContext:
+        return twin(own, AsyncContext if is_async else Context)
+
+    with tracing.entered(scope):
+        try:
+            if run.trigger != INVOKE and not _met(trigger.condition, given, context):
+                return {"status": Status.SKIPPED}
+            value = _answer(run, step, trigger, given, context)
+            if trigger.is_open(value):
+                return {"status": Status.RUNNING, "value": value, "scope": scope}
+            return {"status": Status.SUCCEEDED, "value": value}
+        except Exception as error:
+            return failed(run, trigger, error)
+
+
+def failed(run: Run, trigger: Trigger, error: Exception) -> dict[str, Any]:
+    """Return what became of a run by an exception: an answer of another kind, or the end of it."""
+    if trigger.is_answer(error):
+        status = getattr(error, "status_code", None)
+        return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
+    if isinstance(error, SoftTimeLimitExceeded):
+        limit = _limit(run, trigger)
+        text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
+        error = TimedOut(f"it took longer than {text}")
+    return {"status": Status.DEAD, "error": error}
+
+
+def _met(condition: Condition | None, given: Any, context: Any) -> bool:
+    if condition is None:
+        return True
+    arguments = (given, context(calls.is_async(condition)))[: calls.arity(condition, 2)]
+    return bool(calls.call(condition, *arguments))
+
+
+def _answer(
+    run: Run, step: Step, trigger: Trigger, given: Any, context: Callable[[bool], BaseContext]
+) -> Any:
+    """Call the handler and check its result; if a trigger started it, through what is before it."""
+    subject = f"Step {run.step!r}"
+
+    def handle(input: Any) -> Any:
+        own = context(step.is_async)
+        own.input = input
+        arguments = (input, own)[: step.arity]
+        value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
+        return trigger.clean_output(value, subject, input)
+
+    if run.trigger != INVOKE:
+        return trigger.answer(handle, given, context, subject)
+    value = handle(given)
+    if trigger.is_open(value):
+        text = "a generator is sent as the answer to a request; invoked by name there is none"
+        raise InvalidResponse(f"The result of {subject}", {"": [text]})
+    return value
+
+
+def _limit(run: Run, trigger: Trigger) -> float | None:
+    """Return the seconds that an attempt may take; who waits for an answer sets limits himself."""
+    waits = run.trigger in (INVOKE, "http")
+    return None if waits else trigger.delivery.visibility_timeout
+
+
+def _info(run: Run, trigger: Trigger) -> TriggerInfo:
+    return TriggerInfo(
+        type=trigger.kind,
+        source=run.source if run.trigger != INVOKE else trigger.source,
+        index=run.index,
+        scheduled_time=trigger.scheduled_time(run.input),
+    )

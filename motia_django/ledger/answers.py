@@ -1,0 +1,88 @@
+"""Answers by their `Idempotency-Key`: claimed before the handler runs, kept, and given again.
+
+The row of a claim is committed at once, so that whoever comes next finds it. The answer is written
+in the transaction of the handler, if that has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from motia_django import models
+from motia_django.ledger.rows import database
+
+_TRIES = 5
+
+
+def claim_answer(
+    key: str, *, step: str, request: str, holder: UUID, lease: float, ttl: float
+) -> models.Answer | None:
+    """Claim a key for `lease` seconds; return None if it is ours, else what there is of it.
+
+    `key` and `request` are digests. An answer is kept for `ttl` seconds from now.
+    """
+    now = timezone.now()
+    until = {
+        "locked_until": now + timedelta(seconds=lease),
+        "expires_at": now + timedelta(seconds=max(ttl, lease)),
+    }
+    mine = models.Answer(key=key, step=step, request=request, holder=holder, **until)
+    for _ in range(_TRIES):
+        found = _rows().filter(key=key).first()
+        if found is None:
+            if _inserted(mine):
+                return None
+        elif found.expires_at <= now:
+            _rows().filter(key=key, holder=found.holder).delete()
+        elif found.status is None and found.locked_until <= now and found.request == request:
+            if _held(key, found.holder).update(holder=holder, **until):
+                return None
+        else:
+            return found
+    return mine  # others are quicker, each time: one of them has it
+
+
+def keep_answer(
+    key: str, holder: UUID, *, status: int, headers: Sequence[Sequence[str]], body: bytes
+) -> bool:
+    """Keep the answer to be given again; return False if the key is no longer this holder's."""
+    return bool(_held(key, holder).update(status=status, headers=headers, body=body))
+
+
+def release_answer(key: str, holder: UUID) -> None:
+    """Let the next request with this key begin anew, unless an answer is kept."""
+    _held(key, holder).delete()
+
+
+def prune_answers(limit: int) -> int:
+    """Delete up to `limit` answers whose time is over; return how many."""
+    expired = _rows().filter(expires_at__lte=timezone.now())
+    keys = list(expired.order_by("expires_at").values_list("key", flat=True)[:limit])
+    if not keys:
+        return 0
+    deleted, _by_model = expired.filter(key__in=keys).delete()
+    return deleted
+
+
+def _inserted(row: models.Answer) -> bool:
+    try:
+        with transaction.atomic(using=database()):
+            row.save(force_insert=True, using=database())
+    except IntegrityError:
+        return False
+    return True
+
+
+def _held(key: str, holder: UUID) -> QuerySet[models.Answer]:
+    """The row of a claim that has no answer yet, if it is this holder's."""
+    return _rows().filter(key=key, holder=holder, status=None)
+
+
+def _rows() -> QuerySet[models.Answer]:
+    return models.Answer.objects.using(database())

@@ -1,0 +1,56 @@
+"""What an http trigger promises of requests that come twice with one `Idempotency-Key`.
+
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from motia_django import declarations
+from motia_django.declarations import INVALID_VALUE, Mismatch, Reader
+
+_REPEATABLE = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """The key `idempotency` of an http trigger: True, or a dict of these."""
+
+    required: bool = False
+    """Whether a request without a key is refused."""
+    ttl: float = 86_400
+    """Seconds for which an answer is kept."""
+    lease: float = 60
+    """Seconds after which a request whose process is gone no longer holds its key."""
+
+    @classmethod
+    def read(cls, reader: Reader, method: str) -> Idempotency | None:
+        """Read the key; problems are noted in the reader."""
+        raw = reader.take("idempotency", _declared, default=None)
+        if raw is None:
+            return None
+        key = reader.spelling("idempotency")
+        if method in _REPEATABLE:
+            text = f"config.{key}: a {method} request is repeatable by itself, and has no such key"
+            reader.problem(INVALID_VALUE, text, key=key)
+        inner = reader.nested(key, raw)
+        read = cls(
+            required=inner.take("required", declarations.boolean, default=cls().required),
+            ttl=inner.take("ttl", declarations.positive_number, default=cls().ttl),
+            lease=inner.take("lease", declarations.positive_number, default=cls().lease),
+        )
+        inner.finish("idempotency")
+        return read
+
+
+def _declared(value: Any) -> Mapping[str, Any] | None:
+    if value is False:
+        return None
+    if value is True:
+        return {}
+    if not isinstance(value, dict):
+        raise Mismatch('True, or a dict such as {"required": True, "ttl": 86400}')
+    return value

@@ -1,0 +1,217 @@
+"""`Idempotency-Key`: a request that is repeated gets the answer that it got, and has no effect.
+
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import APIException
+
+from motia_django import ledger, payloads
+from motia_django.exceptions import LeaseLost
+from motia_django.registry import Listener
+from motia_django.triggers import HttpTrigger
+from motia_django.triggers.exchange import Request
+from motia_django.triggers.idempotency import Idempotency
+
+logger = logging.getLogger("motia.http")
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+_KEY = re.compile(r"[\x21\x23-\x7e]{1,255}")
+
+
+class KeyMissing(APIException):
+    """The Step wants a key, and there is none."""
+
+    status_code = HTTPStatus.BAD_REQUEST
+    default_code = "idempotency_key_missing"
+    default_detail = _("This request needs a header Idempotency-Key.")
+
+
+class KeyInvalid(APIException):
+    """What was sent cannot be a key."""
+
+    status_code = HTTPStatus.BAD_REQUEST
+    default_code = "idempotency_key_invalid"
+    default_detail = _("Idempotency-Key: expected 1 to 255 visible ASCII characters.")
+
+
+class KeyInUse(APIException):
+    """The first request with this key is not answered yet."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_code = "idempotency_key_in_use"
+    default_detail = _("A request with this Idempotency-Key is being worked on.")
+    wait = 1
+    """Seconds of `Retry-After`."""
+
+
+class KeyReused(APIException):
+    """The first request with this key asked for something else."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+    default_code = "idempotency_key_reused"
+    default_detail = _("This Idempotency-Key was sent before, with another request.")
+
+
+@dataclass(kw_only=True)
+class Claim:
+    """A request's hold on its key. That of a request without one holds nothing."""
+
+    key: str = ""
+    """A digest; empty if there is none."""
+    holder: UUID = field(default_factory=uuid4)
+    answer: HttpResponse | None = None
+    """What was answered before."""
+    is_kept: bool = False
+
+    def keep(self, response: HttpResponseBase, subject: str) -> None:
+        """Keep an answer, in the transaction that there is; one of 500 or more is not kept.
+
+        Raise `LeaseLost` if another request has the key by now.
+        """
+        if not self.key or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return
+        assert isinstance(response, HttpResponse)
+        headers = [*response.items(), *(("Set-Cookie", each) for each in _cookies(response))]
+        self.is_kept = ledger.keep_answer(
+            self.key,
+            self.holder,
+            status=response.status_code,
+            headers=headers,
+            body=response.content,
+        )
+        if not self.is_kept:
+            text = "this request took longer than its lease, and another has its Idempotency-Key"
+            raise LeaseLost(f"{subject}: {text}")
+
+    def release(self) -> None:
+        """Let the next request with this key begin anew."""
+        try:
+            ledger.release_answer(self.key, self.holder)
+        except (DatabaseError, InterfaceError):
+            logger.exception("An Idempotency-Key is held until its lease ends")
+
+
+@contextmanager
+def claimed(listener: Listener, request: Request) -> Iterator[Claim]:
+    """Hold the request's key for the block; let it go after it, unless an answer was kept.
+
+    Raise `KeyMissing`, `KeyInvalid`, `KeyInUse` or `KeyReused`.
+    """
+    trigger = listener.trigger
+    assert isinstance(trigger, HttpTrigger)
+    idempotency = trigger.idempotency
+    sent = _key(request, idempotency) if idempotency else None
+    if idempotency is None or sent is None:
+        yield Claim()
+        return
+    claim = Claim(key=_digest(listener.step.name, _who(request), sent))
+    claim.answer = _answer(claim, listener.step.name, _asked(request), idempotency)
+    if claim.answer is not None:
+        yield claim
+        return
+    try:
+        yield claim
+    except BaseException:
+        claim.release()
+        raise
+    if not claim.is_kept:
+        claim.release()
+
+
+def _key(request: Request, idempotency: Idempotency) -> str | None:
+    """Return the key that was sent: a string as RFC 8941 has it, or one without the quotes."""
+    sent = request.raw.headers.get(HEADER, "").strip()
+    if not sent:
+        if idempotency.required:
+            raise KeyMissing
+        return None
+    if len(sent) > 1 and sent[0] == sent[-1] == '"':
+        sent = sent[1:-1]
+    if not _KEY.fullmatch(sent):
+        raise KeyInvalid
+    return str(sent)
+
+
+def _answer(claim: Claim, step: str, asked: str, idempotency: Idempotency) -> HttpResponse | None:
+    """Return the answer that was kept; None if the key is claimed now."""
+    found = ledger.claim_answer(
+        claim.key,
+        step=step,
+        request=asked,
+        holder=claim.holder,
+        lease=idempotency.lease,
+        ttl=idempotency.ttl,
+    )
+    if found is None:
+        return None
+    if found.request != asked:
+        raise KeyReused
+    if found.status is None:
+        raise KeyInUse
+    return _replayed(found.status, found.headers, bytes(found.body))
+
+
+def _replayed(status: int, headers: list[list[str]], body: bytes) -> HttpResponse:
+    response = HttpResponse(body, status=status)
+    del response.headers["Content-Type"]
+    for name, text in headers:
+        if name == "Set-Cookie":
+            response.cookies.load(text)
+        else:
+            response.headers[name] = text
+    response.headers[REPLAYED] = "true"
+    return response
+
+
+def _cookies(response: HttpResponse) -> list[str]:
+    return [each.OutputString() for each in response.cookies.values()]
+
+
+def _who(request: Request) -> list[str]:
+    """Return who asks: a user, or how somebody without a user has proved who he is."""
+    user, auth = request.user, request.auth
+    if getattr(user, "is_authenticated", False):
+        return ["user", str(getattr(user, "pk", None) or user)]
+    if isinstance(auth, str | int):
+        return ["anonymous", str(auth)]
+    if getattr(auth, "pk", None) is not None:
+        return ["anonymous", type(auth).__qualname__, str(auth.pk)]
+    return ["anonymous", request.raw.headers.get("Authorization", "")]
+
+
+def _asked(request: Request) -> str:
+    """Return a digest of what is asked for; the headers do not count."""
+    body = json.dumps(request.body, sort_keys=True, default=_described)
+    return _digest(request.method, request.path, request.raw.META.get("QUERY_STRING", ""), body)
+
+
+def _described(value: Any) -> Any:
+    if not isinstance(value, UploadedFile):
+        return repr(value)
+    content = hashlib.sha256()
+    for chunk in value.chunks():
+        content.update(chunk)
+    value.seek(0)
+    return [value.name, value.content_type, content.hexdigest()]
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(payloads.dumps(parts).encode()).hexdigest()
