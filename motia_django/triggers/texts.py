@@ -61,6 +61,11 @@ class TextSchema:
         """The names without which it is invalid."""
         return frozenset(self.object.get("required", ()))
 
+    def within(self, context: Mapping[str, Any]) -> TextSchema:
+        """Return the schema for one request; `context` is what its serializers are told of it."""
+        schema = self.schema.within(context)
+        return self if schema is self.schema else TextSchema(schema)
+
     def clean(self, values: Mapping[str, Any], subject: str) -> Any:
         """Return the values as the handler gets them; raise `InvalidInput`."""
         return self.schema.clean(self.coerced(values), subject)
