@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from motia_django.exceptions import Retry as Retry
     from motia_django.exceptions import VersionConflict as VersionConflict
     from motia_django.live.tokens import stream_token as stream_token
+    from motia_django.pagination import apaginate as apaginate
+    from motia_django.pagination import paginate as paginate
     from motia_django.public import Stream as Stream
     from motia_django.public import aenqueue as aenqueue
     from motia_django.public import ainvoke as ainvoke
@@ -53,9 +55,11 @@ _HOMES = {
     "VersionConflict": "exceptions",
     "aenqueue": "public",
     "ainvoke": "public",
+    "apaginate": "pagination",
     "enqueue": "public",
     "invoke": "public",
     "logger": "public",
+    "paginate": "pagination",
     "state": "public",
     "streams": "public",
     "step": "steps",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import partial
+from typing import Any
 
 
 class MotiaError(Exception):
@@ -28,10 +29,14 @@ class InvalidInput(MotiaError, ValueError):
     """What was given to a Step breaks its schema; trying again cannot help.
 
     `errors` maps a field path ("items.0.price") to its messages; the empty path is the whole value.
+    `detail` has them as the REST framework serializer has them that found them; else it is None.
     """
 
-    def __init__(self, subject: str, errors: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, subject: str, errors: Mapping[str, Sequence[str]], detail: Any = None
+    ) -> None:
         self.subject = subject
+        self.detail = detail
         self.errors = {path: list(messages) for path, messages in errors.items()}
         super().__init__(f"{subject} is invalid: {_sentence(self.errors)}")
 

@@ -70,7 +70,7 @@ def _answer(
         own.input = input
         arguments = (input, own)[: step.arity]
         value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
-        return trigger.clean_output(value, subject)
+        return trigger.clean_output(value, subject, input)
 
     if run.trigger != INVOKE:
         return trigger.answer(handle, given, context, subject)

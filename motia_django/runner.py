@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from motia_django import handling, ledger, payloads, publish, signals, spans, tracing
+from motia_django import handling, ledger, payloads, publish, signals, spans, telemetry, tracing
 from motia_django.conf import settings
 from motia_django.delivery import ONCE, Delivery
 from motia_django.exceptions import InvalidInput, TooDeep
@@ -122,7 +122,9 @@ def finished(
     if error is not None and value is None:
         trigger = _trigger(run, registry().step(run.step))
         result |= handling.failed(run, trigger, error)
-    return _over(run, replace(outcome, scope=None, **result), outcome.scope.timeline)
+    over = _over(run, replace(outcome, scope=None, **result), outcome.scope.timeline)
+    spans.end(outcome.scope.going_on, over)
+    return over
 
 
 def _over(run: Run, outcome: Outcome, timeline: Timeline) -> Outcome:
@@ -216,6 +218,7 @@ def _scope(
         check_lease=check_lease or tracing.check_lease_of(tracing.current()),
         trace_id=run.trace_id,
         span=run.parent_span,
+        going_on=telemetry.going_on(),
         run_id=run.id,
         step=step.name,
         depth=run.depth,

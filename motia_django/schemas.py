@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from functools import partial
 from typing import Annotated, Any
 
 import jsonschema_rs
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Model
 from pydantic import BaseModel, InstanceOf, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, SchemaError
@@ -48,6 +51,19 @@ class Schema(ABC):
         """Return the schema of what `dump` gives as JSON Schema."""
         return self.json_schema()
 
+    @property
+    def reads_forms(self) -> bool:
+        """Whether it takes a form as Django parsed it, and knows itself what a form leaves out."""
+        return False
+
+    def within(self, context: Mapping[str, Any]) -> Schema:
+        """Return the schema for one request; `context` is what its serializers are told of it."""
+        return self
+
+    def dump_rows(self, rows: Iterable[Any], subject: str) -> list[Any]:
+        """Return many values as `dump` returns one."""
+        return [self.dump(row, subject) for row in rows]
+
 
 def schema_for(declared: Any) -> Schema:
     """Return the schema that a Step file declares; raise `Mismatch` if it is none."""
@@ -55,7 +71,8 @@ def schema_for(declared: Any) -> Schema:
         return declared
     if isinstance(declared, Mapping):
         return JsonSchema(declared)
-    if inspect.isclass(declared) and issubclass(declared, serializers.BaseSerializer):
+    is_class = inspect.isclass(declared) and issubclass(declared, serializers.BaseSerializer)
+    if is_class or isinstance(declared, serializers.BaseSerializer):
         return SerializerSchema(declared)
     return TypeSchema(declared)
 
@@ -74,13 +91,11 @@ class TypeSchema(Schema):
             raise Mismatch(f"{_EXPECTED} ({str(error).splitlines()[0]})") from error
 
     def clean(self, value: Any, subject: str) -> Any:
-        try:
-            return self._adapter.validate_python(value)
-        except ValidationError as error:
-            return self._clean_as_json(value, subject, error)
+        return self._cleaned(value, subject)
 
     def dump(self, value: Any, subject: str) -> Any:
-        cleaned, only_given = self.clean(value, subject), not _holds_model(value)
+        cleaned = self._cleaned(value, subject, from_attributes=True)
+        only_given = _is_json(value)
         try:
             return payloads.plain(
                 self._adapter.dump_python(
@@ -95,6 +110,12 @@ class TypeSchema(Schema):
 
     def answer_schema(self) -> dict[str, Any]:
         return self._adapter.json_schema(mode="serialization")
+
+    def _cleaned(self, value: Any, subject: str, from_attributes: bool | None = None) -> Any:
+        try:
+            return self._adapter.validate_python(value, from_attributes=from_attributes)
+        except ValidationError as error:
+            return self._clean_as_json(value, subject, error)
 
     def _clean_as_json(self, value: Any, subject: str, error: ValidationError) -> Any:
         """Try again by JSON's rules: a strict model takes a date's text from JSON only."""
@@ -141,31 +162,68 @@ class JsonSchema(Schema):
 
 
 class SerializerSchema(Schema):
-    """A Django REST framework serializer class; the handler gets its `validated_data`."""
+    """A serializer of Django REST framework; the handler gets its `validated_data`.
 
-    def __init__(self, declared: type[serializers.BaseSerializer[Any]]) -> None:
-        self.serializer = declared
+    It is declared as a class, or made with what is to be known of it: `Item(many=True)`.
+    """
+
+    def __init__(
+        self,
+        declared: type[serializers.BaseSerializer[Any]] | serializers.BaseSerializer[Any],
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._serializer = declared
+        self._context = dict(context or {})
 
     def clean(self, value: Any, subject: str) -> Any:
-        serializer = self.serializer(data=value)
+        serializer = self.made(data=value)
         if not serializer.is_valid():
-            raise InvalidInput(subject, _serializer_errors(serializer.errors))
+            errors = serializer.errors
+            raise InvalidInput(subject, _serializer_errors(errors), detail=errors)
         return serializer.validated_data
 
     def dump(self, value: Any, subject: str) -> Any:
+        return self._dumped(self.made, value, subject)
+
+    def json_schema(self) -> dict[str, Any]:
+        made = self.made()
+        named = getattr(made, "child", made)
+        return {"title": type(named).__name__, **_serializer_schema(made)}
+
+    @property
+    def reads_forms(self) -> bool:
+        return True
+
+    def within(self, context: Mapping[str, Any]) -> Schema:
+        return SerializerSchema(self._serializer, context)
+
+    def dump_rows(self, rows: Iterable[Any], subject: str) -> list[Any]:
+        if isinstance(self._serializer, serializers.ListSerializer):
+            return super().dump_rows(rows, subject)
+        dumped: list[Any] = self._dumped(partial(self.made, many=True), rows, subject)
+        return dumped
+
+    def _dumped(self, made: Callable[..., Any], value: Any, subject: str) -> Any:
         try:
-            return payloads.plain(self.serializer(value).data)
+            return payloads.plain(made(value).data)
         except Exception as error:  # a field raises what its Python type does: ArithmeticError, ...
             message = str(error) or type(error).__name__
             raise InvalidInput(subject, {"": [message.splitlines()[0]]}) from error
 
-    def json_schema(self) -> dict[str, Any]:
-        return {"title": self.serializer.__name__, **_serializer_schema(self.serializer())}
+    def made(self, *args: Any, **options: Any) -> serializers.BaseSerializer[Any]:
+        """Return a serializer of its own for one value; its child too, which knows its parent."""
+        options["context"] = self._context
+        declared: Any = self._serializer
+        if not isinstance(declared, type):
+            options = {**deepcopy(declared._kwargs), **options}
+            declared = type(declared)
+        made: serializers.BaseSerializer[Any] = declared(*args, **options)
+        return made
 
 
 _BAD_DOCUMENT = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
 _EXPECTED = (
-    "a pydantic model, a type that pydantic can adapt, a JSON Schema dict or a DRF serializer class"
+    "a pydantic model, a type that pydantic can adapt, a JSON Schema dict or a DRF serializer"
 )
 _FIELD_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], str], ...] = (
     (serializers.BooleanField, "boolean"),
@@ -187,13 +245,16 @@ def _dotted(path: Iterable[str | int]) -> str:
     return ".".join(map(str, path))
 
 
-def _holds_model(value: Any) -> bool:
-    """Return whether a model is given whole somewhere, so that its defaults are meant too."""
+def _is_json(value: Any) -> bool:
+    """Return whether a value is given as JSON would have it, and so without what it leaves out.
+
+    A model that is given whole somewhere means its defaults too, and so does a row of the database.
+    """
     if isinstance(value, Mapping):
-        return any(map(_holds_model, value.values()))
-    return isinstance(value, BaseModel) or (
-        isinstance(value, list | tuple) and any(map(_holds_model, value))
-    )
+        return all(map(_is_json, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return not isinstance(value, BaseModel | Model)
 
 
 def _pydantic_errors(error: ValidationError) -> Errors:
@@ -236,5 +297,7 @@ def _serializer_schema(field: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {name: _serializer_schema(child) for name, child in field.fields.items()},
-        "required": [name for name, child in field.fields.items() if child.required],
+        "required": [
+            name for name, child in field.fields.items() if child.required and not field.partial
+        ],
     }

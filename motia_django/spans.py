@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from motia_django import telemetry
 from motia_django.registry import registry
-from motia_django.runs import ANSWERED, Outcome, Run
+from motia_django.runs import ANSWERED, Outcome, Run, Status
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -39,8 +39,13 @@ def of_attempts(
             run.trace_id, run.parent_span, run.step, _facts(run), kind=_kind(run)
         )
         with opened as span:
-            outcome = perform(run, *args, **kwargs)
-            _tell(span, outcome)
+            try:
+                outcome = perform(run, *args, **kwargs)
+            except BaseException:
+                end(span)
+                raise
+        if outcome.status is not Status.RUNNING:
+            end(span, outcome)
         return outcome
 
     return performed
@@ -101,15 +106,20 @@ def _code(name: str) -> dict[str, Any]:
     }
 
 
-def _tell(span: Span | None, outcome: Outcome) -> None:
-    """Tell what became of an attempt; no span is there if the provider has just gone."""
-    from opentelemetry.trace import Status, StatusCode
+def end(span: Span | None, outcome: Outcome | None = None) -> None:
+    """End the span of an attempt, if there is one, and tell what became of it."""
+    if span is not None:
+        if outcome is not None:
+            _tell(span, outcome)
+        span.end()
 
-    if span is None:
-        return
+
+def _tell(span: Span, outcome: Outcome) -> None:
+    from opentelemetry import trace
+
     span.set_attribute("motia.outcome", "failed" if outcome.failed else str(outcome.status))
     if outcome.failed and outcome.error is not None:
         kind = type(outcome.error)
         span.set_attribute("error.type", f"{kind.__module__}.{kind.__qualname__}")
         span.record_exception(outcome.error)
-        span.set_status(Status(StatusCode.ERROR, outcome.summary))
+        span.set_status(trace.Status(trace.StatusCode.ERROR, outcome.summary))

@@ -68,10 +68,29 @@ def span_of(
     """Open a span in that trace: below the one going on here if it is of the trace, else `parent`.
 
     Without a parent it is a root. A span going on here that is of another trace is linked to.
+    Whoever opens it ends it: it may last longer than the block.
     """
     if not is_on():
         return _NOTHING
     return _opened(name, attributes, kind, trace_id=trace_id, parent=parent)
+
+
+def going_on() -> Span | None:
+    """Return the span going on here, to go on with it `within` another place."""
+    if _here() is None:
+        return None
+    from opentelemetry import trace
+
+    return trace.get_current_span()
+
+
+def within(span: Span | None) -> AbstractContextManager[Any]:
+    """Make a span that has not ended the one that goes on here, for the block."""
+    if span is None or span is going_on():
+        return _NOTHING
+    from opentelemetry import trace
+
+    return trace.use_span(span, record_exception=False, set_status_on_exception=False)
 
 
 def continued(trace_id: str, parent: str | None) -> AbstractContextManager[None]:
@@ -131,7 +150,7 @@ def _opened(
         links = [trace.Link(here)] if here else []
         tracer = tracer if parent else _rooted(tracer, trace_id)
     with tracer.start_as_current_span(
-        name, context, trace.SpanKind[kind], attributes, links
+        name, context, trace.SpanKind[kind], attributes, links, end_on_exit=trace_id is None
     ) as opened:
         yield opened
 

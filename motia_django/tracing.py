@@ -34,6 +34,8 @@ class Scope:
     timeline: Timeline
     span: str | None = None
     """The span that the run was born in, or the nearest one before it (see `Cause.span`)."""
+    going_on: Any = None
+    """The span of its own, which may last longer than the handler's call."""
     check_lease: Callable[[], None] = lambda: None
     """Raises `LeaseLost` if the run is no longer this process's."""
 
@@ -93,7 +95,8 @@ def entered(scope: Scope) -> Iterator[Scope]:
     """Make `scope` the current one for the block, in this thread or asyncio task."""
     token = _scope.set(scope)
     try:
-        yield scope
+        with telemetry.within(scope.going_on):
+            yield scope
     finally:
         _scope.reset(token)
 

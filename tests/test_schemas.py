@@ -132,6 +132,8 @@ def dump(declared: Any, value: Any) -> Any:
         (ItemSerializer, {"name": "a", "price": "1.5"}, {"name": "a", "price": Decimal("1.50")}),
         (OrderSerializer, {"items": [{"name": "a"}]}, {"items": [{"name": "a"}]}),
         (ItemsSerializer, [{"name": "a"}], [{"name": "a"}]),
+        (ItemSerializer(many=True), [{"name": "a"}], [{"name": "a"}]),
+        (ItemSerializer(partial=True), {}, {}),
     ],
 )
 def test_a_good_value_is_given_to_the_handler_in_the_schemas_own_way(
@@ -173,6 +175,9 @@ def test_a_good_value_is_given_to_the_handler_in_the_schemas_own_way(
         (OrderSerializer, {"items": [{"name": "a"}], "labels": [1, "x"]}, {"labels.1"}),
         (ItemsSerializer, [{"name": "a"}, {"price": "x"}], {"1.name", "1.price"}),
         (ItemsSerializer, {"name": "a"}, {""}),
+        (ItemSerializer(many=True, allow_empty=False), [], {""}),
+        (ItemSerializer(many=True), [{"name": "a"}, {}], {"1.name"}),
+        (ItemSerializer(partial=True), {"name": ""}, {"name"}),
     ],
 )
 def test_each_error_of_a_bad_value_is_under_the_path_of_its_field(
@@ -204,7 +209,7 @@ class Unresolved(BaseModel):
     "declared",
     [None, "Item", 5, True, [Item], (Item,), {1: 2}, {"type": "strin"}, {"$ref": "#/nowhere"},
      {"pattern": "("}, {"$schema": "http://127.0.0.1:1/x"}, {"type": object()}, {Item}, Nothing,
-     Nothing(), Item(name="a"), ItemSerializer(), a_function, lambda value: value, print, object(),
+     Nothing(), Item(name="a"), a_function, lambda value: value, print, object(),
      pytest, Unresolved, Annotated[int, Field(gt="x")]],
     ids=lambda declared: type(declared).__name__,
 )  # fmt: skip

@@ -192,3 +192,23 @@ def test_an_error_that_lets_nobody_write_to_it_is_tagged_too() -> None:
     [event] = told(ODD)
     assert event["exception"]["values"][-1]["type"] == "Odd"
     assert tags(event)["motia.step"] == "Work"
+
+
+BREAKS_OFF = """
+def answer(request, ctx):
+    yield "one"
+    raise LookupError("no second part")
+
+with serving(make_step(answer, http())) as client:
+    try:
+        b"".join(client.get("/x").streaming_content)
+    except LookupError:
+        events.append({"message": "it broke off"})
+"""
+
+
+def test_an_answer_that_breaks_off_is_told_of_once_with_its_run() -> None:
+    event, broke_off = told(BREAKS_OFF)
+    assert event["exception"]["values"][-1]["value"] == "no second part"
+    assert tags(event)["motia.step"] == "Work"
+    assert broke_off["message"] == "it broke off"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -110,6 +111,38 @@ def test_a_request_is_below_the_span_of_the_project_s_instrumentation(spans: Col
     assert answer.json() == f"{outer.get_span_context().trace_id:032x}" == trace_of(span)
     assert parent_of(span) == outer.get_span_context().span_id
     assert span.kind is SpanKind.INTERNAL
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_span_of_an_answer_that_is_sent_part_by_part_lasts_until_the_last(
+    spans: Collected, is_async: bool, fails: bool
+) -> None:
+    def plain(request: Any, ctx: Any) -> Iterator[str]:
+        yield "one"
+        state.set("g", "k", 1)
+        assert spans("Work") == []
+        if fails:
+            raise LookupError("no second part")
+        yield "two"
+
+    async def asynchronous(request: Any, ctx: Any) -> Any:
+        yield "one"
+        await ctx.state.set("g", "k", 1)
+        assert spans("Work") == []
+        if fails:
+            raise LookupError("no second part")
+        yield "two"
+
+    with serving(make_step(asynchronous if is_async else plain, http())) as client:
+        answer: Any = client.get("/x")
+        with pytest.raises(LookupError) if fails else nullcontext():
+            assert b"".join(answer.streaming_content) == b"onetwo"
+    span = spans.one("Work")
+    assert dict(span.attributes or {})["motia.outcome"] == ("failed" if fails else "succeeded")
+    assert span.status.status_code is (StatusCode.ERROR if fails else StatusCode.UNSET)
+    assert parent_of(spans.one("state set")) == id_of(span)
+    assert not trace.get_current_span().get_span_context().is_valid
 
 
 def test_what_is_sent_from_anywhere_is_in_the_trace_that_goes_on_there(spans: Collected) -> None:

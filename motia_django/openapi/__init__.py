@@ -5,6 +5,8 @@ Importing this is enough for the Steps to be in the project's own document.
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.extensions import OpenApiViewExtension
 from rest_framework.views import APIView
 
@@ -19,5 +21,12 @@ class StepViewExtension(OpenApiViewExtension):
         """Return the view with a schema of ours."""
         from motia_django.openapi.operations import StepSchema
 
-        view: type[APIView] = type(self.target.__name__, (self.target,), {"schema": StepSchema()})
-        return view
+        class Described(self.target):  # type: ignore[name-defined, misc]
+            schema = StepSchema()
+
+            def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+                self.request = request
+                self.take_policies()
+                return super().initialize_request(request, *args, **kwargs)
+
+        return Described

@@ -14,6 +14,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView, exception_handler
 
 from motia_django.openapi.components import Components
+from motia_django.schemas import SerializerSchema
 from motia_django.triggers import HttpTrigger
 from motia_django.web.idempotency import REPLAYED
 from motia_django.web.responses import WITHOUT_BODY
@@ -134,6 +135,8 @@ def _refusals(trigger: HttpTrigger, view: APIView, components: Components) -> It
     plain = _said("Refusal", _REFUSAL, components)
     invalid = _said("InvalidRequest", _INVALID, components)
     yield Answer(status=400, text="The request is invalid.", schema=invalid)
+    if isinstance(trigger.body_schema, SerializerSchema):  # its errors are nested as its fields
+        yield Answer(status=400, text="The serializer says why.", schema={})
     yield from _of_policies(view, plain)
     yield from _of_versions(trigger)
     if trigger.parameters and HTTPStatus.NOT_FOUND not in trigger.response_schemas:

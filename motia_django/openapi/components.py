@@ -31,7 +31,7 @@ class Components:
     def of(self, schema: Schema, direction: Direction) -> dict[str, Any]:
         """Return a schema as it stands in a request or an answer: a reference, if it has a name."""
         if isinstance(schema, SerializerSchema):
-            return self._of_serializer(schema.serializer(), direction)
+            return self._of_serializer(schema.made(), direction)
         try:
             document = schema.json_schema() if direction == "request" else schema.answer_schema()
         except PydanticInvalidForJsonSchema:
@@ -41,7 +41,7 @@ class Components:
     def parts(self, text: TextSchema) -> Mapping[str, Any]:
         """Return the schema of an object as it is, not as a component."""
         if isinstance(text.schema, SerializerSchema):
-            return dict(self._inspector._map_serializer(text.schema.serializer(), "request"))
+            return dict(self._inspector._map_serializer(text.schema.made(), "request"))
         return self._moving(text.document, "request").moved(text.object)
 
     def named(self, name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,8 +75,8 @@ class Trigger(ABC):
         """Return what the handler is given; raise `InvalidInput`."""
         return raw if self.schema is None else self.schema.clean(raw, subject)
 
-    def clean_output(self, value: Any, subject: str) -> Any:
-        """Return what becomes of the handler's result; raise `InvalidResponse`."""
+    def clean_output(self, value: Any, subject: str, given: Any = None) -> Any:
+        """Return what becomes of the result on the input `given`; raise `InvalidResponse`."""
         if is_stream(value):
             text = "what it yields can be sent as the answer to an HTTP request, and only so"
             raise InvalidResponse(f"The result of {subject}", {"": [text]})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from rest_framework.response import Response as RestResponse
+from rest_framework.utils.encoders import JSONEncoder
 
-from motia_django.exceptions import InvalidResponse
+from motia_django import payloads
+from motia_django.exceptions import InvalidResponse, PayloadError
 from motia_django.triggers.base import Spelled, is_stream
 from motia_django.triggers.sse import SentEvents
 
@@ -61,6 +64,16 @@ class Request(Spelled):
     def session(self) -> Any:
         """The session, by Django's own middleware; None where there is none."""
         return getattr(self.raw, "session", None)
+
+    @property
+    def serializer_context(self) -> dict[str, Any]:
+        """The `context` that REST framework's views give their serializers: request, view, format.
+
+        The Step's own schemas have it; it is for serializers that a handler makes itself. Empty
+        when the Step was invoked by name.
+        """
+        parsing = getattr(self.raw, "parser_context", None)
+        return {"request": self.raw, "view": parsing["view"], "format": None} if parsing else {}
 
     def check_object_permissions(self, obj: Any) -> None:
         """Ask the permissions of this Step about one object, as REST framework's views do.
@@ -122,6 +135,21 @@ def answered(value: Any, subject: str) -> Response:
         status=int(value.get("status", 200)),
         headers={str(name): str(content) for name, content in (value.get("headers") or {}).items()},
     )
+
+
+def encoded(data: Any, given: Any) -> Any:
+    """Return the data of REST framework's response as its JSON has them: decimals are numbers.
+
+    What JSON cannot hold stays as it is if another renderer was asked for, such as one of a
+    template; else raise `PayloadError`.
+    """
+    try:
+        return payloads.loads(json.dumps(data, cls=JSONEncoder, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        renderer = getattr(getattr(given, "raw", None), "accepted_renderer", None)
+        if getattr(renderer, "format", "json") in ("json", "api"):
+            raise PayloadError(f"The data of the response cannot be written: {error}") from error
+        return data
 
 
 def _own_headers(response: RestResponse) -> dict[str, str]:

@@ -24,7 +24,7 @@ from motia_django.schemas import Errors, Schema
 from motia_django.triggers import middleware as chain
 from motia_django.triggers.base import Trigger, schema, take_condition
 from motia_django.triggers.etag import ETag, take_etag
-from motia_django.triggers.exchange import Request, Response, answered
+from motia_django.triggers.exchange import Request, Response, answered, encoded
 from motia_django.triggers.idempotency import Idempotency
 from motia_django.triggers.intake import Intake
 from motia_django.triggers.middleware import Chain, Handle, Middleware
@@ -103,14 +103,15 @@ class HttpTrigger(Trigger):
     def clean_input(self, raw: Request, subject: str) -> Request:
         """Return the request with each part as its schema gives it; all errors come at once."""
         errors: Errors = {}
-        cleaned = {}
+        detail, cleaned = None, {}
         for part, clean in self._cleaners(raw):
             try:
                 cleaned[part] = clean(getattr(raw, part), subject)
             except InvalidInput as error:
+                detail = None if errors or part != "body" else error.detail
                 errors |= error.errors if part == "body" else _under(part, error.errors)
         if errors:
-            raise InvalidInput(subject, errors)
+            raise InvalidInput(subject, errors, detail)
         return replace(raw, **cleaned) if cleaned else raw
 
     def _cleaners(self, raw: Request) -> Iterator[tuple[str, Callable[[Any, str], Any]]]:
@@ -118,12 +119,16 @@ class HttpTrigger(Trigger):
 
         Who invokes the Step by name has a body only.
         """
-        for part, text in self.text_schemas.items() if raw.raw is not None else ():
+        context = raw.serializer_context
+        for part, declared in self.text_schemas.items() if raw.raw is not None else ():
+            text = declared.within(context)
             yield part, text.clean_headers if part == "headers" else text.clean
         if self.body_schema is not None:
-            yield "body", self.body_schema.clean
+            yield "body", self.body_schema.within(context).clean
 
-    def clean_output(self, value: Any, subject: str) -> Response | HttpResponseBase:
+    def clean_output(
+        self, value: Any, subject: str, given: Any = None
+    ) -> Response | HttpResponseBase:
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
             self._refuse_parts(value.streaming, subject)
             return value
@@ -134,9 +139,10 @@ class HttpTrigger(Trigger):
         declared = self.response_schemas.get(response.status)
         body = response.body
         if declared is not None:
-            body = _fitting(declared, response, subject)
+            context = given.serializer_context if isinstance(given, Request) else {}
+            body = _fitting(declared.within(context), response, subject)
         elif not response.is_raw:
-            body = payloads.plain(body)
+            body = encoded(body, given) if isinstance(value, RestResponse) else payloads.plain(body)
         if isinstance(value, RestResponse):
             value.data = body
             return value
@@ -151,7 +157,7 @@ class HttpTrigger(Trigger):
         self, handle: Handle, given: Request, context: Callable[[bool], Any], subject: str
     ) -> Response | HttpResponseBase:
         def check(value: Any) -> Response | HttpResponseBase:
-            return self.clean_output(value, subject)
+            return self.clean_output(value, subject, given)
 
         whole = Chain(middleware=self.middleware, context=context, handle=handle, check=check)
         answer: Response | HttpResponseBase = whole.answer(given)

@@ -50,6 +50,16 @@ class Policies:
             renderers=take("renderers", _renderer, "renderer_classes"),
         )
 
+    def makers(self) -> dict[str, Makers]:
+        """Return each kind of policy by its name in REST framework, without its `_classes`."""
+        return {
+            "authentication": self.authentication,
+            "permission": self.permissions,
+            "throttle": self.throttles,
+            "parser": self.parsers,
+            "renderer": self.renderers,
+        }
+
     def named(self) -> dict[str, list[str]]:
         """Return those that the trigger says itself, by their names, for people."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}

@@ -66,6 +66,11 @@ class TextSchema:
         """Whether each value can come as text, or as a list of texts."""
         return all(map(self._is_flat, self.properties.values()))
 
+    def within(self, context: Mapping[str, Any]) -> TextSchema:
+        """Return the schema for one request; `context` is what its serializers are told of it."""
+        schema = self.schema.within(context)
+        return self if schema is self.schema else TextSchema(schema)
+
     def clean(self, values: Mapping[str, Any], subject: str) -> Any:
         """Return the values as the handler gets them; raise `InvalidInput`."""
         return self.schema.clean(self.coerced(values), subject)

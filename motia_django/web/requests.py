@@ -75,6 +75,8 @@ def recorded(request: Request) -> dict[str, Any]:
 
 def _without_files(body: Any) -> Any:
     """Return a form with what is known of each file in the file's place."""
+    if isinstance(body, QueryDict):
+        body = _flat(body)
     if not isinstance(body, dict):
         return body
     return {key: _told(value) for key, value in body.items()}
@@ -123,6 +125,8 @@ def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
 
 def _form(values: QueryDict, trigger: HttpTrigger) -> dict[str, Any]:
     """Return a form with numbers, booleans and lists where the body's schema asks for them."""
+    if trigger.body_schema is not None and trigger.body_schema.reads_forms:
+        return values
     flat = _flat(values)
     form = form_of(trigger.body_schema) if trigger.body_schema is not None else None
     return flat if form is None else form.coerced(flat)

@@ -67,6 +67,8 @@ def told(answer: Any) -> Any:
 
 
 def bad_request(error: InvalidInput) -> exceptions.ValidationError:
-    """Return the 400 that names each field's errors by its path."""
+    """Return the 400 that names each field's errors: as its serializer does, or by its path."""
+    if error.detail is not None:
+        return exceptions.ValidationError(error.detail)
     whole = api_settings.NON_FIELD_ERRORS_KEY
     return exceptions.ValidationError({path or whole: text for path, text in error.errors.items()})

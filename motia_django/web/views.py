@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -23,7 +23,8 @@ from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
 from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
-from motia_django.triggers.policies import Makers, Policies
+from motia_django.triggers.http import METHODS
+from motia_django.triggers.policies import Policies
 from motia_django.web import idempotency, streaming
 from motia_django.web.conditional import judged, version_of
 from motia_django.web.idempotency import Claim
@@ -110,24 +111,28 @@ class StepView(APIView):
         """What REST framework's `ScopedRateThrottle` asks a view for."""
         return self._policies().throttle_scope
 
-    def get_authenticators(self) -> list[Any]:
-        return _made(self._policies().authentication, super().get_authenticators)
+    def setup(self, request: Any, *args: Any, **params: Any) -> None:
+        """Begin with a request, and with the policies of the Step that it is for."""
+        super().setup(request, *args, **params)
+        self.take_policies()
 
-    def get_permissions(self) -> list[Any]:
-        return _made(self._policies().permissions, super().get_permissions)
+    def take_policies(self) -> None:
+        """Take those of the Step that the request is for, in place of the project's."""
+        for name, makers in self._policies().makers().items():
+            if makers is not None:
+                setattr(self, f"{name}_classes", makers)
 
-    def get_throttles(self) -> list[Any]:
-        return _made(self._policies().throttles, super().get_throttles)
+    def handle_exception(self, exc: Exception) -> Any:
+        """Answer an error as the project's exception handler does.
 
-    def get_parsers(self) -> list[Any]:
-        return _made(self._policies().parsers, super().get_parsers)
-
-    def get_renderers(self) -> list[Any]:
-        return _made(self._policies().renderers, super().get_renderers)
-
-    def handle_exception(self, exc: Exception) -> RestResponse:
-        """Answer an error in the project's own format, as far as it is an answer."""
-        return super().handle_exception(refused(exc))
+        REST framework's own rolls back the transaction that it finds. That of the request is over
+        by then, so one that is open is somebody else's: a test's.
+        """
+        with ExitStack() as stack:
+            for alias in _atomic_requests():
+                if connections[alias].in_atomic_block:
+                    stack.enter_context(transaction.atomic(using=alias))
+            return super().handle_exception(refused(exc))
 
     def _listener(self, request: Any) -> Listener:
         """Return what answers a request; to OPTIONS, and to what nobody answers, the first."""
@@ -144,7 +149,7 @@ class StepView(APIView):
 def view_for(route: Route) -> Any:
     """Return the view function of a route. It has only the methods that a Step asks for."""
     first = next(iter(route.endpoints.values())).step
-    methods = [method.lower() for method in route.endpoints]
+    methods = [each.lower() for each in METHODS if each in route.endpoints]
     view_class = type(
         "StepView",
         (StepView,),
@@ -152,7 +157,7 @@ def view_for(route: Route) -> Any:
             "route": route,
             "name": first.name,
             "description": first.description or None,
-            "http_method_names": [*methods, "head", "options"],
+            "http_method_names": list(dict.fromkeys([*methods, "head", "options"])),
             "renderer_classes": _renderers(),
             **dict.fromkeys(methods, StepView.answer),
         },
@@ -161,10 +166,6 @@ def view_for(route: Route) -> Any:
     for alias in connections:
         transaction.non_atomic_requests(using=alias)(view)
     return view
-
-
-def _made(makers: Makers, defaults: Callable[[], Sequence[Any]]) -> list[Any]:
-    return list(defaults()) if makers is None else [each() for each in makers]
 
 
 def _renderers() -> list[Any]:
@@ -226,11 +227,15 @@ def _transactions(step: Step) -> Iterator[None]:
     rolled back is not rolled back with it.
     """
     with ExitStack() as stack:
-        for alias in connections:
-            own = step.atomic and alias == ledger.database()
-            if own or connections.settings[alias]["ATOMIC_REQUESTS"]:
-                stack.enter_context(transaction.atomic(using=alias))
+        own = [ledger.database()] if step.atomic else []
+        for alias in dict.fromkeys([*_atomic_requests(), *own]):
+            stack.enter_context(transaction.atomic(using=alias))
         yield
+
+
+def _atomic_requests() -> list[str]:
+    """Return the databases whose requests are transactions."""
+    return [each for each in connections if connections.settings[each]["ATOMIC_REQUESTS"]]
 
 
 def _rejection(outcome: Outcome) -> Exception:

@@ -29,6 +29,8 @@ TUTORIAL = DOCS / "tutorial.md"
 HTTP = DOCS / "http.md"
 INSTALL = DOCS / "install.md"
 SAMPLE = "sample_project/"
+MIGRATING = "migrating-"
+"""Pages that begin so show code that `tests/migrating` runs."""
 
 
 def step_blocks(*, of_the_sample: bool) -> list[Any]:
@@ -38,6 +40,7 @@ def step_blocks(*, of_the_sample: bool) -> list[Any]:
         for page in pages()
         for block in blocks(page)
         if block.title.endswith(("_step.py", "_stream.py"))
+        and not page.name.startswith(MIGRATING)
         and of_the_sample is block.title.startswith(SAMPLE)
     ]
 

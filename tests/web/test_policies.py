@@ -15,6 +15,8 @@ from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, Is
 from rest_framework.renderers import BaseRenderer
 from rest_framework.settings import api_settings
 from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.versioning import URLPathVersioning
+from rest_framework.views import APIView
 
 from motia_django.declarations import Problem
 from motia_django.triggers import read
@@ -209,6 +211,22 @@ def test_what_is_no_policy_is_a_problem_of_the_file(key: str, value: Any, expect
     assert f".{key}: expected {expected}" in problem.message
 
 
+def test_options_and_vary_go_by_the_steps_own_formats() -> None:
+    with answering(ok, "POST", renderers=[Shouting], parsers=[Lines]) as client:
+        answer = client.options("/x")
+    assert "Accept" not in answer.get("Vary", "")
+    assert b"'RENDERS': ['TEXT/SHOUT']" in answer.content
+    assert b"'PARSES': ['TEXT/LINES']" in answer.content
+
+
+def test_the_methods_of_a_path_are_told_in_rest_frameworks_order() -> None:
+    steps = [make_step(ok, http(each), name=each) for each in ("DELETE", "PATCH", "PUT", "POST")]
+    with serving(*steps, make_step(ok, http("GET"), name="GET")) as client:
+        told = client.get("/x")["Allow"]
+        assert client.generic("TRACE", "/x").status_code == 405
+    assert told == "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
+
+
 def test_the_policies_are_named_for_people() -> None:
     def grants(request: Any) -> bool:
         return True
@@ -227,3 +245,15 @@ def test_the_policies_are_named_for_people() -> None:
         "permissions": ["grants", "(IsAuthenticated and not IsAdminUser)"],
         "throttles": ["2/hour"],
     }
+
+
+def test_a_version_may_be_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(APIView, "versioning_class", URLPathVersioning)
+    monkeypatch.setattr(URLPathVersioning, "allowed_versions", ["v1", "v2"])
+
+    def handler(request: Any) -> Any:
+        return {"body": request.raw.version}
+
+    with answering(handler, path="/:version/x") as client:
+        assert client.get("/v2/x").json() == "v2"
+        assert client.get("/v9/x").status_code == 404

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.http import Http404, HttpResponse
+from django.urls import clear_url_caches, path
 from pydantic import BaseModel, Field
 from rest_framework.exceptions import NotFound, Throttled
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.response import Response as RestResponse
 from rest_framework.views import APIView
 
@@ -168,6 +172,31 @@ def test_a_response_of_rest_framework_keeps_its_cookies() -> None:
     with answering(handler, responseSchema={200: {"type": "object"}}) as client:
         answer = client.get("/x", headers={"Accept": "application/json"})
     assert (answer.json(), answer["X-A"], answer.cookies["seen"].value) == ({"a": 1}, "b", "1")
+
+
+def test_a_response_of_rest_framework_is_written_as_it_writes_it() -> None:
+    Group.objects.create(name="a")
+    data = {"price": Decimal("1.50"), "names": Group.objects.values_list("name", flat=True)}
+    with answering(lambda: RestResponse(data)) as client:
+        assert client.get("/x").content == b'{"price":1.5,"names":["a"]}'
+
+
+def test_what_only_its_renderer_can_write_reaches_it() -> None:
+    class Count(BaseRenderer):
+        media_type = "text/plain"
+        format = "count"
+
+        def render(self, data: Any, *_: Any, **__: Any) -> bytes:
+            return str(len(data["things"])).encode()
+
+    def handler() -> RestResponse:
+        return RestResponse({"things": {object(), object()}})
+
+    with answering(handler, renderers=[Count, JSONRenderer]) as client:
+        assert client.get("/x", headers={"Accept": "text/plain"}).content == b"2"
+        assert client.get("/x", headers={"Accept": "application/json"}).status_code == 500
+    assert [run.status for run in rows()] == ["succeeded", "dead"]
+    assert "cannot be written" in rows()[1].error
 
 
 def test_headers_are_sent() -> None:
@@ -365,3 +394,16 @@ def test_a_name_with_colons_can_be_reversed_by_dots() -> None:
 
     with serving(make_step(lambda: None, http(path="/q"), name="query::intent: parse")):
         assert reverse("motia:query.intent. parse") == "/q"
+
+
+def test_before_a_projects_own_views_a_step_takes_its_whole_path() -> None:
+    def view(request: Any) -> HttpResponse:
+        return HttpResponse("a view")
+
+    with serving(make_step(lambda: {"body": "a Step"}, http("GET", "/x"))) as client:
+        urls: Any = django_settings.ROOT_URLCONF
+        urls.urlpatterns += [path("x", view), path("y", view)]
+        clear_url_caches()
+        assert client.get("/x").json() == "a Step"
+        assert client.post("/x").status_code == 405
+        assert client.get("/y").content == b"a view"

@@ -1,0 +1,17 @@
+from ..tasks import ship
+
+
+def all_is_packed(change):
+    packing = change.new_value
+    return bool(packing) and set(packing["done"]) == set(packing["items"])
+
+
+config = {
+    "name": "Ship",
+    "triggers": [{"type": "state", "groupId": "packing", "condition": all_is_packed}],
+    "atomic": True,
+}
+
+
+def handler(change):
+    ship(int(change.item_id))
