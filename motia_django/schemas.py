@@ -44,12 +44,8 @@ class Schema(ABC):
         """Return what a handler gave as plain JSON; raise `InvalidInput` if it does not fit."""
 
     @abstractmethod
-    def json_schema(self) -> dict[str, Any]:
-        """Return the schema of what comes in as JSON Schema."""
-
-    def answer_schema(self) -> dict[str, Any]:
-        """Return the schema of what `dump` gives as JSON Schema."""
-        return self.json_schema()
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
+        """Return the schema of what comes in, or of what `dump` gives, as JSON Schema."""
 
     @property
     def reads_forms(self) -> bool:
@@ -105,11 +101,8 @@ class TypeSchema(Schema):
         except (PydanticSerializationError, PayloadError) as error:
             raise InvalidInput(subject, {"": [str(error)]}) from error
 
-    def json_schema(self) -> dict[str, Any]:
-        return self._adapter.json_schema()
-
-    def answer_schema(self) -> dict[str, Any]:
-        return self._adapter.json_schema(mode="serialization")
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
+        return self._adapter.json_schema(mode="serialization" if of_answers else "validation")
 
     def _cleaned(self, value: Any, subject: str, from_attributes: bool | None = None) -> Any:
         try:
@@ -157,7 +150,7 @@ class JsonSchema(Schema):
         except PayloadError as error:
             raise InvalidInput(subject, {"": [str(error)]}) from error
 
-    def json_schema(self) -> dict[str, Any]:
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
         return self._document
 
 
@@ -185,7 +178,7 @@ class SerializerSchema(Schema):
     def dump(self, value: Any, subject: str) -> Any:
         return self._dumped(self.made, value, subject)
 
-    def json_schema(self) -> dict[str, Any]:
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
         made = self.made()
         named = getattr(made, "child", made)
         return {"title": type(named).__name__, **_serializer_schema(made)}

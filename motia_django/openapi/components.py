@@ -33,7 +33,7 @@ class Components:
         if isinstance(schema, SerializerSchema):
             return self._of_serializer(schema.made(), direction)
         try:
-            document = schema.json_schema() if direction == "request" else schema.answer_schema()
+            document = schema.json_schema(of_answers=direction == "response")
         except PydanticInvalidForJsonSchema:
             return {}
         return self._of_document(document, direction)
