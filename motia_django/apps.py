@@ -6,7 +6,7 @@ import traceback
 from typing import Any
 
 from celery.signals import beat_init, worker_init
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
@@ -44,6 +44,8 @@ class MotiaConfig(AppConfig):
         beat.join(app)
         checks.register()
         sentry.watch()
+        if apps.is_installed("drf_spectacular"):
+            from motia_django import openapi  # noqa: F401
         if settings.DEBUG:
             loggers.show_in_development()
         worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init.refuse")

@@ -44,8 +44,8 @@ class Schema(ABC):
         """Return what a handler gave as plain JSON; raise `InvalidInput` if it does not fit."""
 
     @abstractmethod
-    def json_schema(self) -> dict[str, Any]:
-        """Return the schema as JSON Schema."""
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
+        """Return the schema of what comes in, or of what `dump` gives, as JSON Schema."""
 
     @property
     def reads_forms(self) -> bool:
@@ -101,8 +101,8 @@ class TypeSchema(Schema):
         except (PydanticSerializationError, PayloadError) as error:
             raise InvalidInput(subject, {"": [str(error)]}) from error
 
-    def json_schema(self) -> dict[str, Any]:
-        return self._adapter.json_schema()
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
+        return self._adapter.json_schema(mode="serialization" if of_answers else "validation")
 
     def _cleaned(self, value: Any, subject: str, from_attributes: bool | None = None) -> Any:
         try:
@@ -150,7 +150,7 @@ class JsonSchema(Schema):
         except PayloadError as error:
             raise InvalidInput(subject, {"": [str(error)]}) from error
 
-    def json_schema(self) -> dict[str, Any]:
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
         return self._document
 
 
@@ -169,17 +169,17 @@ class SerializerSchema(Schema):
         self._context = dict(context or {})
 
     def clean(self, value: Any, subject: str) -> Any:
-        serializer = self._made(data=value)
+        serializer = self.made(data=value)
         if not serializer.is_valid():
             errors = serializer.errors
             raise InvalidInput(subject, _serializer_errors(errors), detail=errors)
         return serializer.validated_data
 
     def dump(self, value: Any, subject: str) -> Any:
-        return self._dumped(self._made, value, subject)
+        return self._dumped(self.made, value, subject)
 
-    def json_schema(self) -> dict[str, Any]:
-        made = self._made()
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
+        made = self.made()
         named = getattr(made, "child", made)
         return {"title": type(named).__name__, **_serializer_schema(made)}
 
@@ -193,7 +193,7 @@ class SerializerSchema(Schema):
     def dump_rows(self, rows: Iterable[Any], subject: str) -> list[Any]:
         if isinstance(self._serializer, serializers.ListSerializer):
             return super().dump_rows(rows, subject)
-        dumped: list[Any] = self._dumped(partial(self._made, many=True), rows, subject)
+        dumped: list[Any] = self._dumped(partial(self.made, many=True), rows, subject)
         return dumped
 
     def _dumped(self, made: Callable[..., Any], value: Any, subject: str) -> Any:
@@ -203,7 +203,7 @@ class SerializerSchema(Schema):
             message = str(error) or type(error).__name__
             raise InvalidInput(subject, {"": [message.splitlines()[0]]}) from error
 
-    def _made(self, *args: Any, **options: Any) -> serializers.BaseSerializer[Any]:
+    def made(self, *args: Any, **options: Any) -> serializers.BaseSerializer[Any]:
         """Return a serializer of its own for one value; its child too, which knows its parent."""
         options["context"] = self._context
         declared: Any = self._serializer
@@ -282,6 +282,8 @@ def _serializer_errors(errors: Any, path: tuple[str | int, ...] = ()) -> Errors:
 def _serializer_schema(field: Any) -> dict[str, Any]:
     if isinstance(field, serializers.ListSerializer):
         return {"type": "array", "items": _serializer_schema(field.child)}
+    if isinstance(field, serializers.FileField):
+        return {"type": "string", "format": "binary"}
     if not isinstance(field, serializers.Serializer):
         kind = next((name for base, name in _FIELD_TYPES if isinstance(field, base)), "string")
         return {"type": kind}

@@ -27,6 +27,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "motia_django",
     "sample_project.todo",
     "sample_project.orders",
@@ -94,6 +96,16 @@ CELERY_DB_REUSE_MAX = 1000
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 
 PAYMENT_PROVIDER_URL = os.environ.get("PAYMENT_PROVIDER_URL", "")
+
+REST_FRAMEWORK: dict[str, Any] = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "The sample project",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",  # from the project's own static files, not from a CDN
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 
 USE_TZ = True
 TIME_ZONE = "UTC"

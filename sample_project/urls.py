@@ -1,12 +1,15 @@
-"""The admin at /admin/, the shop's page at /live/, and at the root what the http Steps serve."""
+"""The admin at /admin/, the API's description at /api/docs/, and at the root the http Steps."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
     path("", include("sample_project.orders.urls")),
     path("", include("motia_django.urls")),
 ]

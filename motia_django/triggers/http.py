@@ -34,6 +34,7 @@ from motia_django.triggers.texts import TextSchema
 logger = logging.getLogger("motia.http")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 _RESERVED = ("self", "request", "format")
 _SEGMENT = re.compile(r":[A-Za-z_][A-Za-z0-9_]*|[\w.~!$&'()*+,;=@-]+")
 
@@ -93,6 +94,11 @@ class HttpTrigger(Trigger):
     def parameters(self) -> tuple[str, ...]:
         """The names of the `:name` segments, in order."""
         return tuple(part[1:] for part in self.path.split("/") if part.startswith(":"))
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether the body is read: that of a GET only if the Step says what is in it."""
+        return self.body_schema is not None or self.method not in _WITHOUT_BODY
 
     def clean_input(self, raw: Request, subject: str) -> Request:
         """Return the request with each part as its schema gives it; all errors come at once."""

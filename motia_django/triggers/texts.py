@@ -61,6 +61,11 @@ class TextSchema:
         """The names without which it is invalid."""
         return frozenset(self.object.get("required", ()))
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether each value can come as text, or as a list of texts."""
+        return all(map(self._is_flat, self.properties.values()))
+
     def within(self, context: Mapping[str, Any]) -> TextSchema:
         """Return the schema for one request; `context` is what its serializers are told of it."""
         schema = self.schema.within(context)
@@ -91,6 +96,12 @@ class TextSchema:
         if not isinstance(value, str) or "string" in kinds:
             return value
         return _read(value, kinds)
+
+    def _is_flat(self, wanted: Any) -> bool:
+        forms = list(self._forms(wanted))
+        lists = [each for each in forms if each["type"] == "array"]
+        texts = [each for each in forms if each["type"] not in ("array", "null", "object")]
+        return not forms or bool(texts) or any(self._is_flat(each.get("items")) for each in lists)
 
     def _forms(self, wanted: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
         """Yield what a value may be, one form after the other."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from rest_framework.exceptions import APIException, ParseError
@@ -31,7 +32,7 @@ def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str
     if intake.max_body_size is not None:
         _check_size(request, intake.max_body_size)
     raw_body = request._request.body if intake.raw_body else None
-    body = _body(request, trigger)
+    body = _body(request, trigger) if trigger.takes_body else None
     if intake.max_file_size is not None:
         _check_files(request.FILES, intake.max_file_size)
     return Request(
@@ -44,6 +45,20 @@ def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str
         raw_body=raw_body,
         raw=request,
     )
+
+
+def refused(error: Exception) -> Exception:
+    """Return what answers a request that is over a limit of Django's; other errors as they are.
+
+    Left to Django it is answered by a page, 400, whatever format the client asked for.
+    """
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge("The body is larger than is accepted here.")
+    if isinstance(error, TooManyFieldsSent):
+        return ParseError("There are more fields than are accepted here.")
+    if isinstance(error, TooManyFilesSent):
+        return ParseError("There are more files than are accepted here.")
+    return error
 
 
 def recorded(request: Request) -> dict[str, Any]:
@@ -97,6 +112,8 @@ def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
         data = request.data
     except RecursionError as error:
         raise ParseError("JSON parse error - it is nested too deeply") from error
+    except UnicodeError as error:
+        raise ParseError(f"Form parse error - {error}") from error
     if not isinstance(data, QueryDict):
         _refuse_what_json_lacks(data)
     if isinstance(data, QueryDict):

@@ -15,7 +15,7 @@ from motia_django import payloads
 from motia_django.exceptions import InvalidInput
 from motia_django.triggers.exchange import Response
 
-_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
+WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class ConditionNotMet(exceptions.APIException):
@@ -34,7 +34,7 @@ def written(response: Response | HttpResponseBase) -> HttpResponseBase:
     if isinstance(response, HttpResponseBase):
         return response
     headers = CaseInsensitiveMapping(response.headers)
-    if response.status in _WITHOUT_BODY:
+    if response.status in WITHOUT_BODY:
         empty = HttpResponse(status=response.status, headers=response.headers)
         if "Content-Type" not in headers:
             del empty.headers["Content-Type"]

@@ -29,7 +29,7 @@ from motia_django.web import idempotency, streaming
 from motia_django.web.conditional import judged, version_of
 from motia_django.web.idempotency import Claim
 from motia_django.web.parts import fit
-from motia_django.web.requests import read_request, recorded
+from motia_django.web.requests import read_request, recorded, refused
 from motia_django.web.responses import ConditionNotMet, bad_request, told, written
 
 Keep = Callable[[HttpResponseBase], None]
@@ -112,8 +112,12 @@ class StepView(APIView):
         return self._policies().throttle_scope
 
     def setup(self, request: Any, *args: Any, **params: Any) -> None:
-        """Take the policies of the Step that this request is for, in place of the project's."""
+        """Begin with a request, and with the policies of the Step that it is for."""
         super().setup(request, *args, **params)
+        self.take_policies()
+
+    def take_policies(self) -> None:
+        """Take those of the Step that the request is for, in place of the project's."""
         for name, makers in self._policies().makers().items():
             if makers is not None:
                 setattr(self, f"{name}_classes", makers)
@@ -128,12 +132,12 @@ class StepView(APIView):
             for alias in _atomic_requests():
                 if connections[alias].in_atomic_block:
                     stack.enter_context(transaction.atomic(using=alias))
-            return super().handle_exception(exc)
+            return super().handle_exception(refused(exc))
 
     def _listener(self, request: Any) -> Listener:
         """Return what answers a request; to OPTIONS, and to what nobody answers, the first."""
         endpoints = self.route.endpoints
-        method = str(request.method)
+        method = str(getattr(request, "method", ""))
         return endpoints.get(method) or endpoints.get("GET") or next(iter(endpoints.values()))
 
     def _policies(self) -> Policies:

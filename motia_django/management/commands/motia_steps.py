@@ -13,6 +13,7 @@ from motia_django.commands.dead import Dead, Discard, Redrive
 from motia_django.commands.dev import Dev
 from motia_django.commands.graph import ShowGraph
 from motia_django.commands.new import New
+from motia_django.commands.openapi import OpenApi
 from motia_django.commands.repeats import Rerun, Retry
 from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
 from motia_django.commands.schedules import Override, Sync
@@ -24,6 +25,7 @@ ALL: tuple[type[Subcommand], ...] = (
     Show,
     Check,
     ShowGraph,
+    OpenApi,
     RunStep,
     Enqueue,
     Runs,

@@ -3,9 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from motia_django import AsyncContext, Request
+
+
+class Query(BaseModel):
+    name: str = Field("World", max_length=100, pattern=r"^[^\x00-\x1f]+$")
 
 
 class Greeting(BaseModel):
@@ -17,7 +21,13 @@ config = {
     "name": "GreetUser",
     "description": "Greets a user and stores the greeting",
     "triggers": [
-        {"type": "http", "method": "GET", "path": "/greet", "responseSchema": {200: Greeting}},
+        {
+            "type": "http",
+            "method": "GET",
+            "path": "/greet",
+            "querySchema": Query,
+            "responseSchema": {200: Greeting},
+        },
     ],
     "enqueues": ["greeting.created"],
     "flows": ["greetings"],
@@ -26,8 +36,7 @@ config = {
 
 async def handler(request: Request, ctx: AsyncContext) -> dict[str, Any]:
     # Extract query parameter
-    name = request.query.get("name") or "World"
-    name = name if isinstance(name, str) else name[0]
+    name = request.query.name
 
     # Log the action
     ctx.logger.info("Greeting user", {"name": name})

@@ -13,10 +13,17 @@ class NewOrder(BaseModel):
     amount: float = Field(gt=0)
 
 
+class Accepted(BaseModel):
+    status: str
+    orderId: str
+
+
 config = step(
     "CreateOrder",
     description="Accepts an order and answers at once",
-    triggers=[http("POST", "/orders", body_schema=NewOrder)],
+    triggers=[
+        http("POST", "/orders", body_schema=NewOrder, response_schema={202: Accepted}),
+    ],
     enqueues=["order.created"],
     flows=["orders"],
 )

@@ -8,7 +8,12 @@ config = {
     "name": "RefreshCatalog",
     "description": "Refreshes the catalog, whoever asks for it",
     "triggers": [
-        {"type": "http", "method": "POST", "path": "/process"},
+        {
+            "type": "http",
+            "method": "POST",
+            "path": "/process",
+            "responseSchema": {200: dict[str, int]},
+        },
         {"type": "queue", "topic": "process.requested"},
         {"type": "cron", "schedule": "0 */6 * * *"},  # Every 6 hours
     ],
