@@ -89,7 +89,7 @@ class Photo(BaseModel):
 class OrderSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
     title = serializers.RegexField(r"^[a-z]+$", max_length=30)
-    secret = serializers.RegexField(r"^[a-z]+$", write_only=True, required=False, max_length=5)
+    secret = serializers.RegexField(r"^[a-z]+$", write_only=True, max_length=5)
     size = serializers.ChoiceField(choices=["small", "large"])
 
 
