@@ -64,7 +64,7 @@ def test_a_process_that_was_frozen_cannot_go_on_with_a_run_that_another_has(
     project: Project,
 ) -> None:
     project.start_worker("first", concurrency=1)
-    enqueue(project, "slow", {"id": "a", "seconds": 4})
+    enqueue(project, "slow", {"id": "a", "seconds": 10})
     eventually(lambda: "Task motia.Slow" in project.log("first"), project.all_logs)
     time.sleep(1)
     freeze(project, "first", signal.SIGSTOP)

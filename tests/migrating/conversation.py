@@ -215,7 +215,7 @@ ASKING_WHO = [
 DIFFERING = [
     changes("{", path="snippets/999/", **BEFORE),
     changes("{", by="bob", **BEFORE),
-    Ask(path="snippets/", body="{", **BEFORE),
+    Ask(path="snippets/", body="{"),
     Ask(path="snippets/abc/", differs=NO_VIEW, because=NOT_A_NUMBER),
     Ask(method="OPTIONS", path="snippets/", by="ada", differs=("body",), because=ABOUT_THE_STEP),
     Ask(method="OPTIONS", path="share/", by="ada"),

@@ -43,7 +43,10 @@ def asked(document: dict[str, Any]) -> OpenApiSchema:
 
 
 def filter_case(context: HookContext, case: Case[Any]) -> bool:
-    """Leave out forms with an empty list: it is not sent, so they are what they are without it."""
+    """Leave out forms that are not sent as they are told: a list of one is a field like any other.
+
+    An empty one is not sent at all.
+    """
+    values = case.body.values() if isinstance(case.body, dict) else ()
     is_form = "form" in (case.media_type or "")
-    empty = isinstance(case.body, dict) and any(each in ([], {}) for each in case.body.values())
-    return not (is_form and empty)
+    return not (is_form and any(isinstance(each, list | dict) and len(each) < 2 for each in values))
