@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import hypothesis
-from schemathesis import Case, HookContext, openapi
+from schemathesis import Case, GenerationMode, HookContext, openapi
 from schemathesis.config import (
     ChecksConfig,
     GenerationConfig,
@@ -43,10 +43,16 @@ def asked(document: dict[str, Any]) -> OpenApiSchema:
 
 
 def filter_case(context: HookContext, case: Case[Any]) -> bool:
-    """Leave out forms that are not sent as they are told: a list of one is a field like any other.
+    """Leave out forms that are not sent as they are told.
 
-    An empty one is not sent at all.
+    All in them is text: what is wrong since it is none, such as a number, is right when it comes.
+    A list of one is a field like any other, and an empty one is not sent at all.
     """
-    values = case.body.values() if isinstance(case.body, dict) else ()
-    is_form = "form" in (case.media_type or "")
-    return not (is_form and any(isinstance(each, list | dict) and len(each) < 2 for each in values))
+    if "form" not in (case.media_type or "") or not isinstance(case.body, dict):
+        return True
+    is_wrong = case.meta is not None and case.meta.generation.mode is GenerationMode.NEGATIVE
+    return not any(
+        len(each) < 2 if isinstance(each, list | dict) else is_wrong and not isinstance(each, str)
+        for each in case.body.values()
+        if not isinstance(each, bytes)
+    )
