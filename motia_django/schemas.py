@@ -224,6 +224,8 @@ _FIELD_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], str], ...
     (serializers.FloatField, "number"),
     (serializers.DictField, "object"),
     (serializers.ListField, "array"),
+    (serializers.MultipleChoiceField, "array"),
+    (serializers.ManyRelatedField, "array"),
 )
 
 

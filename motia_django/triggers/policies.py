@@ -75,8 +75,11 @@ class StepRateThrottle(SimpleRateThrottle):
     def get_cache_key(self, request: Any, view: Any) -> str:
         """Return under what the requests of who asks are counted."""
         user = request.user
-        who = user.pk if user and user.is_authenticated else self.get_ident(request)
-        what = f"{self.rate} {request.method} {view.route.path} {who}"
+        known = user and user.is_authenticated
+        who = f"user {user.pk}" if known else f"address {self.get_ident(request)}"
+        is_get = request.method == "HEAD" and "HEAD" not in view.route.endpoints
+        method = "GET" if is_get else request.method
+        what = f"{self.rate} {method} {view.route.path} {who}"
         return f"motia_throttle_{hashlib.sha256(what.encode()).hexdigest()}"
 
 

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 
@@ -189,17 +189,25 @@ def _who(request: Request) -> list[str]:
     """Return who asks: a user, or how somebody without a user has proved who he is."""
     user, auth = request.user, request.auth
     if getattr(user, "is_authenticated", False):
-        return ["user", str(getattr(user, "pk", None) or user)]
-    if isinstance(auth, str | int):
-        return ["anonymous", str(auth)]
-    if getattr(auth, "pk", None) is not None:
-        return ["anonymous", type(auth).__qualname__, str(auth.pk)]
-    return ["anonymous", request.raw.headers.get("Authorization", "")]
+        return ["user", _kind(user), str(getattr(user, "pk", None) or user)]
+    if auth is None:
+        return ["anonymous", request.raw.headers.get("Authorization", "")]
+    known = getattr(auth, "pk", None)
+    told = str(known) if known is not None else json.dumps(auth, sort_keys=True, default=repr)
+    return ["anonymous", _kind(auth), told]
+
+
+def _kind(value: Any) -> str:
+    """Return the class of a value, that of what a lazy one stands for."""
+    kind: type = value.__class__
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _asked(request: Request) -> str:
     """Return a digest of what is asked for; the headers do not count."""
-    body = json.dumps(request.body, sort_keys=True, default=_described)
+    given = request.body
+    form = dict(given.lists()) if isinstance(given, QueryDict) else given
+    body = json.dumps(form, sort_keys=True, default=_described)
     return _digest(request.method, request.path, request.raw.META.get("QUERY_STRING", ""), body)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -26,11 +26,17 @@ class TooLarge(APIException):
     default_code = "too_large"
 
 
+def take_in(request: RestRequest, trigger: HttpTrigger) -> None:
+    """Do what has to be done before authentication may read a form; raise `TooLarge`."""
+    if trigger.intake.max_body_size is not None:
+        _check_size(request, trigger.intake.max_body_size)
+    if trigger.intake.raw_body:
+        _ = request._request.body
+
+
 def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str, str]) -> Request:
     """Parse the request; raise `ParseError`, `UnsupportedMediaType`, or `TooLarge`."""
     intake = trigger.intake
-    if intake.max_body_size is not None:
-        _check_size(request, intake.max_body_size)
     raw_body = request._request.body if intake.raw_body else None
     body = _body(request, trigger) if trigger.takes_body else None
     if intake.max_file_size is not None:
@@ -38,7 +44,7 @@ def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str
     return Request(
         method=request.method or trigger.method,
         path=request.path,
-        params=dict(zip(trigger.parameters, params.values(), strict=True)),
+        params=_own_params(trigger.parameters, params),
         query=_flat(request.query_params),
         headers=request.headers,
         body=body,
@@ -73,21 +79,25 @@ def recorded(request: Request) -> dict[str, Any]:
     }
 
 
+def _own_params(names: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:
+    """Return the path's own parameters, which come after those of a prefix it is included under."""
+    values = list(params.values())
+    return dict(zip(names, values[len(values) - len(names) :], strict=True))
+
+
 def _without_files(body: Any) -> Any:
-    """Return a form with what is known of each file in the file's place."""
+    """Return a body with what is known of each file, and of bytes, in their place."""
     if isinstance(body, QueryDict):
         body = _flat(body)
-    if not isinstance(body, dict):
+    if isinstance(body, dict):
+        return {key: _without_files(value) for key, value in body.items()}
+    if isinstance(body, list):
+        return [_without_files(each) for each in body]
+    if isinstance(body, bytes):
+        return f"{len(body)} bytes"
+    if not isinstance(body, UploadedFile):
         return body
-    return {key: _told(value) for key, value in body.items()}
-
-
-def _told(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_told(each) for each in value]
-    if not isinstance(value, UploadedFile):
-        return value
-    return {"file": value.name, "size": value.size, "contentType": value.content_type}
+    return {"file": body.name, "size": body.size, "contentType": body.content_type}
 
 
 def _check_size(request: RestRequest, most: int) -> None:
@@ -115,7 +125,7 @@ def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
     except UnicodeError as error:
         raise ParseError(f"Form parse error - {error}") from error
     if not isinstance(data, QueryDict):
-        _refuse_what_json_lacks(data)
+        _refuse_what_json_lacks(_without_files(data))
     if isinstance(data, QueryDict):
         data = _form(data, trigger)
     if data or _has_content(request):

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
+from django.template.response import SimpleTemplateResponse
 from django.utils.datastructures import CaseInsensitiveMapping
 from rest_framework import exceptions
 from rest_framework.response import Response as RestResponse
@@ -32,6 +33,8 @@ class ConditionNotMet(exceptions.APIException):
 def written(response: Response | HttpResponseBase) -> HttpResponseBase:
     """Return the response that goes out, in the format of the client's choice unless raw."""
     if isinstance(response, HttpResponseBase):
+        if isinstance(response, SimpleTemplateResponse) and not isinstance(response, RestResponse):
+            response.render()
         return response
     headers = CaseInsensitiveMapping(response.headers)
     if response.status in WITHOUT_BODY:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ from motia_django.web import idempotency, streaming
 from motia_django.web.conditional import judged, version_of
 from motia_django.web.idempotency import Claim
 from motia_django.web.parts import fit
-from motia_django.web.requests import read_request, recorded, refused
+from motia_django.web.requests import read_request, recorded, refused, take_in
 from motia_django.web.responses import ConditionNotMet, bad_request, told, written
 
 Keep = Callable[[HttpResponseBase], None]
@@ -57,6 +57,13 @@ class StepView(APIView):
             response = self._run(listener, raw, claim)
             return version.told(request._request, response) if version else response
 
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Refuse what is too large, and keep the body's bytes, before anybody reads a form."""
+        trigger = self._listener(request).trigger
+        assert isinstance(trigger, HttpTrigger)
+        take_in(request, trigger)
+        super().initial(request, *args, **kwargs)
+
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Give a response its headers, and ask the request's conditions of it."""
         final = super().finalize_response(request, response, *args, **kwargs)
@@ -73,7 +80,8 @@ class StepView(APIView):
                 self.headers[TRACE_HEADER] = run.trace_id
                 claim.keep(self._as_sent(response), f"Step {run.step!r}")
 
-        outcome, response = _performed(run, raw, listener.step, keep)
+        aliases = _transactions_of(listener.step, is_kept=bool(claim.key))
+        outcome, response = _performed(run, raw, aliases, keep)
         if outcome.rejected:
             raise _rejection(outcome)
         self.headers[TRACE_HEADER] = run.trace_id
@@ -194,13 +202,13 @@ def _run(listener: Listener, request: Request) -> Run:
 
 
 def _performed(
-    run: Run, raw: Request, step: Step, keep: Keep
+    run: Run, raw: Request, aliases: Iterable[str], keep: Keep
 ) -> tuple[Outcome, HttpResponseBase | None]:
     """Run the Step and keep its answer inside the request's transactions; an error undoes all."""
     outcome: Outcome | None = None
     response: HttpResponseBase | None = None
     try:
-        with _transactions(step):
+        with _transactions(aliases):
             outcome = runner.perform(run, raw)
             if outcome.error is not None:
                 raise outcome.error
@@ -219,16 +227,25 @@ def _performed(
     return outcome, response
 
 
-@contextmanager
-def _transactions(step: Step) -> Iterator[None]:
-    """Open the transactions that `ATOMIC_REQUESTS` and an atomic Step ask for.
+def _transactions_of(step: Step, *, is_kept: bool) -> list[str]:
+    """Return the databases in which a request is one transaction.
 
-    Here and not around the view, as Django does it, so that the history of a request that was
-    rolled back is not rolled back with it.
+    That of the ledger is first, so that it is committed last: what it says was answered is then
+    done in the others. Where an answer is kept, it has part in what `ATOMIC_REQUESTS` asks for.
+    """
+    home, asked = ledger.database(), _atomic_requests()
+    own = [home] if step.atomic or home in asked or (is_kept and asked) else []
+    return list(dict.fromkeys([*own, *asked]))
+
+
+@contextmanager
+def _transactions(aliases: Iterable[str]) -> Iterator[None]:
+    """Open transactions: here and not around the view, as Django does it.
+
+    So the history of a request that was rolled back is not rolled back with it.
     """
     with ExitStack() as stack:
-        own = [ledger.database()] if step.atomic else []
-        for alias in dict.fromkeys([*_atomic_requests(), *own]):
+        for alias in aliases:
             stack.enter_context(transaction.atomic(using=alias))
         yield
 

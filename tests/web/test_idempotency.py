@@ -8,18 +8,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ValidationError
 
 from motia_django import http as declared
 from motia_django import ledger, upkeep
 from motia_django.models import Answer
 from motia_django.runs import Status
+from motia_django.web import views
 from tests.declared import good, wrong
 from tests.factories import make_step, rows
 from tests.web.serving import answering, http, serving
@@ -352,3 +355,80 @@ def test_what_is_repeatable_by_itself_has_no_such_key(method: str) -> None:
 )
 def test_what_is_no_idempotency_is_a_problem(value: Any, says: str) -> None:
     assert says in wrong({"type": "http", "path": "/x", "method": "POST", "idempotency": value})
+
+
+# -- who repeats what
+
+
+class Customer:
+    is_authenticated = True
+    pk = 1
+
+
+class ByHeader(BaseAuthentication):
+    """Three kinds of callers: a customer, one of the staff, and a tenant without a user."""
+
+    def authenticate(self, request: Any) -> Any:
+        if "X-Customer" in request.headers:
+            return Customer(), None
+        if "X-Staff" in request.headers:
+            return User(pk=1, username="staff"), None
+        tenant = request.headers.get("X-Tenant")
+        return (AnonymousUser(), {"tenant": tenant}) if tenant else None
+
+
+def test_nobody_is_given_the_answer_of_somebody_of_another_kind_with_the_same_number() -> None:
+    keys: Any = {"idempotency": True, "authentication": ByHeader, "permissions": []}
+    callers: list[dict[str, str]] = [{"X-Customer": "1"}, {"X-Staff": "1"}]
+    callers += [{"X-Tenant": "a"}, {"X-Tenant": "b"}, {}]
+    with answering(counting(lambda call: {"body": call}), "POST", **keys) as client:
+        for _ in range(2):
+            assert [pay(client, **each).json() for each in callers] == [1, 2, 3, 4, 5]
+
+
+class Tags(serializers.Serializer[Any]):
+    tags = serializers.ListField(child=serializers.CharField())
+
+
+class Files(serializers.Serializer[Any]):
+    files = serializers.ListField(child=serializers.FileField())
+
+
+def uploads(*contents: bytes) -> dict[str, Any]:
+    return {"files": [SimpleUploadedFile("n", each) for each in contents]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "first", "other"),
+    [
+        (Tags, lambda: {"tags": ["a", "z"]}, lambda: {"tags": ["b", "z"]}),
+        (Files, lambda: uploads(b"1", b"z"), lambda: uploads(b"2", b"z")),
+    ],
+)
+def test_each_value_of_a_form_counts(schema: Any, first: Any, other: Any) -> None:
+    headers = {"Idempotency-Key": KEY}
+    keys: Any = {"bodySchema": schema, "idempotency": True}
+    with answering(lambda request: {"status": 201}, "POST", **keys) as client:
+        assert client.post("/x", first(), headers=headers).status_code == 201
+        assert client.post("/x", first(), headers=headers).status_code == 201
+        assert client.post("/x", other(), headers=headers).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("asked", "atomic", "is_kept", "expected"),
+    [
+        ([], False, True, []),
+        ([], True, True, ["default"]),
+        (["other"], False, False, ["other"]),
+        (["other"], False, True, ["default", "other"]),
+        (["other"], True, False, ["default", "other"]),
+        (["other", "default"], False, False, ["default", "other"]),
+    ],
+)
+def test_an_answer_is_committed_after_what_it_says_was_done_in_other_databases(
+    asked: list[str], atomic: bool, is_kept: bool, expected: list[str], monkeypatch: Any
+) -> None:
+    """The first that is opened is the last that is committed."""
+    monkeypatch.setattr(views, "_atomic_requests", lambda: asked)
+    step = make_step(lambda: None, http("POST"), atomic=atomic)
+    assert views._transactions_of(step, is_kept=is_kept) == expected

@@ -6,20 +6,27 @@ import hashlib
 import hmac
 from enum import Enum
 from io import BytesIO
+from types import ModuleType
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.asgi import ASGIRequest
+from django.test import Client, override_settings
+from django.urls import clear_url_caches, include, path
 from pydantic import BaseModel, ConfigDict, Field
 from rest_framework import serializers
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.parsers import BaseParser, FileUploadParser
 
 from motia_django import Upload, invoke
 from motia_django.registry import registry
 from motia_django.triggers import read
+from motia_django.web.routing import urlpatterns_for
 from motia_django.web.views import view_for
 from tests.declared import reader
-from tests.factories import rows
+from tests.factories import installed, make_step, rows
 from tests.web.serving import answering, http, post
 
 pytestmark = pytest.mark.django_db
@@ -276,3 +283,86 @@ def test_what_a_query_may_hold_can_be_described() -> None:
     described = [{"name": "limit", "description": "How many"}, {"name": "after"}]
     trigger: Any = read(reader(http(queryParams=described)))
     assert trigger.query_params == {"limit": "How many", "after": ""}
+
+
+# -- what other parsers and prefixes give
+
+
+class Plain(BaseParser):
+    media_type = "text/plain"
+
+    def parse(self, stream: Any, *_: Any, **__: Any) -> Any:
+        return stream.read()
+
+
+def test_a_parser_may_give_bytes_or_a_file_and_the_history_keeps_their_size() -> None:
+    def handler(request: Any) -> Any:
+        body = request.body
+        return {"body": body.decode() if isinstance(body, bytes) else body["file"].size}
+
+    with answering(handler, "POST", parsers=[Plain, FileUploadParser]) as client:
+        assert client.post("/x", b"hello", content_type="text/plain").json() == "hello"
+        headers = {"Content-Disposition": "attachment; filename=a.png"}
+        sent = client.post("/x", b"12345", content_type="image/png", headers=headers)
+        assert sent.json() == 5
+    plain, file = (row.input["body"] for row in sorted(rows(), key=lambda row: row.id))
+    assert plain == "5 bytes"
+    assert file["file"]["size"] == 5
+
+
+@pytest.mark.parametrize("prefix", ["<slug:tenant>/", "<slug:id>/of/<int:more>/"])
+def test_a_prefix_may_have_parameters_of_its_own(prefix: str) -> None:
+    urls = ModuleType("urls_of_this_test")
+    step = make_step(lambda request: {"body": request.params}, http("GET", "/x/:key"))
+    with installed(step):
+        patterns = (urlpatterns_for(registry().routes()), "motia")
+        urls.urlpatterns = [path(prefix, include(patterns))]  # type: ignore[attr-defined]
+        with override_settings(ROOT_URLCONF=urls):
+            clear_url_caches()
+            before = "acme" if "tenant" in prefix else "acme/of/7"
+            assert Client().get(f"/{before}/x/1").json() == {"key": "1"}
+    clear_url_caches()
+
+
+class Choosing(serializers.Serializer[Any]):
+    status = serializers.MultipleChoiceField(choices=["a", "b"], required=False)
+    groups = serializers.PrimaryKeyRelatedField(
+        many=True, queryset=Group.objects.all(), required=False
+    )
+
+
+def test_one_value_of_many_is_a_list_of_one() -> None:
+    group = Group.objects.create(name="g")
+
+    def handler(request: Any) -> Any:
+        query = request.query
+        return {"body": [sorted(query["status"]), [each.name for each in query["groups"]]]}
+
+    with answering(handler, querySchema=Choosing) as client:
+        assert client.get(f"/x?status=a&groups={group.pk}").json() == [["a"], ["g"]]
+
+
+@pytest.fixture
+def forging() -> Client:
+    """A client that is logged in and whose forms Django asks for a token."""
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.force_login(User.objects.create_user("ada"))
+    client.cookies["csrftoken"] = "a" * 32
+    return client
+
+
+def test_the_bytes_are_kept_though_a_token_is_looked_for_in_the_form(forging: Client) -> None:
+    def handler(request: Any) -> Any:
+        return {"body": b"csrfmiddlewaretoken" in request.raw_body}
+
+    keys: Any = {"rawBody": True, "authentication": SessionAuthentication}
+    form = {"csrfmiddlewaretoken": "a" * 32, "f": SimpleUploadedFile("n", b"1")}
+    with answering(handler, "POST", **keys):
+        answer = forging.post("/x", form)
+    assert (answer.status_code, answer.json()) == (200, True)
+
+
+def test_too_large_a_form_is_refused_before_a_token_is_looked_for_in_it(forging: Client) -> None:
+    keys: Any = {"maxBodySize": 100, "authentication": SessionAuthentication}
+    with answering(echo, "POST", **keys):
+        assert forging.post("/x", {"f": SimpleUploadedFile("n", b"1" * 200)}).status_code == 413

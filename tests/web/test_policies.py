@@ -257,3 +257,18 @@ def test_a_version_may_be_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(handler, path="/:version/x") as client:
         assert client.get("/v2/x").json() == "v2"
         assert client.get("/v9/x").status_code == 404
+
+
+@pytest.mark.usefixtures("_ada")
+def test_head_counts_as_the_get_that_it_is() -> None:
+    with answering(ok, throttles="1/hour") as client:
+        assert [client.get("/x").status_code, client.head("/x").status_code] == [200, 429]
+
+
+@pytest.mark.usefixtures("_ada")
+def test_no_address_uses_up_what_is_a_users() -> None:
+    ada = User.objects.get(username="ada")
+    with answering(ok, throttles="1/hour") as client:
+        assert client.get("/x", headers={"X-Forwarded-For": str(ada.pk)}).status_code == 200
+        client.force_login(ada)
+        assert client.get("/x").status_code == 200

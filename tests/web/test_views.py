@@ -7,6 +7,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
 from django.http import Http404, HttpResponse
+from django.template import engines
+from django.template.response import TemplateResponse
 from django.urls import clear_url_caches, path
 from pydantic import BaseModel, Field
 from rest_framework.exceptions import NotFound, Throttled
@@ -407,3 +409,17 @@ def test_before_a_projects_own_views_a_step_takes_its_whole_path() -> None:
         assert client.get("/x").json() == "a Step"
         assert client.post("/x").status_code == 405
         assert client.get("/y").content == b"a view"
+
+
+@pytest.mark.parametrize("keys", [{}, {"etag": True}])
+def test_a_template_is_an_answer(keys: dict[str, Any]) -> None:
+    engine = engines["django"]
+
+    def handler(request: Any) -> TemplateResponse:
+        template = engine.from_string("Hello {{ name }}")
+        return TemplateResponse(request.raw._request, template, {"name": "Ada"})
+
+    with answering(handler, **keys) as client:
+        answer = client.get("/x")
+    assert (answer.status_code, answer.content) == (200, b"Hello Ada")
+    assert rows()[0].output["body"] == "9 bytes"
