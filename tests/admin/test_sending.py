@@ -9,9 +9,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
 from django.test import Client, override_settings
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel
 
 from motia_django import models
+from tests.admin.schemas import Broken
 from tests.factories import installed, make_step, once
 
 PAGE = "/admin/motia/step/topics/"
@@ -131,15 +132,6 @@ def test_nobody_sends_to_a_step_that_the_hook_keeps_from_him(
         assert client.get(TO).status_code == 403
         assert client.post(TO, {"content": "1"}).status_code == 403
     assert not models.Run.objects.exists()
-
-
-class Broken(BaseModel):
-    weight: int
-
-    @field_validator("weight")
-    @classmethod
-    def _weighed(cls, value: int) -> int:
-        raise KeyError("scales")
 
 
 def test_a_schema_that_raises_is_an_error_of_the_form(admin_client: Client) -> None:

@@ -9,9 +9,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
 from django.test import Client
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel
 
 from motia_django import ledger, models
+from tests.admin.schemas import Broken
 from tests.factories import installed, make_step, make_stream, once, work_off
 
 QUEUE = {"type": "queue", "topic": "work"}
@@ -164,15 +165,6 @@ def test_a_form_from_elsewhere_starts_nothing(admin_user: Any) -> None:
     with installed(make_step(print, QUEUE)):
         assert strict.post(page_of("Work"), {"content": "1", **once()}).status_code == 403
     assert not models.Run.objects.exists()
-
-
-class Broken(BaseModel):
-    weight: int
-
-    @field_validator("weight")
-    @classmethod
-    def _weighed(cls, value: int) -> int:
-        raise KeyError("scales")
 
 
 def test_a_schema_that_raises_is_an_error_of_the_form(admin_client: Client) -> None:

@@ -8,22 +8,19 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client, override_settings
-from django.urls import clear_url_caches, include, path
 
 from motia_django import models
-from motia_django.registry import registry
-from motia_django.web.routing import urlpatterns_for
 from tests.docs.pages import DOCS, README, ROOT, Block, blocks, named, pages
 from tests.projects import Project
+from tests.web.serving import served
 
 TUTORIAL = DOCS / "tutorial.md"
 HTTP = DOCS / "http.md"
@@ -76,18 +73,6 @@ def test_every_python_block_is_python(page: Path) -> None:
 
 
 # -- what the curl lines answer
-
-
-@contextmanager
-def served() -> Iterator[Client]:
-    """Serve the Steps of the process as they are now, at the root."""
-    urls = ModuleType("urls_of_the_documentation")
-    patterns = (urlpatterns_for(registry().routes()), "motia")
-    urls.urlpatterns = [path("", include(patterns))]  # type: ignore[attr-defined]
-    with override_settings(ROOT_URLCONF=urls):
-        clear_url_caches()
-        yield Client(raise_request_exception=False)
-    clear_url_caches()
 
 
 class Reading:

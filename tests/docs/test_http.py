@@ -16,10 +16,10 @@ from rest_framework.settings import api_settings
 
 from motia_django import state
 from tests.docs.pages import DOCS, Block, blocks
-from tests.docs.test_examples import served, shown
+from tests.docs.test_examples import shown
 from tests.factories import make_step, rows
 from tests.projects import Project
-from tests.web.serving import answering, http, post, serving
+from tests.web.serving import answering, http, post, served, serving
 
 PAGE = DOCS / "http.md"
 

@@ -19,13 +19,20 @@ from tests.factories import installed, make_step
 @contextmanager
 def serving(*steps: Any) -> Iterator[Client]:
     """Serve these Steps at the root; return a client that gets errors as responses."""
-    with installed(*steps):
-        urls = ModuleType("urls_of_this_test")
-        patterns = (urlpatterns_for(registry().routes()), "motia")
-        urls.urlpatterns = [path("", include(patterns))]  # type: ignore[attr-defined]
-        with override_settings(ROOT_URLCONF=urls):
-            clear_url_caches()
-            yield Client(raise_request_exception=False)
+    with installed(*steps), served() as client:
+        yield client
+
+
+@contextmanager
+def served(prefix: str = "") -> Iterator[Client]:
+    """Serve the Steps of the process as they are now, at the root or under a prefix."""
+    urls = ModuleType("urls_of_this_test")
+    patterns = (urlpatterns_for(registry().routes()), "motia")
+    urls.urlpatterns = [path(prefix, include(patterns))]  # type: ignore[attr-defined]
+    with override_settings(ROOT_URLCONF=urls):
+        clear_url_caches()
+        yield Client(raise_request_exception=False)
+    clear_url_caches()
 
 
 def http(method: str = "GET", path: str = "/x", **keys: Any) -> dict[str, Any]:

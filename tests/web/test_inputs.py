@@ -6,15 +6,13 @@ import hashlib
 import hmac
 from enum import Enum
 from io import BytesIO
-from types import ModuleType
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.asgi import ASGIRequest
-from django.test import Client, override_settings
-from django.urls import clear_url_caches, include, path
+from django.test import Client
 from pydantic import BaseModel, ConfigDict, Field
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
@@ -23,11 +21,10 @@ from rest_framework.parsers import BaseParser, FileUploadParser
 from motia_django import Upload, invoke
 from motia_django.registry import registry
 from motia_django.triggers import read
-from motia_django.web.routing import urlpatterns_for
 from motia_django.web.views import view_for
 from tests.declared import reader
 from tests.factories import installed, make_step, rows
-from tests.web.serving import answering, http, post
+from tests.web.serving import answering, http, post, served
 
 pytestmark = pytest.mark.django_db
 
@@ -312,16 +309,10 @@ def test_a_parser_may_give_bytes_or_a_file_and_the_history_keeps_their_size() ->
 
 @pytest.mark.parametrize("prefix", ["<slug:tenant>/", "<slug:id>/of/<int:more>/"])
 def test_a_prefix_may_have_parameters_of_its_own(prefix: str) -> None:
-    urls = ModuleType("urls_of_this_test")
     step = make_step(lambda request: {"body": request.params}, http("GET", "/x/:key"))
-    with installed(step):
-        patterns = (urlpatterns_for(registry().routes()), "motia")
-        urls.urlpatterns = [path(prefix, include(patterns))]  # type: ignore[attr-defined]
-        with override_settings(ROOT_URLCONF=urls):
-            clear_url_caches()
-            before = "acme" if "tenant" in prefix else "acme/of/7"
-            assert Client().get(f"/{before}/x/1").json() == {"key": "1"}
-    clear_url_caches()
+    before = "acme" if "tenant" in prefix else "acme/of/7"
+    with installed(step), served(prefix) as client:
+        assert client.get(f"/{before}/x/1").json() == {"key": "1"}
 
 
 class Choosing(serializers.Serializer[Any]):
