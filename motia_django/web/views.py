@@ -44,13 +44,12 @@ class StepView(APIView):
 
     def answer(self, request: RestRequest, **params: str) -> HttpResponseBase:
         """Run the Step that this method and path belong to, and answer what it answers."""
-        listener = self._listener(request)
-        assert isinstance(listener.trigger, HttpTrigger)
-        raw = read_request(request, listener.trigger, params)
+        listener, trigger = self._listener(request), self._trigger(request)
+        raw = read_request(request, trigger, params)
         with idempotency.claimed(listener, raw) as claim:
             if claim.answer is not None:
                 return claim.answer
-            version = version_of(listener.trigger, raw)
+            version = version_of(trigger, raw)
             spared = version.spares(request._request) if version else None
             if spared is not None:
                 return spared
@@ -59,17 +58,13 @@ class StepView(APIView):
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         """Refuse what is too large, and keep the body's bytes, before anybody reads a form."""
-        trigger = self._listener(request).trigger
-        assert isinstance(trigger, HttpTrigger)
-        take_in(request, trigger)
+        take_in(request, self._trigger(request))
         super().initial(request, *args, **kwargs)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Give a response its headers, and ask the request's conditions of it."""
         final = super().finalize_response(request, response, *args, **kwargs)
-        trigger = self._listener(request).trigger
-        assert isinstance(trigger, HttpTrigger)
-        return judged(request._request, final, trigger)
+        return judged(request._request, final, self._trigger(request))
 
     def _run(self, listener: Listener, raw: Request, claim: Claim) -> HttpResponseBase:
         """Run the Step, and return its answer, or raise it if it is an exception."""
@@ -148,10 +143,13 @@ class StepView(APIView):
         method = str(getattr(request, "method", ""))
         return endpoints.get(method) or endpoints.get("GET") or next(iter(endpoints.values()))
 
-    def _policies(self) -> Policies:
-        trigger = self._listener(self.request).trigger
+    def _trigger(self, request: Any) -> HttpTrigger:
+        trigger = self._listener(request).trigger
         assert isinstance(trigger, HttpTrigger)
-        return trigger.policies
+        return trigger
+
+    def _policies(self) -> Policies:
+        return self._trigger(self.request).policies
 
 
 def view_for(route: Route) -> Any:
