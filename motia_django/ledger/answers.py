@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger.rows import database
+from motia_django.ledger.rows import database, inserted
 
 _TRIES = 5
 
@@ -36,7 +35,7 @@ def claim_answer(
     for _ in range(_TRIES):
         found = _rows().filter(key=key).first()
         if found is None:
-            if _inserted(mine):
+            if inserted(mine):
                 return None
         elif found.expires_at <= now:
             _rows().filter(key=key, holder=found.holder).delete()
@@ -68,15 +67,6 @@ def prune_answers(limit: int) -> int:
         return 0
     deleted, _by_model = expired.filter(key__in=keys).delete()
     return deleted
-
-
-def _inserted(row: models.Answer) -> bool:
-    try:
-        with transaction.atomic(using=database()):
-            row.save(force_insert=True, using=database())
-    except IntegrityError:
-        return False
-    return True
 
 
 def _held(key: str, holder: UUID) -> QuerySet[models.Answer]:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from motia_django import models
 from motia_django.exceptions import CannotIntervene
-from motia_django.ledger.rows import database
+from motia_django.ledger.rows import database, inserted
 from motia_django.runs import lowest_id_at
 
 GOOD_FOR = timedelta(days=1)
@@ -34,7 +34,7 @@ def once(
         raise CannotIntervene(_("this form is more than a day old: look at it, and send it again"))
     start = models.Start(form=form, by=by, place=place)
     with transaction.atomic(using=database()):
-        if _inserted(start):
+        if inserted(start):
             start.began = [*act()]
             start.save(using=database(), update_fields=["began"])
             return start.began, True
@@ -53,15 +53,6 @@ def give_back(form: UUID) -> None:
 def prune_starts() -> int:
     """Forget the forms that are too old to be sent; return how many."""
     return _starts().filter(form__lt=lowest_id_at(timezone.now() - 2 * GOOD_FOR)).delete()[0]
-
-
-def _inserted(start: models.Start) -> bool:
-    try:
-        with transaction.atomic(using=database()):
-            start.save(using=database(), force_insert=True)
-    except IntegrityError:
-        return False
-    return True
 
 
 def _starts() -> QuerySet[models.Start]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connections, router
-from django.db.models import QuerySet
+from django.db import IntegrityError, connections, router, transaction
+from django.db.models import Model, QuerySet
 
 from motia_django import models, payloads, timeline
 from motia_django.conf import settings
@@ -26,6 +26,16 @@ def database() -> str:
 def all_runs() -> QuerySet[models.Run]:
     """Return the table of runs as it is where it is written: a replica may lag behind."""
     return models.Run.objects.using(database())
+
+
+def inserted(row: Model) -> bool:
+    """Insert a row of one of our tables; return False if a unique column of it is taken."""
+    try:
+        with transaction.atomic(using=database()):
+            row.save(force_insert=True, using=database())
+    except IntegrityError:
+        return False
+    return True
 
 
 def row_of(run: Run, **values: Any) -> models.Run:
