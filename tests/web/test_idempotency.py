@@ -232,6 +232,9 @@ def test_two_at_once_are_one_and_a_409() -> None:
     assert Group.objects.count() == 1
 
 
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="in-memory SQLite has no real concurrency"
+)
 def test_of_many_at_once_one_is_handled() -> None:
     begin = threading.Barrier(8)
     called: list[int] = []
