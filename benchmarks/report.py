@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+PROJECT = Path(__file__).resolve().parents[1]
+PAGE = PROJECT / "docs" / "performance.md"
+RAW = PROJECT / "docs" / "performance"
+"""The raw figures behind the page."""
+LAST = PROJECT / ".benchmarks"
+"""Those of the last run that wrote nothing into the page."""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -37,6 +42,13 @@ def write(name: str, text: str, page: Path = PAGE) -> None:
     if not found:
         raise ValueError(f"{page}: expected {begin} and {end}")
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
+
+
+def keep(name: str, raw: str, *, written: bool) -> None:
+    """Keep a benchmark's raw figures, beside the page if they are written into it."""
+    folder = RAW if written else LAST
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(f"{raw}\n", "utf-8")
 
 
 def _version(package: str) -> str:
