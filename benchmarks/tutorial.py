@@ -3,7 +3,7 @@
     python -m benchmarks.tutorial
 
 POST /todos stores the todo as state and enqueues a message; a second Step hears it, reads the todo
-and writes a line to a file. Two clients post as fast as they are answered; the events are counted
+and writes a line to a file. Four clients post as fast as they are answered; the events are counted
 from the first POST to the last line. Each request has a connection of its own.
 """
 
@@ -30,7 +30,7 @@ PACKAGES = ("django", "celery", "gunicorn", "psycopg", "redis")
 LIGHT = f"{OURS}, light path"
 PYTHON = "Motia, Python Steps"
 JAVASCRIPT = "Motia, JavaScript Steps"
-CLIENTS = 2
+CLIENTS = 4
 WARM = 4
 PATIENCE = 120
 TIMES = 50

@@ -26,7 +26,7 @@ PATIENCE = 60
 
 @contextmanager
 def ours(done: Path, *, light: bool) -> Iterator[int]:
-    """Serve our project by one gunicorn process and one Celery worker process."""
+    """Serve our project by two gunicorn processes and one Celery worker process."""
     environment = {
         "DJANGO_SETTINGS_MODULE": f"{PACKAGE}.settings",
         "DATABASE_URL": fresh_postgresql(),
@@ -35,7 +35,7 @@ def ours(done: Path, *, light: bool) -> Iterator[int]:
         "TODOS_LIGHT": "1" if light else "",
     }
     port = free_port()
-    web = ["gunicorn", "--bind", f"127.0.0.1:{port}", "--workers=1", f"{PACKAGE}.wsgi"]
+    web = ["gunicorn", "--bind", f"127.0.0.1:{port}", "--workers=2", f"{PACKAGE}.wsgi"]
     worker = ["celery", "-A", f"{PACKAGE}.celery", "worker", "--concurrency=1", "--loglevel=error"]
     _run([sys.executable, "-m", "django", "migrate", "--verbosity=0"], environment)
     with ExitStack() as stack:
