@@ -1,7 +1,9 @@
 -- Partition the table of runs by time, in PostgreSQL 13 or newer: see docs/scaling.md.
 --
 --     psql --set ON_ERROR_STOP=1 --file partitioning.sql     functions and one table; locks nothing
---     SELECT motia_partition_prepare();                      reads the table; nobody waits for it
+--     CREATE INDEX CONCURRENTLY motia_run_unique_key ON motia_run (unique_key)
+--         WHERE unique_key IS NOT NULL;                      reads the table; nobody waits for it
+--     SELECT motia_partition_prepare();                      the same
 --     SELECT motia_partition();                              on the same day; a moment's lock
 --     SELECT motia_partitions_ahead(7);                      every day
 --     SELECT motia_partitions_drop(now() - interval '30 days');    every day
@@ -80,7 +82,8 @@ BEGIN
     FOR found IN SELECT unnest(definitions) AS definition LOOP
         EXECUTE found.definition;
     END LOOP;
-    CREATE INDEX motia_run_unique_key ON motia_run (unique_key) WHERE unique_key IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS motia_run_unique_key ON motia_run (unique_key)
+        WHERE unique_key IS NOT NULL;
     EXECUTE format(
         'ALTER TABLE motia_run ATTACH PARTITION motia_run_before FOR VALUES FROM (MINVALUE) TO (%L)',
         cutoff);

@@ -54,6 +54,10 @@ def follow_the_recipe() -> None:
     """Do what its first lines say."""
     with connection.cursor() as cursor:
         cursor.execute(RECIPE.read_text("utf-8"))
+        cursor.execute(
+            "CREATE INDEX CONCURRENTLY motia_run_unique_key ON motia_run (unique_key)"
+            " WHERE unique_key IS NOT NULL"
+        )
     ask("motia_partition_prepare()")
     ask("motia_partition()")
 
