@@ -25,6 +25,8 @@ _CUT = "motia:cut"
 _LONG_INTEGER = re.compile(r"-\d{19}|\d{20}")
 _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _MANY_ZEROS = b"0" * 19
+_SHALLOW = 200
+"""So many brackets cannot be nested too deeply to be written."""
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 200
@@ -36,23 +38,42 @@ def dumps(value: Any) -> str:
     Besides JSON's own types it takes pydantic models, dataclasses, enums, dates, UUIDs, decimals
     (as strings), sets and tuples (as lists). NaN and infinities, which JSON lacks, are refused.
     """
+    return dump(value).decode()
+
+
+def dump(value: Any) -> bytes:
+    """Write `value` as JSON in UTF-8; raise `PayloadError` for what JSON cannot hold."""
     try:
-        text = orjson.dumps(value, default=_plain, option=_OPTIONS).decode()
+        content = orjson.dumps(value, default=_plain, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
-        text = _dumps_slowly(value, error)
-    if "null" in text:
+        content = _dump_slowly(value, error)
+    if b"null" in content:
         _refuse_nan(value)
-    return text
+    return content
 
 
-def loads(text: str) -> Any:
+def loads(text: str | bytes) -> Any:
     """Read JSON text; raise `ValueError` if it is none.
 
     Integers of any size keep their value, where orjson would give a float.
     """
-    if _MANY_ZEROS in text.encode().translate(_DIGITS_AS_ZEROS) and _LONG_INTEGER.search(text):
-        return _loads_slowly(text)
-    return orjson.loads(text)
+    content = text.encode() if isinstance(text, str) else text
+    if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS):
+        text = content.decode()
+        return _loads_slowly(text) if _LONG_INTEGER.search(text) else orjson.loads(text)
+    return orjson.loads(content)
+
+
+def read(content: bytes) -> Any:
+    """Read JSON that can be written as it was read; raise `ValueError` if it is not plainly so.
+
+    Then it may still be JSON: with integers of any size, or nested as deep as nobody can write it.
+    """
+    if content.count(b"[") + content.count(b"{") > _SHALLOW:
+        raise ValueError("it may be nested too deeply")
+    if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS):
+        raise ValueError("there may be integers of more than 64 bits")
+    return orjson.loads(content)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -75,7 +96,7 @@ def same(one: Any, other: Any) -> bool:
 
 def plain(value: Any) -> Any:
     """Return `value` as it comes back from JSON: dicts, lists, strings, numbers, booleans, None."""
-    return loads(dumps(value))
+    return loads(dump(value))
 
 
 def presentable(value: Any, levels: int = 6) -> Any:
@@ -196,12 +217,12 @@ def _described(value: Any) -> str:
     return f"{shown(value)} of type {type(value).__name__}"
 
 
-def _dumps_slowly(value: Any, error: Exception) -> str:
+def _dump_slowly(value: Any, error: Exception) -> bytes:
     """Write integers over 64 bits, which orjson refuses; all else is an error that says why."""
     if "64-bit" in str(error):
         try:
             wide = _with_wide_integers(value)
-            return orjson.dumps(wide, default=_plain, option=_OPTIONS).decode()
+            return orjson.dumps(wide, default=_plain, option=_OPTIONS)
         except (ValueError, RecursionError, orjson.JSONEncodeError) as reason:
             error = reason
     if isinstance(error.__cause__, PayloadError):
