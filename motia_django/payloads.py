@@ -7,7 +7,7 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -27,6 +27,7 @@ _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _MANY_ZEROS = b"0" * 19
 _SHALLOW = 200
 """So many brackets cannot be nested too deeply to be written."""
+_CONTAINERS = (dict, list)
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 200
@@ -129,12 +130,20 @@ def shown(value: Any) -> str:
 
 def masked(value: Any, words: Iterable[str]) -> Any:
     """Return plain `value` with the values under secret-looking keys replaced by asterisks."""
-    return _masked(value, tuple(words))
+    return _masked(value, _asker(tuple(words)))
+
+
+def masked_text(value: Any, words: Iterable[str]) -> str:
+    """Return `value` as JSON text for people to read, with secrets masked."""
+    try:
+        return dumps(masked(value, words))
+    except PayloadError:
+        return dumps(masked(presentable(value), words))
 
 
 def is_secret(path: str, words: Iterable[str]) -> bool:
     """Return whether what a dotted path leads to is masked, by any name on the way."""
-    return any(_secret(part, tuple(words)) for part in path.split("."))
+    return any(map(_asker(tuple(words)), path.split(".")))
 
 
 def is_masked(value: Any, words: Iterable[str]) -> bool:
@@ -142,7 +151,7 @@ def is_masked(value: Any, words: Iterable[str]) -> bool:
     words = tuple(words)
     if isinstance(value, dict):
         return any(
-            item == MASK if _secret(key, words) else is_masked(item, words)
+            item == MASK if _asker(words)(key) else is_masked(item, words)
             for key, item in value.items()
         )
     return isinstance(value, list) and any(is_masked(item, words) for item in value)
@@ -162,21 +171,30 @@ def cut(value: Any, limit: int) -> Any:
     return {_CUT: {"bytes": size, "begins": text[: min(limit, 1000)]}}
 
 
-def _masked(value: Any, words: tuple[str, ...]) -> Any:
+def _masked(value: Any, is_secret: Callable[[str], bool]) -> Any:
     if isinstance(value, dict):
         return {
-            key: MASK if item is not None and _secret(key, words) else _masked(item, words)
+            key: MASK
+            if is_secret(key) and item is not None
+            else (_masked(item, is_secret) if isinstance(item, _CONTAINERS) else item)
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_masked(item, words) for item in value]
+        return [_masked(item, is_secret) for item in value]
     return value
 
 
-@lru_cache(maxsize=4096)
-def _secret(key: str, words: tuple[str, ...]) -> bool:
-    folded = _folded(key)
-    return any(_folded(word) in folded for word in words)
+@lru_cache(maxsize=16)
+def _asker(words: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return what tells whether a name looks like that of a secret, by these words."""
+    folded_words = [_folded(word) for word in words]
+
+    @lru_cache(maxsize=4096)
+    def is_secret(key: str) -> bool:
+        folded = _folded(key)
+        return any(word in folded for word in folded_words)
+
+    return is_secret
 
 
 def _folded(word: str) -> str:
