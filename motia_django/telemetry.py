@@ -28,10 +28,9 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 
 def is_on() -> bool:
     """Return whether this process has OpenTelemetry, with a tracer provider that was set up."""
-    if "opentelemetry.trace" not in sys.modules:
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
         return False
-    from opentelemetry import trace
-
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
