@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from django.db import connections, transaction
 from django.http import HttpResponseBase
-from django.utils.cache import patch_vary_headers
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.response import Response as RestResponse
@@ -20,6 +19,7 @@ from motia_django.triggers import HttpTrigger
 from motia_django.web.conditional import judged
 from motia_django.web.incoming import IncomingRequest
 from motia_django.web.requests import refused, take_in
+from motia_django.web.responses import JsonAnswer, set_known_headers
 
 _MOST_REMEMBERED = 256
 """How many `Accept` headers an endpoint remembers, each of at most so many characters."""
@@ -115,12 +115,12 @@ class EndpointView(APIView):
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Give a response its headers, and ask the request's conditions of it."""
-        vary = self.headers.pop("Vary", None)
-        final = super().finalize_response(request, response, *args, **kwargs)
-        if vary is not None and "Vary" in final:
-            patch_vary_headers(final, [vary])
-        elif vary is not None:
-            final.headers["Vary"] = vary
+        if type(response) is JsonAnswer and "Vary" not in response.headers:
+            response.negotiated(request, self.get_renderer_context())
+            set_known_headers(response, self.headers)
+            final: Any = response
+        else:
+            final = super().finalize_response(request, response, *args, **kwargs)
         return judged(request._request, final, self.endpoint.trigger)
 
     def as_sent(self, response: HttpResponseBase) -> HttpResponseBase:

@@ -7,8 +7,12 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.http.request import HttpHeaders, HttpRequest
 from django.utils.datastructures import MultiValueDict
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.request import Empty
 from rest_framework.request import Request as RestRequest
 
 from motia_django import payloads
@@ -19,6 +23,11 @@ class Headers(HttpHeaders):
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self._environ = environ
+
+    def __getitem__(self, key: str) -> str:
+        """Return a header; only who lists them has all spelled."""
+        found: str = self._environ[_variable(key)]
+        return found
 
     @cached_property
     def _store(self) -> dict[str, tuple[str, str]]:  # type: ignore[override]
@@ -52,20 +61,41 @@ class IncomingRequest(RestRequest):
         """All headers, whatever the case of the name asked for."""
         return Headers(self._request.META)
 
-    def _parse(self) -> tuple[Any, Any]:
-        """Read the body; what is not plainly JSON, errors among it, is left to REST framework."""
+    @property
+    def data(self) -> Any:
+        """The parsed body. What is not plainly JSON, errors among it, REST framework parses."""
+        if self._data is Empty and self.quick_json:
+            self._read_json()
+        return self._full_data if self.is_json else super().data
+
+    def _read_json(self) -> None:
         request = self._request
-        if not self.quick_json or request.content_type != "application/json":
-            return super()._parse()  # type: ignore[misc, no-any-return]
         encoding = request.encoding or django_settings.DEFAULT_CHARSET
+        if request.content_type != "application/json" or encoding.lower() != "utf-8":
+            return
         try:
-            data = payloads.read(request.body) if encoding.lower() == "utf-8" else None
+            self._data = self._full_data = payloads.read(request.body)
         except ValueError:
-            data = None
-        if data is None:
-            return super()._parse()  # type: ignore[misc, no-any-return]
+            return
+        self._files = MultiValueDict()
         self.is_json = True
-        return data, MultiValueDict()
+
+    def _authenticate(self) -> None:
+        """Ask who it is; in a session without a key is nobody, whom Django need not look for."""
+        request: Any = self._request
+        session = getattr(request, "session", None)
+        asks = any(isinstance(each, SessionAuthentication) for each in self.authenticators or ())
+        if asks and isinstance(session, SessionBase) and session.session_key is None:
+            if not session.modified and not hasattr(request, "_cached_user"):
+                request._cached_user = AnonymousUser()
+                session.accessed = True
+        super()._authenticate()  # type: ignore[misc]
+
+
+@lru_cache(maxsize=1024)
+def _variable(name: str) -> str:
+    """Return the variable of the server's environment that holds a header."""
+    return str(HttpHeaders.to_wsgi_name(name))
 
 
 @lru_cache(maxsize=1024)

@@ -17,6 +17,7 @@ from rest_framework.settings import api_settings
 from motia_django import payloads
 from motia_django.exceptions import InvalidInput, PayloadError
 from motia_django.triggers.exchange import Response
+from motia_django.web.incoming import IncomingRequest
 
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
 
@@ -28,6 +29,12 @@ class JsonAnswer(RestResponse):
         made: Any = SimpleTemplateResponse.__init__
         made(self, None, content_type=JSONRenderer.media_type, status=status, headers=headers)
         self.data, self.exception, self.content_type = data, False, None
+
+    def negotiated(self, request: IncomingRequest, context: dict[str, Any]) -> None:
+        """Take from the request how it is to be rendered, as REST framework's views have it."""
+        self.accepted_renderer = request.accepted_renderer
+        self.accepted_media_type = request.accepted_media_type
+        self.renderer_context = context
 
     @property
     def rendered_content(self) -> Any:
@@ -43,6 +50,14 @@ class JsonAnswer(RestResponse):
         except PayloadError:
             return super().rendered_content
         return content
+
+
+def set_known_headers(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
+    """Give a response headers of ours, which are ASCII on one line.
+
+    They are stored as Django stores them, which would look at each character of each once more.
+    """
+    response.headers._store.update({k.lower(): (k, text) for k, text in headers.items()})
 
 
 class ConditionNotMet(exceptions.APIException):
