@@ -73,7 +73,9 @@ def call(
         if is_async(function) if known_async is None else known_async:
             return async_to_sync(_within)(limit, function, args)
         result = function(*args)
-        return async_to_sync(_awaited)(result) if inspect.isawaitable(result) else result
+        if type(result) is dict or not inspect.isawaitable(result):
+            return result
+        return async_to_sync(_awaited)(result)
     except (asyncio.CancelledError, SystemExit) as error:
         raise Abandoned(f"it ended by {error!r}, not by returning or failing") from error
 

@@ -17,6 +17,7 @@ from motia_django import (
     payloads,
     publish,
     recording,
+    sentry,
     signals,
     spans,
     telemetry,
@@ -100,6 +101,7 @@ def perform(
     end, with `finished`.
     """
     timeline, started_at = Timeline(), timezone.now()
+    sentry.watch()
     signals.run_started.send_robust(run.step, run=run)
     result: dict[str, Any]
     try:

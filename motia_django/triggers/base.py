@@ -22,7 +22,7 @@ _WHOLE = frozenset((dict, list, str, bytes, type(None)))
 _STREAMS = (Iterator, AsyncIterator)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class TriggerInfo:
     """What started a run, as `ctx.trigger` tells its handler."""
 

@@ -24,7 +24,7 @@ from motia_django.schemas import Errors, Schema
 from motia_django.triggers import middleware as chain
 from motia_django.triggers.base import Trigger, schema, take_condition
 from motia_django.triggers.etag import ETag, take_etag
-from motia_django.triggers.exchange import Request, Response, answered, encoded
+from motia_django.triggers.exchange import Request, Response, answered, encoded, is_status
 from motia_django.triggers.idempotency import Idempotency
 from motia_django.triggers.intake import Intake
 from motia_django.triggers.middleware import Chain, Handle, Middleware
@@ -35,6 +35,7 @@ logger = logging.getLogger("motia.http")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
+_USUAL = {"status", "body"}
 _RESERVED = ("self", "request", "format")
 _SEGMENT = re.compile(r":[A-Za-z_][A-Za-z0-9_]*|[\w.~!$&'()*+,;=@-]+")
 
@@ -118,6 +119,8 @@ class HttpTrigger(Trigger):
 
     def clean_input(self, raw: Request, subject: str) -> Request:
         """Return the request with each part as its schema gives it; all errors come at once."""
+        if not self.text_schemas:
+            return self._clean_body(raw, subject)
         errors: Errors = {}
         detail, cleaned = None, {}
         for part, clean in self._cleaners(raw):
@@ -130,13 +133,19 @@ class HttpTrigger(Trigger):
             raise InvalidInput(subject, errors, detail)
         return raw.with_parts(cleaned) if cleaned else raw
 
+    def _clean_body(self, raw: Request, subject: str) -> Request:
+        if self.body_schema is None:
+            return raw
+        schema = self.body_schema
+        if schema.asks_context:
+            schema = schema.within(raw.serializer_context)
+        return raw.with_parts({"body": schema.clean(raw.body, subject)})
+
     def _cleaners(self, raw: Request) -> Iterator[tuple[str, Callable[[Any, str], Any]]]:
         """Yield each part of a request that has a schema, and what cleans it.
 
         Who invokes the Step by name has a body only.
         """
-        if self.body_schema is None and not self.text_schemas:
-            return
         context = raw.serializer_context
         for part, declared in self.text_schemas.items() if raw.raw is not None else ():
             text = declared.within(context)
@@ -147,6 +156,9 @@ class HttpTrigger(Trigger):
     def clean_output(
         self, value: Any, subject: str, given: Any = None
     ) -> Response | HttpResponseBase:
+        usual = self._usual_output(value)
+        if usual is not None:
+            return usual
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
             self._refuse_parts(value.streaming, subject)
             return value
@@ -166,6 +178,15 @@ class HttpTrigger(Trigger):
             return value
         return Response(body, status=response.status, headers=response.headers)
 
+    def _usual_output(self, value: Any) -> Response | None:
+        """Return the answer that a plain `{"status": ..., "body": ...}` is; None for any other."""
+        if self.response_schemas or type(value) is not dict or value.keys() != _USUAL:
+            return None
+        status, body = value["status"], value["body"]
+        if not isinstance(body, dict) or not is_status(status):
+            return None
+        return Response(payloads.plain(body), status=int(status))
+
     def _refuse_parts(self, is_streamed: bool, subject: str) -> None:
         if is_streamed and self.idempotency is not None:
             text = "what is sent part by part cannot be kept for an Idempotency-Key"
@@ -174,6 +195,10 @@ class HttpTrigger(Trigger):
     def answer(
         self, handle: Handle, given: Request, context: Callable[[bool], Any], subject: str
     ) -> Response | HttpResponseBase:
+        if not self.middleware:
+            found: Response | HttpResponseBase = handle(given)
+            return found
+
         def check(value: Any) -> Response | HttpResponseBase:
             return self.clean_output(value, subject, given)
 

@@ -10,6 +10,7 @@ from django.db import connections, transaction
 from django.http import HttpResponseBase
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
+from rest_framework.permissions import AllowAny
 from rest_framework.response import Response as RestResponse
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
@@ -21,6 +22,10 @@ from motia_django.web.incoming import IncomingRequest
 from motia_django.web.requests import refused, take_in
 from motia_django.web.responses import JsonAnswer, set_known_headers
 
+_NONE: tuple[Any, ...] = ([], ())
+_ANYBODY: tuple[Any, ...] = ([AllowAny], (AllowAny,), [], ())
+_JSON_FIRST: tuple[Any, ...] = ([JSONParser], (JSONParser,))
+"""What the classes of policies may be, which projects give as lists and as tuples."""
 _MOST_REMEMBERED = 256
 """How many `Accept` headers an endpoint remembers, each of at most so many characters."""
 
@@ -79,9 +84,9 @@ class EndpointView(APIView):
             parsers=self.get_parsers(),
             authenticators=self.get_authenticators(),
             negotiator=self.get_content_negotiator(),
-            parser_context=self.get_parser_context(request),
+            parser_context={"view": self, "args": self.args, "kwargs": self.kwargs},
         )
-        incoming.quick_json = next(iter(self.parser_classes), None) is JSONParser
+        incoming.quick_json = self.parser_classes[:1] in _JSON_FIRST
         return incoming
 
     def perform_content_negotiation(self, request: Any, force: bool = False) -> Any:
@@ -109,9 +114,23 @@ class EndpointView(APIView):
         )
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Refuse what is too large, and keep the body's bytes, before anybody reads a form."""
+        """Do what REST framework's view does before the handler.
+
+        What is too large is refused, and the body's bytes kept, before anybody reads a form.
+        """
         take_in(request, self.endpoint.trigger)
-        super().initial(request, *args, **kwargs)
+        self.format_kwarg = self.get_format_suffix(**kwargs)
+        chosen = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = chosen
+        version = self.determine_version(request, *args, **kwargs)
+        request.version, request.versioning_scheme = version
+        # Whom nobody asks needs no answer: these three take as long as all of the above.
+        if self.authentication_classes not in _NONE:
+            self.perform_authentication(request)
+        if self.permission_classes not in _ANYBODY:
+            self.check_permissions(request)
+        if self.throttle_classes not in _NONE:
+            self.check_throttles(request)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Give a response its headers, and ask the request's conditions of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.http.request import HttpHeaders, HttpRequest
 from django.utils.datastructures import MultiValueDict
+from django.utils.functional import cached_property
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Empty
 from rest_framework.request import Request as RestRequest
@@ -77,18 +78,19 @@ class IncomingRequest(RestRequest):
             self._data = self._full_data = payloads.read(request.body)
         except ValueError:
             return
-        self._files = MultiValueDict()
+        self._files: MultiValueDict[str, Any] = MultiValueDict()
         self.is_json = True
 
     def _authenticate(self) -> None:
         """Ask who it is; in a session without a key is nobody, whom Django need not look for."""
         request: Any = self._request
-        session = getattr(request, "session", None)
-        asks = any(isinstance(each, SessionAuthentication) for each in self.authenticators or ())
-        if asks and isinstance(session, SessionBase) and session.session_key is None:
-            if not session.modified and not hasattr(request, "_cached_user"):
+        session: Any = getattr(request, "session", None)
+        is_new = isinstance(session, SessionBase) and session.session_key is None
+        if is_new and not session.modified and not hasattr(request, "_cached_user"):
+            given: Any = self.authenticators
+            session.accessed |= any(isinstance(each, SessionAuthentication) for each in given)
+            if session.accessed:
                 request._cached_user = AnonymousUser()
-                session.accessed = True
         super()._authenticate()  # type: ignore[misc]
 
 

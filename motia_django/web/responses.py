@@ -26,9 +26,16 @@ class JsonAnswer(RestResponse):
     """What REST framework's own JSON renderer would say, written faster."""
 
     def __init__(self, data: Any, status: int, headers: Mapping[str, str] | None = None) -> None:
-        made: Any = SimpleTemplateResponse.__init__
-        made(self, None, content_type=JSONRenderer.media_type, status=status, headers=headers)
+        HttpResponseBase.__init__(
+            self, content_type=JSONRenderer.media_type, status=status, headers=headers
+        )
         self.data, self.exception, self.content_type = data, False, None
+        # What its other classes would begin with, but without a content that is there in vain.
+        nothing: Any = None
+        self.template_name = self.context_data = self.using = self._request = nothing
+        self._post_render_callbacks: list[Any] = []
+        self._container: list[bytes] = []
+        self._is_rendered = False
 
     def negotiated(self, request: IncomingRequest, context: dict[str, Any]) -> None:
         """Take from the request how it is to be rendered, as REST framework's views have it."""
