@@ -65,9 +65,12 @@ ONCE = ("cron", "state")
 """The kinds of runs of which one cause has one for ever: they keep the key that says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Run:
-    """One execution of one Step for one cause."""
+    """One execution of one Step for one cause. Nobody changes it: `replace` makes another.
+
+    (That nobody could would cost more than all else of making one.)
+    """
 
     id: UUID
     step: str
@@ -146,9 +149,9 @@ class Run:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What became of one attempt."""
+    """What became of one attempt; as with runs, nobody changes it."""
 
     status: Status
     """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say. RUNNING

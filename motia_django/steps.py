@@ -80,10 +80,10 @@ class Step:
         none.
         """
         there = self.triggers[index] if 0 <= index < len(self.triggers) else None
+        if there is not None and there.kind == kind and there.source == source:
+            return there
         same_kind = [each for each in self.triggers if each.kind == kind]
         by_source = [each for each in same_kind if each.source == source]
-        if there in by_source:
-            return there
         if by_source:
             return by_source[0]
         if there in same_kind:

@@ -87,6 +87,7 @@ def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
         run_id,
         worker=_worker(task),
         lease=lease,
+        step=_unlimited(task),
         delivery_of=runner.delivery_of,
         refused=publish.stand_back,
     )
@@ -183,6 +184,15 @@ def _lease(task: Task[Any, Any]) -> timedelta:
     most = settings().lease
     name = str(task.name).removeprefix(task_name(""))
     return timedelta(seconds=registry().step(name).lease(most) if name in registry() else most)
+
+
+def _unlimited(task: Task[Any, Any]) -> str | None:
+    """Return the name of the task's Step, unless a trigger of it has an order or a limit."""
+    name = str(task.name).removeprefix(task_name(""))
+    if name not in registry():
+        return None
+    limited = any(each.delivery.limited for each in registry().step(name).triggers)
+    return None if limited else name
 
 
 def _worker(task: Task[Any, Any]) -> str:
