@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 from benchmarks import contests
@@ -20,7 +21,11 @@ from benchmarks.contests import Contest
 
 PACKAGES = ("django", "psycopg")
 RUNS = 2000
-INPUTS = {"an input of 20 bytes": {"orderId": "o-1"}, "an input of 2 kB": {"text": "x" * 2000}}
+INPUTS = {
+    "an input of 20 bytes": {"order": "order-17"},
+    "an input of 2 kB": {"text": Random(1).randbytes(1000).hex()},
+    "an index key": {"orderId": "order-17"},
+}
 
 Figures = dict[str, dict[str, float]]
 """By unit and by what was done."""
