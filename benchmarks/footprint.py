@@ -137,7 +137,8 @@ def _born(run: Any) -> None:
 def _claimed(run: Any) -> Any:
     from motia_django import ledger
 
-    return ledger.claim(run.id, worker="celery@host", lease=timedelta(minutes=5))
+    lease = timedelta(minutes=5)
+    return ledger.claim(run.id, worker="celery@host", lease=lease, step=run.step)
 
 
 def _finished(run: Any) -> None:

@@ -191,15 +191,22 @@ def _finished() -> float:
 
 
 def _claims() -> Iterator[tuple[float, Any]]:
-    """Claim new runs, and yield what each claim took."""
+    """Claim new runs, and yield what each claim took, and the run."""
     from motia_django import ledger
 
     runs = [new_run(INPUT) for _ in range(TIMES)]
     ledger.keep(runs)
     for run in runs:
-        claimed = []
-        claim = partial(ledger.claim, run.id, worker="w@machine", lease=timedelta(minutes=5))
-        yield _took(lambda claim=claim, into=claimed: into.append(claim())), claimed[0]  # type: ignore[misc]
+        claimed: list[Any] = []
+        took = _took(lambda run=run, into=claimed: into.append(_claim(run)))  # type: ignore[misc]
+        yield took, claimed[0]
+
+
+def _claim(run: Any) -> Any:
+    from motia_django import ledger
+
+    lease = timedelta(minutes=5)
+    return ledger.claim(run.id, worker="celery@host", lease=lease, step=run.step)
 
 
 def _taken() -> float:
