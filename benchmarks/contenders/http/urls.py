@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import orjson
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
@@ -14,6 +16,7 @@ from rest_framework.exceptions import ValidationError as RestValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from benchmarks.contenders.http.models import Written
 from benchmarks.contenders.http.shapes import (
     Order,
     OrderSerializer,
@@ -21,6 +24,7 @@ from benchmarks.contenders.http.shapes import (
     TodoSerializer,
     answer,
 )
+from benchmarks.contenders.http.work import process
 
 
 class SerializerView(APIView):
@@ -36,6 +40,21 @@ class SerializerView(APIView):
         return Response(answer(data["title"], data["priority"]), status=201)
 
 
+class WritingView(APIView):
+    """Saves a row and sends a message for it, both or none."""
+
+    def post(self, request: Any) -> Response:
+        """Validate by a serializer."""
+        serializer = TodoSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
+        with transaction.atomic():
+            Written.objects.create(id=str(uuid4()), value=data)
+            task: Any = process  # it is one of Celery's Django tasks
+            task.delay_on_commit({"title": data["title"], "priority": data["priority"]})
+        return Response(answer(data["title"], data["priority"]), status=201)
+
+
 class ModelView(APIView):
     """REST framework with pydantic in the place of its serializers."""
 
@@ -46,7 +65,7 @@ class ModelView(APIView):
         try:
             data = self.model.model_validate(request.data)
         except ValidationError as error:
-            raise RestValidationError(error.errors()) from error
+            raise RestValidationError(error.json()) from error
         return Response(answer(data.title, data.priority), status=201)
 
 
@@ -91,6 +110,7 @@ urlpatterns = [
     path("serializer/60", SerializerView.as_view(serializer_class=OrderSerializer)),
     path("model/3", ModelView.as_view()),
     path("model/60", ModelView.as_view(model=Order)),
+    path("writes/view", WritingView.as_view()),
     path("plain/3", plain(Todo)),
     path("plain/60", plain(Order)),
     *ninja(),
