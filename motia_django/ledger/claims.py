@@ -29,7 +29,7 @@ from motia_django.ledger.rows import (
     run_of,
     timeline_of,
 )
-from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of
+from motia_django.runs import UNFINISHED, Outcome, Run, Settlement, Status, settle, summary_of
 
 
 def claim(
@@ -91,6 +91,11 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
             return None
         freed = turns.free(run.id, finished=settlement.status.final)
     return replace(settlement, freed=freed)
+
+
+def are_overdue() -> bool:
+    """Return whether upkeep has to look at any run: usually there is none."""
+    return overdue(timezone.now(), UNFINISHED).exists()
 
 
 def take_lost(limit: int) -> list[Run]:
