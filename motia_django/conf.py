@@ -60,6 +60,10 @@ class Settings:
     record: str = "all"
     """Which runs the history keeps: all, or failures (then messages are light, and quick)."""
 
+    history_delay: float = 0.05
+    """Seconds for which an answered request may wait to be written to the history, together with
+    others; 0 writes each before its answer is sent."""
+
     retention: Mapping[str, float | None] = field(default_factory=lambda: dict(RETENTION))
     """Days after which finished runs are deleted, by status; None keeps them for ever."""
 
@@ -105,7 +109,8 @@ class Settings:
                 raise _wrong(name, f"one of {', '.join(words)}", getattr(self, name))
         for name, (types, expected) in _NUMBERS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, types) or not 0 < value < 1e9:
+            is_number = isinstance(value, types) and not isinstance(value, bool)
+            if not is_number or not 0 <= value < 1e9 or (not value and name not in _MAY_BE_ZERO):
                 raise _wrong(name, f"{expected} greater than 0", value)
         _check_retention(self.retention)
         _check_streams(self.streams)
@@ -125,7 +130,9 @@ _CHOICES = {
 }
 _COUNT: tuple[Any, str] = (int, "a whole number")
 _SECONDS: tuple[Any, str] = (int | float, "a number")
+_MAY_BE_ZERO = ("history_delay",)
 _NUMBERS = {
+    "history_delay": _SECONDS,
     "max_depth": _COUNT,
     "lease": _SECONDS,
     "publish_timeout": _SECONDS,

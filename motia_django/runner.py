@@ -11,7 +11,17 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from motia_django import handling, ledger, payloads, publish, signals, spans, telemetry, tracing
+from motia_django import (
+    handling,
+    ledger,
+    payloads,
+    publish,
+    recording,
+    signals,
+    spans,
+    telemetry,
+    tracing,
+)
 from motia_django.conf import settings
 from motia_django.delivery import ONCE, Delivery
 from motia_django.exceptions import InvalidInput, TooDeep
@@ -171,8 +181,12 @@ def record(run: Run, outcome: Outcome) -> None:
     The history must not fail what it tells of.
     """
     try:
+        if outcome.failed or run.trigger != "http":
+            write = ledger.record
+        else:
+            write = recording.record
         if outcome.failed or registry().step(run.step).keeps_all:
-            ledger.record(run, outcome)
+            write(run, outcome)
     except (DatabaseError, InterfaceError):
         logger.exception("Run %s of %s could not be recorded", run.id, run.step)
     if outcome.failed:

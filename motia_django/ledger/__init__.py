@@ -1,5 +1,6 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
+from motia_django.ledger.answered import record_answered
 from motia_django.ledger.answers import (
     claim_answer,
     keep_answer,
@@ -123,6 +124,7 @@ __all__ = [
     "publish_soon",
     "recall",
     "record",
+    "record_answered",
     "redrive",
     "release_answer",
     "renew",

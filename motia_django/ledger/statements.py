@@ -38,9 +38,7 @@ def takes_at_once() -> bool:
     """Return whether the database gives back the row that an UPDATE has changed."""
     connection = connections[database()]
     # MariaDB gives back rows that are inserted or deleted only.
-    return bool(
-        connection.features.can_return_columns_from_insert and connection.vendor != "mysql"
-    )
+    return bool(connection.features.can_return_columns_from_insert and connection.vendor != "mysql")
 
 
 def write(run: Run, changes: Mapping[str, Any], *, may_be_undone: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -59,6 +59,22 @@ class HttpTrigger(Trigger):
     middleware: tuple[Middleware, ...] = ()
     etag: ETag = False
     idempotency: Idempotency | None = None
+    parameters: tuple[str, ...] = field(init=False, compare=False)
+    """The names of the `:name` segments, in order."""
+    text_schemas: Mapping[str, TextSchema] = field(init=False, compare=False)
+    """The schemas of what comes as text, by the part of the request that they are of."""
+
+    def __post_init__(self) -> None:
+        texts = {
+            "params": self.params_schema,
+            "query": self.query_schema,
+            "headers": self.headers_schema,
+        }
+        parts = self.path.split("/") if self.path else ()  # it is None where it is no path
+        names = tuple(part[1:] for part in parts if part.startswith(":"))
+        object.__setattr__(self, "parameters", names)
+        known = {part: text for part, text in texts.items() if text is not None}
+        object.__setattr__(self, "text_schemas", known)
 
     @classmethod
     def read(cls, reader: Reader) -> HttpTrigger:
@@ -91,9 +107,9 @@ class HttpTrigger(Trigger):
         return self.body_schema
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names of the `:name` segments, in order."""
-        return tuple(part[1:] for part in self.path.split("/") if part.startswith(":"))
+    def is_plain(self) -> bool:
+        """Whether a request has neither a key nor a version to be asked for before the handler."""
+        return self.idempotency is None and not callable(self.etag)
 
     @property
     def takes_body(self) -> bool:
@@ -112,13 +128,15 @@ class HttpTrigger(Trigger):
                 errors |= error.errors if part == "body" else _under(part, error.errors)
         if errors:
             raise InvalidInput(subject, errors, detail)
-        return replace(raw, **cleaned) if cleaned else raw
+        return raw.with_parts(cleaned) if cleaned else raw
 
     def _cleaners(self, raw: Request) -> Iterator[tuple[str, Callable[[Any, str], Any]]]:
         """Yield each part of a request that has a schema, and what cleans it.
 
         Who invokes the Step by name has a body only.
         """
+        if self.body_schema is None and not self.text_schemas:
+            return
         context = raw.serializer_context
         for part, declared in self.text_schemas.items() if raw.raw is not None else ():
             text = declared.within(context)
@@ -165,16 +183,6 @@ class HttpTrigger(Trigger):
 
     def is_open(self, answer: Response | HttpResponseBase) -> bool:
         return isinstance(answer, Response) and answer.is_streamed
-
-    @property
-    def text_schemas(self) -> dict[str, TextSchema]:
-        """The schemas of what comes as text, by the part of the request that they are of."""
-        found = {
-            "params": self.params_schema,
-            "query": self.query_schema,
-            "headers": self.headers_schema,
-        }
-        return {part: text for part, text in found.items() if text is not None}
 
     def input_for(self, data: Any) -> Request:
         return Request(method=self.method, path=self.path, body=data)
