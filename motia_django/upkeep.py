@@ -128,12 +128,11 @@ class Upkeep(bootsteps.StartStopStep):
 
     def _look_after_all(self) -> bool:
         """Look after the runs, the state and the batches; return whether these have more to do."""
-        *found, has_more = self._do(upkeep, keep_state, batches.work_off)
-        for chore, number in zip((upkeep, keep_state), found, strict=True):
-            for _ in range(_MOST_ROUNDS):
-                if (number or 0) < BATCH or self._stopping.is_set():
-                    break
-                [number] = self._do(chore)
+        *numbers, has_more = self._do(upkeep, keep_state, batches.work_off)
+        for chore, number in zip((upkeep, keep_state), numbers, strict=True):
+            found, rounds = number or 0, 1
+            while found >= BATCH and rounds < _MOST_ROUNDS and not self._stopping.is_set():
+                found, rounds = self._do(chore)[0] or 0, rounds + 1
         return bool(has_more)
 
     def _do(self, *chores: Callable[[], T]) -> list[T | None]:
