@@ -68,6 +68,11 @@ class Step:
         """Whether the history keeps all of its runs, not the failed ones only."""
         return (self.record or settings().record) == "all"
 
+    @property
+    def limited(self) -> bool:
+        """Whether any of its runs may have to wait its turn."""
+        return any(trigger.delivery.limited for trigger in self.triggers)
+
     def lease(self, most: float) -> float:
         """Return the seconds of silence, `most` or less, after which its worker counts as lost."""
         own = (trigger.delivery.visibility_timeout for trigger in self.triggers)
