@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 Place = tuple[str | int, ...]
@@ -29,6 +30,7 @@ class Source:
         return line
 
 
+@lru_cache(maxsize=1024)
 def snake(name: str) -> str:
     """Return the snake_case spelling of a camelCase name."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
