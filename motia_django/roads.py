@@ -57,7 +57,7 @@ def short_road(task: Any, options: dict[str, Any], producer: Producer) -> Road:
     options = {**task._get_exec_options(), **options}
     options = app.amqp.router.route(options, task.name, (), {}, task)
     facts = {name: options.pop(name, None) for name in ("time_limit", "soft_time_limit", "expires")}
-    facts |= {"ignore_result": options.pop("ignore_result", None), **_common(app)}
+    facts |= {"ignore_result": task.ignore_result, **_common(app)}
 
     def send(task_id: str, arguments: tuple[Any, ...], headers: dict[str, Any]) -> None:
         message = app.amqp.as_task_v2(

@@ -62,7 +62,9 @@ def kept(repeats: int, broker: str, database: str) -> Contest:
 
 def _turns(ways: dict[str, Callable[[], object]]) -> dict[str, Turn]:
     """Return turns of these ways to send, each after a round that is not counted."""
-    turns = {name: partial(_messages_a_second, send) for name, send in ways.items()}
+    turns: dict[str, Turn] = {
+        name: partial(_messages_a_second, send) for name, send in ways.items()
+    }
     in_turns(turns, 1)
     return turns
 
