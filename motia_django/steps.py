@@ -52,7 +52,6 @@ class Step:
     """With how many arguments the handler is called: 0, 1 or 2."""
     is_async: bool
     file: Path
-    line: int | None = None
     app: str = ""
     """The label of the Django app it lives in."""
     topics: frozenset[str] = field(default=frozenset(), compare=False)
@@ -62,6 +61,11 @@ class Step:
     def url_name(self) -> str:
         """The name for `reverse("motia:...")`: the Step's, with dots for its colons."""
         return self.name.replace("::", ".").replace(":", ".")
+
+    @property
+    def line(self) -> int | None:
+        """The line of the file that names it; the file is read for it."""
+        return Source(self.file).line(("name",))
 
     @property
     def keeps_all(self) -> bool:
@@ -126,7 +130,6 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
         arity=calls.arity(handler, 2),
         is_async=calls.is_async(handler),
         file=file,
-        line=source.line(("name",)),
         app=app,
     )
     return step, []
