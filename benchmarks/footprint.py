@@ -73,9 +73,7 @@ def _lived(payload: Any) -> Figures:
 
 
 @contextmanager
-def _counted(
-    journal: dict[str, float], statements: dict[str, float], name: str
-) -> Iterator[None]:
+def _counted(journal: dict[str, float], statements: dict[str, float], name: str) -> Iterator[None]:
     """Count what is done for each of the runs."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext

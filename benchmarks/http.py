@@ -2,10 +2,9 @@
 
     python -m benchmarks.http
 
-One gunicorn worker of the kind `sync`, then one uvicorn worker, serve all contenders from the same
-process; `wrk` asks one contender after the other, with four connections. The history is in
-PostgreSQL. Where the work is to write and to enqueue, the messages go to Redis, and nobody works
-them off.
+Each contender is served by one gunicorn worker of the kind `sync`, then by one uvicorn worker;
+`wrk` asks one contender after the other, with four connections. The history is in PostgreSQL. Where
+the work is to write and to enqueue, the messages go to Redis, and nobody works them off.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from benchmarks import contests, report
@@ -41,14 +41,15 @@ MODEL = "REST framework, pydantic"
 NINJA = "django-ninja"
 PLAIN = "Django, pydantic, orjson"
 PATHS = {
-    KEPT: "kept",
-    SERIALIZER: "serializer",
-    LIGHT: "light",
-    MODEL: "model",
-    NINJA: "ninja",
-    PLAIN: "plain",
+    KEPT: ("steps", "kept/{fields}"),
+    SERIALIZER: ("serializer", "{fields}"),
+    LIGHT: ("steps", "light/{fields}"),
+    MODEL: ("model", "{fields}"),
+    NINJA: ("ninja", "{fields}"),
+    PLAIN: ("plain", "{fields}"),
 }
-WRITES = {"Step": "writes/step", "REST framework": "writes/view"}
+"""Of each contender the process that serves it, and where."""
+WRITES = {"Step": ("steps", "writes"), "REST framework": ("serializer", "writes")}
 GOALS = {
     3: (
         Goal(ours=KEPT, beside=SERIALIZER, as_fast=1.3),
@@ -71,43 +72,72 @@ CONNECTIONS = 4
 def measure(repeats: int) -> list[Contest]:
     """Let each server serve each contender."""
     found = []
-    with environment():
+    with environment(), tempfile.TemporaryDirectory() as folder:
         for server in COMMANDS:
-            with served(server) as port, tempfile.TemporaryDirectory() as folder:
+            with served(server) as ports:
                 for fields, goals in GOALS.items():
-                    paths = {name: f"{path}/{fields}" for name, path in PATHS.items()}
+                    asks = Asks(ports=ports, folder=Path(folder), body=_body(fields))
                     work = f"POST of {fields} fields, {server}"
-                    found += asked(port, work, paths, _body(fields), goals, repeats, Path(folder))
-                work, body = f"POST that writes and enqueues, {server}", _body(3)
-                found += asked(port, work, WRITES, body, WRITES_GOALS, repeats, Path(folder))
+                    found += asked(asks, work, asks.addresses(PATHS, fields), goals, repeats)
+                asks = Asks(ports=ports, folder=Path(folder), body=_body(3))
+                work = f"POST that writes and enqueues, {server}"
+                found += asked(asks, work, asks.addresses(WRITES), WRITES_GOALS, repeats)
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asks:
+    """A body that is posted, and to whom."""
+
+    ports: Mapping[str, int]
+    """Of each process that serves contenders."""
+    folder: Path
+    body: str
+
+    def addresses(
+        self, paths: Mapping[str, tuple[str, str]], fields: int | None = None
+    ) -> dict[str, str]:
+        """Return the address of each contender that is there; raise if one answers otherwise."""
+        found = {
+            name: f"http://127.0.0.1:{self.ports[process]}/{path.format(fields=fields)}"
+            for name, (process, path) in paths.items()
+            if process in self.ports
+        }
+        for address in found.values():
+            self._check(address)
+        return found
+
+    def script(self) -> Path:
+        """Return what tells `wrk` to post it."""
+        script = self.folder / "post.lua"
+        script.write_text(
+            f'wrk.method = "POST"\nwrk.body = {json.dumps(self.body)}\n'
+            'wrk.headers["Content-Type"] = "application/json"\n'
+        )
+        return script
+
+    def _check(self, address: str) -> None:
+        asks = Request(address, self.body.encode(), {"Content-Type": "application/json"})
+        with urlopen(asks) as answer:
+            said = json.load(answer)
+        if said != {"id": "todo-17", "title": "Buy milk", "priority": 1, "done": False}:
+            raise ValueError(f"{address} answers {said}")
+
+
 def asked(
-    port: int,
-    work: str,
-    paths: Mapping[str, str],
-    body: str,
-    goals: Sequence[Goal],
-    repeats: int,
-    folder: Path,
+    asks: Asks, work: str, addresses: Mapping[str, str], goals: Sequence[Goal], repeats: int
 ) -> list[Contest]:
     """Ask each contender in turns; return how many requests a second it was, and the median."""
-    known = {name: path for name, path in paths.items() if _answers(port, path, body)}
-    script = folder / "post.lua"
-    script.write_text(
-        f'wrk.method = "POST"\nwrk.body = {json.dumps(body)}\n'
-        'wrk.headers["Content-Type"] = "application/json"\n'
-    )
-    rates: dict[str, list[float]] = {name: [] for name in known}
-    medians: dict[str, list[float]] = {name: [] for name in known}
+    script = asks.script()
+    rates: dict[str, list[float]] = {name: [] for name in addresses}
+    medians: dict[str, list[float]] = {name: [] for name in addresses}
     for turn in range(repeats + 1):
-        for name, path in known.items():
-            rate, median = _pressed(f"http://127.0.0.1:{port}/{path}", script)
+        for name, address in addresses.items():
+            rate, median = _pressed(address, script)
             if turn:  # the first is to get warm
                 rates[name].append(rate)
                 medians[name].append(median)
-    wanted = [each for each in goals if each.beside in known]
+    wanted = [each for each in goals if each.beside in addresses]
     return [
         Contest(work=work, unit="requests/s", more_is_better=True, figures=rates, goals=wanted),
         Contest(work=f"{work}, p50", unit="ms", figures=medians, goals=wanted),
@@ -127,23 +157,6 @@ def _pressed(address: str, script: Path) -> tuple[float, float]:
     return float(rate[1]), float(median[1]) * {"us": 0.001, "ms": 1, "s": 1000}[median[2]]
 
 
-def _answers(port: int, path: str, body: str) -> bool:
-    """Return whether a contender is there; raise if it answers otherwise than the others."""
-    address = f"http://127.0.0.1:{port}/{path}"
-    asks = Request(address, body.encode(), {"Content-Type": "application/json"})
-    try:
-        with urlopen(asks) as answer:
-            said = json.load(answer)
-    except HTTPError as error:
-        if error.code != 404:
-            raise
-        print(f"{path}: left out, it is not installed", file=sys.stderr)
-        return False
-    if said != {"id": "todo-17", "title": "Buy milk", "priority": 1, "done": False}:
-        raise ValueError(f"{path} answers {said}")
-    return True
-
-
 def _body(fields: int) -> str:
     from benchmarks.contenders.http.shapes import ORDER, TODO
 
@@ -160,6 +173,7 @@ def environment() -> Iterator[None]:
         "DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings",
         "BENCHMARK_DATABASE": json.dumps(database),
         "BENCHMARK_BROKER": servers.fresh_redis(),
+        "BENCHMARK_CONTENDER": "steps",
     }
     before = dict(os.environ)
     os.environ.update(known)
@@ -173,12 +187,20 @@ def environment() -> Iterator[None]:
 
 
 @contextmanager
-def served(server: str) -> Iterator[int]:
-    """Serve the project by one worker; give its port."""
-    port = free_port()
-    command = [each.format(port=port) for each in [*COMMANDS[server], APPLICATIONS[server]]]
-    with listening([sys.executable, "-m", *command], port):
-        yield port
+def served(server: str) -> Iterator[dict[str, int]]:
+    """Serve each contender that is installed by one worker of its own; give their ports."""
+    ports = {}
+    with ExitStack() as stack:
+        for process in dict.fromkeys(process for process, _ in PATHS.values()):
+            if process == "ninja" and find_spec("ninja") is None:
+                print(f"{NINJA}: left out, it is not installed", file=sys.stderr)
+                continue
+            ports[process] = free_port()
+            command = [*COMMANDS[server], APPLICATIONS[server]]
+            arguments = [each.format(port=ports[process]) for each in command]
+            os.environ["BENCHMARK_CONTENDER"] = process
+            stack.enter_context(listening([sys.executable, "-m", *arguments], ports[process]))
+        yield ports
 
 
 def main() -> int:

@@ -228,9 +228,7 @@ def _pruned(days: float) -> float:
 
     statuses = [each for each in Status if each not in UNFINISHED]
     with transaction.atomic():
-        took = sum(
-            _took(partial(ledger.prune, each, days, limit=BATCH)) for each in statuses
-        )
+        took = sum(_took(partial(ledger.prune, each, days, limit=BATCH)) for each in statuses)
         transaction.set_rollback(True)
     return took
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 SECRET_KEY = "of a benchmark"
 ALLOWED_HOSTS = ["*"]
@@ -16,7 +17,10 @@ INSTALLED_APPS = [
     "benchmarks.contenders.http",
 ]
 MIDDLEWARE: list[str] = []
-REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [], "UNAUTHENTICATED_USER": None}
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+}
 DATABASES = {"default": json.loads(os.environ["BENCHMARK_DATABASE"])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = os.environ.get("BENCHMARK_BROKER", "memory://")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import os
+from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -85,9 +86,7 @@ def plain(model: type[BaseModel]) -> Any:
 
 
 def ninja() -> list[Any]:
-    """Return the endpoint in django-ninja, if it is installed."""
-    if find_spec("ninja") is None:
-        return []
+    """Return the endpoint in django-ninja; raise if it is not installed."""
     from ninja import NinjaAPI, Status
 
     api = NinjaAPI(docs_url=None, openapi_url=None)
@@ -102,17 +101,26 @@ def ninja() -> list[Any]:
     post_order.__annotations__["body"] = Order
     api.post("/3", response={201: dict[str, Any]})(post_todo)
     api.post("/60", response={201: dict[str, Any]})(post_order)
-    return [path("ninja/", api.urls)]
+    return [path("", api.urls)]
 
 
-urlpatterns = [
-    path("serializer/3", SerializerView.as_view()),
-    path("serializer/60", SerializerView.as_view(serializer_class=OrderSerializer)),
-    path("model/3", ModelView.as_view()),
-    path("model/60", ModelView.as_view(model=Order)),
-    path("writes/view", WritingView.as_view()),
-    path("plain/3", plain(Todo)),
-    path("plain/60", plain(Order)),
-    *ninja(),
-    path("", include("motia_django.urls")),
-]
+def views(small: Any, large: Any) -> list[Any]:
+    """Return the patterns of a contender that is written as two views."""
+    return [path("3", small), path("60", large)]
+
+
+MAKERS: dict[str, Callable[[], list[Any]]] = {
+    "serializer": lambda: [
+        *views(
+            SerializerView.as_view(),
+            SerializerView.as_view(serializer_class=OrderSerializer),
+        ),
+        path("writes", WritingView.as_view()),
+    ],
+    "model": lambda: views(ModelView.as_view(), ModelView.as_view(model=Order)),
+    "plain": lambda: views(plain(Todo), plain(Order)),
+    "ninja": ninja,
+    "steps": lambda: [path("", include("motia_django.urls"))],
+}
+"""Each is served by a process of its own, so that nobody's paths are tried before another's."""
+urlpatterns = MAKERS[os.environ["BENCHMARK_CONTENDER"]]()

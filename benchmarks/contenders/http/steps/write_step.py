@@ -10,7 +10,7 @@ from benchmarks.contenders.http.shapes import Todo, answer
 config = {
     "name": "Write",
     "triggers": [
-        {"type": "http", "method": "POST", "path": "/writes/step", "bodySchema": Todo},
+        {"type": "http", "method": "POST", "path": "/writes", "bodySchema": Todo},
     ],
     "enqueues": ["todo.written"],
     "atomic": True,
