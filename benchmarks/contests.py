@@ -126,10 +126,12 @@ def _picture(name: str, contests: Sequence[Contest]) -> str:
 
 def read(raw: str) -> list[Contest]:
     """Return the contests that `run` has kept."""
-    return [
-        Contest(**{**each, "goals": [Goal(**goal) for goal in each["goals"]]})
-        for each in json.loads(raw)["contests"]
-    ]
+    return [of_values(each) for each in json.loads(raw)["contests"]]
+
+
+def of_values(values: Mapping[str, Any]) -> Contest:
+    """Return the contest that `asdict` has made these values of."""
+    return Contest(**{**values, "goals": [Goal(**goal) for goal in values["goals"]]})
 
 
 def tables(contests: Sequence[Contest]) -> str:

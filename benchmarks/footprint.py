@@ -78,9 +78,7 @@ def _lived(payload: Any) -> Figures:
 
 
 @contextmanager
-def _counted(
-    journal: dict[str, float], statements: dict[str, float], name: str
-) -> Iterator[None]:
+def _counted(journal: dict[str, float], statements: dict[str, float], name: str) -> Iterator[None]:
     """Count what is done for each of the runs."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
@@ -137,8 +135,8 @@ def _born(run: Any) -> None:
 def _claimed(run: Any) -> Any:
     from motia_django import ledger
 
-    lease = timedelta(minutes=5)
-    return ledger.claim(run.id, worker="celery@host", lease=lease, step=run.step)
+    keys: Any = {"worker": "celery@host", "lease": timedelta(minutes=5), "may_be_undone": True}
+    return ledger.claim(run.id, step=run.step, **keys)
 
 
 def _finished(run: Any) -> None:

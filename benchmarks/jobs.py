@@ -18,8 +18,8 @@ from benchmarks.contenders.jobs import (
     PROCRASTINATE,
     RESULTS,
     Worker,
-    on_celery,
     motia,
+    on_celery,
 )
 from benchmarks.contests import OURS, Contest, Goal, in_turns
 from benchmarks.working import BROKERS, crews

@@ -205,8 +205,8 @@ def _claims() -> Iterator[tuple[float, Any]]:
 def _claim(run: Any) -> Any:
     from motia_django import ledger
 
-    lease = timedelta(minutes=5)
-    return ledger.claim(run.id, worker="celery@host", lease=lease, step=run.step)
+    keys: Any = {"worker": "celery@host", "lease": timedelta(minutes=5), "may_be_undone": True}
+    return ledger.claim(run.id, step=run.step, **keys)
 
 
 def _taken() -> float:
@@ -235,9 +235,7 @@ def _pruned(days: float) -> float:
 
     statuses = [each for each in Status if each not in UNFINISHED]
     with transaction.atomic():
-        took = sum(
-            _took(partial(ledger.prune, each, days, limit=BATCH)) for each in statuses
-        )
+        took = sum(_took(partial(ledger.prune, each, days, limit=BATCH)) for each in statuses)
         transaction.set_rollback(True)
     return took
 

@@ -1,4 +1,4 @@
-"""Workers that are measured: each with its sender, its broker and its database, kept for all turns."""
+"""Workers that are measured, each with a sender, a broker and a database of its own."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The broker's side of publishing: one run's message, through a producer that gives up soon."""
+"""The broker's side of publishing: runs' messages, through a producer that gives up soon."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -15,10 +15,14 @@ from motia_django import telemetry, tracing
 from motia_django.celery_app import project_app, task_name
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
+from motia_django.registry import registry
+from motia_django.roads import Road, is_usual, long_road, short_road
 from motia_django.runs import Run
 
 _ONE_MORE_TRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 _POOL_SIZE = 10
+_BATCH = 100
+"""How many messages go in one write where the transport, as Redis's of kombu 5.7, can do that."""
 _GRACE = 10.0
 """Seconds between asking an attempt to end and killing its process."""
 HIGHEST_PRIORITY = 9
@@ -28,28 +32,53 @@ FRESH = "motia_fresh"
 """The header of messages whose runs were just born: in a queue these are in the order of births."""
 
 
-def send(
-    run: Run, delivery: Delivery, *, is_async: bool, fresh: bool, producer: Producer | None
-) -> None:
-    """Send a run's message: its id, and if it is light all of it; raise what the broker raises."""
-    task: Any = project_app().tasks[task_name(run.step)]
-    run_id = str(run.id)
-    arguments = (run_id, run.to_message()) if run.light else (run_id,)
-    headers = {FRESH: True} if fresh else {}
-    with telemetry.continued(run.trace_id, run.parent_span):
-        task.apply_async(
-            arguments,
-            task_id=run_id,
-            producer=producer,
-            queue=delivery.queue,
-            retry=True,
-            retry_policy=_ONE_MORE_TRY,
-            argsrepr=f"({run_id!r},)",
-            kwargsrepr="{}",
-            headers={**headers, **tracing.headers(run.trace_id, run.parent_span)},
-            **_priority(delivery, producer),
+class Sender:
+    """Sends runs' messages through one producer; how those of a trigger go is looked up once.
+
+    Without a producer Celery runs them here and now.
+    """
+
+    def __init__(self, producer: Producer | None, *, fresh: bool) -> None:
+        self._producer = producer
+        self._headers = {FRESH: True} if fresh else {}
+        self._roads: dict[tuple[str, str, int, str], Road] = {}
+
+    def send(self, run: Run) -> None:
+        """Send a run's id, and if it is light all of it; raise what the broker raises."""
+        key = (run.step, run.trigger, run.index, run.source)
+        road = self._roads.get(key)
+        if road is None:
+            road = self._roads[key] = self._road_of(run)
+        run_id = str(run.id)
+        arguments = (run_id, run.to_message()) if run.light else (run_id,)
+        headers = {**self._headers, **tracing.headers(run.trace_id, run.parent_span)}
+        with telemetry.continued(run.trace_id, run.parent_span):
+            road(run_id, arguments, headers)
+
+    def _road_of(self, run: Run) -> Road:
+        task: Any = project_app().tasks[task_name(run.step)]
+        delivery = registry().delivery(run.step, run.trigger, run.index, run.source)
+        is_async = run.step in registry() and registry().step(run.step).is_async
+        options = {
+            "queue": delivery.queue,
+            "retry": True,
+            "retry_policy": _ONE_MORE_TRY,
+            **_priority(delivery, self._producer),
             **_time_limits(delivery, is_async),
-        )
+        }
+        if self._producer is not None and is_usual(task):
+            return short_road(task, options, self._producer)
+        return long_road(task, options, self._producer)
+
+
+def most_at_once(producer: Producer) -> int:
+    """Return how many messages it can send in one go: one, unless its transport can more."""
+    return _BATCH if getattr(producer, "supports_batch_publish", False) else 1
+
+
+def in_one_go(producer: Any, count: int) -> AbstractContextManager[Any]:
+    """Have the messages of the block sent together, at its end, unless it is only one."""
+    return producer.batch(count) if count > 1 else nullcontext()
 
 
 @contextmanager

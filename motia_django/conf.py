@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 from motia_django.exceptions import SettingsError, did_you_mean
 
@@ -144,26 +146,18 @@ _NUMBERS = {
 }
 
 
+@cache
 def settings() -> Settings:
     """Return the settings in force now, `override_settings` included; raise `SettingsError`."""
     declared = getattr(django_settings, "MOTIA", None)
-    return _defaults() if declared is None else _read(declared)
+    return Settings() if declared is None else _parse(declared)
 
 
-@cache
-def _defaults() -> Settings:
-    return Settings()
-
-
-_last: tuple[Any, Settings] | None = None
-
-
-def _read(declared: Any) -> Settings:
-    """Read `declared`, once for each dict object that Django's settings hold."""
-    global _last
-    if _last is None or _last[0] is not declared:
-        _last = (declared, _parse(declared))
-    return _last[1]
+@receiver(setting_changed, dispatch_uid="motia.conf")
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    """Read the settings anew: a test has changed them, or gives them back."""
+    if setting == "MOTIA":
+        settings.cache_clear()
 
 
 def _parse(declared: Any) -> Settings:

@@ -186,8 +186,9 @@ def _run(
     trace_id, span = (cause.trace_id, cause.span) if cause else tracing.begun()
     group = group if len(group) <= 255 else ledger.hashed(group)
     step, delivery = listener.step, listener.trigger.delivery
-    wait = timedelta(seconds=delay + delivery.delay_seconds)
-    scheduled = bool(wait) and not publish.is_eager()
+    seconds = delay + delivery.delay_seconds
+    scheduled = seconds > 0 and not publish.is_eager()
+    wait = timedelta(seconds=seconds) if scheduled else ledger.patience(0)
     turn = delivery.turn(step.name, listener.index, group, input)
     kept = step.keeps_all or step.atomic or scheduled or turn or dedupe_key
     return Run(
@@ -208,7 +209,7 @@ def _run(
         dedupe_key=dedupe_key,
         light=not kept and listener.trigger.kind != "cron",
         created_at=now,
-        wake_at=now + (wait if scheduled else ledger.patience(0)),
+        wake_at=now + wait,
     )
 
 

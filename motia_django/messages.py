@@ -12,6 +12,7 @@ from motia_django.exceptions import InvalidMessage, did_you_mean
 from motia_django.sources import snake
 
 _KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key")
+_name = declarations.name_up_to(255)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +36,15 @@ class Message:
             raise InvalidMessage(
                 f'enqueue: expected {{"topic": ..., "data": ...}}, got {raw!r:.200}'
             )
-        values = {snake(str(key)): value for key, value in raw.items()}
-        _refuse_unknown(raw)
-        name = declarations.name_up_to(255)
+        values = {_known(key): value for key, value in raw.items()}
         return cls(
             topic=_parsed("topic", declarations.text, values.get("topic")),
             data=values.get("data"),
             delay_seconds=_parsed(
                 "delaySeconds", declarations.number, values.get("delay_seconds", 0)
             ),
-            message_group_id=_optional("messageGroupId", name, values.get("message_group_id")),
-            dedupe_key=_optional("dedupeKey", name, values.get("dedupe_key")),
+            message_group_id=_optional("messageGroupId", _name, values.get("message_group_id")),
+            dedupe_key=_optional("dedupeKey", _name, values.get("dedupe_key")),
         )
 
 
@@ -66,12 +65,14 @@ def _as_list(message: Any, data: Any, keys: Mapping[str, Any]) -> Sequence[Any]:
     return message if isinstance(message, list | tuple) else [message]
 
 
-def _refuse_unknown(raw: Mapping[Any, Any]) -> None:
-    for key in raw:
-        if snake(str(key)) not in _KEYS:
-            known = [camel(each) for each in _KEYS]
-            hint = did_you_mean(str(key), known) or f" Known are {', '.join(known)}."
-            raise InvalidMessage(f"enqueue: unknown key {key!r}.{hint}")
+def _known(key: Any) -> str:
+    """Return the name of a key, in whichever spelling; raise `InvalidMessage` if there is none."""
+    name = snake(str(key))
+    if name in _KEYS:
+        return name
+    known = [camel(each) for each in _KEYS]
+    hint = did_you_mean(str(key), known) or f" Known are {', '.join(known)}."
+    raise InvalidMessage(f"enqueue: unknown key {key!r}.{hint}")
 
 
 def _optional(key: str, parse: Any, value: Any) -> Any:

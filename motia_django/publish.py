@@ -8,9 +8,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from django.db import connections, transaction
-from kombu import Producer
 
 from motia_django import broker, ledger
 from motia_django.celery_app import project_app, task_name
@@ -147,11 +147,21 @@ def _leave(runs: Sequence[Run]) -> None:
 
 
 def _send_all(left: deque[Run], deadline: float, fresh: bool) -> None:
-    """Send these runs' messages and take each off the list; stop at the deadline."""
+    """Send these runs' messages and take them off the list as they are sent; stop at the deadline.
+
+    Of those that go in one batch it is not known which have arrived if it fails: all are left, and
+    may be delivered twice, as any message may.
+    """
     with broker.producer() as producer:
+        sender = broker.Sender(producer, fresh=fresh)
+        most = broker.most_at_once(producer)
         while left and time.monotonic() <= deadline:
-            _send(left[0], producer, fresh)
-            left.popleft()
+            some = list(islice(left, most))
+            with broker.in_one_go(producer, len(some)):
+                for run in some:
+                    _send(run, sender)
+            for _ in some:
+                left.popleft()
 
 
 def _run_here(runs: Sequence[Run]) -> None:
@@ -161,16 +171,16 @@ def _run_here(runs: Sequence[Run]) -> None:
         waiting.extend(runs)
         return
     _eager.waiting = waiting = deque(runs)
+    sender = broker.Sender(None, fresh=True)
     try:
         while waiting:
-            _send(waiting.popleft(), None, fresh=True)
+            _send(waiting.popleft(), sender)
     finally:
         _eager.waiting = None
 
 
-def _send(run: Run, producer: Producer | None, fresh: bool) -> None:
-    if task_name(run.step) not in project_app().tasks:
+def _send(run: Run, sender: broker.Sender) -> None:
+    if task_name(run.step) in project_app().tasks:
+        sender.send(run)
+    else:
         logger.error("No Step %r here for run %s: it stays queued", run.step, run.id)
-        return
-    is_async = run.step in registry() and registry().step(run.step).is_async
-    broker.send(run, delivery_of(run), is_async=is_async, fresh=fresh, producer=producer)

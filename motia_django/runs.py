@@ -167,6 +167,19 @@ class Outcome:
     scope: Scope | None = None
     """Of one that is RUNNING: what its parts are made in."""
 
+    def with_value(self, value: Any) -> Outcome:
+        """Return the same with another value; `replace` would take ten times as long."""
+        return Outcome(
+            status=self.status,
+            value=value,
+            error=self.error,
+            rejected=self.rejected,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            timeline=self.timeline,
+            scope=self.scope,
+        )
+
     @property
     def failed(self) -> bool:
         """Whether the attempt did not do its work."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 Place = tuple[str | int, ...]
@@ -16,7 +17,11 @@ class Source:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.tree = _parsed(file)
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The text, parsed when it is first asked: most files have nothing wrong with them."""
+        return _parsed(self.file)
 
     def line(self, place: Place, name: str = "config") -> int | None:
         """Return the line of `place` inside the top-level `name`, as near as the text tells."""
@@ -29,6 +34,7 @@ class Source:
         return line
 
 
+@lru_cache(maxsize=1024)
 def snake(name: str) -> str:
     """Return the snake_case spelling of a camelCase name."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -52,7 +52,6 @@ class Step:
     """With how many arguments the handler is called: 0, 1 or 2."""
     is_async: bool
     file: Path
-    line: int | None = None
     app: str = ""
     """The label of the Django app it lives in."""
     topics: frozenset[str] = field(default=frozenset(), compare=False)
@@ -64,9 +63,19 @@ class Step:
         return self.name.replace("::", ".").replace(":", ".")
 
     @property
+    def line(self) -> int | None:
+        """The line of the file that names it; the file is read for it."""
+        return Source(self.file).line(("name",))
+
+    @property
     def keeps_all(self) -> bool:
         """Whether the history keeps all of its runs, not the failed ones only."""
         return (self.record or settings().record) == "all"
+
+    @property
+    def limited(self) -> bool:
+        """Whether any of its runs may have to wait its turn."""
+        return any(trigger.delivery.limited for trigger in self.triggers)
 
     def lease(self, most: float) -> float:
         """Return the seconds of silence, `most` or less, after which its worker counts as lost."""
@@ -108,7 +117,8 @@ class Step:
 def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Problem]]:
     """Read a Step file's module; return the Step, or every problem that keeps it from being one."""
     source = Source(file)
-    problems = _handler_problems(getattr(module, "handler", None), source)
+    arity = _arity_of(getattr(module, "handler", None), source)
+    problems = [arity] if isinstance(arity, Problem) else []
     reader = config_reader(module, file, 'Write config = {"name": "...", "triggers": [...]}.')
     if isinstance(reader, Problem):
         return None, [*problems, reader]
@@ -116,17 +126,16 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
     problems += reader.problems
     if not problems:
         problems += _yield_problems(module.handler, values, source)
-    if problems:
+    if problems or isinstance(arity, Problem):
         return None, sorted(problems, key=lambda problem: problem.line or 0)
     handler = module.handler
     step = Step(
         **values,
         topics=frozenset(topic.name for topic in values["enqueues"]),
         handler=handler,
-        arity=calls.arity(handler, 2),
+        arity=arity,
         is_async=calls.is_async(handler),
         file=file,
-        line=source.line(("name",)),
         app=app,
     )
     return step, []
@@ -258,7 +267,8 @@ def _yield_problems(
     return [Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)]
 
 
-def _handler_problems(handler: Any, source: Source) -> list[Problem]:
+def _arity_of(handler: Any, source: Source) -> int | Problem:
+    """Return with how many arguments a handler is called, or why it cannot be."""
     if handler is None:
         message, hint = (
             "a Step file needs a top-level `handler`",
@@ -268,12 +278,11 @@ def _handler_problems(handler: Any, source: Source) -> list[Problem]:
         message, hint = f"handler: expected a function, got {handler!r:.100}", ""
     else:
         try:
-            calls.arity(handler, 2)
-            return []
+            return calls.arity(handler, 2)
         except (TypeError, ValueError) as error:
             message, hint = (
                 f"handler: {error}",
                 "It is called with (input, ctx), (input) or nothing.",
             )
     line = source.line((), "handler") or 1
-    return [Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)]
+    return Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)

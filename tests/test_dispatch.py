@@ -261,7 +261,7 @@ def test_a_light_step_is_told_what_was_written_whatever_the_writer_does_with_the
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr("motia_django.broker.send", lambda run, *_, **__: sent.append(run.input))
+    monkeypatch.setattr("motia_django.broker.Sender.send", lambda _, run: sent.append(run.input))
     watch = make_step(nothing, {"type": "state"}, name="Watch", record="failures")
     follow = make_step(nothing, {"type": "stream", "streamName": "s"}, record="failures")
     with installed(watch, follow, streams=[make_stream("s")]), transaction.atomic():

@@ -5,19 +5,25 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
+from celery import _state
+from celery.signals import after_task_publish, before_task_publish
 from django.db import OperationalError, transaction
 from django.utils import timezone
 from kombu import Queue
+from kombu.exceptions import OperationalError as BrokerError
+from kombu.transport import redis as transport
 
 from motia_django import broker as carrier
 from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
+from motia_django.roads import long_road, short_road
 from motia_django.upkeep import upkeep
-from tests.factories import installed, make_step, nothing, row, rows
+from tests.factories import deliver, installed, make_step, nothing, row, rows
 from tests.servers import fresh_rabbitmq, fresh_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,11 +50,11 @@ def broker(settings: Any) -> Iterator[Any]:
     use(before)
 
 
-def taken() -> list[Any]:
-    """Take the messages off the memory broker's queue."""
+def taken(name: str = "celery") -> list[Any]:
+    """Take the messages off a queue."""
     messages = []
     with project_app().connection_for_read() as connection:
-        queue = connection.SimpleQueue("celery")
+        queue = connection.SimpleQueue(name)
         try:
             while True:
                 messages.append(queue.get(block=False))
@@ -56,6 +62,16 @@ def taken() -> list[Any]:
         except queue.Empty:
             queue.close()
     return messages
+
+
+@contextmanager
+def hooked(signal: Any, receiver: Any) -> Iterator[None]:
+    """Have one of Celery's signals heard for the block."""
+    signal.connect(receiver, weak=False)
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver)
 
 
 @pytest.fixture(autouse=True)
@@ -258,3 +274,147 @@ def test_a_database_that_fails_just_after_the_commit_breaks_no_request(
         [run_id] = enqueue("work")
     assert ledger.rows(id=run_id).get().status == "queued"
     assert "the server has gone away" in caplog.text
+
+
+def test_a_list_goes_to_a_real_redis_in_its_order_each_with_celerys_signals(
+    broker: Any, redis_server: str, settings: Any
+) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 10}
+    broker(fresh_redis())
+    told: list[str] = []
+
+    def tell(sender: str, headers: dict[str, Any], **kwargs: Any) -> None:
+        told.append(headers["id"])
+
+    with hooked(before_task_publish, tell), hooked(after_task_publish, tell):
+        ids = enqueue([{"topic": "work", "data": number} for number in range(250)])
+    assert [message.headers["id"] for message in taken()] == ids
+    assert told == [run_id for run_id in ids for _ in range(2)]
+
+
+def test_what_a_signal_adds_to_a_message_arrives_with_it() -> None:
+    def add(sender: str, headers: dict[str, Any], **kwargs: Any) -> None:
+        headers["tenant"] = "acme"
+
+    with hooked(before_task_publish, add):
+        enqueue([{"topic": "work"}, {"topic": "work"}])
+    assert [message.headers["tenant"] for message in taken()] == ["acme", "acme"]
+
+
+def test_a_list_that_a_broker_never_takes_is_left_to_upkeep_as_a_whole(
+    broker: Any, black_hole: int
+) -> None:
+    broker(f"redis://127.0.0.1:{black_hole}/")
+    light = make_step(nothing, {"type": "queue", "topic": "light"}, name="L", record="failures")
+    with installed(make_step(), light):
+        enqueue([{"topic": topic} for topic in ("work", "light", "work", "light")])
+        assert [run.step for run in rows()] == ["Work", "L", "Work", "L"]
+        assert {run.status for run in rows()} == {"queued"}
+        publish._down_until = 0.0
+        broker("memory://")
+        assert upkeep() == 4
+        assert sorted(message.headers["id"] for message in taken()) == sorted(
+            str(run.id) for run in rows()
+        )
+
+
+@pytest.mark.skipif(not hasattr(transport, "PublishBatch"), reason="kombu 5.7 is the first with it")
+def test_a_batch_of_which_nobody_knows_what_arrived_is_sent_again_and_run_once(
+    broker: Any, redis_server: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 10}
+    broker(fresh_redis())
+    batches: Any = vars(transport)["PublishBatch"]
+    flush, done = batches.flush, []
+
+    def lose_the_answer(batch: Any) -> None:
+        flush(batch)
+        raise BrokerError("the answer was lost")
+
+    def note(input: Any, ctx: Any) -> None:
+        done.append(input)
+
+    with installed(make_step(note)):
+        with monkeypatch.context() as patched:
+            patched.setattr(batches, "flush", lose_the_answer)
+            ids = enqueue([{"topic": "work", "data": number} for number in range(3)])
+        assert upkeep() == 3
+        arrived = [message.headers["id"] for message in taken()]
+        assert sorted(arrived) == sorted([*ids, *ids])
+        deliver(arrived)
+    assert sorted(done) == [0, 1, 2]
+
+
+@pytest.fixture
+def routes() -> Iterator[Any]:
+    """Set the project's `task_routes` for one test."""
+    app: Any = project_app()
+
+    def use(routes: Any) -> None:
+        app.conf.task_routes = routes
+        app.amqp.flush_routes()
+        app.amqp.__dict__.pop("router", None)
+
+    yield use
+    use(None)
+
+
+@pytest.mark.parametrize(
+    "routed",
+    [
+        {"motia.*": {"queue": "gpu"}},
+        [{"other.*": {"queue": "other"}}, {"motia.Work": {"queue": "gpu"}}],
+        lambda name, args, *rest, **more: {"queue": "gpu"} if args else None,
+    ],
+    ids=["by pattern", "by name", "by the arguments"],
+)
+def test_the_projects_routes_are_heeded(routes: Any, routed: Any) -> None:
+    routes(routed)
+    ids = enqueue([{"topic": "work"}, {"topic": "work"}])
+    assert taken() == []
+    assert [message.headers["id"] for message in taken("gpu")] == ids
+
+
+def test_who_has_put_himself_in_the_place_of_celerys_sending_is_asked_for_each_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app: Any = project_app()
+    send_task, asked = type(app).send_task, []
+
+    def wrapped(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        asked.append(kwargs["task_id"])
+        return send_task(self, name, *args, **kwargs)
+
+    monkeypatch.setattr(type(app), "send_task", wrapped)
+    ids = enqueue([{"topic": "work"}, {"topic": "work"}])
+    assert asked == ids
+    assert [message.headers["id"] for message in taken()] == ids
+
+
+def test_both_roads_send_the_same_message() -> None:
+    task = project_app().tasks["motia.Work"]
+    sent = []
+    for road in (long_road, short_road):
+        with carrier.producer() as producer:
+            options = {"queue": None, "priority": 3, "soft_time_limit": 5, "time_limit": 15}
+            road(task, options, producer)("1", ("1",), {"motia_fresh": True})
+        [message] = taken()
+        besides = {"delivery_tag", "delivery_info", "argsrepr", "kwargsrepr"}  # also in the headers
+        properties = {key: value for key, value in message.properties.items() if key not in besides}
+        sent.append((message.headers, properties, message.payload, message.delivery_info))
+    assert sent[0] == sent[1]
+
+
+def test_a_task_that_sends_is_the_parent_of_what_it_sends() -> None:
+    stack: Any = vars(_state)["_task_stack"]
+    task: Any = project_app().tasks["motia.Work"]
+    task.push_request(id="parent", root_id="root", called_directly=False)
+    stack.push(task)
+    try:
+        enqueue([{"topic": "work"}, {"topic": "work"}])
+    finally:
+        stack.pop()
+        task.pop_request()
+    messages = taken()
+    assert {message.headers["parent_id"] for message in messages} == {"parent"}
+    assert {message.headers["root_id"] for message in messages} == {"root"}

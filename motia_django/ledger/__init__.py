@@ -25,7 +25,15 @@ from motia_django.ledger.births import (
     record,
     take_in,
 )
-from motia_django.ledger.claims import claim, finish, holds, lost_outcome, renew, take_lost
+from motia_django.ledger.claims import (
+    are_overdue,
+    claim,
+    finish,
+    holds,
+    lost_outcome,
+    renew,
+    take_lost,
+)
 from motia_django.ledger.due import (
     LONGEST_PATIENCE,
     call_up,
@@ -70,6 +78,7 @@ __all__ = [
     "LONGEST_PATIENCE",
     "KeySweep",
     "advance_batch",
+    "are_overdue",
     "call_up",
     "cancel",
     "claim",

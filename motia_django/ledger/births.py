@@ -34,7 +34,7 @@ def keep(runs: Sequence[Run], *, due: bool = False, note: Entry | None = None) -
     values: dict[str, Any] = {"wake_at": timezone.now(), "publishes": 0} if due else {}
     values |= _noted(note)
     with transaction.atomic(using=database(), savepoint=False):
-        rows = [row_of(run, input=payloads.plain(run.input), **values) for run in runs]
+        rows = [row_of(run, input=run.input, **values) for run in runs]
         all_runs().bulk_create(rows, batch_size=500)
         keys.keep(runs)
         turns.keep(runs)

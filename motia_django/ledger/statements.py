@@ -1,14 +1,15 @@
-"""The two statements that each run takes, composed once: Django would compose them for every run."""
+"""The two statements of each run, composed once: Django would compose them for every run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connections
+from django.utils import timezone
 
 from motia_django import models
 from motia_django.ledger.rows import database, run_of
@@ -17,19 +18,22 @@ from motia_django.runs import Run, Status
 _FIELDS = {field.name: field for field in models.Run._meta.concrete_fields}
 _READ = [each for each in _FIELDS if each not in ("output", "error", "fingerprint", "finished_at")]
 """All columns but those that say what earlier attempts came to."""
-_HELD = ("id", "fence", "status")
 
 
-def take(run_id: UUID, step: str, worker: str, now: datetime, lease: timedelta) -> Run | None:
+def take(
+    run_id: UUID, step: str, *, worker: str, lease: timedelta, may_be_undone: bool
+) -> Run | None:
     """Take a queued run of that Step that waits for no turn, unless the Step is paused.
 
-    It is read by the statement that takes it. Only where `takes_at_once`.
+    It is read by the statement that takes it, so that whoever is frozen in between thaws with the
+    fence that was his. Only where the database `takes_at_once`.
     """
-    sql = _taking(connections[database()].vendor)
-    set_to = _written({"wake_at": now + lease, "started_at": now, "worker": worker[:255]})
-    asked = _written({"status": Status.QUEUED, "id": run_id, "step": step})
-    with connections[database()].cursor() as cursor:
-        cursor.execute(sql, [Status.RUNNING.value, *set_to, *asked, step])
+    now = timezone.now()
+    set_to = {"wake_at": now + lease, "started_at": now, "worker": worker[:255]}
+    connection = connections[database()]
+    sql = _taking(connection.vendor, may_be_undone and not connection.in_atomic_block)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _written({**set_to, "id": run_id, "step": step}))
         rows = cursor.fetchall()
     return _read(rows[0]) if rows else None
 
@@ -44,14 +48,16 @@ def takes_at_once() -> bool:
 def write(run: Run, changes: Mapping[str, Any], *, may_be_undone: bool) -> bool:
     """Write into the row of a run if its attempt still holds the lease; return whether it did.
 
-    What `may_be_undone` by a crash of the database's server is not waited for.
+    What `may_be_undone` by a crash of the database's server, here and in `take`, is not waited for
+    until it is on the disk, unless a transaction of others goes on.
     """
     connection = connections[database()]
     lazily = may_be_undone and not connection.in_atomic_block
-    sql = _writing(connection.vendor, tuple(changes), lazily)
-    held = {"id": run.id, "fence": run.fence, "status": Status.RUNNING}
+    given = {name: value for name, value in changes.items() if value is not None}
+    emptied = tuple(name for name in changes if name not in given)
+    sql = _writing(connection.vendor, tuple(given), emptied, lazily)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*_written(changes), *_written(held)])
+        cursor.execute(sql, _written({**given, "id": run.id, "fence": run.fence}))
         return bool(cursor.rowcount)
 
 
@@ -85,22 +91,18 @@ def _converted(vendor: str) -> list[tuple[int, Any, list[Any]]]:
 
 
 @lru_cache(maxsize=8)
-def _taking(vendor: str) -> str:
-    changes = "status = %s, attempt = attempt + 1, fence = fence + 1, "
-    changes += "wake_at = %s, started_at = %s, worker = %s"
-    queued = "status = %s AND id = %s AND step = %s AND NOT limited"
-    going = "NOT EXISTS (SELECT 1 FROM motia_pause WHERE motia_pause.step = %s)"
-    read = _columns(vendor, _READ)
-    where = f"{queued} AND {going}{_UNWAITED.get(vendor, '')}"
-    return f"UPDATE {_TABLE} SET {changes} WHERE {where} RETURNING {', '.join(read)}"
+def _taking(vendor: str, lazily: bool) -> str:
+    read = ", ".join(_columns(vendor, _READ))
+    unwaited = _UNWAITED.get(vendor, "") if lazily else ""
+    return f"{_TAKING}{unwaited} RETURNING {read}"
 
 
 @lru_cache(maxsize=64)
-def _writing(vendor: str, names: Sequence[str], lazily: bool) -> str:
-    changes = ", ".join(f"{column} = %s" for column in _columns(vendor, names))
-    held = " AND ".join(f"{name} = %s" for name in _HELD)
+def _writing(vendor: str, given: Sequence[str], emptied: Sequence[str], lazily: bool) -> str:
+    changes = [f"{column} = %s" for column in _columns(vendor, given)]
+    changes += [f"{column} = NULL" for column in _columns(vendor, emptied)]
     unwaited = _UNWAITED.get(vendor, "") if lazily else ""
-    return f"UPDATE {_TABLE} SET {changes} WHERE {held}{unwaited}"
+    return f"UPDATE {_TABLE} SET {', '.join(changes)} WHERE {_HELD}{unwaited}"
 
 
 def _columns(vendor: str, names: Sequence[str]) -> list[str]:
@@ -110,6 +112,13 @@ def _columns(vendor: str, names: Sequence[str]) -> list[str]:
 
 
 _TABLE = models.Run._meta.db_table
+_PAUSE = models.Pause._meta.db_table
+_HELD = f"id = %s AND fence = %s AND status = '{Status.RUNNING}'"
+_TAKING = f"""
+UPDATE {_TABLE} SET status = '{Status.RUNNING}', attempt = attempt + 1, fence = fence + 1,
+    wake_at = %s, started_at = %s, worker = %s
+WHERE id = %s AND step = %s AND status = '{Status.QUEUED}' AND NOT limited
+    AND NOT EXISTS (SELECT 1 FROM {_PAUSE} WHERE {_PAUSE}.step = {_TABLE}.step)"""
 _UNWAITED = {
     "postgresql": " AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL"
 }

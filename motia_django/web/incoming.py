@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.http.request import HttpHeaders, HttpRequest
 from django.utils.datastructures import MultiValueDict
@@ -90,6 +89,8 @@ class IncomingRequest(RestRequest):
             given: Any = self.authenticators
             session.accessed |= any(isinstance(each, SessionAuthentication) for each in given)
             if session.accessed:
+                from django.contrib.auth.models import AnonymousUser  # not every project has them
+
                 request._cached_user = AnonymousUser()
         super()._authenticate()  # type: ignore[misc]
 

@@ -64,7 +64,9 @@ def set_known_headers(response: HttpResponseBase, headers: Mapping[str, str]) ->
 
     They are stored as Django stores them, which would look at each character of each once more.
     """
-    response.headers._store.update({k.lower(): (k, text) for k, text in headers.items()})
+    store: Any = response.headers._store
+    for name, text in headers.items():
+        store[name.lower()] = name, text
 
 
 class ConditionNotMet(exceptions.APIException):

@@ -1,26 +1,76 @@
-"""The routes of http Steps as URL patterns."""
+"""The routes of http Steps as URL patterns, and the way from a path to its route."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from django.urls import URLPattern, path
+from django.conf import settings
+from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver, path
+from django.urls.resolvers import RoutePattern
 
 from motia_django.registry import Route
 from motia_django.web.views import view_for
 
 
-def urlpatterns_for(routes: Iterable[Route]) -> list[URLPattern]:
+class Routes(URLResolver):
+    """The patterns of all routes: to Django a resolver like any other, but one that need not try.
+
+    Which routes a path can be for is looked up by its number of segments, and by those segments
+    that are no parameters. So it takes as long with thousands of them as with a few.
+    """
+
+    def __init__(self, patterns: Sequence[URLPattern]) -> None:
+        super().__init__(RoutePattern(""), [*patterns])
+        self._shapes: dict[int, list[tuple[bool, ...]]] = {}
+        """For each number of segments: which of them are parameters, in the order of the routes."""
+        self._by_segments: dict[tuple[str | None, ...], list[URLPattern]] = {}
+        for pattern in patterns:
+            self._index(pattern)
+
+    def resolve(self, path: str) -> ResolverMatch:
+        """Return the first match; raise `Resolver404`, which tells what was tried only in DEBUG."""
+        if settings.DEBUG:
+            return super().resolve(path)
+        for pattern in self._candidates(path):
+            match = pattern.resolve(path)
+            if match:
+                return match
+        raise Resolver404({"path": path})
+
+    def _index(self, pattern: URLPattern) -> None:
+        parts = str(pattern.pattern).split("/")
+        shape = tuple(part.startswith("<") for part in parts)
+        shapes = self._shapes.setdefault(len(parts), [])
+        if shape not in shapes:
+            shapes.append(shape)
+        self._by_segments.setdefault(_segments(parts, shape), []).append(pattern)
+
+    def _candidates(self, path: str) -> Iterator[URLPattern]:
+        """Yield the patterns that may match, in the order that Django would try them in."""
+        parts = path.split("/")
+        for shape in self._shapes.get(len(parts), ()):
+            yield from self._by_segments.get(_segments(parts, shape), ())
+
+
+def urlpatterns_for(routes: Iterable[Route]) -> list[Any]:
     """Return a pattern for each Step of each route: the first answers, each can be reversed."""
     patterns = []
     for route in routes:
         view = view_for(route)
         names = {listener.step.url_name for listener in route.endpoints.values()}
         patterns += [path(_django_route(route.path), view, name=name) for name in sorted(names)]
-    return patterns
+    return [Routes(patterns)]
 
 
 def _django_route(declared: str) -> str:
     """Translate `/users/:id` to `users/<str:id>`."""
     parts = declared[1:].split("/")
     return "/".join(f"<str:{part[1:]}>" if part.startswith(":") else part for part in parts)
+
+
+def _segments(parts: Sequence[str], shape: Sequence[bool]) -> tuple[str | None, ...]:
+    """Return a path's segments, None in the place of each parameter."""
+    return tuple(
+        None if is_parameter else part for part, is_parameter in zip(parts, shape, strict=True)
+    )

@@ -70,7 +70,7 @@ class StepView(EndpointView):
         if outcome.status is Status.RUNNING:
             outcome, response = streaming.begun(raw.raw._request, _told(run, raw), outcome)
         if listener.step.keeps_all and outcome.status is not Status.RUNNING:
-            runner.record(run, replace(outcome, value=told(outcome.value)))
+            runner.record(run, outcome.with_value(told(outcome.value)))
         elif outcome.failed:
             runner.record(_told(run, raw), outcome)
         return self._answer(outcome, response, keep)

@@ -32,9 +32,8 @@ _KINDS: tuple[tuple[type, type[Any], Any], ...] = (
 )
 _FIELDS = {f"field{number:02}": _KINDS[number % 4] for number in range(57)}
 
-Order: Any = create_model(
-    "Order", __base__=Todo, **{name: (kind, ...) for name, (kind, _, _) in _FIELDS.items()}
-)
+_TYPES: dict[str, Any] = {name: (kind, ...) for name, (kind, _, _) in _FIELDS.items()}
+Order: Any = create_model("Order", __base__=Todo, **_TYPES)
 OrderSerializer: Any = type(
     "OrderSerializer",
     (TodoSerializer,),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
 from benchmarks.contenders.jobs import marks
 
-dramatiq.set_broker(RedisBroker(url=os.environ["JOBS_BROKER"]))
+_broker: Any = RedisBroker
+dramatiq.set_broker(_broker(url=os.environ["JOBS_BROKER"]))
 
 
 @dramatiq.actor

@@ -1,4 +1,4 @@
-"""Settings of the benchmarks of jobs: nothing but what is measured, and connections that are kept."""
+"""Settings of the benchmarks of jobs: only what is measured, its connections kept."""
 
 from __future__ import annotations
 

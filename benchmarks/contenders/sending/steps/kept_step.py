@@ -1,0 +1,9 @@
+"""A Step whose runs are kept in the ledger."""
+
+from typing import Any
+
+config = {"name": "Kept", "triggers": [{"type": "queue", "topic": "kept"}]}
+
+
+def handler(data: Any) -> None:
+    """Do nothing."""

@@ -1,0 +1,89 @@
+"""How a task's messages go to the broker: as Celery sends each, or with all looked up once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MethodType
+from typing import Any
+
+from celery.app.routes import MapRoute
+from celery.utils.nodenames import anon_nodename
+from kombu import Producer
+
+Road = Callable[[str, tuple[Any, ...], dict[str, Any]], object]
+"""Takes a message: the task's id, its arguments and the message's headers."""
+
+
+def is_usual(task: Any) -> bool:
+    """Return whether each message of a task goes where its first one goes, by Celery's own code.
+
+    Not so where a router of the project's may look at the arguments, or where somebody, such as
+    Sentry or a task class of the project's, has put a method in the place of one of Celery's.
+    """
+    app: Any = task.app
+    return (
+        app.conf.task_protocol == 2
+        and not app.conf.task_inherit_parent_priority
+        and task.expires is None
+        and all(isinstance(each, MapRoute) for each in app.amqp.router.routes)
+        and all(map(_is_celerys, (task.apply_async, task.shadow_name, app.send_task)))
+    )
+
+
+def long_road(task: Any, options: dict[str, Any], producer: Producer | None) -> Road:
+    """Return the road by `apply_async`, which looks all up for each message."""
+
+    def send(task_id: str, arguments: tuple[Any, ...], headers: dict[str, Any]) -> None:
+        task.apply_async(
+            arguments,
+            task_id=task_id,
+            producer=producer,
+            headers=headers,
+            argsrepr=f"({task_id!r},)",
+            kwargsrepr="{}",
+            **options,
+        )
+
+    return send
+
+
+def short_road(task: Any, options: dict[str, Any], producer: Producer) -> Road:
+    """Return the road that `apply_async` takes in the end, for tasks that are `is_usual`.
+
+    What it looks up for each message, such as the queue by the project's `task_routes`, is looked
+    up here, and the queue is declared with the first message only. Celery's signals are sent.
+    """
+    app: Any = task.app
+    options = {**task._get_exec_options(), **options}
+    options = app.amqp.router.route(options, task.name, (), {}, task)
+    facts = {name: options.pop(name, None) for name in ("time_limit", "soft_time_limit", "expires")}
+    facts |= {"ignore_result": task.ignore_result, **_common(app)}
+
+    def send(task_id: str, arguments: tuple[Any, ...], headers: dict[str, Any]) -> None:
+        message = app.amqp.as_task_v2(
+            task_id, task.name, arguments, {}, argsrepr=f"({task_id!r},)", kwargsrepr="{}", **facts
+        )
+        app.amqp.send_task_message(producer, task.name, message, headers=headers, **options)
+        options["declare"] = []
+
+    return send
+
+
+def _common(app: Any) -> dict[str, Any]:
+    """Return what all messages say that are sent from here."""
+    parent = app.current_worker_task
+    return {
+        "root_id": parent and (parent.request.root_id or parent.request.id),
+        "parent_id": parent and parent.request.id,
+        "reply_to": app.thread_oid,
+        "origin": anon_nodename(),
+        "create_sent_event": app.conf.task_send_sent_event,
+    }
+
+
+def _is_celerys(method: Any) -> bool:
+    """Return whether a method is the one that Celery has written, and not wrapped or replaced."""
+    if type(method) is not MethodType:
+        return False
+    module: str = method.__func__.__globals__["__name__"]
+    return module.startswith("celery.")
