@@ -1,10 +1,10 @@
-"""What one run costs PostgreSQL: statements, bytes of its journal (WAL), bytes of table and indexes.
+"""What one run costs PostgreSQL: statements, bytes of its journal (WAL), bytes on disk.
 
     python -m benchmarks.footprint
 
-Runs are born one by one, claimed and finished, each in a transaction of its own. The journal is
-without the full images of pages that PostgreSQL adds after each checkpoint. What is counted is the
-same on every machine.
+Runs are born one by one, claimed and finished, each in a transaction of its own, whose `BEGIN` and
+`COMMIT` are not counted. The journal is without the full images of pages that PostgreSQL adds after
+each checkpoint. What is counted is the same on every machine.
 """
 
 from __future__ import annotations
@@ -81,31 +81,19 @@ def _lived(payload: Any) -> Figures:
 def _counted(journal: dict[str, float], statements: dict[str, float], name: str) -> Iterator[None]:
     """Count what is done for each of the runs."""
     from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    before = _ask("SELECT pg_current_wal_insert_lsn()")
-    with CaptureQueriesContext(connection) as queries:
-        connection.queries_log = _Counter()
-        yield
-        statements[name] = connection.queries_log.number / RUNS
-    del queries
-    journal[name] = float(_ask("SELECT pg_current_wal_insert_lsn() - %s", [before])) / RUNS
-
-
-class _Counter:
-    """Takes the place of Django's log of queries, which forgets all but the last."""
 
     number = 0
 
-    def append(self, query: object) -> None:
-        """Count one."""
-        self.number += 1
+    def count(execute: Callable[..., Any], *args: Any) -> Any:
+        nonlocal number
+        number += 1
+        return execute(*args)
 
-    def __len__(self) -> int:
-        return self.number
-
-    def clear(self) -> None:
-        """Forget nothing."""
+    before = _ask("SELECT pg_current_wal_insert_lsn()")
+    with connection.execute_wrapper(count):
+        yield
+    statements[name] = number / RUNS
+    journal[name] = float(_ask("SELECT pg_current_wal_insert_lsn() - %s", [before])) / RUNS
 
 
 def _sizes() -> dict[str, float]:

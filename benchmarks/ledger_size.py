@@ -25,7 +25,7 @@ from benchmarks.contests import Contest, Goal
 
 SMALL, LARGE = "10 thousand", "10 million"
 RUNS = 10_000
-OLDER = int(os.environ.get("LEDGER_SIZE", 10_000_000))
+OLDER = int(os.environ.get("LEDGER_SIZE", "10_000_000"))
 """How many finished runs the larger one has besides; fewer to try the benchmark."""
 PACKAGES = ("django", "psycopg")
 TIMES = 50

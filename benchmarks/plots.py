@@ -21,7 +21,7 @@ COLOURS = {True: "#2f81f7", False: "#8b949e"}
 """Of ours, and of others'."""
 INK = "#6e7781"
 """Of all text and lines: it can be read on white as on black."""
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "motia",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
