@@ -52,7 +52,9 @@ def draw(name: str, contests: Sequence[Contest], folder: Path = PICTURES) -> Pat
     file = folder / f"{name}.svg"
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, sum(heights)), layout=ConstrainedLayoutEngine(w_pad=0.2))
+        figure = Figure(
+            figsize=(WIDTH, sum(heights)), layout=ConstrainedLayoutEngine(w_pad=0.2, h_pad=0.1)
+        )
         all_axes = figure.subplots(len(contests), squeeze=False, height_ratios=heights)[:, 0]
         for axes, contest in zip(all_axes, contests, strict=True):
             _draw(axes, contest)

@@ -28,7 +28,7 @@ from benchmarks.contests import Contest
 PACKAGES = ("django", "celery", "redis", "psycopg")
 PROJECT = "benchmarks.contenders.scaling"
 PATHS = {"kept in PostgreSQL": "kept", "light path": "light"}
-RUNS = 1500
+RUNS = 1000
 LIST = 100
 MIDDLE = (0.9, 0.1)
 """What share of the queue is left when the clock is started, and when it is stopped."""
@@ -176,7 +176,7 @@ def _await_all(number: int) -> None:
     from motia_django.celery_app import project_app
 
     until = time.monotonic() + PATIENCE
-    while len(project_app().control.ping(timeout=1, limit=number)) < number:
+    while len(project_app().control.ping(timeout=1, limit=number) or ()) < number:
         if time.monotonic() > until:
             raise TimeoutError(f"fewer than {number} workers answer")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import plots, report, summary
 from benchmarks.contenders import CONTENDERS
+from benchmarks.contests import OURS, Contest, Goal
 from benchmarks.streams import Result, middle, rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,41 @@ def test_what_was_found_is_written_between_its_marks_and_nowhere_else(tmp_path: 
     assert page.read_text() == "a\n<!-- one: begin -->\nnew\n<!-- one: end -->\nb\n"
     with pytest.raises(ValueError, match="two: begin"):
         report.write("two", "new", page)
+
+
+def contest(*goals: Goal) -> Contest:
+    figures = {OURS: [40, 50, 60], "Other": [10, 10, 12]}
+    return Contest(work="A job", unit="jobs/s", more_is_better=True, figures=figures, goals=goals)
+
+
+def test_the_summary_tells_of_each_goal_and_whether_it_was_reached() -> None:
+    easy, hard = Goal(beside="Other", as_fast=2), Goal(beside="Other", as_fast=9)
+    text = summary.table({"jobs": [contest(easy, hard)], "none": [contest()]})
+    [_, _, first, second] = [
+        [cell.strip() for cell in line.split("|")] for line in text.split("\n")
+    ]
+    assert first[1:-1] == ["jobs", "A job", "Other", "5.00 (4.00-5.00) x", ">= 2 x", "reached"]
+    assert second[1:-1] == ["", "A job", "Other", "5.00 (4.00-5.00) x", ">= 9 x", "**missed**"]
+
+
+@pytest.mark.skipif(plots.missing(), reason="matplotlib is in the extra bench")
+def test_a_picture_shows_each_contender_and_is_the_same_each_time(tmp_path: Path) -> None:
+    drawn = [
+        plots.draw("jobs", [contest(Goal(beside="Other", as_fast=2))], tmp_path / each).read_text()
+        for each in "ab"
+    ]
+    assert drawn[0] == drawn[1]
+    for shown in (
+        OURS,
+        "Other",
+        "50.0",
+        "10.0",
+        "A job",
+        "more is better",
+        *plots.COLOURS.values(),
+    ):
+        assert shown in drawn[0]
+    assert "<dc:date>" not in drawn[0]
 
 
 @pytest.mark.journey

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.db.utils import load_backend
 from django.utils import timezone
 
@@ -24,24 +25,44 @@ RECIPE = Path(__file__).resolve().parents[2] / "docs" / "partitioning.sql"
 TOMORROW, DAY_AFTER = timedelta(days=1), timedelta(days=2)
 
 
+@pytest.fixture(scope="module")
+def prepared(postgresql_server: str, django_db_blocker: Any) -> dict[str, Any]:
+    """A database with one run of each kind in it, which is partitioned then."""
+    settings = django_settings(fresh_postgresql())
+    with django_db_blocker.unblock(), connected(settings):
+        call_command("migrate", verbosity=0)
+        keep(status="succeeded", unique_key="tick", step="Old", wake_at=None)
+        keep(status="dead", step="Old", wake_at=None)
+        keep(status="queued", unique_key="order-1", step="Old")
+        follow_the_recipe()
+    return settings
+
+
 @pytest.fixture(autouse=True)
-def partitioned(postgresql_server: str, django_db_blocker: Any) -> Iterator[None]:
-    """A database of this test's own, with one run of each kind in it before it is partitioned."""
-    before = connections["default"]
+def copied(prepared: dict[str, Any], django_db_blocker: Any) -> Iterator[None]:
+    """A copy of that database, of this test's own."""
+    settings = django_settings(fresh_postgresql())
+    copy, original = settings["NAME"], prepared["NAME"]
     with django_db_blocker.unblock():
-        settings = {**before.settings_dict, "OPTIONS": {}, **django_settings(fresh_postgresql())}
-        own = load_backend("django.db.backends.postgresql").DatabaseWrapper(settings, "default")
-        connections["default"] = own
-        try:
-            call_command("migrate", verbosity=0)
-            keep(status="succeeded", unique_key="tick", step="Old", wake_at=None)
-            keep(status="dead", step="Old", wake_at=None)
-            keep(status="queued", unique_key="order-1", step="Old")
-            follow_the_recipe()
+        with connected({**settings, "NAME": "postgres"}), connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {copy}")
+            cursor.execute(f"CREATE DATABASE {copy} TEMPLATE {original}")
+        with connected(settings):
             yield
-        finally:
-            own.close()
-            connections["default"] = before
+
+
+@contextmanager
+def connected(settings: dict[str, Any]) -> Iterator[None]:
+    """Let the default connection be one to this PostgreSQL."""
+    before = connections["default"]
+    values = {**before.settings_dict, "OPTIONS": {}, **settings}
+    own = load_backend("django.db.backends.postgresql").DatabaseWrapper(values, "default")
+    connections["default"] = own
+    try:
+        yield
+    finally:
+        own.close()
+        connections["default"] = before
 
 
 def keep(**values: Any) -> None:
@@ -138,9 +159,7 @@ def test_what_is_due_is_taken_from_all_partitions() -> None:
     assert not ledger.take_due(10)
 
 
-def test_a_dedupe_key_is_held_over_all_partitions_until_its_run_is_finished() -> (
-    None
-):
+def test_a_dedupe_key_is_held_over_all_partitions_until_its_run_is_finished() -> None:
     first = born(timedelta(), dedupe_key="d" * 64)
     assert ledger.keep_or_find(first) == first.id
     again = born(TOMORROW, dedupe_key="d" * 64)
@@ -164,8 +183,6 @@ def test_a_tick_is_kept_once_over_all_partitions() -> None:
 
 def test_the_database_itself_refuses_a_key_twice() -> None:
     """Without anybody's looking first."""
-    from django.db import IntegrityError
-
     with pytest.raises(IntegrityError), transaction.atomic():
         keep(status="queued", unique_key="order-1", step="Second")
     assert not models.Run.objects.filter(step="Second").exists()
