@@ -121,7 +121,7 @@ def test_what_accept_asks_for_is_asked_each_time() -> None:
             assert client.get("/x", headers={"accept": "image/png"}).status_code == 406
             by_name = client.get("/x?format=txt", headers={"accept": "*/*"})
             assert by_name["Content-Type"].startswith("text/plain")
-            assert by_name["Vary"] == "Accept"
+            assert "Accept" in by_name["Vary"]
 
 
 def test_middleware_may_change_the_data_before_they_are_rendered() -> None:
