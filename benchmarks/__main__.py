@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-BENCHMARKS = ("state", "streams", "console", "waiting")
+BENCHMARKS = ("state", "streams", "console", "waiting", "jobs", "latency")
 
 
 def main() -> int:
