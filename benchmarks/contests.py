@@ -32,7 +32,7 @@ class Goal:
     @property
     def text(self) -> str:
         """The goal in words."""
-        return f">= {self.as_fast:g} x" if self.as_fast is not None else f"<= +{self.plus:g}"
+        return f">= {self.as_fast:.3g} x" if self.as_fast is not None else f"<= +{self.plus:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,9 @@ from typing import Any
 
 DAYS = 14
 SAMPLE = 5000
+OLDER_DAYS = 90
+DONE = 4800
+"""How many of the sample are finished, at least."""
 LONG_TRACE = 500
 STEPS = {
     "AuditOrders": "state",
@@ -70,6 +73,23 @@ def fill(count: int) -> None:
         cursor.execute("VACUUM ANALYZE")
 
 
+def deepen(count: int) -> None:
+    """Put this many finished runs before those that `fill` has written by this connection."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'motia_run'"
+            " AND indexdef NOT LIKE 'CREATE UNIQUE%'"
+        )
+        indexes = cursor.fetchall()
+        drop = [f'DROP INDEX "{name}"' for name, _ in indexes]
+        make = [definition for _, definition in indexes]
+        for statement in (*drop, *_older(count), "SET maintenance_work_mem = '1GB'", *make):
+            cursor.execute(statement)
+        cursor.execute("VACUUM ANALYZE")
+
+
 def _write_sample() -> None:
     from motia_django import models
 
@@ -116,11 +136,52 @@ def _run(random: Random, number: int) -> Any:
 
 def _statements(count: int) -> list[str]:
     """Return the SQL that puts the multiplied sample in the sample's place."""
+    return [
+        *_functions(count, DAYS, "interval '0'"),
+        "CREATE TEMP TABLE sample AS SELECT row_number() OVER () - 1 AS n, * FROM motia_run",
+        "TRUNCATE motia_run",
+        _multiplied(count, "sample", SAMPLE),
+        _keys(""),
+        "ANALYZE motia_run",
+        f"UPDATE motia_run SET trace_id = repeat('f', 32) WHERE id IN"
+        f" (SELECT id FROM motia_run ORDER BY id DESC LIMIT {LONG_TRACE})",
+    ]
+
+
+def _older(count: int) -> list[str]:
+    """Return the SQL that multiplies what of the sample is finished, before all that there is."""
+    return [
+        "CREATE TEMP TABLE first AS SELECT min(id::text)::uuid AS id FROM motia_run",
+        "DROP FUNCTION pg_temp.run_id, pg_temp.born",
+        *_functions(count, OLDER_DAYS, f"interval '{DAYS + 1} days'"),
+        "CREATE TEMP TABLE done AS SELECT * FROM sample WHERE finished_at IS NOT NULL",
+        f"DELETE FROM done WHERE n NOT IN (SELECT n FROM done ORDER BY n LIMIT {DONE})",
+        f"UPDATE done SET n = place FROM (SELECT n AS was, row_number() OVER (ORDER BY n) - 1"
+        f" AS place FROM done) AS counted WHERE n = was",
+        _multiplied(count, "done", DONE),
+        _keys(" AND id < (SELECT id FROM first)"),
+    ]
+
+
+def _functions(count: int, days: int, before: str) -> list[str]:
+    """Return the SQL for when the run of a number was born, and for its id."""
+    apart = f"{days * 86_400 / count:.6f}"
+    return [
+        f"CREATE FUNCTION pg_temp.born(g int) RETURNS timestamptz STABLE LANGUAGE sql AS"
+        f" $$ SELECT now() - {before} - ({count} - g) * {apart} * interval '1 s' $$",
+        "CREATE FUNCTION pg_temp.run_id(g int) RETURNS uuid STABLE LANGUAGE sql AS $$ SELECT"
+        " (lpad(to_hex(floor(extract(epoch FROM pg_temp.born(g)) * 1000)::bigint), 12, '0')"
+        " || '7' || lpad(to_hex(g % 4096), 3, '0') || '8' || lpad(to_hex(g), 15, '0'))::uuid $$",
+    ]
+
+
+def _multiplied(count: int, sample: str, size: int) -> str:
+    """Return the SQL that inserts so many runs like those of a sample of this size."""
     from motia_django import models
 
     own = {
         "id": "pg_temp.run_id(g)",
-        "trace_id": "md5((g / 8)::text)",
+        "trace_id": f"md5('{sample}' || g / 8)",
         "parent_id": "CASE WHEN g % 8 > 0 THEN pg_temp.run_id(g - g % 8) END",
         "depth": "LEAST(g % 8, 1)",
         "created_at": "pg_temp.born(g)",
@@ -130,23 +191,17 @@ def _statements(count: int) -> list[str]:
     columns = [field.column for field in models.Run._meta.concrete_fields]
     values = ", ".join(own.get(str(each), f't."{each}"') for each in columns)
     names = ", ".join(f'"{each}"' for each in columns)
-    apart = f"{DAYS * 86_400 / count:.6f}"
-    return [
-        f"CREATE FUNCTION pg_temp.born(g int) RETURNS timestamptz STABLE LANGUAGE sql AS"
-        f" $$ SELECT now() - ({count} - g) * {apart} * interval '1 s' $$",
-        "CREATE FUNCTION pg_temp.run_id(g int) RETURNS uuid STABLE LANGUAGE sql AS $$ SELECT"
-        " (lpad(to_hex(floor(extract(epoch FROM pg_temp.born(g)) * 1000)::bigint), 12, '0')"
-        " || '7' || lpad(to_hex(g % 4096), 3, '0') || '8' || lpad(to_hex(g), 15, '0'))::uuid $$",
-        "CREATE TEMP TABLE sample AS SELECT row_number() OVER () - 1 AS n, * FROM motia_run",
-        "TRUNCATE motia_run",
+    return (
         f"INSERT INTO motia_run ({names}) SELECT {values} FROM generate_series(1, {count}) AS g"
-        f" JOIN sample t ON t.n = (g * 7919::bigint) % {SAMPLE} ORDER BY g",
-        "INSERT INTO motia_run_key (run_id, name, value)"
-        " SELECT id, 'orderId', 'order-' || row_number() OVER () FROM motia_run WHERE depth = 0",
-        "ANALYZE motia_run",
-        f"UPDATE motia_run SET trace_id = repeat('f', 32) WHERE id IN"
-        f" (SELECT id FROM motia_run ORDER BY id DESC LIMIT {LONG_TRACE})",
-    ]
+        f" JOIN {sample} t ON t.n = (g * 7919::bigint) % {size} ORDER BY g"
+    )
+
+
+def _keys(narrowed: str) -> str:
+    return (
+        "INSERT INTO motia_run_key (run_id, name, value) SELECT id, 'orderId', 'order-' ||"
+        f" row_number() OVER () FROM motia_run WHERE depth = 0{narrowed}"
+    )
 
 
 def _write_items() -> None:

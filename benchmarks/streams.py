@@ -154,9 +154,14 @@ def _busy(server: psutil.Process) -> float:
 def served(application: str, port: int) -> Iterator[psutil.Process]:
     """Serve an application by one uvicorn worker."""
     command = ["uvicorn", "--port", str(port), "--no-access-log", "--log-level", "error"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command, f"{application}:application"], cwd=ROOT
-    )
+    with listening([sys.executable, "-m", *command, f"{application}:application"], port) as process:
+        yield process
+
+
+@contextmanager
+def listening(command: list[str], port: int) -> Iterator[psutil.Process]:
+    """Run a server for the block, from when it listens on its port."""
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
         while True:
             with socket.socket() as probe:

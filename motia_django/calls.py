@@ -54,8 +54,15 @@ def is_generator(function: Callable[..., Any]) -> bool:
     )
 
 
-def call(function: Callable[..., Any], *args: Any, limit: float | None = None) -> Any:
+def call(
+    function: Callable[..., Any],
+    *args: Any,
+    limit: float | None = None,
+    known_async: bool | None = None,
+) -> Any:
     """Call `function` from sync code and return its result, awaited if it is awaitable.
+
+    To find out whether it `is_async` takes longer than to call it, so who knows says so.
 
     A coroutine runs through asgiref's `async_to_sync`, so that Django's async ORM inside it works
     in this very thread and sees this thread's open transaction. Raise `Abandoned` for a
@@ -63,10 +70,12 @@ def call(function: Callable[..., Any], *args: Any, limit: float | None = None) -
     coroutine that takes more than `limit` seconds; a plain function is not interrupted.
     """
     try:
-        if is_async(function):
+        if is_async(function) if known_async is None else known_async:
             return async_to_sync(_within)(limit, function, args)
         result = function(*args)
-        return async_to_sync(_awaited)(result) if inspect.isawaitable(result) else result
+        if type(result) is dict or not inspect.isawaitable(result):
+            return result
+        return async_to_sync(_awaited)(result)
     except (asyncio.CancelledError, SystemExit) as error:
         raise Abandoned(f"it ended by {error!r}, not by returning or failing") from error
 

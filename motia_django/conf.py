@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 from motia_django.exceptions import SettingsError, did_you_mean
 
@@ -60,6 +62,10 @@ class Settings:
     record: str = "all"
     """Which runs the history keeps: all, or failures (then messages are light, and quick)."""
 
+    history_delay: float = 0.05
+    """Seconds for which an answered request may wait to be written to the history, together with
+    others; 0 writes each before its answer is sent."""
+
     retention: Mapping[str, float | None] = field(default_factory=lambda: dict(RETENTION))
     """Days after which finished runs are deleted, by status; None keeps them for ever."""
 
@@ -105,7 +111,8 @@ class Settings:
                 raise _wrong(name, f"one of {', '.join(words)}", getattr(self, name))
         for name, (types, expected) in _NUMBERS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, types) or not 0 < value < 1e9:
+            is_number = isinstance(value, types) and not isinstance(value, bool)
+            if not is_number or not 0 <= value < 1e9 or (not value and name not in _MAY_BE_ZERO):
                 raise _wrong(name, f"{expected} greater than 0", value)
         _check_retention(self.retention)
         _check_streams(self.streams)
@@ -125,7 +132,9 @@ _CHOICES = {
 }
 _COUNT: tuple[Any, str] = (int, "a whole number")
 _SECONDS: tuple[Any, str] = (int | float, "a number")
+_MAY_BE_ZERO = ("history_delay",)
 _NUMBERS = {
+    "history_delay": _SECONDS,
     "max_depth": _COUNT,
     "lease": _SECONDS,
     "publish_timeout": _SECONDS,
@@ -137,26 +146,18 @@ _NUMBERS = {
 }
 
 
+@cache
 def settings() -> Settings:
     """Return the settings in force now, `override_settings` included; raise `SettingsError`."""
     declared = getattr(django_settings, "MOTIA", None)
-    return _defaults() if declared is None else _read(declared)
+    return Settings() if declared is None else _parse(declared)
 
 
-@cache
-def _defaults() -> Settings:
-    return Settings()
-
-
-_last: tuple[Any, Settings] | None = None
-
-
-def _read(declared: Any) -> Settings:
-    """Read `declared`, once for each dict object that Django's settings hold."""
-    global _last
-    if _last is None or _last[0] is not declared:
-        _last = (declared, _parse(declared))
-    return _last[1]
+@receiver(setting_changed, dispatch_uid="motia.conf")
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    """Read the settings anew: a test has changed them, or gives them back."""
+    if setting == "MOTIA":
+        settings.cache_clear()
 
 
 def _parse(declared: Any) -> Settings:

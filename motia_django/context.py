@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -23,23 +24,32 @@ class BaseContext(Spelled):
     """What the contexts of sync and async handlers have in common; nothing of it is awaited."""
 
     def __init__(self, scope: Scope, trigger: TriggerInfo, input: Any, invoke: Invoke) -> None:
-        self.logger = Logger(scope)
-        """Structured logging, bound to this Step, run and trace."""
         self.trigger = trigger
         """What started this run."""
         self.trace_id = scope.trace_id
         """32 hex digits, the same for all runs that one outside cause led to."""
-        self.run_id = str(scope.run_id)
-        """This run, in the ledger, in Celery and in the admin."""
         self.attempt = scope.attempt
         """Which try of this run it is, from 1."""
         self.step = scope.step
         """The name of this Step."""
-        self.user = getattr(input, "user", None) if trigger.type == "http" else None
-        """Who asks, for a run that an HTTP request started; None for any other."""
         self.input = input
         """What the handler is given besides this."""
-        self._invoke = invoke
+        self._scope, self._first, self._invoke = scope, input, invoke
+
+    @cached_property
+    def logger(self) -> Logger:
+        """Structured logging, bound to this Step, run and trace."""
+        return Logger(self._scope)
+
+    @cached_property
+    def run_id(self) -> str:
+        """This run, in the ledger, in Celery and in the admin."""
+        return str(self._scope.run_id)
+
+    @cached_property
+    def user(self) -> Any:
+        """Who asks, for a run that an HTTP request started; None for any other."""
+        return getattr(self._first, "user", None) if self.is_http() else None
 
     def is_http(self) -> bool:
         """Return whether an HTTP request started this run."""

@@ -55,8 +55,9 @@ def failed(run: Run, trigger: Trigger, error: Exception) -> dict[str, Any]:
 def _met(condition: Condition | None, given: Any, context: Any) -> bool:
     if condition is None:
         return True
-    arguments = (given, context(calls.is_async(condition)))[: calls.arity(condition, 2)]
-    return bool(calls.call(condition, *arguments))
+    is_async = calls.is_async(condition)
+    arguments = (given, context(is_async))[: calls.arity(condition, 2)]
+    return bool(calls.call(condition, *arguments, known_async=is_async))
 
 
 def _answer(
@@ -69,7 +70,8 @@ def _answer(
         own = context(step.is_async)
         own.input = input
         arguments = (input, own)[: step.arity]
-        value = calls.call(step.handler, *arguments, limit=_limit(run, trigger))
+        limit = _limit(run, trigger)
+        value = calls.call(step.handler, *arguments, limit=limit, known_async=step.is_async)
         return trigger.clean_output(value, subject, input)
 
     if run.trigger != INVOKE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -54,6 +55,8 @@ class _Keeper:
         self._held: dict[tuple[UUID, int], Held] = {}
         self._changed = threading.Condition()
         self._process = 0
+        self._sleeps_until = 0.0
+        """When the thread looks again by itself, on the monotonic clock."""
 
     def hold(self, run: Run, lease: timedelta) -> Held:
         expires_at = run.wake_at or timezone.now() + lease
@@ -63,7 +66,7 @@ class _Keeper:
             if self._process != os.getpid():
                 self._process = os.getpid()
                 threading.Thread(target=self._work, name="motia-leases", daemon=True).start()
-            else:
+            elif held.next_beat < self._sleeps_until:
                 self._changed.notify()
         return held
 
@@ -89,7 +92,8 @@ class _Keeper:
                 if due:
                     return due
                 beats = [held.next_beat for held in self._held.values()]
-                self._changed.wait(min(beats) - now if beats else None)
+                self._sleeps_until = min(beats, default=math.inf)
+                self._changed.wait(self._sleeps_until - now if beats else None)
 
     def _renew(self, held: Held) -> None:
         held.next_beat = time.monotonic() + _beat(held.lease)

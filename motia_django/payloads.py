@@ -7,7 +7,7 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -25,6 +25,9 @@ _CUT = "motia:cut"
 _LONG_INTEGER = re.compile(r"-\d{19}|\d{20}")
 _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _MANY_ZEROS = b"0" * 19
+_SHALLOW = 200
+"""So many brackets cannot be nested too deeply to be written."""
+_CONTAINERS = (dict, list)
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 200
@@ -36,23 +39,42 @@ def dumps(value: Any) -> str:
     Besides JSON's own types it takes pydantic models, dataclasses, enums, dates, UUIDs, decimals
     (as strings), sets and tuples (as lists). NaN and infinities, which JSON lacks, are refused.
     """
+    return dump(value).decode()
+
+
+def dump(value: Any) -> bytes:
+    """Write `value` as JSON in UTF-8; raise `PayloadError` for what JSON cannot hold."""
     try:
-        text = orjson.dumps(value, default=_plain, option=_OPTIONS).decode()
+        content = orjson.dumps(value, default=_plain, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
-        text = _dumps_slowly(value, error)
-    if "null" in text:
+        content = _dump_slowly(value, error)
+    if b"null" in content:
         _refuse_nan(value)
-    return text
+    return content
 
 
-def loads(text: str) -> Any:
+def loads(text: str | bytes) -> Any:
     """Read JSON text; raise `ValueError` if it is none.
 
     Integers of any size keep their value, where orjson would give a float.
     """
-    if _MANY_ZEROS in text.encode().translate(_DIGITS_AS_ZEROS) and _LONG_INTEGER.search(text):
-        return _loads_slowly(text)
-    return orjson.loads(text)
+    content = text.encode() if isinstance(text, str) else text
+    if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS):
+        text = content.decode()
+        return _loads_slowly(text) if _LONG_INTEGER.search(text) else orjson.loads(text)
+    return orjson.loads(content)
+
+
+def read(content: bytes) -> Any:
+    """Read JSON that can be written as it was read; raise `ValueError` if it is not plainly so.
+
+    Then it may still be JSON: with integers of any size, or nested as deep as nobody can write it.
+    """
+    if content.count(b"[") + content.count(b"{") > _SHALLOW:
+        raise ValueError("it may be nested too deeply")
+    if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS):
+        raise ValueError("there may be integers of more than 64 bits")
+    return orjson.loads(content)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -75,7 +97,7 @@ def same(one: Any, other: Any) -> bool:
 
 def plain(value: Any) -> Any:
     """Return `value` as it comes back from JSON: dicts, lists, strings, numbers, booleans, None."""
-    return loads(dumps(value))
+    return loads(dump(value))
 
 
 def presentable(value: Any, levels: int = 6) -> Any:
@@ -108,12 +130,20 @@ def shown(value: Any) -> str:
 
 def masked(value: Any, words: Iterable[str]) -> Any:
     """Return plain `value` with the values under secret-looking keys replaced by asterisks."""
-    return _masked(value, tuple(words))
+    return _masked(value, _asker(tuple(words)))
+
+
+def masked_text(value: Any, words: Iterable[str]) -> str:
+    """Return `value` as JSON text for people to read, with secrets masked."""
+    try:
+        return dumps(masked(value, words))
+    except PayloadError:
+        return dumps(masked(presentable(value), words))
 
 
 def is_secret(path: str, words: Iterable[str]) -> bool:
     """Return whether what a dotted path leads to is masked, by any name on the way."""
-    return any(_secret(part, tuple(words)) for part in path.split("."))
+    return any(map(_asker(tuple(words)), path.split(".")))
 
 
 def is_masked(value: Any, words: Iterable[str]) -> bool:
@@ -121,7 +151,7 @@ def is_masked(value: Any, words: Iterable[str]) -> bool:
     words = tuple(words)
     if isinstance(value, dict):
         return any(
-            item == MASK if _secret(key, words) else is_masked(item, words)
+            item == MASK if _asker(words)(key) else is_masked(item, words)
             for key, item in value.items()
         )
     return isinstance(value, list) and any(is_masked(item, words) for item in value)
@@ -141,21 +171,30 @@ def cut(value: Any, limit: int) -> Any:
     return {_CUT: {"bytes": size, "begins": text[: min(limit, 1000)]}}
 
 
-def _masked(value: Any, words: tuple[str, ...]) -> Any:
+def _masked(value: Any, is_secret: Callable[[str], bool]) -> Any:
     if isinstance(value, dict):
         return {
-            key: MASK if item is not None and _secret(key, words) else _masked(item, words)
+            key: MASK
+            if is_secret(key) and item is not None
+            else (_masked(item, is_secret) if isinstance(item, _CONTAINERS) else item)
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_masked(item, words) for item in value]
+        return [_masked(item, is_secret) for item in value]
     return value
 
 
-@lru_cache(maxsize=4096)
-def _secret(key: str, words: tuple[str, ...]) -> bool:
-    folded = _folded(key)
-    return any(_folded(word) in folded for word in words)
+@lru_cache(maxsize=16)
+def _asker(words: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return what tells whether a name looks like that of a secret, by these words."""
+    folded_words = [_folded(word) for word in words]
+
+    @lru_cache(maxsize=4096)
+    def is_secret(key: str) -> bool:
+        folded = _folded(key)
+        return any(word in folded for word in folded_words)
+
+    return is_secret
 
 
 def _folded(word: str) -> str:
@@ -196,12 +235,12 @@ def _described(value: Any) -> str:
     return f"{shown(value)} of type {type(value).__name__}"
 
 
-def _dumps_slowly(value: Any, error: Exception) -> str:
+def _dump_slowly(value: Any, error: Exception) -> bytes:
     """Write integers over 64 bits, which orjson refuses; all else is an error that says why."""
     if "64-bit" in str(error):
         try:
             wide = _with_wide_integers(value)
-            return orjson.dumps(wide, default=_plain, option=_OPTIONS).decode()
+            return orjson.dumps(wide, default=_plain, option=_OPTIONS)
         except (ValueError, RecursionError, orjson.JSONEncodeError) as reason:
             error = reason
     if isinstance(error.__cause__, PayloadError):

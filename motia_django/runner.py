@@ -11,7 +11,18 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from motia_django import handling, ledger, payloads, publish, signals, spans, telemetry, tracing
+from motia_django import (
+    handling,
+    ledger,
+    payloads,
+    publish,
+    recording,
+    sentry,
+    signals,
+    spans,
+    telemetry,
+    tracing,
+)
 from motia_django.conf import settings
 from motia_django.delivery import ONCE, Delivery
 from motia_django.exceptions import InvalidInput, TooDeep
@@ -90,6 +101,7 @@ def perform(
     end, with `finished`.
     """
     timeline, started_at = Timeline(), timezone.now()
+    sentry.watch()
     signals.run_started.send_robust(run.step, run=run)
     result: dict[str, Any]
     try:
@@ -104,8 +116,10 @@ def perform(
     else:
         scope = _scope(run, step, timeline, check_lease)
         result = handling.handled(run, step, trigger, given, scope, invoke)
-    outcome = Outcome(**result, started_at=started_at, finished_at=timezone.now())
-    return outcome if outcome.status is Status.RUNNING else _over(run, outcome, timeline)
+    result["started_at"] = started_at
+    if result["status"] is Status.RUNNING:
+        return Outcome(**result, finished_at=timezone.now())
+    return _over(run, result, timeline)
 
 
 def finished(
@@ -122,18 +136,18 @@ def finished(
     if error is not None and value is None:
         trigger = _trigger(run, registry().step(run.step))
         result |= handling.failed(run, trigger, error)
-    over = _over(run, replace(outcome, scope=None, **result), outcome.scope.timeline)
+    result["started_at"] = outcome.started_at
+    over = _over(run, result, outcome.scope.timeline)
     spans.end(outcome.scope.going_on, over)
     return over
 
 
-def _over(run: Run, outcome: Outcome, timeline: Timeline) -> Outcome:
-    """Return an outcome with all that happened, and tell the observers."""
-    if outcome.status is Status.DEAD:
-        assert outcome.error is not None
-        timeline.fail(summary_of(outcome.error), traceback_of(outcome.error))
-    entries = tuple(timeline.entries())
-    over = replace(outcome, finished_at=timezone.now(), timeline=entries)
+def _over(run: Run, result: dict[str, Any], timeline: Timeline) -> Outcome:
+    """Return the outcome of a result with all that happened, and tell the observers."""
+    if result["status"] is Status.DEAD:
+        error = result["error"]
+        timeline.fail(summary_of(error), traceback_of(error))
+    over = Outcome(**result, finished_at=timezone.now(), timeline=tuple(timeline.entries()))
     signals.run_finished.send_robust(run.step, run=run, outcome=over)
     return over
 
@@ -169,8 +183,12 @@ def record(run: Run, outcome: Outcome) -> None:
     The history must not fail what it tells of.
     """
     try:
+        if outcome.failed or run.trigger != "http":
+            write = ledger.record
+        else:
+            write = recording.record
         if outcome.failed or registry().step(run.step).keeps_all:
-            ledger.record(run, outcome)
+            write(run, outcome)
     except (DatabaseError, InterfaceError):
         logger.exception("Run %s of %s could not be recorded", run.id, run.step)
     if outcome.failed:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import jsonschema_rs
 from django.core.files import File
@@ -34,6 +34,9 @@ Upload = Annotated[
 
 class Schema(ABC):
     """What a value has to look like."""
+
+    asks_context: ClassVar[bool] = False
+    """Whether it depends on the request, so that one has to be made `within` its context."""
 
     @abstractmethod
     def clean(self, value: Any, subject: str) -> Any:
@@ -159,6 +162,8 @@ class SerializerSchema(Schema):
 
     It is declared as a class, or made with what is to be known of it: `Item(many=True)`.
     """
+
+    asks_context = True
 
     def __init__(
         self,

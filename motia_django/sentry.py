@@ -15,27 +15,19 @@ if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
 _MARK = "_motia_tags"
-_UID = "motia.sentry"
 _joined = False
 
 
 def watch() -> None:
-    """Join Sentry as soon as this process has it: now, or when its first run begins."""
-    if not _join():
-        signals.run_started.connect(_join, dispatch_uid=_UID)
-
-
-def _join(**kwargs: Any) -> bool:
-    """Tag all that Sentry is told of runs from now on; return False if there is no Sentry here."""
+    """Join Sentry if this process has it: asked at the start, and again when a run begins."""
     global _joined
-    if not _joined and sys.modules.get("sentry_sdk") is not None:
-        from sentry_sdk.scope import add_global_event_processor
+    if _joined or sys.modules.get("sentry_sdk") is None:
+        return
+    from sentry_sdk.scope import add_global_event_processor
 
-        _joined = True
-        add_global_event_processor(_tagged)
-        signals.run_finished.connect(_mark, dispatch_uid=_UID)
-        signals.run_started.disconnect(dispatch_uid=_UID)
-    return _joined
+    _joined = True
+    add_global_event_processor(_tagged)
+    signals.run_finished.connect(_mark, dispatch_uid="motia.sentry")
 
 
 def _mark(sender: str, **kwargs: Any) -> None:

@@ -72,6 +72,11 @@ class Step:
         """Whether the history keeps all of its runs, not the failed ones only."""
         return (self.record or settings().record) == "all"
 
+    @property
+    def limited(self) -> bool:
+        """Whether any of its runs may have to wait its turn."""
+        return any(trigger.delivery.limited for trigger in self.triggers)
+
     def lease(self, most: float) -> float:
         """Return the seconds of silence, `most` or less, after which its worker counts as lost."""
         own = (trigger.delivery.visibility_timeout for trigger in self.triggers)
@@ -84,10 +89,10 @@ class Step:
         none.
         """
         there = self.triggers[index] if 0 <= index < len(self.triggers) else None
+        if there is not None and there.kind == kind and there.source == source:
+            return there
         same_kind = [each for each in self.triggers if each.kind == kind]
         by_source = [each for each in same_kind if each.source == source]
-        if there in by_source:
-            return there
         if by_source:
             return by_source[0]
         if there in same_kind:

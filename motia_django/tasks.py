@@ -81,12 +81,15 @@ def execute(task: Task[Any, Any], run_id: str, message: dict[str, Any] | None = 
 
 
 def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
-    lease = _lease(task)
+    step = _step(task)
+    lease = timedelta(seconds=step.lease(settings().lease) if step else settings().lease)
     claim = partial(
         ledger.claim,
         run_id,
         worker=_worker(task),
         lease=lease,
+        step=step.name if step and not step.limited else None,
+        may_be_undone=step is not None and not step.atomic,
         delivery_of=runner.delivery_of,
         refused=publish.stand_back,
     )
@@ -178,11 +181,10 @@ def _insisting(work: Callable[[], T]) -> T:
     return work()
 
 
-def _lease(task: Task[Any, Any]) -> timedelta:
-    """Return how long a run of the task's Step may be silent."""
-    most = settings().lease
+def _step(task: Task[Any, Any]) -> Step | None:
+    """Return the task's Step; None if it is gone meanwhile."""
     name = str(task.name).removeprefix(task_name(""))
-    return timedelta(seconds=registry().step(name).lease(most) if name in registry() else most)
+    return registry().step(name) if name in registry() else None
 
 
 def _worker(task: Task[Any, Any]) -> str:

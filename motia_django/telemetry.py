@@ -7,10 +7,11 @@ here either, and a span costs a look into a dict.
 from __future__ import annotations
 
 import copy
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -28,11 +29,19 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 
 def is_on() -> bool:
     """Return whether this process has OpenTelemetry, with a tracer provider that was set up."""
-    if "opentelemetry.trace" not in sys.modules:
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
         return False
-    from opentelemetry import trace
-
+    # As long as nobody has set one, the API looks into the environment each time that it is asked.
+    if getattr(trace, "_TRACER_PROVIDER", trace) is None and not _may_be_set_by_name():
+        return False
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
+@cache
+def _may_be_set_by_name() -> bool:
+    """Return whether the environment names a provider, which the API loads when it is asked."""
+    return "OTEL_PYTHON_TRACER_PROVIDER" in os.environ
 
 
 def trace_id() -> str | None:

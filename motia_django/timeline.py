@@ -33,19 +33,18 @@ _LONGEST_ERROR = 300
 class Timeline:
     """A run's list of events. Each is `{"at": seconds since the start, "kind": ..., ...}`."""
 
-    __slots__ = ("_entries", "_error", "_left_out", "_limit", "_redact", "_started")
+    __slots__ = ("_entries", "_error", "_left_out", "_settings", "_started")
 
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._entries: list[Entry] = []
         self._error: Entry | None = None
         self._left_out = 0
-        self._limit = settings().timeline_entries
-        self._redact = settings().redact
+        self._settings = settings()
 
     def add(self, kind: str, **facts: Any) -> None:
         """Note that `kind` happened just now; past the bound only its number is kept."""
-        if len(self._entries) >= self._limit:
+        if len(self._entries) >= self._settings.timeline_entries:
             self._left_out += 1
             return
         self._entries.append(self._entry(kind, facts))
@@ -64,7 +63,7 @@ class Timeline:
 
     def _entry(self, kind: str, facts: Entry) -> Entry:
         at = round(time.monotonic() - self._started, 4)
-        presentable = payloads.masked(payloads.presentable(facts), self._redact)
+        presentable = payloads.masked(payloads.presentable(facts), self._settings.redact)
         return {"at": at, "kind": kind, **_bounded(presentable)}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ _TRACEPARENT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Scope:
     """The run going on in this task of execution, as what happens inside it needs to know it."""
 
@@ -90,15 +91,28 @@ def check_lease_of(scope: Scope | None) -> Callable[[], None]:
     return scope.check_lease if scope is not None else lambda: None
 
 
-@contextmanager
-def entered(scope: Scope) -> Iterator[Scope]:
-    """Make `scope` the current one for the block, in this thread or asyncio task."""
-    token = _scope.set(scope)
-    try:
-        with telemetry.within(scope.going_on):
-            yield scope
-    finally:
-        _scope.reset(token)
+class entered:  # noqa: N801  # to be read as a function: with entered(scope): ...
+    """Make a scope the current one for the block, in this thread or asyncio task."""
+
+    __slots__ = ("_scope", "_span", "_token")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._span: AbstractContextManager[Any] | None = None
+
+    def __enter__(self) -> Scope:
+        self._token = _scope.set(self._scope)
+        if self._scope.going_on is not None:
+            self._span = telemetry.within(self._scope.going_on)
+            self._span.__enter__()
+        return self._scope
+
+    def __exit__(self, *raised: Any) -> None:
+        try:
+            if self._span is not None:
+                self._span.__exit__(*raised)
+        finally:
+            _scope.reset(self._token)
 
 
 def begun(headers: Mapping[str, str] | None = None) -> tuple[str, str | None]:
@@ -121,7 +135,7 @@ def headers(trace_id: str, span: str | None) -> dict[str, str]:
 
 def new_trace_id() -> str:
     """Return a new trace id: 32 lower-case hex digits, as W3C Trace Context has them."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def new_traceparent() -> str:

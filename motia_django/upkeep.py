@@ -39,6 +39,8 @@ them; SQLite's, with the locks that they hold, for ever."""
 
 def upkeep() -> int:
     """Do one round; return how many runs were looked after."""
+    if not ledger.are_overdue():
+        return 0
     lost = ledger.take_lost(BATCH)
     for run in lost:
         runner.conclude(run, ledger.lost_outcome(run))
@@ -116,31 +118,38 @@ class Upkeep(bootsteps.StartStopStep):
         has_more = False
         while not self._stopping.wait(0 if has_more else self._pause()):
             now = time.monotonic()
-            self._look_after_all()
-            has_more = bool(self._do(batches.work_off))
+            has_more = self._look_after_all()
             if now - seen >= _SECONDS_BETWEEN_SIGNS:
                 seen = now
                 self._do(lambda: ledger.see(self._name))
             if now - pruned >= _SECONDS_BETWEEN_PRUNINGS:
-                pruned = -math.inf if self._do(prune) else now
+                pruned = -math.inf if any(self._do(prune)) else now
         self._do(lambda: ledger.forget(self._name))
 
-    def _look_after_all(self) -> None:
-        for chore in (upkeep, keep_state):
-            for _ in range(_MOST_ROUNDS):
-                if (self._do(chore) or 0) < BATCH or self._stopping.is_set():
-                    break
+    def _look_after_all(self) -> bool:
+        """Look after the runs, the state and the batches; return whether these have more to do."""
+        *numbers, has_more = self._do(upkeep, keep_state, batches.work_off)
+        for chore, number in zip((upkeep, keep_state), numbers, strict=True):
+            found, rounds = number or 0, 1
+            while found >= BATCH and rounds < _MOST_ROUNDS and not self._stopping.is_set():
+                found, rounds = self._do(chore)[0] or 0, rounds + 1
+        return bool(has_more)
 
-    def _do(self, chore: Callable[[], T]) -> T | None:
-        """Do one thing, on connections of its own, so that no fork takes them along."""
+    def _do(self, *chores: Callable[[], T]) -> list[T | None]:
+        """Do these things, on connections of their own, so that no fork takes them along."""
         with _chore:
             try:
-                return chore()
-            except Exception:
-                logger.exception("A round of upkeep failed; the next one tries again")
-                return None
+                return [self._tried(each) for each in chores]
             finally:
                 connections.close_all()
+
+    def _tried(self, chore: Callable[[], T]) -> T | None:
+        try:
+            return chore()
+        except Exception:
+            logger.exception("A round of upkeep failed; the next one tries again")
+            connections.close_all()
+            return None
 
     def _pause(self) -> float:
         return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)

@@ -36,6 +36,20 @@ def test_a_message_delivered_twice_runs_once() -> None:
     assert row(run_id).attempt == 1
 
 
+@pytest.mark.parametrize(("config", "queries"), [({}, 2), ({"concurrency": 9}, 15)])
+def test_what_a_run_asks_the_database_is_counted(
+    config: Any, queries: int, django_assert_num_queries: Any
+) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": config}
+    with installed(make_step(nothing, trigger)):
+        [run_id] = enqueue("work", {"n": 1})
+        task = project_app().tasks["motia.Work"]
+        more = connection.vendor == "mysql" and not config
+        with django_assert_num_queries(queries + more):
+            task.apply(args=(run_id,), throw=True)
+    assert row(run_id).status == Status.SUCCEEDED
+
+
 def test_each_step_has_a_task_of_its_own_name() -> None:
     with installed(make_step(name="Create Invoice::v2")):
         assert "motia.Create Invoice::v2" in project_app().tasks

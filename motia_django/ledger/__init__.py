@@ -1,5 +1,6 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
+from motia_django.ledger.answered import record_answered
 from motia_django.ledger.answers import (
     claim_answer,
     keep_answer,
@@ -24,7 +25,15 @@ from motia_django.ledger.births import (
     record,
     take_in,
 )
-from motia_django.ledger.claims import claim, finish, holds, lost_outcome, renew, take_lost
+from motia_django.ledger.claims import (
+    are_overdue,
+    claim,
+    finish,
+    holds,
+    lost_outcome,
+    renew,
+    take_lost,
+)
 from motia_django.ledger.due import (
     LONGEST_PATIENCE,
     call_up,
@@ -69,6 +78,7 @@ __all__ = [
     "LONGEST_PATIENCE",
     "KeySweep",
     "advance_batch",
+    "are_overdue",
     "call_up",
     "cancel",
     "claim",
@@ -114,6 +124,7 @@ __all__ = [
     "publish_soon",
     "recall",
     "record",
+    "record_answered",
     "redrive",
     "release_answer",
     "renew",

@@ -16,7 +16,7 @@ from motia_django import models
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.exceptions import WorkerLost
-from motia_django.ledger import turns
+from motia_django.ledger import statements, turns
 from motia_django.ledger.due import overdue
 from motia_django.ledger.history import find
 from motia_django.ledger.rows import (
@@ -29,7 +29,7 @@ from motia_django.ledger.rows import (
     run_of,
     timeline_of,
 )
-from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of
+from motia_django.runs import UNFINISHED, Outcome, Run, Settlement, Status, settle, summary_of
 
 
 def claim(
@@ -37,6 +37,8 @@ def claim(
     *,
     worker: str,
     lease: timedelta,
+    step: str | None = None,
+    may_be_undone: bool = False,
     delivery_of: Callable[[Run], Delivery] = lambda run: Delivery(),
     refused: Callable[[Run], object] = lambda run: None,
 ) -> Run | None:
@@ -44,7 +46,14 @@ def claim(
 
     Of any number of deliveries of one id, one gets the run. There is nothing to take either while
     its Step is paused, or while it has to wait its turn: then `refused` is told, after the claim.
+    `step` is given if no trigger of that Step has an order or a limit: then a run is taken by one
+    statement, where the database can, and that `may_be_undone` by a crash of the database's server.
     """
+    if step is not None and statements.takes_at_once():
+        values: Any = {"worker": worker, "lease": lease, "may_be_undone": may_be_undone}
+        taken = statements.take(run_id, step, **values)
+        if taken is not None:
+            return taken
     run = find(run_id)
     if run is None or run.status is not Status.QUEUED:
         return None
@@ -76,13 +85,20 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
     settlement = settle(run, outcome, delivery, timezone.now())
     changes = _changes(run, outcome, settlement)
     if not run.limited:
-        return settlement if _held(run).update(**changes) else None
+        # One that was finished, and is not any more, is rescued and run again.
+        is_held = statements.write(run, changes, may_be_undone=not outcome.failed)
+        return settlement if is_held else None
     with transaction.atomic(using=database()):
         turns.lock(run.id)
-        if not _held(run).update(**changes):
+        if not statements.write(run, changes, may_be_undone=False):
             return None
         freed = turns.free(run.id, finished=settlement.status.final)
     return replace(settlement, freed=freed)
+
+
+def are_overdue() -> bool:
+    """Return whether upkeep has to look at any run: usually there is none."""
+    return overdue(timezone.now(), UNFINISHED).exists()
 
 
 def take_lost(limit: int) -> list[Run]:
@@ -115,6 +131,7 @@ def lost_outcome(run: Run) -> Outcome:
 def _claimed(run: Run, worker: str, lease: timedelta) -> Run | None:
     """Take a run as it was read, if nobody else has had it since.
 
+    So it is done where a database has no better way, and for a run that may have to wait its turn.
     To read it after it was taken would not do: a process that was frozen in between would read, and
     use, the fence of whoever has rescued and claimed it meanwhile.
     """

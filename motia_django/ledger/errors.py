@@ -12,11 +12,11 @@ from motia_django import models
 from motia_django.ledger.rows import all_runs, database
 from motia_django.runs import Status
 
-MOST_RUNS = 10_000
-"""Runs of one error are counted no further than this."""
+MOST_RUNS = 1000
+"""Runs of one error are counted no further than this: a page counts those of a hundred errors."""
 MOST_ERRORS = 100
 """No more errors than these are told of; the newest are among them."""
-_NEWEST = 1000
+_NEWEST = 200
 _LOOKED_AT = 1000
 """Of all errors so many are looked at for those of a few Steps."""
 
@@ -42,7 +42,8 @@ def dead_by_error(among: Sequence[str] | None = None) -> tuple[list[DeadBy], boo
     There may be more, too, where not all errors were looked at.
     """
     newest, are_all = _newest(among)
-    others, is_cut = (_all(), False) if among is None else ([], False)
+    others = fingerprints(MOST_ERRORS * 2) if among is None else []
+    is_cut = False
     if among is not None and not are_all:
         others, is_cut = _all_among(among)
     prints = list(dict.fromkeys([*newest, *others]))
@@ -72,19 +73,19 @@ def dead_by(prints: Sequence[str]) -> list[DeadBy]:
     return sorted(groups, key=lambda each: (each.last.finished_at, each.last.id), reverse=True)
 
 
+def fingerprints(most: int) -> list[str]:
+    """Return the errors' fingerprints, up to so many, each found from the one before it."""
+    with connections[database()].cursor() as cursor:
+        cursor.execute(_marks(most))
+        return [row[0] for row in cursor.fetchall()]
+
+
 def _newest(among: Sequence[str] | None) -> tuple[list[str], bool]:
     """Return what killed the newest of the dead runs, and whether there are no others."""
     newest = all_runs().filter(status=Status.DEAD).order_by("-id")
     newest = newest if among is None else newest.filter(step__in=among)
     prints = list(newest.values_list("fingerprint", flat=True)[:_NEWEST])
     return [each for each in prints if each is not None], len(prints) < _NEWEST
-
-
-def _all() -> list[str]:
-    """Return the fingerprints there are, up to a bound, each found from the one before it."""
-    with connections[database()].cursor() as cursor:
-        cursor.execute(_marks(MOST_ERRORS * 2))
-        return [row[0] for row in cursor.fetchall()]
 
 
 def _all_among(among: Sequence[str]) -> tuple[list[str], bool]:

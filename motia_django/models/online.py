@@ -19,9 +19,9 @@ class AddIndexOnline(AddIndex):
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
         """Build the index."""
-        if _is_locking(schema_editor):
-            return super().database_forwards(app_label, schema_editor, from_state, to_state)
         model = to_state.apps.get_model(app_label, self.model_name)
+        if _is_locking(schema_editor, model):
+            return super().database_forwards(app_label, schema_editor, from_state, to_state)
         if self.allow_migrate_model(schema_editor.connection.alias, model):
             schema_editor.remove_index(model, self.index, concurrently=True)
             schema_editor.add_index(model, self.index, concurrently=True)
@@ -30,14 +30,23 @@ class AddIndexOnline(AddIndex):
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
         """Drop the index."""
-        if _is_locking(schema_editor):
-            return super().database_backwards(app_label, schema_editor, from_state, to_state)
         model = from_state.apps.get_model(app_label, self.model_name)
+        if _is_locking(schema_editor, model):
+            return super().database_backwards(app_label, schema_editor, from_state, to_state)
         if self.allow_migrate_model(schema_editor.connection.alias, model):
             schema_editor.remove_index(model, self.index, concurrently=True)
 
 
-def _is_locking(schema_editor: Any) -> bool:
-    """Return whether the plain way is the only one here: in a transaction there is no other."""
+def _is_locking(schema_editor: Any, model: Any) -> bool:
+    """Return whether the plain way is the only one here: in a transaction there is no other.
+
+    Nor is there for a partitioned table, as `docs/partitioning.sql` makes one of the runs.
+    """
     database = schema_editor.connection
-    return database.vendor != "postgresql" or bool(database.in_atomic_block)
+    if database.vendor != "postgresql" or database.in_atomic_block:
+        return True
+    with database.cursor() as cursor:
+        table = [model._meta.db_table]
+        cursor.execute("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(%s)", table)
+        found = cursor.fetchone()
+    return bool(found and found[0])

@@ -17,8 +17,12 @@ from motia_django.sources import snake
 
 Condition = Callable[..., Any]
 
+_WHOLE = frozenset((dict, list, str, bytes, type(None)))
+"""What most answers are: asking an abstract class about each costs more than making it."""
+_STREAMS = (Iterator, AsyncIterator)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)
 class TriggerInfo:
     """What started a run, as `ctx.trigger` tells its handler."""
 
@@ -139,7 +143,7 @@ class Spelled:
 
 def is_stream(value: Any) -> bool:
     """Return whether a value comes part by part: from a generator, or another iterator."""
-    return isinstance(value, Iterator | AsyncIterator)
+    return type(value) not in _WHOLE and isinstance(value, _STREAMS)
 
 
 def take_condition(reader: Reader) -> Condition | None:

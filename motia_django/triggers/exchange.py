@@ -45,6 +45,12 @@ class Request(Spelled):
     raw_body: bytes | None = None
     """The body as it was sent, where the trigger says `rawBody`."""
 
+    def with_parts(self, parts: Mapping[str, Any]) -> Request:
+        """Return the same request with these parts in the place of its own."""
+        other = Request.__new__(Request)
+        other.__dict__ = {**self.__dict__, **parts}
+        return other
+
     @property
     def user(self) -> Any:
         """Who asks, as the authentication classes have it."""
@@ -158,10 +164,15 @@ def _own_headers(response: RestResponse) -> dict[str, str]:
     return headers | ({"Content-Type": response.content_type} if response.content_type else {})
 
 
+def is_status(value: Any) -> bool:
+    """Return whether this is a status code that a handler may answer."""
+    return isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599
+
+
 def _part_errors(value: Mapping[str, Any]) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     status, headers = value.get("status", 200), value.get("headers")
-    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+    if not is_status(status):
         errors["status"] = [f"expected a status code from 200 to 599, got {status!r:.100}"]
     if headers is not None and not isinstance(headers, Mapping):
         errors["headers"] = [f"expected a dict of header to text, got {headers!r:.100}"]

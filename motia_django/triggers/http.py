@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ from motia_django.schemas import Errors, Schema
 from motia_django.triggers import middleware as chain
 from motia_django.triggers.base import Trigger, schema, take_condition
 from motia_django.triggers.etag import ETag, take_etag
-from motia_django.triggers.exchange import Request, Response, answered, encoded
+from motia_django.triggers.exchange import Request, Response, answered, encoded, is_status
 from motia_django.triggers.idempotency import Idempotency
 from motia_django.triggers.intake import Intake
 from motia_django.triggers.middleware import Chain, Handle, Middleware
@@ -35,6 +35,7 @@ logger = logging.getLogger("motia.http")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
+_USUAL = {"status", "body"}
 _RESERVED = ("self", "request", "format")
 _SEGMENT = re.compile(r":[A-Za-z_][A-Za-z0-9_]*|[\w.~!$&'()*+,;=@-]+")
 
@@ -59,6 +60,22 @@ class HttpTrigger(Trigger):
     middleware: tuple[Middleware, ...] = ()
     etag: ETag = False
     idempotency: Idempotency | None = None
+    parameters: tuple[str, ...] = field(init=False, compare=False)
+    """The names of the `:name` segments, in order."""
+    text_schemas: Mapping[str, TextSchema] = field(init=False, compare=False)
+    """The schemas of what comes as text, by the part of the request that they are of."""
+
+    def __post_init__(self) -> None:
+        texts = {
+            "params": self.params_schema,
+            "query": self.query_schema,
+            "headers": self.headers_schema,
+        }
+        parts = self.path.split("/") if self.path else ()  # it is None where it is no path
+        names = tuple(part[1:] for part in parts if part.startswith(":"))
+        object.__setattr__(self, "parameters", names)
+        known = {part: text for part, text in texts.items() if text is not None}
+        object.__setattr__(self, "text_schemas", known)
 
     @classmethod
     def read(cls, reader: Reader) -> HttpTrigger:
@@ -91,9 +108,9 @@ class HttpTrigger(Trigger):
         return self.body_schema
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names of the `:name` segments, in order."""
-        return tuple(part[1:] for part in self.path.split("/") if part.startswith(":"))
+    def is_plain(self) -> bool:
+        """Whether a request has neither a key nor a version to be asked for before the handler."""
+        return self.idempotency is None and not callable(self.etag)
 
     @property
     def takes_body(self) -> bool:
@@ -102,6 +119,8 @@ class HttpTrigger(Trigger):
 
     def clean_input(self, raw: Request, subject: str) -> Request:
         """Return the request with each part as its schema gives it; all errors come at once."""
+        if not self.text_schemas:
+            return self._clean_body(raw, subject)
         errors: Errors = {}
         detail, cleaned = None, {}
         for part, clean in self._cleaners(raw):
@@ -112,7 +131,15 @@ class HttpTrigger(Trigger):
                 errors |= error.errors if part == "body" else _under(part, error.errors)
         if errors:
             raise InvalidInput(subject, errors, detail)
-        return replace(raw, **cleaned) if cleaned else raw
+        return raw.with_parts(cleaned) if cleaned else raw
+
+    def _clean_body(self, raw: Request, subject: str) -> Request:
+        if self.body_schema is None:
+            return raw
+        schema = self.body_schema
+        if schema.asks_context:
+            schema = schema.within(raw.serializer_context)
+        return raw.with_parts({"body": schema.clean(raw.body, subject)})
 
     def _cleaners(self, raw: Request) -> Iterator[tuple[str, Callable[[Any, str], Any]]]:
         """Yield each part of a request that has a schema, and what cleans it.
@@ -129,6 +156,9 @@ class HttpTrigger(Trigger):
     def clean_output(
         self, value: Any, subject: str, given: Any = None
     ) -> Response | HttpResponseBase:
+        usual = self._usual_output(value)
+        if usual is not None:
+            return usual
         if isinstance(value, HttpResponseBase) and not isinstance(value, RestResponse):
             self._refuse_parts(value.streaming, subject)
             return value
@@ -148,6 +178,15 @@ class HttpTrigger(Trigger):
             return value
         return Response(body, status=response.status, headers=response.headers)
 
+    def _usual_output(self, value: Any) -> Response | None:
+        """Return the answer that a plain `{"status": ..., "body": ...}` is; None for any other."""
+        if self.response_schemas or type(value) is not dict or value.keys() != _USUAL:
+            return None
+        status, body = value["status"], value["body"]
+        if not isinstance(body, dict) or not is_status(status):
+            return None
+        return Response(payloads.plain(body), status=int(status))
+
     def _refuse_parts(self, is_streamed: bool, subject: str) -> None:
         if is_streamed and self.idempotency is not None:
             text = "what is sent part by part cannot be kept for an Idempotency-Key"
@@ -156,6 +195,10 @@ class HttpTrigger(Trigger):
     def answer(
         self, handle: Handle, given: Request, context: Callable[[bool], Any], subject: str
     ) -> Response | HttpResponseBase:
+        if not self.middleware:
+            found: Response | HttpResponseBase = handle(given)
+            return found
+
         def check(value: Any) -> Response | HttpResponseBase:
             return self.clean_output(value, subject, given)
 
@@ -165,16 +208,6 @@ class HttpTrigger(Trigger):
 
     def is_open(self, answer: Response | HttpResponseBase) -> bool:
         return isinstance(answer, Response) and answer.is_streamed
-
-    @property
-    def text_schemas(self) -> dict[str, TextSchema]:
-        """The schemas of what comes as text, by the part of the request that they are of."""
-        found = {
-            "params": self.params_schema,
-            "query": self.query_schema,
-            "headers": self.headers_schema,
-        }
-        return {part: text for part, text in found.items() if text is not None}
 
     def input_for(self, data: Any) -> Request:
         return Request(method=self.method, path=self.path, body=data)

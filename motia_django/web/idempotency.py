@@ -109,6 +109,10 @@ class Claim:
             logger.exception("An Idempotency-Key is held until its lease ends")
 
 
+NO_CLAIM = Claim(holder=UUID(int=0))
+"""That of all requests for which no key is kept."""
+
+
 @contextmanager
 def claimed(listener: Listener, request: Request) -> Iterator[Claim]:
     """Hold the request's key for the block; let it go after it, unless an answer was kept.

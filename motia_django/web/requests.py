@@ -10,13 +10,13 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooMany
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from rest_framework.exceptions import APIException, ParseError
-from rest_framework.request import Request as RestRequest
 
 from motia_django import payloads
 from motia_django.exceptions import PayloadError
 from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
 from motia_django.triggers.texts import form_of
+from motia_django.web.incoming import IncomingRequest
 
 
 class TooLarge(APIException):
@@ -26,7 +26,7 @@ class TooLarge(APIException):
     default_code = "too_large"
 
 
-def take_in(request: RestRequest, trigger: HttpTrigger) -> None:
+def take_in(request: IncomingRequest, trigger: HttpTrigger) -> None:
     """Do what has to be done before authentication may read a form; raise `TooLarge`."""
     if trigger.intake.max_body_size is not None:
         _check_size(request, trigger.intake.max_body_size)
@@ -34,7 +34,9 @@ def take_in(request: RestRequest, trigger: HttpTrigger) -> None:
         _ = request._request.body
 
 
-def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str, str]) -> Request:
+def read_request(
+    request: IncomingRequest, trigger: HttpTrigger, params: Mapping[str, str]
+) -> Request:
     """Parse the request; raise `ParseError`, `UnsupportedMediaType`, or `TooLarge`."""
     intake = trigger.intake
     raw_body = request._request.body if intake.raw_body else None
@@ -45,7 +47,7 @@ def read_request(request: RestRequest, trigger: HttpTrigger, params: Mapping[str
         method=request.method or trigger.method,
         path=request.path,
         params=_own_params(trigger.parameters, params),
-        query=_flat(request.query_params),
+        query=_flat(request.query_params) if request.META.get("QUERY_STRING") else {},
         headers=request.headers,
         body=body,
         raw_body=raw_body,
@@ -69,18 +71,21 @@ def refused(error: Exception) -> Exception:
 
 def recorded(request: Request) -> dict[str, Any]:
     """Return the request as the history keeps it."""
+    is_json = request.raw.is_json or _is_json(request.body)
     return {
         "method": request.method,
         "path": request.path,
         "params": request.params,
         "query": request.query,
-        "headers": dict(request.headers),
-        "body": request.body if _is_json(request.body) else _without_files(request.body),
+        "headers": request.headers.as_dict(),
+        "body": request.body if is_json else _without_files(request.body),
     }
 
 
 def _own_params(names: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:
     """Return the path's own parameters, which come after those of a prefix it is included under."""
+    if not names:
+        return {}
     values = list(params.values())
     return dict(zip(names, values[len(values) - len(names) :], strict=True))
 
@@ -100,7 +105,7 @@ def _without_files(body: Any) -> Any:
     return {"file": body.name, "size": body.size, "contentType": body.content_type}
 
 
-def _check_size(request: RestRequest, most: int) -> None:
+def _check_size(request: IncomingRequest, most: int) -> None:
     """Raise `TooLarge` before the body is parsed; one without a length is read to know it."""
     length = str(request.META.get("CONTENT_LENGTH") or "")
     size = int(length) if length.isdecimal() else len(request._request.body)
@@ -116,7 +121,7 @@ def _check_files(files: Any, most: int) -> None:
                 raise TooLarge({name: [text]})
 
 
-def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
+def _body(request: IncomingRequest, trigger: HttpTrigger) -> Any:
     """Return the parsed body; where there is none, an empty object if the Step expects one."""
     try:
         data = request.data
@@ -126,7 +131,7 @@ def _body(request: RestRequest, trigger: HttpTrigger) -> Any:
         raise ParseError(f"Form parse error - {error}") from error
     if isinstance(data, QueryDict):
         data = _form(data, trigger)
-    elif not _is_json(data):
+    elif not request.is_json and not _is_json(data):
         _refuse_what_json_lacks(_without_files(data))
     if data or _has_content(request):
         return data
@@ -161,7 +166,7 @@ def _refuse_what_json_lacks(data: Any) -> None:
         raise ParseError(f"JSON parse error - {error}") from error
 
 
-def _has_content(request: RestRequest) -> bool:
+def _has_content(request: IncomingRequest) -> bool:
     length = request.META.get("CONTENT_LENGTH") or 0
     return str(length) != "0" or bool(request.META.get("HTTP_TRANSFER_ENCODING"))
 

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from django.apps import apps
 from django.db import connections, transaction
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
-from rest_framework.request import Request as RestRequest
-from rest_framework.response import Response as RestResponse
-from rest_framework.views import APIView
 
 from motia_django import ledger, runner, tracing
 from motia_django.exceptions import InvalidInput
 from motia_django.registry import Listener, Route
 from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
-from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
 from motia_django.triggers.http import METHODS
-from motia_django.triggers.policies import Policies
 from motia_django.web import idempotency, streaming
-from motia_django.web.conditional import judged, version_of
-from motia_django.web.idempotency import Claim
+from motia_django.web.conditional import version_of
+from motia_django.web.endpoints import Endpoint, EndpointView, atomic_requests
+from motia_django.web.idempotency import NO_CLAIM, Claim
+from motia_django.web.incoming import IncomingRequest
 from motia_django.web.parts import fit
-from motia_django.web.requests import read_request, recorded, refused, take_in
+from motia_django.web.requests import read_request, recorded
 from motia_django.web.responses import ConditionNotMet, bad_request, told, written
 
 Keep = Callable[[HttpResponseBase], None]
@@ -37,15 +34,15 @@ Keep = Callable[[HttpResponseBase], None]
 TRACE_HEADER = "Motia-Trace-Id"
 
 
-class StepView(APIView):
+class StepView(EndpointView):
     """What answers a path; its subclass for each route has a method for each Step on it."""
 
-    route: ClassVar[Route]
-
-    def answer(self, request: RestRequest, **params: str) -> HttpResponseBase:
+    def answer(self, request: IncomingRequest, **params: str) -> HttpResponseBase:
         """Run the Step that this method and path belong to, and answer what it answers."""
-        listener, trigger = self._listener(request), self._trigger(request)
+        listener, trigger = self.endpoint.listener, self.endpoint.trigger
         raw = read_request(request, trigger, params)
+        if trigger.is_plain:
+            return self._run(listener, raw, NO_CLAIM)
         with idempotency.claimed(listener, raw) as claim:
             if claim.answer is not None:
                 return claim.answer
@@ -56,16 +53,6 @@ class StepView(APIView):
             response = self._run(listener, raw, claim)
             return version.told(request._request, response) if version else response
 
-    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Refuse what is too large, and keep the body's bytes, before anybody reads a form."""
-        take_in(request, self._trigger(request))
-        super().initial(request, *args, **kwargs)
-
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Give a response its headers, and ask the request's conditions of it."""
-        final = super().finalize_response(request, response, *args, **kwargs)
-        return judged(request._request, final, self._trigger(request))
-
     def _run(self, listener: Listener, raw: Request, claim: Claim) -> HttpResponseBase:
         """Run the Step, and return its answer, or raise it if it is an exception."""
         run = _run(listener, raw)
@@ -73,7 +60,7 @@ class StepView(APIView):
         def keep(response: HttpResponseBase) -> None:
             if claim.key:
                 self.headers[TRACE_HEADER] = run.trace_id
-                claim.keep(self._as_sent(response), f"Step {run.step!r}")
+                claim.keep(self.as_sent(response), f"Step {run.step!r}")
 
         aliases = _transactions_of(listener.step, is_kept=bool(claim.key))
         outcome, response = _performed(run, raw, aliases, keep)
@@ -81,9 +68,11 @@ class StepView(APIView):
             raise _rejection(outcome)
         self.headers[TRACE_HEADER] = run.trace_id
         if outcome.status is Status.RUNNING:
-            outcome, response = streaming.begun(raw.raw._request, run, outcome)
-        if outcome.status is not Status.RUNNING:
-            runner.record(run, replace(outcome, value=told(outcome.value)))
+            outcome, response = streaming.begun(raw.raw._request, _told(run, raw), outcome)
+        if listener.step.keeps_all and outcome.status is not Status.RUNNING:
+            runner.record(run, outcome.with_value(told(outcome.value)))
+        elif outcome.failed:
+            runner.record(_told(run, raw), outcome)
         return self._answer(outcome, response, keep)
 
     def _answer(
@@ -100,70 +89,23 @@ class StepView(APIView):
         assert response is not None
         return response
 
-    def _as_sent(self, response: HttpResponseBase) -> HttpResponseBase:
-        """Return a response with its headers and its content, as it will go out."""
-        headers = dict(self.headers)
-        final: HttpResponseBase = self.finalize_response(self.request, response)
-        self.headers = headers
-        if isinstance(final, RestResponse):
-            final.render()
-        return final
-
-    @property
-    def throttle_scope(self) -> str | None:
-        """What REST framework's `ScopedRateThrottle` asks a view for."""
-        return self._policies().throttle_scope
-
-    def setup(self, request: Any, *args: Any, **params: Any) -> None:
-        """Begin with a request, and with the policies of the Step that it is for."""
-        super().setup(request, *args, **params)
-        self.take_policies()
-
-    def take_policies(self) -> None:
-        """Take those of the Step that the request is for, in place of the project's."""
-        for name, makers in self._policies().makers().items():
-            if makers is not None:
-                setattr(self, f"{name}_classes", makers)
-
-    def handle_exception(self, exc: Exception) -> Any:
-        """Answer an error as the project's exception handler does.
-
-        REST framework's own rolls back the transaction that it finds. That of the request is over
-        by then, so one that is open is somebody else's: a test's.
-        """
-        with ExitStack() as stack:
-            for alias in _atomic_requests():
-                if connections[alias].in_atomic_block:
-                    stack.enter_context(transaction.atomic(using=alias))
-            return super().handle_exception(refused(exc))
-
-    def _listener(self, request: Any) -> Listener:
-        """Return what answers a request; to OPTIONS, and to what nobody answers, the first."""
-        endpoints = self.route.endpoints
-        method = str(getattr(request, "method", ""))
-        return endpoints.get(method) or endpoints.get("GET") or next(iter(endpoints.values()))
-
-    def _trigger(self, request: Any) -> HttpTrigger:
-        trigger = self._listener(request).trigger
-        assert isinstance(trigger, HttpTrigger)
-        return trigger
-
-    def _policies(self) -> Policies:
-        return self._trigger(self.request).policies
-
 
 def view_for(route: Route) -> Any:
     """Return the view function of a route. It has only the methods that a Step asks for."""
     first = next(iter(route.endpoints.values())).step
     methods = [each.lower() for each in METHODS if each in route.endpoints]
+    names = list(dict.fromkeys([*methods, "head", "options"]))
+    lacking = set() if {"get", "head"} & {*methods} else {"head"}
     view_class = type(
         "StepView",
         (StepView,),
         {
             "route": route,
+            "endpoints": {name: Endpoint(each) for name, each in route.endpoints.items()},
+            "allow": ", ".join(name.upper() for name in names if name not in lacking),
             "name": first.name,
             "description": first.description or None,
-            "http_method_names": list(dict.fromkeys([*methods, "head", "options"])),
+            "http_method_names": names,
             "renderer_classes": _renderers(),
             **dict.fromkeys(methods, StepView.answer),
         },
@@ -183,14 +125,14 @@ def _renderers() -> list[Any]:
 
 
 def _run(listener: Listener, request: Request) -> Run:
-    trace_id, span = tracing.begun(request.headers)
+    trace_id, span = tracing.begun({"traceparent": request.raw.META.get("HTTP_TRACEPARENT", "")})
     return Run(
         id=new_run_id(),
         step=listener.step.name,
         trigger=listener.trigger.kind,
         index=listener.index,
         source=listener.trigger.source,
-        input=recorded(request),
+        input=recorded(request) if listener.step.keeps_all else None,
         trace_id=trace_id,
         parent_span=span,
         status=Status.RUNNING,
@@ -199,8 +141,13 @@ def _run(listener: Listener, request: Request) -> Run:
     )
 
 
+def _told(run: Run, request: Request) -> Run:
+    """Return the run with its request as the history keeps it, if it is without so far."""
+    return run if run.input is not None else replace(run, input=recorded(request))
+
+
 def _performed(
-    run: Run, raw: Request, aliases: Iterable[str], keep: Keep
+    run: Run, raw: Request, aliases: Sequence[str], keep: Keep
 ) -> tuple[Outcome, HttpResponseBase | None]:
     """Run the Step and keep its answer inside the request's transactions; an error undoes all."""
     outcome: Outcome | None = None
@@ -231,26 +178,25 @@ def _transactions_of(step: Step, *, is_kept: bool) -> list[str]:
     That of the ledger is first, so that it is committed last: what it says was answered is then
     done in the others. Where an answer is kept, it has part in what `ATOMIC_REQUESTS` asks for.
     """
-    home, asked = ledger.database(), _atomic_requests()
-    own = [home] if step.atomic or home in asked or (is_kept and asked) else []
+    asked = atomic_requests()
+    if not asked and not step.atomic:
+        return []
+    home = ledger.database()
+    own = [home] if step.atomic or home in asked or is_kept else []
     return list(dict.fromkeys([*own, *asked]))
 
 
-@contextmanager
-def _transactions(aliases: Iterable[str]) -> Iterator[None]:
+def _transactions(aliases: Sequence[str]) -> AbstractContextManager[object]:
     """Open transactions: here and not around the view, as Django does it.
 
     So the history of a request that was rolled back is not rolled back with it.
     """
+    if not aliases:
+        return nullcontext()
     with ExitStack() as stack:
         for alias in aliases:
             stack.enter_context(transaction.atomic(using=alias))
-        yield
-
-
-def _atomic_requests() -> list[str]:
-    """Return the databases whose requests are transactions."""
-    return [each for each in connections if connections.settings[each]["ATOMIC_REQUESTS"]]
+        return stack.pop_all()
 
 
 def _rejection(outcome: Outcome) -> Exception:

@@ -24,6 +24,7 @@ from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
 
 PAGE = "/admin/motia/overview/"
+MARK = "f" * 16
 HOURLY = {"type": "cron", "schedule": "0 * * * *"}
 _numbers = count()
 NOON = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
@@ -52,7 +53,7 @@ def test_each_number_tells_of_what_is_wrong_and_leads_there(
     admin_client: Client, make_run: MakeRun
 ) -> None:
     now = timezone.now()
-    make_run(step="Pay", status="dead")
+    make_run(step="Pay", status="dead", fingerprint=MARK)
     make_run(step="Pay", status="scheduled", attempt=2, wake_at=now + timedelta(hours=1))
     make_run(step="Mail", status="scheduled", attempt=0, wake_at=now - timedelta(minutes=1))
     old = make_run(step="Mail", status="queued", wake_at=now + timedelta(hours=1),
@@ -111,7 +112,7 @@ def test_the_first_lines_say_what_is_wrong_and_lead_there(
 ) -> None:
     now = timezone.now()
     for name in ("Pay", "Pay", "Mail", "Print", "Post"):
-        make_run(step=name, status="dead")
+        make_run(step=name, status="dead", fingerprint=MARK)
     old = make_run(step="Mail", status="queued", created_at=now - timedelta(hours=3),
                    wake_at=now + timedelta(hours=1))  # fmt: skip
     page = admin_client.get(PAGE)
@@ -224,16 +225,24 @@ def test_what_failed_long_ago_is_not_failing(admin_client: Client, make_run: Mak
 def test_what_was_born_long_ago_and_died_again_just_now_is_failing(make_run: MakeRun) -> None:
     just_now = timezone.now() - timedelta(minutes=5)
     born = timezone.now() - timedelta(days=9)
-    make_run(id=_id_at(born), created_at=born, status="dead", finished_at=just_now)
+    make_run(
+        id=_id_at(born),
+        created_at=born,
+        status="dead",
+        fingerprint=MARK,
+        finished_at=just_now,
+    )
     assert pulse.failing() == {"CreateTodo": 1}
 
 
-def test_of_very_many_dead_the_newest_are_looked_at(
+def test_of_many_dead_of_very_many_errors_the_newest_are_looked_at(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pulse, "_MOST_SAMPLED", 2)
     for _ in range(4):
-        make_run(status="dead")
+        make_run(status="dead", fingerprint=MARK)
+    assert pulse.failing() == {"CreateTodo": 4}
+    monkeypatch.setattr(pulse, "_MOST_ERRORS", 1)
     assert pulse.failing() == {"CreateTodo": 2}
 
 

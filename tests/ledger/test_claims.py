@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from motia_django import ledger, models
-from motia_django.delivery import ONCE, Delivery
+from motia_django.delivery import ONCE, Concurrency, Delivery, Turn
 from motia_django.runs import Outcome, Run, Status
 from tests.factories import kept_run, make_run, row
 
 MINUTE = timedelta(minutes=1)
+RETURNS = connection.vendor != "mysql"
+"""Whether the database gives back what an UPDATE has changed."""
 pytestmark = pytest.mark.django_db
 
 
@@ -26,6 +32,16 @@ def outcome(status: Status = Status.SUCCEEDED, **values: object) -> Outcome:
 
 def claimed(run: Run) -> Run:
     taken = ledger.claim(run.id, worker="here", lease=MINUTE)
+    assert taken is not None
+    return taken
+
+
+def take_at_once(run: Run, **values: Any) -> Run | None:
+    return ledger.claim(run.id, worker="here", lease=MINUTE, step=run.step, **values)
+
+
+def at_once(run: Run, **values: Any) -> Run:
+    taken = take_at_once(run, **values)
     assert taken is not None
     return taken
 
@@ -272,9 +288,80 @@ def test_attempts_add_up_in_one_timeline() -> None:
     ]
 
 
-def test_a_claim_and_a_finish_cost_three_queries(django_assert_num_queries: object) -> None:
+def test_a_claim_and_a_finish_cost_three_queries(django_assert_num_queries: Any) -> None:
     run = kept_run()
-    with django_assert_num_queries(3):  # type: ignore[operator]
-        taken = ledger.claim(run.id, worker="here", lease=MINUTE)
-        assert taken is not None
-        ledger.finish(taken, outcome(), Delivery())
+    with django_assert_num_queries(3):
+        ledger.finish(claimed(run), outcome(), Delivery())
+
+
+def test_where_the_database_returns_what_it_changed_they_cost_two(
+    django_assert_num_queries: Any,
+) -> None:
+    run = kept_run()
+    with django_assert_num_queries(2 if RETURNS else 3):
+        ledger.finish(at_once(run), outcome(), Delivery())
+    assert row(run).status == Status.SUCCEEDED
+
+
+def test_a_run_taken_at_once_is_read_as_any_other() -> None:
+    earlier = ({"at": 0.1, "kind": "note", "message": "né\x00"},)
+    values: Any = {"parent_id": UUID(int=5), "parent_span": f"{7:016x}-01", "depth": 3}
+    run = kept_run(input={"n": [1, None, 2**70]}, dedupe_key="k", timeline=earlier, **values)
+    taken = at_once(run)
+    assert taken == ledger.find(run.id)
+    assert (taken.status, taken.attempt, taken.fence) == (Status.RUNNING, 1, 1)
+    assert row(run).worker == "here"
+
+
+def test_at_once_nothing_is_taken_twice_nor_of_a_paused_step() -> None:
+    first, second = kept_run(), kept_run()
+    at_once(first)
+    assert take_at_once(first) is None
+    ledger.pause("Work", by="ann")
+    assert take_at_once(second) is None
+    assert row(second).status == Status.QUEUED
+
+
+def test_a_run_that_is_limited_waits_its_turn_whatever_its_step_says_now() -> None:
+    first, second = (kept_run(turn=Turn(pool="pool")) for _ in range(2))
+    delivery = Delivery(concurrency=Concurrency(limit=1))
+    values: Any = {"worker": "here", "lease": MINUTE, "step": "Work"}
+    assert ledger.claim(first.id, delivery_of=lambda run: delivery, **values) is not None
+    assert ledger.claim(second.id, delivery_of=lambda run: delivery, **values) is None
+
+
+def test_who_was_frozen_when_he_had_taken_a_run_at_once_writes_nothing_of_anothers() -> None:
+    run = kept_run()
+    frozen = at_once(run)
+    models.Run.objects.filter(id=run.id).update(wake_at=timezone.now())
+    [lost] = ledger.take_lost(10)
+    ledger.finish(lost, ledger.lost_outcome(lost), Delivery(backoff_delay_ms=0))
+    ledger.wake(run.id)
+    other = at_once(run)
+    assert ledger.finish(frozen, outcome(), Delivery()) is None
+    assert ledger.holds(other)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_what_may_be_undone_is_not_waited_for() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL lets a statement say so")
+    assert asked_to_wait(lambda: at_once(kept_run(), may_be_undone=True)) == [False]
+    assert asked_to_wait(lambda: at_once(kept_run())) == [True]
+    done, failed, apart, others = (at_once(kept_run()) for _ in range(4))
+    assert asked_to_wait(lambda: ledger.finish(done, outcome(), Delivery())) == [False]
+    assert asked_to_wait(lambda: ledger.finish(failed, outcome(Status.DEAD), Delivery())) == [True]
+    with transaction.atomic():
+        assert asked_to_wait(lambda: ledger.finish(others, outcome(), Delivery())) == [True]
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+    assert ledger.finish(replace(apart, fence=7), outcome(), Delivery()) is None
+
+
+def asked_to_wait(act: Callable[[], object]) -> list[bool]:
+    """Return, of each UPDATE of a run, whether its commit is waited for."""
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    updates = [each["sql"] for each in captured if "UPDATE motia_run" in each["sql"]]
+    return ["synchronous_commit" not in each for each in updates]

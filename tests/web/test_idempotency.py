@@ -432,6 +432,6 @@ def test_an_answer_is_committed_after_what_it_says_was_done_in_other_databases(
     asked: list[str], atomic: bool, is_kept: bool, expected: list[str], monkeypatch: Any
 ) -> None:
     """The first that is opened is the last that is committed."""
-    monkeypatch.setattr(views, "_atomic_requests", lambda: asked)
+    monkeypatch.setattr(views, "atomic_requests", lambda: asked)
     step = make_step(lambda: None, http("POST"), atomic=atomic)
     assert views._transactions_of(step, is_kept=is_kept) == expected

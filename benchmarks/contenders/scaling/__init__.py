@@ -1,0 +1,1 @@
+"""The project of `benchmarks.workers`: a Step that does nothing, on each path."""

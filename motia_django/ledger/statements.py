@@ -1,0 +1,128 @@
+"""The two statements of each run, composed once: Django would compose them for every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.utils import timezone
+
+from motia_django import models
+from motia_django.ledger.rows import database, run_of
+from motia_django.runs import Run, Status
+
+_FIELDS = {field.name: field for field in models.Run._meta.concrete_fields}
+_READ = [each for each in _FIELDS if each not in ("output", "error", "fingerprint", "finished_at")]
+"""All columns but those that say what earlier attempts came to."""
+
+
+def take(
+    run_id: UUID, step: str, *, worker: str, lease: timedelta, may_be_undone: bool
+) -> Run | None:
+    """Take a queued run of that Step that waits for no turn, unless the Step is paused.
+
+    It is read by the statement that takes it, so that whoever is frozen in between thaws with the
+    fence that was his. Only where the database `takes_at_once`.
+    """
+    now = timezone.now()
+    set_to = {"wake_at": now + lease, "started_at": now, "worker": worker[:255]}
+    connection = connections[database()]
+    sql = _taking(connection.vendor, may_be_undone and not connection.in_atomic_block)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _written({**set_to, "id": run_id, "step": step}))
+        rows = cursor.fetchall()
+    return _read(rows[0]) if rows else None
+
+
+def takes_at_once() -> bool:
+    """Return whether the database gives back the row that an UPDATE has changed."""
+    connection = connections[database()]
+    # MariaDB gives back rows that are inserted or deleted only.
+    return bool(connection.features.can_return_columns_from_insert and connection.vendor != "mysql")
+
+
+def write(run: Run, changes: Mapping[str, Any], *, may_be_undone: bool) -> bool:
+    """Write into the row of a run if its attempt still holds the lease; return whether it did.
+
+    What `may_be_undone` by a crash of the database's server, here and in `take`, is not waited for
+    until it is on the disk, unless a transaction of others goes on.
+    """
+    connection = connections[database()]
+    lazily = may_be_undone and not connection.in_atomic_block
+    given = {name: value for name, value in changes.items() if value is not None}
+    emptied = tuple(name for name in changes if name not in given)
+    sql = _writing(connection.vendor, tuple(given), emptied, lazily)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _written({**given, "id": run.id, "fence": run.fence}))
+        return bool(cursor.rowcount)
+
+
+def _read(values: Sequence[Any]) -> Run:
+    """Return the run of a row as the database gave it back."""
+    connection = connections[database()]
+    read = [*values]
+    for at, column, converters in _converted(connection.vendor):
+        for convert in converters:
+            read[at] = convert(read[at], column, connection)
+    return run_of(models.Run.from_db(connection.alias, _READ, read))
+
+
+def _written(values: Mapping[str, Any]) -> list[Any]:
+    """Return values as the database takes them for their columns."""
+    connection = connections[database()]
+    return [_FIELDS[name].get_db_prep_save(value, connection) for name, value in values.items()]
+
+
+@lru_cache(maxsize=8)
+def _converted(vendor: str) -> list[tuple[int, Any, list[Any]]]:
+    """Return the columns that come otherwise than Python has them, each with what converts it."""
+    connection = connections[database()]
+    columns = [_FIELDS[name].get_col(_TABLE) for name in _READ]
+    converters = [
+        [*connection.ops.get_db_converters(each), *each.get_db_converters(connection)]
+        for each in columns
+    ]
+    whole = zip(range(len(columns)), columns, converters, strict=True)
+    return [each for each in whole if each[2]]
+
+
+@lru_cache(maxsize=8)
+def _taking(vendor: str, lazily: bool) -> str:
+    read = ", ".join(_columns(vendor, _READ))
+    unwaited = _UNWAITED.get(vendor, "") if lazily else ""
+    return f"{_TAKING}{unwaited} RETURNING {read}"
+
+
+@lru_cache(maxsize=64)
+def _writing(vendor: str, given: Sequence[str], emptied: Sequence[str], lazily: bool) -> str:
+    changes = [f"{column} = %s" for column in _columns(vendor, given)]
+    changes += [f"{column} = NULL" for column in _columns(vendor, emptied)]
+    unwaited = _UNWAITED.get(vendor, "") if lazily else ""
+    return f"UPDATE {_TABLE} SET {', '.join(changes)} WHERE {_HELD}{unwaited}"
+
+
+def _columns(vendor: str, names: Sequence[str]) -> list[str]:
+    """Return the columns' names in quotes, since `index` and `trigger` are words of SQL."""
+    quote = "`" if vendor == "mysql" else '"'
+    return [f"{quote}{_FIELDS[name].column}{quote}" for name in names]
+
+
+_TABLE = models.Run._meta.db_table
+_PAUSE = models.Pause._meta.db_table
+_HELD = f"id = %s AND fence = %s AND status = '{Status.RUNNING}'"
+_TAKING = f"""
+UPDATE {_TABLE} SET status = '{Status.RUNNING}', attempt = attempt + 1, fence = fence + 1,
+    wake_at = %s, started_at = %s, worker = %s
+WHERE id = %s AND step = %s AND status = '{Status.QUEUED}' AND NOT limited
+    AND NOT EXISTS (SELECT 1 FROM {_PAUSE} WHERE {_PAUSE}.step = {_TABLE}.step)"""
+_UNWAITED = {
+    "postgresql": " AND (SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL"
+}
+"""What has a statement of its own transaction return before its commit has reached the disk.
+
+It is set for that transaction only, and by the statement itself, so that it costs no second one.
+"""

@@ -1,0 +1,140 @@
+"""The history of requests, written behind their answers: many at once, in a thread of its own.
+
+It is history, not delivery. A process that is killed takes with it what it has not written yet:
+what was answered within the last `HISTORY_DELAY`. What failed is written before it is answered.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+from collections import deque
+from threading import Event, Lock, Thread
+
+from django.core import mail
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+
+from motia_django import ledger
+from motia_django.conf import settings
+from motia_django.runs import Outcome, Run
+
+logger = logging.getLogger("motia.runs")
+
+_MOST_WAITING = 5000
+"""So many requests wait at most; whoever comes then writes his own."""
+_AT_ONCE = 200
+_LATE = 2.0
+"""Seconds after which requests write what waits: some servers let no thread of ours run."""
+_KEPT = 2.0
+"""Seconds for which the thread keeps its connection while there is nothing to write."""
+_TRIES = 10
+_PAUSE = 1.0
+"""Seconds between tries, while the database is away."""
+
+
+class Recorder:
+    """What was answered and is not written yet, with the thread that writes it."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Run, Outcome]] = deque()
+        self._since = 0.0
+        self._failures = 0
+        self._is_wanted = Event()
+        self._starting, self._writing = Lock(), Lock()
+        self._thread: Thread | None = None
+
+    def add(self, run: Run, outcome: Outcome) -> None:
+        """Have a run written soon; at once where it is asked for, or where nobody else does."""
+        if _is_asked_for_at_once() or len(self._waiting) >= _MOST_WAITING:
+            _write_each([(run, outcome)])
+            return
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting.append((run, outcome))
+        if not self._is_wanted.is_set():
+            self._start()
+            self._is_wanted.set()
+        elif time.monotonic() - self._since > _LATE and not self._failures:
+            self.write()
+
+    def write(self) -> None:
+        """Write all that waits; what the database, being away, does not take waits on."""
+        with self._writing:
+            while self._waiting:
+                count = min(len(self._waiting), _AT_ONCE)
+                some = [self._waiting.popleft() for _ in range(count)]
+                self._since = time.monotonic()
+                if not self._written(some):
+                    self._waiting.extendleft(reversed(some))
+                    return
+
+    def _written(self, some: list[tuple[Run, Outcome]]) -> bool:
+        try:
+            ledger.record_answered(some)
+        except (OperationalError, InterfaceError) as error:
+            connections[ledger.database()].close()
+            self._failures += 1
+            if self._failures < _TRIES:
+                logger.warning("The history could not be written (%s); trying again", error)
+                return False
+            _write_each(some)
+        except DatabaseError:
+            _write_each(some)
+        self._failures = 0
+        return True
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = Thread(target=self._work, name="motia-history", daemon=True)
+                self._thread.start()
+                atexit.register(self.write)
+
+    def _work(self) -> None:
+        """Wait for something to write, give others the time to join it, and write."""
+        while True:
+            if not self._is_wanted.wait(_KEPT):
+                connections.close_all()
+                self._is_wanted.wait()
+            time.sleep(settings().history_delay)
+            self._is_wanted.clear()
+            self.write()
+            if self._waiting:
+                time.sleep(_PAUSE)
+                self._is_wanted.set()
+
+
+_recorder = Recorder()
+
+
+def record(run: Run, outcome: Outcome) -> None:
+    """Write a run that went well to the history, soon after its answer is sent."""
+    _recorder.add(run, outcome)
+
+
+def _is_asked_for_at_once() -> bool:
+    """Return whether a run has to be written before its answer is sent, as in a test run.
+
+    There it is looked for at once, and often in a transaction that no other thread can see.
+    """
+    return not settings().history_delay or hasattr(mail, "outbox")
+
+
+def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
+    """Write one run after the other; the history must not fail what it tells of."""
+    for run, outcome in answered:
+        try:
+            ledger.record_answered([(run, outcome)])
+        except (DatabaseError, InterfaceError):
+            logger.exception("Run %s of %s could not be recorded", run.id, run.step)
+
+
+def _begin_anew() -> None:
+    """Give a forked process a recorder of its own; what waits is its parent's to write."""
+    global _recorder
+    _recorder = Recorder()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

@@ -1,0 +1,108 @@
+"""REST framework's request, with its headers and the usual JSON read quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.http.request import HttpHeaders, HttpRequest
+from django.utils.datastructures import MultiValueDict
+from django.utils.functional import cached_property
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.request import Empty
+from rest_framework.request import Request as RestRequest
+
+from motia_django import payloads
+
+
+class Headers(HttpHeaders):
+    """Django's headers of a request; how each is spelled is known from the requests before."""
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+
+    def __getitem__(self, key: str) -> str:
+        """Return a header; only who lists them has all spelled."""
+        found: str = self._environ[_variable(key)]
+        return found
+
+    @cached_property
+    def _store(self) -> dict[str, tuple[str, str]]:  # type: ignore[override]
+        """The names in lower case, each with its own spelling and its value."""
+        return {
+            names[0]: (names[1], value)
+            for variable, value in self._environ.items()
+            if (names := _names(variable))
+        }
+
+    def as_dict(self) -> dict[str, str]:
+        """Return them as they are spelled."""
+        return dict(self._store.values())
+
+
+class IncomingRequest(RestRequest):
+    """What REST framework's views, policies and parsers are given."""
+
+    quick_json = False
+    """Whether `JSONParser` itself, and as it comes, is to read `application/json`."""
+    is_json = False
+    """Whether the data are JSON for certain, and can be written as they were read."""
+
+    def __init__(self, request: HttpRequest, **known: Any) -> None:
+        super().__init__(request, **known)
+        # What is asked for again and again, and would be looked for here first each time.
+        self.method, self.path, self.META = request.method, request.path, request.META
+
+    @cached_property
+    def headers(self) -> Headers:
+        """All headers, whatever the case of the name asked for."""
+        return Headers(self._request.META)
+
+    @property
+    def data(self) -> Any:
+        """The parsed body. What is not plainly JSON, errors among it, REST framework parses."""
+        if self._data is Empty and self.quick_json:
+            self._read_json()
+        return self._full_data if self.is_json else super().data
+
+    def _read_json(self) -> None:
+        request = self._request
+        encoding = request.encoding or django_settings.DEFAULT_CHARSET
+        if request.content_type != "application/json" or encoding.lower() != "utf-8":
+            return
+        try:
+            self._data = self._full_data = payloads.read(request.body)
+        except ValueError:
+            return
+        self._files: MultiValueDict[str, Any] = MultiValueDict()
+        self.is_json = True
+
+    def _authenticate(self) -> None:
+        """Ask who it is; in a session without a key is nobody, whom Django need not look for."""
+        request: Any = self._request
+        session: Any = getattr(request, "session", None)
+        is_new = isinstance(session, SessionBase) and session.session_key is None
+        if is_new and not session.modified and not hasattr(request, "_cached_user"):
+            given: Any = self.authenticators
+            session.accessed |= any(isinstance(each, SessionAuthentication) for each in given)
+            if session.accessed:
+                from django.contrib.auth.models import AnonymousUser  # not every project has them
+
+                request._cached_user = AnonymousUser()
+        super()._authenticate()  # type: ignore[misc]
+
+
+@lru_cache(maxsize=1024)
+def _variable(name: str) -> str:
+    """Return the variable of the server's environment that holds a header."""
+    return str(HttpHeaders.to_wsgi_name(name))
+
+
+@lru_cache(maxsize=1024)
+def _names(variable: str) -> tuple[str, str] | None:
+    """Return the header that a variable of the server's holds, in lower case and as it is."""
+    name = HttpHeaders.parse_header_name(variable)
+    return (name.lower(), name) if name else None
