@@ -6,7 +6,15 @@ import argparse
 import subprocess
 import sys
 
-BENCHMARKS = ("state", "streams", "console", "waiting")
+BENCHMARKS = (
+    "sending",
+    "state",
+    "loading",
+    "memory",
+    "streams",
+    "console",
+    "waiting",
+)
 
 
 def main() -> int:
