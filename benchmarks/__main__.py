@@ -6,7 +6,18 @@ import argparse
 import subprocess
 import sys
 
-BENCHMARKS = ("state", "streams", "console", "waiting", "jobs", "latency")
+BENCHMARKS = (
+    "http",
+    "jobs",
+    "latency",
+    "sending",
+    "state",
+    "loading",
+    "memory",
+    "streams",
+    "waiting",
+    "console",
+)
 
 
 def main() -> int:
