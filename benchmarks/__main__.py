@@ -12,14 +12,20 @@ import sys
 from benchmarks import report, summary
 
 BENCHMARKS = (
+    "http",
+    "jobs",
+    "latency",
+    "sending",
     "state",
-    "streams",
-    "console",
-    "waiting",
-    "footprint",
+    "loading",
+    "memory",
     "ledger_size",
+    "footprint",
     "workers",
     "tutorial",
+    "streams",
+    "waiting",
+    "console",
 )
 
 
