@@ -65,6 +65,10 @@ class Recorder:
         elif self._is_late():
             self.write()
 
+    def forget(self) -> None:
+        """Leave what waits to the process that this one was forked from."""
+        self._waiting.clear()
+
     def _is_late(self) -> bool:
         """Return whether nobody writes what waits, though the database is there."""
         since = time.monotonic() - self._since
@@ -151,6 +155,7 @@ def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
 def _begin_anew() -> None:
     """Give a forked process a recorder of its own; what waits is its parent's to write."""
     global _recorder
+    _recorder.forget()
     _recorder = Recorder()
 
 

@@ -158,6 +158,19 @@ def test_where_nobody_writes_a_request_does(settings: Any, monkeypatch: Any) -> 
     assert models.Run.objects.count() == 2
 
 
+@pytest.mark.one_database
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_is_not_written_by_a_forked_process_too(monkeypatch: Any) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(recording, "_recorder", recorder)
+    recorder._waiting.append(answered())
+    child = os.fork()
+    if not child:
+        os._exit(len(recorder._waiting))
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(recorder._waiting) == 1
+
+
 SERVE = """
 import json, os, sys, time
 import django
