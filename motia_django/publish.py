@@ -149,19 +149,21 @@ def _leave(runs: Sequence[Run]) -> None:
 def _send_all(left: deque[Run], deadline: float, fresh: bool) -> None:
     """Send these runs' messages and take them off the list as they are sent; stop at the deadline.
 
-    Of those that go in one batch it is not known which have arrived if it fails: all are left, and
-    may be delivered twice, as any message may.
+    The first goes alone, and makes a new connection if the one there was is lost. Of those that
+    then go together it is not known which have arrived if that fails: all are left, and may be
+    delivered twice, as any message may.
     """
     with broker.producer() as producer:
         sender = broker.Sender(producer, fresh=fresh)
-        most = broker.most_at_once(producer)
+        count = 1
         while left and time.monotonic() <= deadline:
-            some = list(islice(left, most))
+            some = list(islice(left, count))
             with broker.in_one_go(producer, len(some)):
                 for run in some:
                     _send(run, sender)
             for _ in some:
                 left.popleft()
+            count = broker.most_at_once(producer)
 
 
 def _run_here(runs: Sequence[Run]) -> None:
