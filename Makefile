@@ -57,6 +57,7 @@ PYENVS = $(shell pyenv versions --bare 2>/dev/null | grep -E '^3\.1[1-3]\.[0-9]+
 bench:  ## the benchmarks, beside what else there is; WRITE=1 puts them into docs/performance.md
 	@$(MAKE) $(TEST) $(BENCH)
 	@$(MAKE) servers
+	@scripts/install_wrk.sh
 	@$(BIN)/python -m benchmarks $(if $(WRITE),--write-docs)
 
 chaos:  ## the promises under fire: half an hour; QUICK=1 for the short form

@@ -1,4 +1,7 @@
-"""All benchmarks, one after the other: `python -m benchmarks`, with `--write-docs` for the page."""
+"""All benchmarks, one after the other: `python -m benchmarks`, with `--write-docs` for the page.
+
+At the end all goals are told of in one table.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,40 @@ import argparse
 import subprocess
 import sys
 
-BENCHMARKS = ("state", "streams", "console", "waiting", "jobs", "latency")
+from benchmarks import report, summary
+
+BENCHMARKS = (
+    "http",
+    "jobs",
+    "latency",
+    "sending",
+    "state",
+    "loading",
+    "memory",
+    "ledger_size",
+    "footprint",
+    "workers",
+    "tutorial",
+    "streams",
+    "waiting",
+    "console",
+)
 
 
 def main() -> int:
     """Run each in a process of its own; 1 if one of them ends so."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("--write-docs", action="store_true", help="into docs/performance.md")
-    parser.parse_args()
+    options = parser.parse_args()
     ended = []
     for name in BENCHMARKS:
         print(f"== {name}", flush=True)
         command = [sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]]
         ended.append(subprocess.run(command).returncode)
+    goals = summary.table(summary.kept(BENCHMARKS, written=options.write_docs))
+    print(goals)
+    if options.write_docs:
+        report.write("summary", goals)
     return int(any(ended))
 
 

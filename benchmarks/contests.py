@@ -109,8 +109,19 @@ def run(
     raw = {"machine": machine, "contests": [asdict(each) for each in contests]}
     report.keep(name, json.dumps(raw, indent=1), written=options.write_docs)
     if options.write_docs:
-        report.write(name, text)
+        report.write(name, f"{text}{_picture(name, contests)}")
     return int(any(not each.is_reached(goal) for each in contests for goal in each.goals))
+
+
+def _picture(name: str, contests: Sequence[Contest]) -> str:
+    """Draw the contests, and return what shows the picture in the page."""
+    from benchmarks import plots
+
+    if plots.missing():
+        print(f"{name}: no picture is drawn, for want of matplotlib")
+        return ""
+    drawn = plots.draw(name, contests).relative_to(report.PAGE.parent)
+    return f"\n\n![The same as bars]({drawn.as_posix()})"
 
 
 def read(raw: str) -> list[Contest]:
@@ -127,17 +138,17 @@ def tables(contests: Sequence[Contest]) -> str:
     """Return the tables of these contests, those of one unit together."""
     units = dict.fromkeys((each.unit, each.more_is_better) for each in contests)
     return "\n\n".join(
-        report.table(
-            ("work", "contender", unit, "ours beside it", "to reach", ""),
-            [
-                row
-                for each in contests
-                if (each.unit, each.more_is_better) == (unit, more)
-                for row in _rows(each)
-            ],
-        )
-        for unit, more in units
+        _table([each for each in contests if (each.unit, each.more_is_better) == measure])
+        for measure in units
     )
+
+
+def _table(contests: Sequence[Contest]) -> str:
+    """Return the table of contests of one unit; without goals, it does not speak of any."""
+    columns = ("work", "contender", contests[0].unit, "ours beside it", "to reach", "")
+    width = len(columns) if any(each.goals for each in contests) else 3
+    rows = [row[:width] for each in contests for row in _rows(each)]
+    return report.table(columns[:width], rows)
 
 
 def _rows(contest: Contest) -> list[list[str]]:
@@ -145,12 +156,13 @@ def _rows(contest: Contest) -> list[list[str]]:
     rows = []
     for name, values in contest.figures.items():
         said = _figures(Spread.of(values))
-        beside = [_beside(contest, goal) for goal in contest.goals if goal.beside == name]
-        rows += [[name, said, *goal] for goal in beside] or [[name, said, "", "", ""]]
+        goals = [beside(contest, goal) for goal in contest.goals if goal.beside == name]
+        rows += [[name, said, *goal] for goal in goals] or [[name, said, "", "", ""]]
     return [[contest.work if not at else "", *row] for at, row in enumerate(rows)]
 
 
-def _beside(contest: Contest, goal: Goal) -> list[str]:
+def beside(contest: Contest, goal: Goal) -> list[str]:
+    """Return what came of a goal: the ratio or the difference, what was to be reached, and if."""
     reached = "reached" if contest.is_reached(goal) else "**missed**"
     if goal.as_fast is not None:
         return [f"{_ratios(contest.speed(goal))} x", goal.text, reached]
@@ -162,10 +174,10 @@ def _ratios(spread: Spread) -> str:
 
 
 def _figures(spread: Spread) -> str:
-    return " ".join([_short(spread.middle), f"({_short(spread.low)}-{_short(spread.high)})"])
+    return " ".join([short(spread.middle), f"({short(spread.low)}-{short(spread.high)})"])
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """Return a number with three digits, or all that stand before the point."""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}"

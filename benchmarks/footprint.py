@@ -1,10 +1,10 @@
-"""What one run costs PostgreSQL: statements, bytes of its journal (WAL), bytes of table and indexes.
+"""What one run costs PostgreSQL: statements, bytes of its journal (WAL), bytes on disk.
 
     python -m benchmarks.footprint
 
-Runs are born one by one, claimed and finished, each in a transaction of its own. The journal is
-without the full images of pages that PostgreSQL adds after each checkpoint. What is counted is the
-same on every machine.
+Runs are born one by one, claimed and finished, each in a transaction of its own, whose `BEGIN` and
+`COMMIT` are not counted. The journal is without the full images of pages that PostgreSQL adds after
+each checkpoint. What is counted is the same on every machine.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 from benchmarks import contests
@@ -20,7 +21,11 @@ from benchmarks.contests import Contest
 
 PACKAGES = ("django", "psycopg")
 RUNS = 2000
-INPUTS = {"an input of 20 bytes": {"orderId": "o-1"}, "an input of 2 kB": {"text": "x" * 2000}}
+INPUTS = {
+    "an input of 20 bytes": {"order": "order-17"},
+    "an input of 2 kB": {"text": Random(1).randbytes(1000).hex()},
+    "an index key": {"orderId": "order-17"},
+}
 
 Figures = dict[str, dict[str, float]]
 """By unit and by what was done."""
@@ -76,31 +81,19 @@ def _lived(payload: Any) -> Figures:
 def _counted(journal: dict[str, float], statements: dict[str, float], name: str) -> Iterator[None]:
     """Count what is done for each of the runs."""
     from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    before = _ask("SELECT pg_current_wal_insert_lsn()")
-    with CaptureQueriesContext(connection) as queries:
-        connection.queries_log = _Counter()
-        yield
-        statements[name] = connection.queries_log.number / RUNS
-    del queries
-    journal[name] = float(_ask("SELECT pg_current_wal_insert_lsn() - %s", [before])) / RUNS
-
-
-class _Counter:
-    """Takes the place of Django's log of queries, which forgets all but the last."""
 
     number = 0
 
-    def append(self, query: object) -> None:
-        """Count one."""
-        self.number += 1
+    def count(execute: Callable[..., Any], *args: Any) -> Any:
+        nonlocal number
+        number += 1
+        return execute(*args)
 
-    def __len__(self) -> int:
-        return self.number
-
-    def clear(self) -> None:
-        """Forget nothing."""
+    before = _ask("SELECT pg_current_wal_insert_lsn()")
+    with connection.execute_wrapper(count):
+        yield
+    statements[name] = number / RUNS
+    journal[name] = float(_ask("SELECT pg_current_wal_insert_lsn() - %s", [before])) / RUNS
 
 
 def _sizes() -> dict[str, float]:
@@ -130,7 +123,8 @@ def _born(run: Any) -> None:
 def _claimed(run: Any) -> Any:
     from motia_django import ledger
 
-    return ledger.claim(run.id, worker="celery@host", lease=timedelta(minutes=5))
+    keys: Any = {"worker": "celery@host", "lease": timedelta(minutes=5), "may_be_undone": True}
+    return ledger.claim(run.id, step=run.step, **keys)
 
 
 def _finished(run: Any) -> None:

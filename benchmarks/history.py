@@ -156,8 +156,8 @@ def _older(count: int) -> list[str]:
         *_functions(count, OLDER_DAYS, f"interval '{DAYS + 1} days'"),
         "CREATE TEMP TABLE done AS SELECT * FROM sample WHERE finished_at IS NOT NULL",
         f"DELETE FROM done WHERE n NOT IN (SELECT n FROM done ORDER BY n LIMIT {DONE})",
-        f"UPDATE done SET n = place FROM (SELECT n AS was, row_number() OVER (ORDER BY n) - 1"
-        f" AS place FROM done) AS counted WHERE n = was",
+        "UPDATE done SET n = place FROM (SELECT n AS was, row_number() OVER (ORDER BY n) - 1"
+        " AS place FROM done) AS counted WHERE n = was",
         _multiplied(count, "done", DONE),
         _keys(" AND id < (SELECT id FROM first)"),
     ]

@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from urllib.request import Request, urlopen
 
 from benchmarks import contests, report
@@ -204,7 +205,12 @@ def served(server: str) -> Iterator[dict[str, int]]:
 
 
 def main() -> int:
-    """Measure and print; 1 if a goal is missed."""
+    """Measure and print; 1 if a goal is missed, or if there is nothing to ask with."""
+    if which("wrk") is None:
+        print(
+            "benchmarks.http asks with wrk, which is not here: apt-get install wrk", file=sys.stderr
+        )
+        return 1
     return contests.run("http", __doc__, PACKAGES, measure)
 
 

@@ -25,7 +25,7 @@ from benchmarks.contests import Contest, Goal
 
 SMALL, LARGE = "10 thousand", "10 million"
 RUNS = 10_000
-OLDER = int(os.environ.get("LEDGER_SIZE", 10_000_000))
+OLDER = int(os.environ.get("LEDGER_SIZE", "10_000_000"))
 """How many finished runs the larger one has besides; fewer to try the benchmark."""
 PACKAGES = ("django", "psycopg")
 TIMES = 50
@@ -191,15 +191,22 @@ def _finished() -> float:
 
 
 def _claims() -> Iterator[tuple[float, Any]]:
-    """Claim new runs, and yield what each claim took."""
+    """Claim new runs, and yield what each claim took, and the run."""
     from motia_django import ledger
 
     runs = [new_run(INPUT) for _ in range(TIMES)]
     ledger.keep(runs)
     for run in runs:
-        claimed = []
-        claim = partial(ledger.claim, run.id, worker="w@machine", lease=timedelta(minutes=5))
-        yield _took(lambda claim=claim, into=claimed: into.append(claim())), claimed[0]  # type: ignore[misc]
+        claimed: list[Any] = []
+        took = _took(lambda run=run, into=claimed: into.append(_claim(run)))  # type: ignore[misc]
+        yield took, claimed[0]
+
+
+def _claim(run: Any) -> Any:
+    from motia_django import ledger
+
+    keys: Any = {"worker": "celery@host", "lease": timedelta(minutes=5), "may_be_undone": True}
+    return ledger.claim(run.id, step=run.step, **keys)
 
 
 def _taken() -> float:

@@ -14,7 +14,13 @@ from collections import deque
 from threading import Event, Lock, Thread
 
 from django.core import mail
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    transaction,
+)
 
 from motia_django import ledger
 from motia_django.conf import settings
@@ -56,8 +62,17 @@ class Recorder:
         if not self._is_wanted.is_set():
             self._start()
             self._is_wanted.set()
-        elif time.monotonic() - self._since > _LATE and not self._failures:
+        elif self._is_late():
             self.write()
+
+    def forget(self) -> None:
+        """Leave what waits to the process that this one was forked from."""
+        self._waiting.clear()
+
+    def _is_late(self) -> bool:
+        """Return whether nobody writes what waits, though the database is there."""
+        since = time.monotonic() - self._since
+        return since > settings().history_delay + _LATE and not self._failures
 
     def write(self) -> None:
         """Write all that waits; what the database, being away, does not take waits on."""
@@ -72,7 +87,8 @@ class Recorder:
 
     def _written(self, some: list[tuple[Run, Outcome]]) -> bool:
         try:
-            ledger.record_answered(some)
+            with transaction.atomic(using=ledger.database()):
+                ledger.record_answered(some)
         except (OperationalError, InterfaceError) as error:
             connections[ledger.database()].close()
             self._failures += 1
@@ -123,10 +139,15 @@ def _is_asked_for_at_once() -> bool:
 
 
 def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
-    """Write one run after the other; the history must not fail what it tells of."""
+    """Write one run after the other; the history must not fail what it tells of.
+
+    One that is there already was written just before the connection broke.
+    """
     for run, outcome in answered:
         try:
-            ledger.record_answered([(run, outcome)])
+            if len(answered) == 1 or ledger.find(run.id) is None:
+                with transaction.atomic(using=ledger.database()):
+                    ledger.record_answered([(run, outcome)])
         except (DatabaseError, InterfaceError):
             logger.exception("Run %s of %s could not be recorded", run.id, run.step)
 
@@ -134,6 +155,7 @@ def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
 def _begin_anew() -> None:
     """Give a forked process a recorder of its own; what waits is its parent's to write."""
     global _recorder
+    _recorder.forget()
     _recorder = Recorder()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from django.core import checks
 
@@ -10,7 +11,9 @@ from motia_django.checks.asking import ask
 from motia_django.checks.redis_facts import redis_facts
 from motia_django.exceptions import SettingsError
 from motia_django.stores import state_store
-from motia_django.stores.redis import RedisState
+
+if TYPE_CHECKING:
+    from motia_django.stores.redis import RedisState
 
 Warnings = Iterator[checks.CheckMessage]
 
@@ -21,6 +24,8 @@ FORGETS_STATE = "motia.W032"
 
 def state() -> Warnings:
     """Warn of what the state's Redis says when it is asked."""
+    from motia_django.stores.redis import RedisState
+
     try:
         store = state_store()
     except SettingsError:

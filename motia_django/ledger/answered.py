@@ -43,7 +43,10 @@ _ALIKE = {
 
 
 def record_answered(answered: Sequence[tuple[Run, Outcome]]) -> None:
-    """Insert requests that a Step has answered, as `record` does one by one, but sooner."""
+    """Insert requests that a Step has answered, as `record` does one by one, but sooner.
+
+    Who has many opens a transaction around it: they may take several statements.
+    """
     connection = connections[database()]
     most = connection.features.max_query_params or 50_000
     step = max(1, most // len(_VARYING))

@@ -9,13 +9,11 @@ from typing import Any
 
 from django.core.cache import InvalidCacheBackendError, caches
 from django.db import connections, transaction
-from django_redis.cache import RedisCache
 
 from motia_django.conf import settings
 from motia_django.exceptions import SettingsError
 from motia_django.live import log, postgresql_waker
 from motia_django.live.postgresql_waker import PostgresqlWaker
-from motia_django.live.redis_waker import RedisWaker
 from motia_django.live.wakers import PollingWaker, Waker
 
 logger = logging.getLogger("motia.streams")
@@ -64,6 +62,8 @@ def _waker(process: int, wanted: str, alias: str, database: str) -> Waker:
     if wanted == "redis" or (wanted == "auto" and _is_redis(alias)):
         if not _is_redis(alias):
             raise SettingsError(_no_redis(alias))
+        from motia_django.live.redis_waker import RedisWaker
+
         return RedisWaker(alias)
     notifies = connections[database].vendor == "postgresql" and postgresql_waker.can_listen()
     if wanted == "postgresql" and not notifies:
@@ -75,6 +75,9 @@ def _waker(process: int, wanted: str, alias: str, database: str) -> Waker:
 
 
 def _is_redis(alias: str) -> bool:
+    """Return whether it is a django-redis cache; if so redis-py, which takes 8 MB, is there."""
+    from django_redis.cache import RedisCache
+
     try:
         cache: Any = caches[alias]
     except InvalidCacheBackendError:

@@ -110,9 +110,11 @@ def _written(write: Write, news: list[Change]) -> Change:
         if write.deletes:
             return _change(write, MISSING)
         new = write.new_text(MISSING)
-        row = _made(write.group, write.key)
-        if row[2] == _NEW:
-            return _put(write, row, MISSING, new)
+        made = _change(write, MISSING) if new is None else _made(write, new)
+        if made is not None:
+            return made
+        row = _locked(write.group, write.key)
+        assert row is not None
     return _rewritten(write, row, news)
 
 
@@ -133,17 +135,29 @@ def _put(write: Write, row: _Row, old: Any, text: str | None) -> Change:
     if text is None:
         _items().filter(id=id).delete()
         return _change(write, old)
-    now = timezone.now()
-    is_new = version == _NEW
-    version = time.time_ns() // 1000 if is_new else version + 1
+    if version == _NEW:
+        version = _begin(write, _items().filter(id=id), text)
+        return _change(write, old, payloads.loads(text), version)
     _items().filter(id=id).update(
         value=Value(text, _PLAIN),
-        version=version,
-        expires_at=expires_at if write.keeps_expiry and not is_new else write.expires_at,
-        updated_at=now,
-        **({"created_at": now} if is_new else {}),
+        version=version + 1,
+        expires_at=expires_at if write.keeps_expiry else write.expires_at,
+        updated_at=timezone.now(),
     )
-    return _change(write, old, payloads.loads(text), version)
+    return _change(write, old, payloads.loads(text), version + 1)
+
+
+def _begin(write: Write, rows: QuerySet[StateItem], text: str) -> int:
+    """Make a locked row the beginning of an item; return its version, 0 if there is no such row."""
+    now, version = timezone.now(), time.time_ns() // 1000
+    begun = rows.update(
+        value=Value(text, _PLAIN),
+        version=version,
+        expires_at=write.expires_at,
+        created_at=now,
+        updated_at=now,
+    )
+    return version if begun else 0
 
 
 def _change(write: Write, old: Any, new: Any = MISSING, version: int = 0) -> Change:
@@ -162,11 +176,14 @@ def _locked(group: str, key: str) -> _Row | None:
     return next(iter(rows.values_list(*_FACTS)), None)
 
 
-def _made(group: str, key: str) -> _Row:
-    make(_items(), {"group": group, "key": key}, version=_NEW)
-    row = _locked(group, key)
-    assert row is not None
-    return row
+def _made(write: Write, text: str) -> Change | None:
+    """Make an item that was not there; None if somebody else has made it: then it is locked now.
+
+    Nobody else ever sees a row as `make` leaves it: whoever makes it begins it before he commits.
+    """
+    make(_items(), {"group": write.group, "key": write.key}, version=_NEW)
+    version = _begin(write, _item(write.group, write.key).filter(version=_NEW), text)
+    return _change(write, MISSING, payloads.loads(text), version) if version else None
 
 
 def _lock(rows: QuerySet[StateItem]) -> None:

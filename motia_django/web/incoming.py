@@ -19,7 +19,7 @@ from motia_django import payloads
 
 
 class Headers(HttpHeaders):
-    """Django's headers of a request; how each is spelled is known from the requests before."""
+    """Django's headers of a request; how they are spelled is known from the requests before."""
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         self._environ = environ
@@ -32,15 +32,12 @@ class Headers(HttpHeaders):
     @cached_property
     def _store(self) -> dict[str, tuple[str, str]]:  # type: ignore[override]
         """The names in lower case, each with its own spelling and its value."""
-        return {
-            names[0]: (names[1], value)
-            for variable, value in self._environ.items()
-            if (names := _names(variable))
-        }
+        return {name.lower(): (name, value) for name, value in self.as_dict().items()}
 
     def as_dict(self) -> dict[str, str]:
         """Return them as they are spelled."""
-        return dict(self._store.values())
+        environ = self._environ
+        return {name: environ[variable] for name, variable in _layout(tuple(environ))}
 
 
 class IncomingRequest(RestRequest):
@@ -101,8 +98,11 @@ def _variable(name: str) -> str:
     return str(HttpHeaders.to_wsgi_name(name))
 
 
-@lru_cache(maxsize=1024)
-def _names(variable: str) -> tuple[str, str] | None:
-    """Return the header that a variable of the server's holds, in lower case and as it is."""
-    name = HttpHeaders.parse_header_name(variable)
-    return (name.lower(), name) if name else None
+@lru_cache(maxsize=256)
+def _layout(variables: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the headers among the variables of the server's environment, each with its own.
+
+    Who asks a thousand times has the same ones each time.
+    """
+    named = ((HttpHeaders.parse_header_name(variable), variable) for variable in variables)
+    return [(name, variable) for name, variable in named if name]

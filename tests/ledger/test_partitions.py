@@ -138,9 +138,7 @@ def test_what_is_due_is_taken_from_all_partitions() -> None:
     assert not ledger.take_due(10)
 
 
-def test_the_same_dedupe_key_in_another_partition_gives_the_first_run_until_it_is_finished() -> (
-    None
-):
+def test_a_dedupe_key_is_held_over_all_partitions_until_its_run_is_finished() -> None:
     first = born(timedelta(), dedupe_key="d" * 64)
     assert ledger.keep_or_find(first) == first.id
     again = born(TOMORROW, dedupe_key="d" * 64)

@@ -1,6 +1,7 @@
 """In the background, for every new todo: tell the benchmark that it was processed."""
 
 import os
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -21,5 +22,5 @@ config = {
 async def handler(input: TodoCreated, ctx: AsyncContext) -> None:
     todo = await ctx.state.get("todos", input.todoId)
     ctx.logger.info("Processing todo", {"todoId": input.todoId, "title": todo["title"]})
-    with open(os.environ["TODOS_DONE"], "a") as done:
+    with Path(os.environ["TODOS_DONE"]).open("a") as done:
         done.write(f"{input.todoId}\n")

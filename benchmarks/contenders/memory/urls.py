@@ -1,0 +1,34 @@
+"""The admin, and one endpoint each: a view of REST framework's, and Steps where they are."""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.urls import include, path
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from benchmarks.contenders.memory.tasks import job
+
+
+class Order(serializers.Serializer[Any]):
+    """What is ordered."""
+
+    title = serializers.CharField()
+
+
+class Orders(APIView):
+    """Takes an order, and has it worked on."""
+
+    def post(self, request: Any) -> Response:
+        """Take it."""
+        order = Order(data=request.data)
+        order.is_valid(raise_exception=True)
+        job.delay(order.data)
+        return Response(order.data, status=201)
+
+
+urlpatterns = [path("admin/", admin.site.urls), path("orders", Orders.as_view())]
+if apps.is_installed("motia_django"):
+    urlpatterns.append(path("steps/", include("motia_django.urls")))

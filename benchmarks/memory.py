@@ -1,0 +1,119 @@
+"""What memory a Celery worker and a web process take, beside the same project without motia_django.
+
+    python -m benchmarks.memory
+
+starts gunicorn and a worker with one child each, sends them an order, looks at how many MB of the
+machine's memory are theirs, and ends them. What processes share is counted once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from urllib.request import Request, urlopen
+
+import psutil
+
+from benchmarks import contests
+from benchmarks.contests import OURS, Contest, Goal, Turn, in_turns
+from benchmarks.streams import free_port
+
+PACKAGES = ("django", "djangorestframework", "celery", "gunicorn", "pydantic", "psycopg", "redis")
+PROJECT = "benchmarks.contenders.memory"
+WITHOUT = "without motia_django"
+ORDER = json.dumps({"title": "a lamp"}).encode()
+
+
+def measure(repeats: int) -> list[Contest]:
+    """Weigh the project with and without, on PostgreSQL and Redis."""
+    from tests import servers
+
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings",
+        "BENCHMARK_DATABASE": json.dumps(servers.postgresql_settings("memory")),
+        "BENCHMARK_BROKER": servers.fresh_redis(),
+    }
+    migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, env={**os.environ, "BENCHMARK_MOTIA": "1"}, check=True)
+    contenders = {OURS: "1", WITHOUT: "0"}
+    found: dict[str, dict[str, list[float]]] = {"a worker": {}, "a web process": {}}
+    for work, weigh in (("a worker", _worker), ("a web process", _web)):
+        turns: dict[str, Turn] = {name: partial(weigh, on) for name, on in contenders.items()}
+        found[work] = in_turns(turns, repeats)
+    return [
+        Contest(work=work, unit="MB", figures=figures, goals=[Goal(beside=WITHOUT, plus=15)])
+        for work, figures in found.items()
+    ]
+
+
+def _web(motia: str) -> float:
+    """Return what gunicorn with one worker takes that has served an order."""
+    port = free_port()
+    command = ("gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "error")
+    with _running((*command, f"{PROJECT}.wsgi"), motia) as server:
+        path = "steps/orders" if motia == "1" else "orders"
+        _insist(partial(_post, f"http://127.0.0.1:{port}/{path}"))
+        return _weight(server)
+
+
+def _worker(motia: str) -> float:
+    """Return what a worker with one child takes that has started."""
+    command = ("celery", "-q", "-A", PROJECT, "worker", "-c", "1", "-n", f"m{motia}@%h")
+    with _running(command, motia) as worker:
+        ping = [sys.executable, "-m", "celery", "-A", PROJECT, "inspect", "ping", "-t", "5"]
+        environment = {**os.environ, "BENCHMARK_MOTIA": "0"}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        _insist(partial(subprocess.run, ping, env=environment, check=True, **quiet))
+        return _weight(worker)
+
+
+@contextmanager
+def _running(command: Sequence[str], motia: str) -> Iterator[psutil.Process]:
+    environment = {**os.environ, "BENCHMARK_MOTIA": motia}
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-m", *command], env=environment)
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _post(url: str) -> None:
+    request = Request(url, ORDER, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=30) as answer:
+        assert answer.status == 201, answer.status
+
+
+def _insist(act: Any) -> None:
+    """Do it once it can be done; raise what keeps it from that for half a minute."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            act()
+            return
+        except (OSError, subprocess.CalledProcessError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+
+
+def _weight(process: psutil.Process) -> float:
+    """Return the MB of a process and its children, each page divided by those who share it."""
+    family = [process, *process.children(recursive=True)]
+    return sum(each.memory_full_info().pss for each in family) / 1e6
+
+
+def main() -> int:
+    """Measure and print."""
+    return contests.run("memory", __doc__, PACKAGES, measure, repeats=3)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""What things cost, by what can be counted: queries exactly, calls of functions within bounds."""
