@@ -110,7 +110,7 @@ def _acts() -> dict[str, Callable[[], object]]:
 
     plain, limited = some("queued", limited=False), some("queued", limited=True)
     running = ledger.find(some("running", limited=False))
-    dead = ledger.rows(id=some("dead")).get()
+    queued, dead = ledger.rows(id=plain).get(), ledger.rows(id=some("dead")).get()
     assert running is not None
     error = f"{3:016x}"
     chosen = Selection(wanted={"status__in": ["dead"], "fingerprint": error})
@@ -118,8 +118,9 @@ def _acts() -> dict[str, Callable[[], object]]:
     models.RunKey.objects.create(run_id=UUID(int=1), name="orderId", value="of no run")
     delivery, lease = Delivery(concurrency=Concurrency(limit=3)), timedelta(seconds=60)
 
-    def claim(run_id: UUID) -> object:
-        return ledger.claim(run_id, worker="w", lease=lease, delivery_of=lambda run: delivery)
+    def claim(run_id: UUID, **values: Any) -> object:
+        values |= {"worker": "w", "lease": lease, "delivery_of": lambda run: delivery}
+        return ledger.claim(run_id, **values)
 
     def listed(**filters: Any) -> object:
         rows = ledger.rows(**filters)
@@ -127,9 +128,11 @@ def _acts() -> dict[str, Callable[[], object]]:
 
     return {
         "claim": lambda: claim(plain),
+        "claim at once": lambda: claim(plain, step=queued.step),
         "claim in turn": lambda: claim(limited),
         "renew": lambda: ledger.renew(running, lease=lease),
         "finish": lambda: ledger.finish(running, ledger.lost_outcome(running), delivery),
+        "is anything due": ledger.are_overdue,
         "what is due": lambda: ledger.take_due(200),
         "what lost its worker": lambda: ledger.take_lost(200),
         "who is next in a lane": lambda: ledger.call_up(Turn(lane="lane7"), None),

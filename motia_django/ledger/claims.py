@@ -29,7 +29,7 @@ from motia_django.ledger.rows import (
     run_of,
     timeline_of,
 )
-from motia_django.runs import UNFINISHED, Outcome, Run, Settlement, Status, settle, summary_of
+from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of
 
 
 def claim(
@@ -98,7 +98,7 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
 
 def are_overdue() -> bool:
     """Return whether upkeep has to look at any run: usually there is none."""
-    return overdue(timezone.now(), UNFINISHED).exists()
+    return all_runs().filter(wake_at__lte=timezone.now()).exists()
 
 
 def take_lost(limit: int) -> list[Run]:
@@ -143,6 +143,7 @@ def _claimed(run: Run, worker: str, lease: timedelta) -> Run | None:
         fence=run.fence + 1,
         wake_at=now + lease,
         started_at=now,
+        publishes=0,
     )
     taken = _claimable(run).update(
         status=claimed.status,

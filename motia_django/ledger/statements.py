@@ -114,8 +114,8 @@ def _columns(vendor: str, names: Sequence[str]) -> list[str]:
 _TABLE = models.Run._meta.db_table
 _PAUSE = models.Pause._meta.db_table
 _HELD = f"id = %s AND fence = %s AND status = '{Status.RUNNING}'"
-_TAKING = f"""
-UPDATE {_TABLE} SET status = '{Status.RUNNING}', attempt = attempt + 1, fence = fence + 1,
+_TAKING = f"""UPDATE {_TABLE}
+SET status = '{Status.RUNNING}', attempt = attempt + 1, fence = fence + 1,
     wake_at = %s, started_at = %s, worker = %s
 WHERE id = %s AND step = %s AND status = '{Status.QUEUED}' AND NOT limited
     AND NOT EXISTS (SELECT 1 FROM {_PAUSE} WHERE {_PAUSE}.step = {_TABLE}.step)"""

@@ -12,7 +12,9 @@ from benchmarks.plans import DATABASES
 
 HOT = (
     "claim",
+    "claim at once",
     "claim in turn",
+    "is anything due",
     "what is due",
     "what lost its worker",
     "keys of no run",
