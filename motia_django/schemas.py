@@ -37,6 +37,8 @@ class Schema(ABC):
 
     asks_context: ClassVar[bool] = False
     """Whether it depends on the request, so that one has to be made `within` its context."""
+    reads_forms: ClassVar[bool] = False
+    """Whether it takes a form as Django parsed it, and knows itself what a form leaves out."""
 
     @abstractmethod
     def clean(self, value: Any, subject: str) -> Any:
@@ -49,11 +51,6 @@ class Schema(ABC):
     @abstractmethod
     def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
         """Return the schema of what comes in, or of what `dump` gives, as JSON Schema."""
-
-    @property
-    def reads_forms(self) -> bool:
-        """Whether it takes a form as Django parsed it, and knows itself what a form leaves out."""
-        return False
 
     def within(self, context: Mapping[str, Any]) -> Schema:
         """Return the schema for one request; `context` is what its serializers are told of it."""
@@ -163,7 +160,7 @@ class SerializerSchema(Schema):
     It is declared as a class, or made with what is to be known of it: `Item(many=True)`.
     """
 
-    asks_context = True
+    asks_context = reads_forms = True
 
     def __init__(
         self,
@@ -187,10 +184,6 @@ class SerializerSchema(Schema):
         made = self.made()
         named = getattr(made, "child", made)
         return {"title": type(named).__name__, **_serializer_schema(made)}
-
-    @property
-    def reads_forms(self) -> bool:
-        return True
 
     def within(self, context: Mapping[str, Any]) -> Schema:
         return SerializerSchema(self._serializer, context)

@@ -43,8 +43,9 @@ def shown(step: Step, request: HttpRequest) -> Source | None:
     text, is_cut = _read(step.file)
     if not text:
         return None
+    named = step.line
     lines = [
-        Line(number=number, html=html, is_config=number == step.line)
+        Line(number=number, html=html, is_config=number == named)
         for number, html in enumerate(_coloured(text), start=1)
     ]
     return Source(lines=lines[:MOST_LINES], is_cut=is_cut or len(lines) > MOST_LINES)

@@ -162,7 +162,8 @@ def where(step: Step) -> str:
     """Return a Step's file and line, from the working directory if it lies below that."""
     file = step.file
     here = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
-    return f"{here}:{step.line}" if step.line else str(here)
+    line = step.line
+    return f"{here}:{line}" if line else str(here)
 
 
 def listeners(topic: str, links: Links) -> list[tuple[str, str]]:

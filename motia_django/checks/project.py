@@ -124,4 +124,5 @@ def _no_steps(steps: Registry) -> Messages:
 
 
 def _where(step: Step) -> str:
-    return f"{step.file}:{step.line}" if step.line else str(step.file)
+    line = step.line
+    return f"{step.file}:{line}" if line else str(step.file)

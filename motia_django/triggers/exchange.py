@@ -45,12 +45,6 @@ class Request(Spelled):
     raw_body: bytes | None = None
     """The body as it was sent, where the trigger says `rawBody`."""
 
-    def with_parts(self, parts: Mapping[str, Any]) -> Request:
-        """Return the same request with these parts in the place of its own."""
-        other = Request.__new__(Request)
-        other.__dict__ = {**self.__dict__, **parts}
-        return other
-
     @property
     def user(self) -> Any:
         """Who asks, as the authentication classes have it."""
@@ -89,6 +83,13 @@ class Request(Spelled):
         """
         if self.raw is not None:
             self.raw.parser_context["view"].check_object_permissions(self.raw, obj)
+
+
+def with_parts(request: Request, parts: Mapping[str, Any]) -> Request:
+    """Return the same request with these parts in the place of its own."""
+    other = Request.__new__(Request)
+    other.__dict__ = {**request.__dict__, **parts}
+    return other
 
 
 @dataclass(frozen=True, slots=True)

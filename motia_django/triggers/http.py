@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,14 +16,22 @@ from rest_framework.response import Response as RestResponse
 
 from motia_django import declarations, payloads
 from motia_django.conf import settings
-from motia_django.declarations import Mismatch, Reader
+from motia_django.declarations import Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput, InvalidResponse
 from motia_django.schemas import Errors, Schema
+from motia_django.triggers import http_values
 from motia_django.triggers import middleware as chain
 from motia_django.triggers.base import Trigger, schema, take_condition
 from motia_django.triggers.etag import ETag, take_etag
-from motia_django.triggers.exchange import Request, Response, answered, encoded, is_status
+from motia_django.triggers.exchange import (
+    Request,
+    Response,
+    answered,
+    encoded,
+    is_status,
+    with_parts,
+)
 from motia_django.triggers.idempotency import Idempotency
 from motia_django.triggers.intake import Intake
 from motia_django.triggers.middleware import Chain, Handle, Middleware
@@ -36,8 +43,6 @@ logger = logging.getLogger("motia.http")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
 _USUAL = {"status", "body"}
-_RESERVED = ("self", "request", "format")
-_SEGMENT = re.compile(r":[A-Za-z_][A-Za-z0-9_]*|[\w.~!$&'()*+,;=@-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +88,15 @@ class HttpTrigger(Trigger):
         method = reader.take("method", declarations.one_of(*METHODS), default="GET")
         return cls(
             method=method,
-            path=reader.take("path", _path),
+            path=reader.take("path", http_values.path),
             body_schema=reader.take("body_schema", schema, default=None),
             query_schema=reader.take("query_schema", TextSchema.declared, default=None),
             params_schema=reader.take("params_schema", TextSchema.declared, default=None),
             headers_schema=reader.take("headers_schema", TextSchema.declared, default=None),
-            query_params=reader.take("query_params", _described, default={}),
+            query_params=reader.take("query_params", http_values.described, default={}),
             intake=Intake.read(reader),
             policies=Policies.read(reader),
-            response_schemas=reader.take("response_schema", _by_status, default={}),
+            response_schemas=reader.take("response_schema", http_values.by_status, default={}),
             middleware=reader.take("middleware", chain.taken, default=()),
             etag=take_etag(reader, method),
             idempotency=Idempotency.read(reader, method),
@@ -131,7 +136,7 @@ class HttpTrigger(Trigger):
                 errors |= error.errors if part == "body" else _under(part, error.errors)
         if errors:
             raise InvalidInput(subject, errors, detail)
-        return raw.with_parts(cleaned) if cleaned else raw
+        return with_parts(raw, cleaned) if cleaned else raw
 
     def _clean_body(self, raw: Request, subject: str) -> Request:
         if self.body_schema is None:
@@ -139,7 +144,7 @@ class HttpTrigger(Trigger):
         schema = self.body_schema
         if schema.asks_context:
             schema = schema.within(raw.serializer_context)
-        return raw.with_parts({"body": schema.clean(raw.body, subject)})
+        return with_parts(raw, {"body": schema.clean(raw.body, subject)})
 
     def _cleaners(self, raw: Request) -> Iterator[tuple[str, Callable[[Any, str], Any]]]:
         """Yield each part of a request that has a schema, and what cleans it.
@@ -264,53 +269,6 @@ def http(
 
 def _under(part: str, errors: Errors) -> Errors:
     return {f"{part}.{path}" if path else part: messages for path, messages in errors.items()}
-
-
-def _described(value: Any) -> Mapping[str, str]:
-    """Parse `[{"name": "limit", "description": "How many"}, ...]`."""
-    expected = 'a list such as [{"name": "limit", "description": "How many"}]'
-    if not isinstance(value, list | tuple):
-        raise Mismatch(expected)
-    found = {}
-    for each in value:
-        if not isinstance(each, Mapping) or not set(each) <= {"name", "description"}:
-            raise Mismatch(expected)
-        name = declarations.text(each.get("name"))
-        found[name] = declarations.any_text(each.get("description", ""))
-    return found
-
-
-def _path(value: Any) -> str:
-    expected = 'a path such as "/todos/:id"'
-    if not isinstance(value, str) or not value.startswith("/"):
-        raise Mismatch(f"{expected}, beginning with /")
-    segments = value[1:].split("/")
-    for segment in segments[:-1] if segments[-1] == "" else segments:
-        if not _SEGMENT.fullmatch(segment):
-            raise Mismatch(
-                f"{expected}: {segment!r} is neither a plain segment nor a parameter (:name)"
-            )
-    names = [segment for segment in segments if segment.startswith(":")]
-    if len(names) != len(set(names)):
-        raise Mismatch(f"{expected}, each parameter once")
-    reserved = [name[1:] for name in names if name[1:] in _RESERVED]
-    if reserved:
-        raise Mismatch(f"{expected}; the parameter name {reserved[0]!r} is Django's own")
-    return value
-
-
-def _by_status(value: Any) -> Mapping[int, Schema]:
-    if not isinstance(value, Mapping):
-        raise Mismatch("a dict of status code to schema")
-    return {_status(status): schema(declared) for status, declared in value.items()}
-
-
-def _status(value: Any) -> int:
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
-        raise Mismatch(f"status codes from 200 to 599 as keys; {value!r} is none")
-    return value
 
 
 def _fitting(declared: Schema, response: Response, subject: str) -> Any:
