@@ -28,6 +28,7 @@ _MANY_ZEROS = b"0" * 19
 _SHALLOW = 200
 """So many brackets cannot be nested too deeply to be written."""
 _CONTAINERS = (dict, list)
+_NEVER_NAN = frozenset((str, int, bool, type(None)))
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 200
@@ -277,11 +278,16 @@ def _is_wide(value: Any) -> bool:
 
 def _refuse_nan(value: Any) -> None:
     """orjson writes NaN as null; a value that silently changes is worse than an error."""
-    value = _opened(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise PayloadError(f"{value!r} cannot be written as JSON")
-    if isinstance(value, dict):
-        value = [*value, *value.values()]
-    if isinstance(value, list):
-        for item in value:
-            _refuse_nan(item)
+    left = [value]
+    while left:
+        each = left.pop()
+        if type(each) in _NEVER_NAN:
+            continue
+        each = _opened(each)
+        if isinstance(each, float) and not math.isfinite(each):
+            raise PayloadError(f"{each!r} cannot be written as JSON")
+        if isinstance(each, dict):
+            left += each
+            left += each.values()
+        elif isinstance(each, list):
+            left += each

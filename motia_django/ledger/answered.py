@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from typing import Any
 
+import orjson
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from motia_django import models, payloads
 from motia_django.conf import settings
-from motia_django.ledger import keys
+from motia_django.ledger import keys, statements
 from motia_django.ledger.rows import LONGEST_SOURCE, database, kept
 from motia_django.runs import Outcome, Run
 
@@ -58,14 +60,23 @@ def record_answered(answered: Sequence[tuple[Run, Outcome]]) -> None:
 
 
 def _insert(connection: BaseDatabaseWrapper, answered: Sequence[tuple[Run, Outcome]]) -> None:
-    quoted = connection.ops.quote_name
+    rows = [list(_values(connection, *each)) for each in answered]
+    values = list(chain.from_iterable(rows))
+    if connection.vendor == "postgresql":
+        given = [dict(zip(_VARYING, row, strict=True)) for row in rows]
+        values = [orjson.dumps(given).decode()]
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(connection, len(rows)), values)
+
+
+def _statement(connection: BaseDatabaseWrapper, count: int) -> str:
+    """Return the SQL that inserts so many rows."""
+    if connection.vendor == "postgresql":
+        return statements.from_json(_VARYING, **_ALIKE)
+    quoted, table = connection.ops.quote_name, models.Run._meta.db_table
     names = ", ".join(map(quoted, (*_ALIKE, *_VARYING)))
     row = f"({', '.join([*_ALIKE.values(), *['%s'] * len(_VARYING)])})"
-    rows = ", ".join([row] * len(answered))
-    table = quoted(models.Run._meta.db_table)
-    with connection.cursor() as cursor:
-        values = [value for each in answered for value in _values(connection, *each)]
-        cursor.execute(f"INSERT INTO {table} ({names}) VALUES {rows}", values)
+    return f"INSERT INTO {quoted(table)} ({names}) VALUES {', '.join([row] * count)}"
 
 
 def _values(connection: BaseDatabaseWrapper, run: Run, outcome: Outcome) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from motia_django import models, payloads
 from motia_django.exceptions import DedupeConflict
-from motia_django.ledger import keys, turns
+from motia_django.ledger import keys, statements, turns
 from motia_django.ledger.due import patience
 from motia_django.ledger.rows import all_runs, database, failure_of, kept, row_of, timeline_of
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
@@ -35,7 +35,7 @@ def keep(runs: Sequence[Run], *, due: bool = False, note: Entry | None = None) -
     values |= _noted(note)
     with transaction.atomic(using=database(), savepoint=False):
         rows = [row_of(run, input=run.input, **values) for run in runs]
-        all_runs().bulk_create(rows, batch_size=500)
+        statements.insert(rows)
         keys.keep(runs)
         turns.keep(runs)
 
