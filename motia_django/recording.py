@@ -75,15 +75,19 @@ class Recorder:
         return since > settings().history_delay + _LATE and not self._failures
 
     def write(self) -> None:
-        """Write all that waits; what the database, being away, does not take waits on."""
+        """Write what waits now; what the database, being away, does not take waits on.
+
+        What comes meanwhile waits for others to join it: few rows cost as much as many.
+        """
         with self._writing:
-            while self._waiting:
-                count = min(len(self._waiting), _AT_ONCE)
-                some = [self._waiting.popleft() for _ in range(count)]
+            left = len(self._waiting)
+            while left:
+                some = [self._waiting.popleft() for _ in range(min(left, _AT_ONCE))]
                 self._since = time.monotonic()
                 if not self._written(some):
                     self._waiting.extendleft(reversed(some))
                     return
+                left -= len(some)
 
     def _written(self, some: list[tuple[Run, Outcome]]) -> bool:
         try:
@@ -117,7 +121,7 @@ class Recorder:
             time.sleep(settings().history_delay)
             self._is_wanted.clear()
             self.write()
-            if self._waiting:
+            if self._failures:
                 time.sleep(_PAUSE)
                 self._is_wanted.set()
 
