@@ -71,11 +71,15 @@ def read(content: bytes) -> Any:
 
     Then it may still be JSON: with integers of any size, or nested as deep as nobody can write it.
     """
-    if content.count(b"[") + content.count(b"{") > _SHALLOW:
-        raise ValueError("it may be nested too deeply")
     if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS):
         raise ValueError("there may be integers of more than 64 bits")
-    return orjson.loads(content)
+    value = orjson.loads(content)
+    if content.count(b"[") + content.count(b"{") > _SHALLOW:
+        try:
+            dump(value)
+        except PayloadError as error:
+            raise ValueError("it is nested too deeply") from error
+    return value
 
 
 def same(one: Any, other: Any) -> bool:
