@@ -7,11 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.contrib.sessions.backends.base import SessionBase
 from django.http.request import HttpHeaders, HttpRequest
 from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Empty
 from rest_framework.request import Request as RestRequest
 
@@ -76,20 +74,6 @@ class IncomingRequest(RestRequest):
             return
         self._files: MultiValueDict[str, Any] = MultiValueDict()
         self.is_json = True
-
-    def _authenticate(self) -> None:
-        """Ask who it is; in a session without a key is nobody, whom Django need not look for."""
-        request: Any = self._request
-        session: Any = getattr(request, "session", None)
-        is_new = isinstance(session, SessionBase) and session.session_key is None
-        if is_new and not session.modified and not hasattr(request, "_cached_user"):
-            given: Any = self.authenticators
-            session.accessed |= any(isinstance(each, SessionAuthentication) for each in given)
-            if session.accessed:
-                from django.contrib.auth.models import AnonymousUser  # not every project has them
-
-                request._cached_user = AnonymousUser()
-        super()._authenticate()  # type: ignore[misc]
 
 
 @lru_cache(maxsize=1024)
