@@ -66,7 +66,7 @@ GOALS = {
     ),
 }
 WRITES_GOALS = (Goal(ours="Step", beside="REST framework", as_fast=1 / 1.15),)
-SECONDS = 2
+SECONDS = 1
 CONNECTIONS = 4
 
 
