@@ -166,18 +166,19 @@ def beside(contest: Contest, goal: Goal) -> list[str]:
     reached = "reached" if contest.is_reached(goal) else "**missed**"
     if goal.as_fast is not None:
         return [f"{_ratios(contest.speed(goal))} x", goal.text, reached]
-    return [f"+{_figures(contest.excess(goal))}", goal.text, reached]
+    return [f"{_figures(contest.excess(goal), sign='+')}", goal.text, reached]
 
 
 def _ratios(spread: Spread) -> str:
     return f"{spread.middle:.2f} ({spread.low:.2f}-{spread.high:.2f})"
 
 
-def _figures(spread: Spread) -> str:
-    return " ".join([short(spread.middle), f"({short(spread.low)}-{short(spread.high)})"])
+def _figures(spread: Spread, sign: str = "") -> str:
+    middle, low, high = (short(each, sign) for each in (spread.middle, spread.low, spread.high))
+    return f"{middle} ({low} to {high})" if sign else f"{middle} ({low}-{high})"
 
 
-def short(value: Any) -> str:
+def short(value: Any, sign: str = "") -> str:
     """Return a number with three digits, or all that stand before the point."""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{digits}f}"
+    return f"{value:{sign},.{digits}f}"
