@@ -112,8 +112,10 @@ class Settings:
         for name, (types, expected) in _NUMBERS.items():
             value = getattr(self, name)
             is_number = isinstance(value, types) and not isinstance(value, bool)
-            if not is_number or not 0 <= value < 1e9 or (not value and name not in _MAY_BE_ZERO):
-                raise _wrong(name, f"{expected} greater than 0", value)
+            may_be_zero = name in _MAY_BE_ZERO
+            if not is_number or not 0 <= value < 1e9 or not (value or may_be_zero):
+                least = "not less than 0" if may_be_zero else "greater than 0"
+                raise _wrong(name, f"{expected} {least}", value)
         _check_retention(self.retention)
         _check_streams(self.streams)
         if not isinstance(self.state, Mapping) or not isinstance(self.state.get("BACKEND"), str):

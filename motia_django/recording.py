@@ -16,10 +16,10 @@ from threading import Event, Lock, Thread
 from django.core import mail
 from django.db import (
     DatabaseError,
+    IntegrityError,
     InterfaceError,
     OperationalError,
     connections,
-    transaction,
 )
 
 from motia_django import ledger
@@ -91,8 +91,7 @@ class Recorder:
 
     def _written(self, some: list[tuple[Run, Outcome]]) -> bool:
         try:
-            with transaction.atomic(using=ledger.database()):
-                ledger.record_answered(some)
+            ledger.record_answered(some)
         except (OperationalError, InterfaceError) as error:
             connections[ledger.database()].close()
             self._failures += 1
@@ -149,11 +148,10 @@ def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
     """
     for run, outcome in answered:
         try:
-            if len(answered) == 1 or ledger.find(run.id) is None:
-                with transaction.atomic(using=ledger.database()):
-                    ledger.record_answered([(run, outcome)])
-        except (DatabaseError, InterfaceError):
-            logger.exception("Run %s of %s could not be recorded", run.id, run.step)
+            ledger.record_answered([(run, outcome)])
+        except (DatabaseError, InterfaceError) as error:
+            if not (isinstance(error, IntegrityError) and ledger.find(run.id)):
+                logger.exception("Run %s of %s could not be recorded", run.id, run.step)
 
 
 def _begin_anew() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -135,7 +134,7 @@ def headers(trace_id: str, span: str | None) -> dict[str, str]:
 
 def new_trace_id() -> str:
     """Return a new trace id: 32 lower-case hex digits, as W3C Trace Context has them."""
-    return os.urandom(16).hex()
+    return secrets.token_hex(16)
 
 
 def new_traceparent() -> str:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from itertools import chain
 from typing import Any
 
-import orjson
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -45,38 +42,12 @@ _ALIKE = {
 
 
 def record_answered(answered: Sequence[tuple[Run, Outcome]]) -> None:
-    """Insert requests that a Step has answered, as `record` does one by one, but sooner.
-
-    Who has many opens a transaction around it: they may take several statements.
-    """
+    """Insert requests that a Step has answered, all or none, as `record` does one by one."""
     connection = connections[database()]
-    most = connection.features.max_query_params or 50_000
-    step = max(1, most // len(_VARYING))
-    with_keys = [run for run, _ in answered if keys.keys_of(run)]
-    with transaction.atomic(using=database()) if with_keys else nullcontext():
-        for first in range(0, len(answered), step):
-            _insert(connection, answered[first : first + step])
-        keys.keep(with_keys)
-
-
-def _insert(connection: BaseDatabaseWrapper, answered: Sequence[tuple[Run, Outcome]]) -> None:
     rows = [list(_values(connection, *each)) for each in answered]
-    values = list(chain.from_iterable(rows))
-    if connection.vendor == "postgresql":
-        given = [dict(zip(_VARYING, row, strict=True)) for row in rows]
-        values = [orjson.dumps(given).decode()]
-    with connection.cursor() as cursor:
-        cursor.execute(_statement(connection, len(rows)), values)
-
-
-def _statement(connection: BaseDatabaseWrapper, count: int) -> str:
-    """Return the SQL that inserts so many rows."""
-    if connection.vendor == "postgresql":
-        return statements.from_json(_VARYING, **_ALIKE)
-    quoted, table = connection.ops.quote_name, models.Run._meta.db_table
-    names = ", ".join(map(quoted, (*_ALIKE, *_VARYING)))
-    row = f"({', '.join([*_ALIKE.values(), *['%s'] * len(_VARYING)])})"
-    return f"INSERT INTO {quoted(table)} ({names}) VALUES {', '.join([row] * count)}"
+    with transaction.atomic(using=database()):
+        statements.insert_values(_VARYING, rows, **_ALIKE)
+        keys.keep([run for run, _ in answered])
 
 
 def _values(connection: BaseDatabaseWrapper, run: Run, outcome: Outcome) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,6 @@ from motia_django.runs import Run, Status
 
 _FIELDS = {field.name: field for field in models.Run._meta.concrete_fields}
 _AT_ONCE = 500
-_ITEMS = tuple(_FIELDS.items())
 _READ = [each for each in _FIELDS if each not in ("output", "error", "fingerprint", "finished_at")]
 """All columns but those that say what earlier attempts came to."""
 
@@ -65,43 +65,49 @@ def write(run: Run, changes: Mapping[str, Any], *, may_be_undone: bool) -> bool:
 
 
 def insert(rows: Sequence[models.Run]) -> None:
-    """Insert many rows, in their order.
-
-    psycopg looks for the place of each value in Python, which takes longer than all else, and
-    PostgreSQL reads JSON by itself: there all rows are one value.
-    """
+    """Insert many rows, in their order."""
     connection = connections[database()]
     if connection.vendor != "postgresql":
         models.Run.objects.using(database()).bulk_create(rows, batch_size=_AT_ONCE)
         return
-    with connection.cursor() as cursor:
-        for first in range(0, len(rows), _AT_ONCE):
-            given = [
-                {
-                    name: each.get_db_prep_save(getattr(row, name), connection)
-                    for name, each in _ITEMS
-                }
-                for row in rows[first : first + _AT_ONCE]
-            ]
-            cursor.execute(from_json(tuple(_FIELDS)), [orjson.dumps(given).decode()])
+    values = [
+        [each.get_db_prep_save(getattr(row, name), connection) for name, each in _FIELDS.items()]
+        for row in rows
+    ]
+    insert_values(tuple(_FIELDS), values)
 
 
-@lru_cache(maxsize=8)
-def from_json(names: Sequence[str], **alike: str) -> str:
-    """Return PostgreSQL's INSERT of rows that are given as JSON, with these columns of theirs.
+def insert_values(names: Sequence[str], rows: Sequence[Sequence[Any]], **alike: str) -> None:
+    """Insert many rows that are given as the database takes these columns of theirs, in order.
 
-    The columns that are `alike` in all of them have a value in SQL.
+    The columns that are `alike` in all of them have a value in SQL. psycopg looks for the place of
+    each value in Python, which takes longer than all else, and PostgreSQL reads JSON by itself:
+    there the rows of a statement are one value.
     """
     connection = connections[database()]
-    columns = _columns(connection.vendor, names)
-    all_columns = ", ".join([*_columns(connection.vendor, list(alike)), *columns])
-    values = ", ".join([*alike.values(), *columns])
-    types = (_FIELDS[name].db_type(connection) for name in names)
+    places = connection.features.max_query_params or _AT_ONCE * len(names)
+    at_once = max(1, min(_AT_ONCE, places // len(names)))
+    for first in range(0, len(rows), at_once):
+        some = rows[first : first + at_once]
+        values = list(chain.from_iterable(some))
+        if connection.vendor == "postgresql":
+            given = [dict(zip(names, row, strict=True)) for row in some]
+            values = [orjson.dumps(given).decode()]
+        with connection.cursor() as cursor:
+            cursor.execute(_inserting(connection.vendor, names, len(some), **alike), values)
+
+
+@lru_cache(maxsize=64)
+def _inserting(vendor: str, names: Sequence[str], count: int, **alike: str) -> str:
+    columns = _columns(vendor, names)
+    insert = f"INSERT INTO {_TABLE} ({', '.join([*_columns(vendor, list(alike)), *columns])})"
+    if vendor != "postgresql":
+        row = f"({', '.join([*alike.values(), *['%s'] * len(names)])})"
+        return f"{insert} VALUES {', '.join([row] * count)}"
+    types = (_FIELDS[name].db_type(connections[database()]) for name in names)
     typed = ", ".join(f"{column} {type}" for column, type in zip(columns, types, strict=True))
-    return (
-        f"INSERT INTO {_TABLE} ({all_columns})"
-        f" SELECT {values} FROM json_to_recordset(%s) AS given({typed})"
-    )
+    values = ", ".join([*alike.values(), *columns])
+    return f"{insert} SELECT {values} FROM json_to_recordset(%s) AS given({typed})"
 
 
 def _read(values: Sequence[Any]) -> Run:

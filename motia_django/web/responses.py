@@ -53,10 +53,9 @@ class JsonAnswer(RestResponse):
         if not plain or renderer.ensure_ascii or not renderer.compact or self.data is None:
             return super().rendered_content
         try:
-            content = payloads.dump(self.data)
+            return payloads.dump(self.data)
         except PayloadError:
             return super().rendered_content
-        return content
 
 
 def set_known_headers(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
