@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 CANNOT_IMPORT = "motia.E001"
 BAD_FILE_NAME = "motia.E010"
+_HIDDEN = (".", "__")
+"""What the names of files and folders begin with that are nobody's Steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class DeclaringFile:
     """A file that is a Step or a stream by its name, and the module it becomes."""
 
     file: Path
+    parts: tuple[str, ...]
+    """The way to it from its app's folder, without the `.py`."""
     module: str
     app: str
 
@@ -45,14 +50,14 @@ def discover() -> Registry:
 def step_files() -> Iterator[DeclaringFile]:
     """Yield the `*_step.py` files below `steps/` of each app, by app, then by path."""
     for config in apps.get_app_configs():
-        yield from _files(config, "steps", "*_step.py")
+        yield from _files(config, "steps", "_step.py")
 
 
 def stream_files() -> Iterator[DeclaringFile]:
     """Yield the `*_stream.py` files below `steps/` and `streams/` of each app."""
     for config in apps.get_app_configs():
-        yield from _files(config, "steps", "*_stream.py")
-        yield from _files(config, "streams", "*_stream.py")
+        yield from _files(config, "steps", "_stream.py")
+        yield from _files(config, "streams", "_stream.py")
 
 
 def refuse_to_start(registry: Registry) -> None:
@@ -64,17 +69,23 @@ def refuse_to_start(registry: Registry) -> None:
     raise StepFilesError("\n\n".join([title, *map(str, registry.problems)]))
 
 
-def _files(config: AppConfig, name: str, pattern: str) -> Iterator[DeclaringFile]:
-    folder = Path(config.path) / name
-    for file in sorted(folder.rglob(pattern)):
-        parts = file.relative_to(folder).parts
-        if file.is_file() and not any(part.startswith((".", "__")) for part in parts):
-            yield DeclaringFile(file=file, module=_module_name(config, file), app=config.label)
+def _files(config: AppConfig, name: str, ending: str) -> list[DeclaringFile]:
+    """Return the files below a folder of an app whose names end so, in the order of their paths."""
+    found = []
+    for place, folders, files in os.walk(Path(config.path, name)):
+        folders[:] = [each for each in folders if not each.startswith(_HIDDEN)]
+        folder = Path(place)
+        way = folder.relative_to(config.path).parts
+        for each in files:
+            if each.endswith(ending) and not each.startswith(_HIDDEN):
+                found.append(_declaring(config, folder / each, way))
+    return sorted((each for each in found if each.file.is_file()), key=lambda each: each.parts)
 
 
-def _module_name(config: AppConfig, file: Path) -> str:
-    relative = file.relative_to(config.path).with_suffix("")
-    return ".".join([config.name, *relative.parts])
+def _declaring(config: AppConfig, file: Path, way: tuple[str, ...]) -> DeclaringFile:
+    parts = (*way, file.stem)
+    module = ".".join([config.name, *parts])
+    return DeclaringFile(file=file, parts=parts, module=module, app=config.label)
 
 
 def _loaded(
@@ -97,17 +108,12 @@ def _loaded(
 
 def _module(file: DeclaringFile) -> Any:
     """Import a file; return its module, or the problem that it has."""
-    if file.module.count(".") != _expected_dots(file):
+    if any("." in part for part in file.parts):
         return _bad_name(file)
     try:
         return import_module(file.module)
     except (Exception, SystemExit) as error:
         return _import_problem(file, error)
-
-
-def _expected_dots(file: DeclaringFile) -> int:
-    config = apps.get_app_config(file.app)
-    return config.name.count(".") + len(file.file.relative_to(config.path).parts)
 
 
 def _bad_name(file: DeclaringFile) -> Problem:
@@ -123,7 +129,7 @@ def _bad_name(file: DeclaringFile) -> Problem:
 def _import_problem(file: DeclaringFile, error: BaseException) -> Problem:
     hint = ""
     if isinstance(error, ModuleNotFoundError) and "is not a package" in str(error):
-        folder = file.module.removeprefix(apps.get_app_config(file.app).name).split(".")[1]
+        folder = file.parts[0]
         hint = f"A module named {folder}.py beside the folder {folder}/ hides it: rename one."
     message = f"importing this file failed: {type(error).__name__}: {error}"
     line = _line_of(error, file.file)

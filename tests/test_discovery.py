@@ -76,6 +76,14 @@ def test_a_folder_named_like_a_step_is_only_a_folder(project: Project) -> None:
     assert not list(project.load())
 
 
+def test_a_link_to_a_step_is_one_and_a_link_to_nothing_is_none(project: Project) -> None:
+    project.step("a_step.py", step_source("A"))
+    steps = project.step("elsewhere.py", step_source("B")).parent
+    (steps / "b_step.py").symlink_to(steps / "elsewhere.py")
+    (steps / "c_step.py").symlink_to(steps / "nowhere.py")
+    assert [step.name for step in project.load()] == ["A", "B"]
+
+
 @pytest.mark.parametrize("name", ["create-todo_step.py", "01_first_step.py", "größe_step.py"])
 def test_file_names_need_not_be_identifiers(project: Project, name: str) -> None:
     project.step(name, step_source("A"))
