@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from motia_django.public import logger as logger
     from motia_django.public import state as state
     from motia_django.public import streams as streams
-    from motia_django.schemas import Upload as Upload
+    from motia_django.schemas.adapted import Upload as Upload
     from motia_django.steps import step as step
     from motia_django.triggers.cron import cron as cron
     from motia_django.triggers.exchange import Request as Request
@@ -66,7 +66,7 @@ _HOMES = {
     "cron": "triggers.cron",
     "Request": "triggers.exchange",
     "Response": "triggers.exchange",
-    "Upload": "schemas",
+    "Upload": "schemas.adapted",
     "http": "triggers.http",
     "queue": "triggers.queue",
     "sse": "triggers.sse",
