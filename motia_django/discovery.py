@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -42,8 +44,9 @@ def discover() -> Registry:
 
     Nothing is raised: what is wrong with the files is in the registry's `problems`.
     """
-    streams, problems = _loaded(stream_files(), read_stream)
-    steps, more_problems = _loaded(step_files(), read_step)
+    with _garbage_left():
+        streams, problems = _loaded(stream_files(), read_stream)
+        steps, more_problems = _loaded(step_files(), read_step)
     return Registry(steps, [*problems, *more_problems], streams)
 
 
@@ -67,6 +70,21 @@ def refuse_to_start(registry: Registry) -> None:
     count = len(registry.problems)
     title = f"{count} problem{'s' * (count > 1)} in Step files, so nothing was started:"
     raise StepFilesError("\n\n".join([title, *map(str, registry.problems)]))
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Keep Python from looking for garbage meanwhile: nearly all that is loaded is there to stay.
+
+    It would go through all of it again and again, for a fifth of the time that loading takes.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _files(config: AppConfig, name: str, ending: str) -> list[DeclaringFile]:

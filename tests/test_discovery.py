@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 
@@ -82,6 +83,21 @@ def test_a_link_to_a_step_is_one_and_a_link_to_nothing_is_none(project: Project)
     (steps / "b_step.py").symlink_to(steps / "elsewhere.py")
     (steps / "c_step.py").symlink_to(steps / "nowhere.py")
     assert [step.name for step in project.load()] == ["A", "B"]
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_garbage_is_looked_for_as_before_once_all_is_loaded(
+    project: Project, was_enabled: bool
+) -> None:
+    project.step("a_step.py", "import gc\n\nmeanwhile = gc.isenabled()")
+    project.step("b_step.py", "raise RuntimeError")
+    try:
+        (gc.enable if was_enabled else gc.disable)()
+        discover()
+        assert gc.isenabled() is was_enabled
+    finally:
+        gc.enable()
+    assert sys.modules[f"{project.name}.steps.a_step"].meanwhile is False
 
 
 @pytest.mark.parametrize("name", ["create-todo_step.py", "01_first_step.py", "größe_step.py"])
