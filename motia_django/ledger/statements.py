@@ -11,16 +11,41 @@ from uuid import UUID
 
 import orjson
 from django.db import connections
+from django.db.models import DateTimeField, UUIDField
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger.rows import database, run_of
-from motia_django.runs import Run, Status
+from motia_django.ledger.rows import database
+from motia_django.models.fields import JSONTextField
+from motia_django.runs import ONCE, Run, Status
 
 _FIELDS = {field.name: field for field in models.Run._meta.concrete_fields}
+_ADAPTED = {
+    name: field
+    for name, field in _FIELDS.items()
+    if isinstance(field, UUIDField | DateTimeField | JSONTextField)
+}
+"""The columns whose values Django adapts to the database; the others it takes as they are."""
+_NOT_TRIED = {"fence": "0", "error": "''", "worker": "''"}
+"""What a run has that was never tried, in SQL; it has no more columns that may not be null."""
 _AT_ONCE = 500
-_READ = [each for each in _FIELDS if each not in ("output", "error", "fingerprint", "finished_at")]
-"""All columns but those that say what earlier attempts came to."""
+_READ = (
+    "trigger",
+    "index",
+    "source",
+    "input",
+    "trace_id",
+    "parent_id",
+    "parent_span",
+    "depth",
+    "attempt",
+    "fence",
+    "created_at",
+    "message_group",
+    "unique_key",
+    "timeline",
+)
+"""What is not known of a run that is taken, besides what its earlier attempts failed by."""
 
 
 def take(
@@ -32,13 +57,15 @@ def take(
     fence that was his. Only where the database `takes_at_once`.
     """
     now = timezone.now()
-    set_to = {"wake_at": now + lease, "started_at": now, "worker": worker[:255]}
+    known: dict[str, Any] = {"wake_at": now + lease, "started_at": now}
     connection = connections[database()]
     sql = _taking(connection.vendor, may_be_undone and not connection.in_atomic_block)
+    given = {**known, "worker": worker[:255], "id": run_id, "step": step}
     with connection.cursor() as cursor:
-        cursor.execute(sql, _written({**set_to, "id": run_id, "step": step}))
+        cursor.execute(sql, _written(given))
         rows = cursor.fetchall()
-    return _read(rows[0]) if rows else None
+    known |= {"id": run_id, "step": step, "status": Status.RUNNING}
+    return _run(known, _read(rows[0])) if rows else None
 
 
 def takes_at_once() -> bool:
@@ -64,17 +91,9 @@ def write(run: Run, changes: Mapping[str, Any], *, may_be_undone: bool) -> bool:
         return bool(cursor.rowcount)
 
 
-def insert(rows: Sequence[models.Run]) -> None:
-    """Insert many rows, in their order."""
-    connection = connections[database()]
-    if connection.vendor != "postgresql":
-        models.Run.objects.using(database()).bulk_create(rows, batch_size=_AT_ONCE)
-        return
-    values = [
-        [each.get_db_prep_save(getattr(row, name), connection) for name, each in _FIELDS.items()]
-        for row in rows
-    ]
-    insert_values(tuple(_FIELDS), values)
+def insert(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert new rows that are given as `values_of` gives them, in their order."""
+    insert_values(tuple(rows[0]), [_written(row) for row in rows], **_NOT_TRIED)
 
 
 def insert_values(names: Sequence[str], rows: Sequence[Sequence[Any]], **alike: str) -> None:
@@ -110,24 +129,33 @@ def _inserting(vendor: str, names: Sequence[str], count: int, **alike: str) -> s
     return f"{insert} SELECT {values} FROM json_to_recordset(%s) AS given({typed})"
 
 
-def _read(values: Sequence[Any]) -> Run:
-    """Return the run of a row as the database gave it back."""
+def _run(known: Mapping[str, Any], read: dict[str, Any]) -> Run:
+    key, timeline = read.pop("unique_key"), tuple(read.pop("timeline") or ())
+    key = None if read["trigger"] in ONCE else key
+    return Run(**known, **read, timeline=timeline, dedupe_key=key)
+
+
+def _read(row: Sequence[Any]) -> dict[str, Any]:
+    """Return the columns `_READ` of a row as the database gave it back."""
     connection = connections[database()]
-    read = [*values]
-    for at, column, converters in _converted(connection.vendor):
+    read = dict(zip(_READ, row, strict=True))
+    for name, column, converters in _converted(connection.vendor):
         for convert in converters:
-            read[at] = convert(read[at], column, connection)
-    return run_of(models.Run.from_db(connection.alias, _READ, read))
+            read[name] = convert(read[name], column, connection)
+    return read
 
 
 def _written(values: Mapping[str, Any]) -> list[Any]:
     """Return values as the database takes them for their columns."""
     connection = connections[database()]
-    return [_FIELDS[name].get_db_prep_save(value, connection) for name, value in values.items()]
+    return [
+        _ADAPTED[name].get_db_prep_save(value, connection) if name in _ADAPTED else value
+        for name, value in values.items()
+    ]
 
 
 @lru_cache(maxsize=8)
-def _converted(vendor: str) -> list[tuple[int, Any, list[Any]]]:
+def _converted(vendor: str) -> list[tuple[str, Any, list[Any]]]:
     """Return the columns that come otherwise than Python has them, each with what converts it."""
     connection = connections[database()]
     columns = [_FIELDS[name].get_col(_TABLE) for name in _READ]
@@ -135,7 +163,7 @@ def _converted(vendor: str) -> list[tuple[int, Any, list[Any]]]:
         [*connection.ops.get_db_converters(each), *each.get_db_converters(connection)]
         for each in columns
     ]
-    whole = zip(range(len(columns)), columns, converters, strict=True)
+    whole = zip(_READ, columns, converters, strict=True)
     return [each for each in whole if each[2]]
 
 
