@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from motia_django.triggers.cron import cron as cron
     from motia_django.triggers.exchange import Request as Request
     from motia_django.triggers.exchange import Response as Response
+    from motia_django.triggers.http import api as api
     from motia_django.triggers.http import http as http
+    from motia_django.triggers.queue import event as event
     from motia_django.triggers.queue import queue as queue
     from motia_django.triggers.sse import sse as sse
     from motia_django.triggers.state import StateChange as StateChange
@@ -67,7 +69,9 @@ _HOMES = {
     "Request": "triggers.exchange",
     "Response": "triggers.exchange",
     "Upload": "schemas",
+    "api": "triggers.http",
     "http": "triggers.http",
+    "event": "triggers.queue",
     "queue": "triggers.queue",
     "sse": "triggers.sse",
     "StateChange": "triggers.state",

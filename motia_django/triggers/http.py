@@ -267,6 +267,10 @@ def http(
     }
 
 
+api = http
+"""The name that Motia 1.0-alpha had for it."""
+
+
 def _under(part: str, errors: Errors) -> Errors:
     return {f"{part}.{path}" if path else part: messages for path, messages in errors.items()}
 

@@ -53,3 +53,7 @@ def queue(
     return {"type": "queue", "topic": topic} | {
         key: value for key, value in given.items() if value is not None
     }
+
+
+event = queue
+"""The name that Motia 1.0-alpha had for it."""

@@ -1,0 +1,124 @@
+"""Functions for plain and for async code alike: called there, what they give is to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import ContextVar
+from functools import wraps
+from inspect import isawaitable
+from typing import Any, TypeVar, cast
+
+from asgiref.sync import sync_to_async
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+Begun = list["asyncio.Future[Any]"]
+
+_begun: ContextVar[Begun | None] = ContextVar("motia_begun", default=None)
+
+
+class Pending(Coroutine[Any, Any, Any]):
+    """What a twofold function gives in async code: begun at once, and awaited for its result.
+
+    One that a handler does not await is done all the same before its run ends, and fails the run
+    if it fails. To use its result without `await` raises `TypeError`.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        self._name = name
+        self._future = asyncio.ensure_future(work)
+        self._waiting: Generator[Any, Any, Any] | None = None
+        begun = _begun.get()
+        if begun is not None:
+            begun.append(self._future)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._future.__await__()
+
+    def send(self, value: Any, /) -> Any:
+        """Go on as a coroutine does, for `asyncio.create_task` and its like."""
+        self._waiting = self._waiting or self._future.__await__()
+        return self._waiting.send(value)
+
+    def throw(self, *raised: Any) -> Any:
+        """Raise in whoever waits as a coroutine does."""
+        self._waiting = self._waiting or self._future.__await__()
+        return self._waiting.throw(*raised)
+
+    def close(self) -> None:
+        """End the waiting; what was begun goes on."""
+        if self._waiting is not None:
+            self._waiting.close()
+
+    def _refuse(self, *args: Any) -> Any:
+        raise TypeError(f"in async code the result of {self._name} is to be awaited: write await")
+
+    __getitem__ = __iter__ = __len__ = __bool__ = __contains__ = _refuse
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._refuse()
+
+
+def twofold(function: F) -> F:
+    """Return a plain function that gives in async code what is to be awaited for its result."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not is_in_loop():
+            return function(*args, **kwargs)
+        return Pending(sync_to_async(function)(*args, **kwargs), function.__qualname__)
+
+    return cast("F", call)
+
+
+def folded(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., Any]:
+    """Return an `async def` as a twofold function: in plain code it has nothing to wait for."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        work = function(*args, **kwargs)
+        return Pending(work, function.__qualname__) if is_in_loop() else _driven(work)
+
+    return call
+
+
+async def settled(value: Any) -> Any:
+    """Return a value, awaited if it is awaitable."""
+    return await value if isawaitable(value) else value
+
+
+async def finishing(work: Awaitable[T]) -> T:
+    """Await `work`, and then all that it has begun by twofold functions; raise what failed."""
+    begun: Begun = []
+    token = _begun.set(begun)
+    try:
+        result = await work
+    finally:
+        _begun.reset(token)
+        while going_on := [each for each in begun if not each.done()]:
+            await asyncio.wait(going_on)
+    for each in begun:
+        each.result()
+    return result
+
+
+def is_in_loop() -> bool:
+    """Return whether an event loop runs here, so that waiting would hold it up."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _driven(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    work.close()
+    raise RuntimeError(f"{work!r} had to wait in plain code")
