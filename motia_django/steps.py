@@ -145,37 +145,6 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
     return step, []
 
 
-def step(
-    name: str,
-    *,
-    triggers: Sequence[Mapping[str, Any]],
-    description: str | None = None,
-    enqueues: Sequence[str | Mapping[str, Any]] | None = None,
-    virtual_enqueues: Sequence[str | Mapping[str, Any]] | None = None,
-    virtual_subscribes: Sequence[str] | None = None,
-    flows: Sequence[str] | None = None,
-    docs: str | None = None,
-    atomic: bool | None = None,
-    record: str | None = None,
-    index: Sequence[str] | None = None,
-) -> dict[str, Any]:
-    """Declare a Step's config: `config = step("CreateTodo", triggers=[http("POST", "/todos")])`."""
-    given = {
-        "description": description,
-        "enqueues": enqueues,
-        "virtual_enqueues": virtual_enqueues,
-        "virtual_subscribes": virtual_subscribes,
-        "flows": flows,
-        "docs": docs,
-        "atomic": atomic,
-        "record": record,
-        "index": index,
-    }
-    return {"name": name, "triggers": list(triggers)} | {
-        key: value for key, value in given.items() if value is not None
-    }
-
-
 def _read_config(reader: Reader, *, needs_trigger: bool) -> dict[str, Any]:
     values = {
         "name": reader.take("name", declarations.name_up_to(200)),

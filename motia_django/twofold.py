@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isawaitable
@@ -63,6 +64,19 @@ class Pending(Coroutine[Any, Any, Any]):
         return self._refuse()
 
 
+class Done(Awaitable[None]):
+    """What is done when it is given back, and may be awaited all the same."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return
+        yield
+
+
+DONE = Done()
+
+
 def twofold(function: F) -> F:
     """Return a plain function that gives in async code what is to be awaited for its result."""
 
@@ -94,16 +108,36 @@ async def settled(value: Any) -> Any:
 async def finishing(work: Awaitable[T]) -> T:
     """Await `work`, and then all that it has begun by twofold functions; raise what failed."""
     begun: Begun = []
+    try:
+        with collecting(begun):
+            result = await work
+    except BaseException:
+        await _over(begun)
+        raise
+    await finished(begun)
+    return result
+
+
+@contextmanager
+def collecting(begun: Begun) -> Iterator[None]:
+    """Add to a list what is begun by twofold functions in the block."""
     token = _begun.set(begun)
     try:
-        result = await work
+        yield
     finally:
         _begun.reset(token)
-        while going_on := [each for each in begun if not each.done()]:
-            await asyncio.wait(going_on)
-    for each in begun:
-        each.result()
-    return result
+
+
+async def finished(begun: Begun) -> None:
+    """Wait until all that was begun is done, and forget it; raise what failed."""
+    await _over(begun)
+    while begun:
+        begun.pop(0).result()
+
+
+async def _over(begun: Begun) -> None:
+    while going_on := [each for each in begun if not each.done()]:
+        await asyncio.wait(going_on)
 
 
 def is_in_loop() -> bool:
