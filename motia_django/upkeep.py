@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from celery import bootsteps
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from motia_django import arrivals, batches, ledger, publish, runner
 from motia_django.conf import settings
@@ -33,8 +33,9 @@ _MOST_ROUNDS = 50
 """How many batches one round may take before the other chores have their turn."""
 _key_sweep = ledger.KeySweep()
 _chore = threading.RLock()
-"""Held while a chore has connections open: no pool process is forked meanwhile. It would inherit
-them; SQLite's, with the locks that they hold, for ever."""
+"""Held while a chore goes on, and while a pool process is forked."""
+_connections: list[Any] = []
+"""Those that upkeep has open between two rounds, for as long as their `CONN_MAX_AGE` says."""
 
 
 def upkeep() -> int:
@@ -136,12 +137,13 @@ class Upkeep(bootsteps.StartStopStep):
         return bool(has_more)
 
     def _do(self, *chores: Callable[[], T]) -> list[T | None]:
-        """Do these things, on connections of their own, so that no fork takes them along."""
+        """Do these things, on connections of their own, which no fork takes along."""
         with _chore:
             try:
                 return [self._tried(each) for each in chores]
             finally:
-                connections.close_all()
+                close_old_connections()
+                _connections[:] = connections.all(initialized_only=True)
 
     def _tried(self, chore: Callable[[], T]) -> T | None:
         try:
@@ -160,5 +162,14 @@ def join_worker(sender: Any, **kwargs: Any) -> None:
     sender.app.steps["worker"].add(Upkeep)
     arrivals.watch()
     os.register_at_fork(
-        before=_chore.acquire, after_in_parent=_chore.release, after_in_child=_chore.release
+        before=_before_fork, after_in_parent=_chore.release, after_in_child=_chore.release
     )
+
+
+def _before_fork() -> None:
+    """Close what upkeep has open: a forked process would inherit it, SQLite's with its locks."""
+    _chore.acquire()
+    for connection in _connections:
+        connection.inc_thread_sharing()
+        connection.close()
+        connection.dec_thread_sharing()

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from motia_django import enqueue, ledger, models
+from motia_django import upkeep as upkeep_module
 from motia_django.runs import Status, lowest_id_at
 from motia_django.upkeep import Upkeep, prune, upkeep
 from tests.factories import deliver, installed, make_step, row, rows
@@ -72,6 +74,23 @@ def test_a_worker_is_seen_while_it_works_and_forgotten_when_it_ends(settings: An
     part.stop(None)
     assert eventually_seen.is_set()
     assert not ledger.workers().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("age", "number"), [(None, 1), (0, 0)])
+def test_its_connection_lasts_as_django_says_but_is_closed_before_a_fork(
+    age: int | None, number: int, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", age)
+    part = Upkeep(SimpleNamespace(hostname="celery@here"))
+    rounds = threading.Thread(target=part._look_after_all)
+    rounds.start()
+    rounds.join()
+    is_open = [each for each in upkeep_module._connections if each.connection is not None]
+    assert len(is_open) == number
+    upkeep_module._before_fork()
+    upkeep_module._chore.release()
+    assert [each for each in is_open if each.connection is not None] == []
 
 
 def test_workers_that_have_long_been_silent_are_forgotten() -> None:

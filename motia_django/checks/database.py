@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.apps import apps
 from django.core import checks
@@ -28,6 +29,7 @@ APART = "motia.W023"
 NOT_DEFAULT = "motia.W024"
 NO_WORKER = "motia.W025"
 CLOCKS = "motia.W026"
+PLANNED_ANEW = "motia.I002"
 
 _UNUSABLE = ("repeatable read", "serializable")
 _RECENTLY = timedelta(minutes=1)
@@ -84,6 +86,14 @@ def _connections() -> Warnings:
             yield _pooled(alias)
     elif not conf.get("CELERY_DB_REUSE_MAX"):
         yield _reopened()
+    if connection.vendor == "postgresql" and not _prepares(connection.settings_dict):
+        yield _planned_anew(alias)
+
+
+def _prepares(declared: Mapping[str, Any]) -> bool:
+    options = declared.get("OPTIONS", {})
+    prepares = options.get("prepare_threshold") is not None
+    return bool(prepares and options.get("server_side_binding"))
 
 
 def _workers(signs: Sequence[datetime]) -> Warnings:
@@ -149,6 +159,16 @@ def _pooled(alias: str) -> checks.CheckMessage:
         hint='Where workers run, take "pool" out of OPTIONS and set CELERY_DB_REUSE_MAX = 1000; or'
         ' start them with -P threads and set CELERY_WORKER_POOL = "threads" to say so here.',
         id=POOLED,
+    )
+
+
+def _planned_anew(alias: str) -> checks.CheckMessage:
+    return checks.Info(
+        f"PostgreSQL parses and plans the few statements of every run each time on {alias!r}, which"
+        " takes about as long as it takes to execute them.",
+        hint='Set OPTIONS = {"server_side_binding": True, "prepare_threshold": 5} there. Behind'
+        " PgBouncer, that needs version 1.21 and its max_prepared_statements; else silence this.",
+        id=PLANNED_ANEW,
     )
 
 

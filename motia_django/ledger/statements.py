@@ -14,13 +14,28 @@ from django.db import connections
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger.rows import database, run_of
-from motia_django.runs import Run, Status
+from motia_django.ledger.rows import database
+from motia_django.runs import ONCE, Run, Status
 
 _FIELDS = {field.name: field for field in models.Run._meta.concrete_fields}
 _AT_ONCE = 500
-_READ = [each for each in _FIELDS if each not in ("output", "error", "fingerprint", "finished_at")]
-"""All columns but those that say what earlier attempts came to."""
+_READ = (
+    "trigger",
+    "index",
+    "source",
+    "input",
+    "trace_id",
+    "parent_id",
+    "parent_span",
+    "depth",
+    "attempt",
+    "fence",
+    "created_at",
+    "message_group",
+    "unique_key",
+    "timeline",
+)
+"""What is not known of a run that is taken, besides what its earlier attempts failed by."""
 
 
 def take(
@@ -32,13 +47,15 @@ def take(
     fence that was his. Only where the database `takes_at_once`.
     """
     now = timezone.now()
-    set_to = {"wake_at": now + lease, "started_at": now, "worker": worker[:255]}
+    known: dict[str, Any] = {"wake_at": now + lease, "started_at": now}
     connection = connections[database()]
     sql = _taking(connection.vendor, may_be_undone and not connection.in_atomic_block)
+    given = {**known, "worker": worker[:255], "id": run_id, "step": step}
     with connection.cursor() as cursor:
-        cursor.execute(sql, _written({**set_to, "id": run_id, "step": step}))
+        cursor.execute(sql, _written(given))
         rows = cursor.fetchall()
-    return _read(rows[0]) if rows else None
+    known |= {"id": run_id, "step": step, "status": Status.RUNNING}
+    return _run(known, _read(rows[0])) if rows else None
 
 
 def takes_at_once() -> bool:
@@ -110,14 +127,20 @@ def _inserting(vendor: str, names: Sequence[str], count: int, **alike: str) -> s
     return f"{insert} SELECT {values} FROM json_to_recordset(%s) AS given({typed})"
 
 
-def _read(values: Sequence[Any]) -> Run:
-    """Return the run of a row as the database gave it back."""
+def _run(known: Mapping[str, Any], read: dict[str, Any]) -> Run:
+    key, timeline = read.pop("unique_key"), tuple(read.pop("timeline") or ())
+    key = None if read["trigger"] in ONCE else key
+    return Run(**known, **read, timeline=timeline, dedupe_key=key)
+
+
+def _read(row: Sequence[Any]) -> dict[str, Any]:
+    """Return the columns `_READ` of a row as the database gave it back."""
     connection = connections[database()]
-    read = [*values]
-    for at, column, converters in _converted(connection.vendor):
+    read = dict(zip(_READ, row, strict=True))
+    for name, column, converters in _converted(connection.vendor):
         for convert in converters:
-            read[at] = convert(read[at], column, connection)
-    return run_of(models.Run.from_db(connection.alias, _READ, read))
+            read[name] = convert(read[name], column, connection)
+    return read
 
 
 def _written(values: Mapping[str, Any]) -> list[Any]:
@@ -127,7 +150,7 @@ def _written(values: Mapping[str, Any]) -> list[Any]:
 
 
 @lru_cache(maxsize=8)
-def _converted(vendor: str) -> list[tuple[int, Any, list[Any]]]:
+def _converted(vendor: str) -> list[tuple[str, Any, list[Any]]]:
     """Return the columns that come otherwise than Python has them, each with what converts it."""
     connection = connections[database()]
     columns = [_FIELDS[name].get_col(_TABLE) for name in _READ]
@@ -135,7 +158,7 @@ def _converted(vendor: str) -> list[tuple[int, Any, list[Any]]]:
         [*connection.ops.get_db_converters(each), *each.get_db_converters(connection)]
         for each in columns
     ]
-    whole = zip(range(len(columns)), columns, converters, strict=True)
+    whole = zip(_READ, columns, converters, strict=True)
     return [each for each in whole if each[2]]
 
 

@@ -27,6 +27,7 @@ from tests.servers.postgresql import django_settings, fresh_postgresql
 
 HTTP = {"type": "http", "path": "/x"}
 MEMORY = {"BACKEND": "motia_django.stores.memory.MemoryState"}
+PREPARED = {"server_side_binding": True, "prepare_threshold": 5}
 NOT_DEFAULT = "motia.W024"
 """That the database is not `default`, which those below are not."""
 
@@ -59,7 +60,7 @@ def on(declared: dict[str, Any], router: object | None = None) -> Iterator[None]
 @pytest.fixture(scope="module")
 def migrated(postgresql_server: str, django_db_blocker: Any) -> dict[str, Any]:
     """Return the settings of a PostgreSQL with the tables of motia_django."""
-    declared = django_settings(fresh_postgresql())
+    declared = {**django_settings(fresh_postgresql()), "OPTIONS": PREPARED}
     with django_db_blocker.unblock(), on(declared):
         call_command("migrate", "motia", database="checked", verbosity=0)
     return declared
@@ -131,7 +132,8 @@ def test_a_project_without_steps_needs_no_database() -> None:
 def at(port: str) -> dict[str, Any]:
     """Return the settings of a PostgreSQL on a port where there is none."""
     engine = "django.db.backends.postgresql"
-    return {"ENGINE": engine, "NAME": "x", "HOST": "127.0.0.1", "PORT": port}
+    here = {"HOST": "127.0.0.1", "PORT": port}
+    return {"ENGINE": engine, "NAME": "x", "OPTIONS": PREPARED, **here}
 
 
 def test_a_database_that_cannot_be_reached_is_one_warning(django_db_blocker: Any) -> None:
@@ -160,7 +162,8 @@ def test_a_database_that_must_not_be_asked_does_not_crash_the_check() -> None:
 def test_missing_migrations_are_named_and_nothing_else_is_asked(
     postgresql_server: str, django_db_blocker: Any
 ) -> None:
-    with django_db_blocker.unblock(), on(django_settings(fresh_postgresql())):
+    declared = {**django_settings(fresh_postgresql()), "OPTIONS": PREPARED}
+    with django_db_blocker.unblock(), on(declared):
         [warning] = found()
     assert warning.id == "motia.W018"
     assert "0001_initial" in warning.msg
@@ -185,8 +188,20 @@ def test_a_connection_pool_is_a_warning_where_workers_fork(
     pool: str, expected: list[str], postgresql: dict[str, Any], project_app: MakeApp
 ) -> None:
     project_app("redis://127.0.0.1:1/0", worker_pool=pool)
-    with on({**postgresql, "OPTIONS": {"pool": True}}):
+    with on({**postgresql, "OPTIONS": {**PREPARED, "pool": True}}):
         assert ids() == expected
+
+
+def test_statements_that_postgresql_plans_each_time_are_told_of(
+    postgresql: dict[str, Any], project_app: MakeApp
+) -> None:
+    project_app("redis://127.0.0.1:1/0", CELERY_DB_REUSE_MAX=1000)
+    for options in ({}, {"server_side_binding": True}, {"prepare_threshold": 5}):
+        with on({**postgresql, "OPTIONS": options}):
+            assert ids() == ["motia.I002"]
+            assert ids(make_step(nothing, HTTP)) == []
+    with on({**postgresql, "OPTIONS": {**PREPARED, "prepare_threshold": 0}}):
+        assert ids() == []
 
 
 # -- SQLite
@@ -241,13 +256,14 @@ def test_an_isolation_level_that_makes_the_ledger_fail_is_a_warning(
 ) -> None:
     from psycopg import IsolationLevel
 
-    with on({**postgresql, "OPTIONS": {"isolation_level": IsolationLevel[level]}}):
+    options = {**PREPARED, "isolation_level": IsolationLevel[level]}
+    with on({**postgresql, "OPTIONS": options}):
         assert ids() == expected
 
 
 def test_the_servers_own_isolation_level_counts_too(postgresql: dict[str, Any]) -> None:
     options = "-c default_transaction_isolation=serializable"
-    with on({**postgresql, "OPTIONS": {"options": options}}):
+    with on({**postgresql, "OPTIONS": {**PREPARED, "options": options}}):
         [warning] = found()
     assert warning.id == "motia.W022"
     assert "serializable" in warning.msg
