@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from django.apps import AppConfig, apps
 
 from motia_django.declarations import Problem
+from motia_django.dialects import siblings
 from motia_django.exceptions import StepFilesError
 from motia_django.registry import Registry
 from motia_django.steps import read_step
@@ -37,6 +38,7 @@ def discover() -> Registry:
 
     Nothing is raised: what is wrong with the files is in the registry's `problems`.
     """
+    siblings.install()
     streams, problems = _loaded(stream_files(), read_stream)
     steps, more_problems = _loaded(step_files(), read_step)
     return Registry(steps, [*problems, *more_problems], streams)

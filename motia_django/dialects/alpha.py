@@ -8,6 +8,8 @@ from typing import Any
 from motia_django.dialects import triggers
 from motia_django.dialects.declared import Declared, Keys, functions, given, listed, rest, sent
 from motia_django.dialects.handlers import Habits, fitted
+from motia_django.dialects.release import streaming
+from motia_django.dialects.signatures import takes_request
 
 _TYPES = {"api": "http", "event": "queue"}
 _REWRITTEN = {
@@ -32,9 +34,10 @@ def read(config: Mapping[str, Any], handler: Any) -> Declared:
         middleware=functions(root.get("middleware")),
         own_middleware={at: functions(each.get("middleware")) for at, each in enumerate(old)},
         words={at: each.get("type", "") for at, each in enumerate(old)},
+        gives_request=takes_request(handler),
     )
     new = {**rest(root), "triggers": [_trigger(each, root) for each in old], "enqueues": sent(root)}
-    return Declared(config=new, handler=fitted(handler, habits), is_old=True)
+    return Declared(config=new, handler=fitted(streaming(handler), habits), is_old=True)
 
 
 def _trigger(old: Keys, root: Keys) -> Keys:

@@ -30,6 +30,8 @@ class Habits:
     """What stands there besides, by the index of the trigger."""
     words: Mapping[int, str] = field(default_factory=dict)
     """What the file calls the type of a trigger, by its index."""
+    gives_request: bool = False
+    """Whether a request is given as it is today, and not as a dict."""
     wraps_state: bool = False
     """Whether state and streams answer as those of 0.x."""
 
@@ -73,7 +75,8 @@ class _Call:
         index = ctx.trigger.index
         word = habits.words.get(index, ctx.trigger.type)
         self.is_http = isinstance(input, Request)
-        self.given = OldRequest(input) if isinstance(input, Request) else Data.of(input)
+        as_dict = self.is_http and not habits.gives_request
+        self.given = OldRequest(input) if as_dict else Data.of(input)
         self.context = OldContext(ctx, word, habits.flows, wraps_state=habits.wraps_state)
         self._handler, self._arity = handler, arity
         self._middleware = (*habits.middleware, *habits.own_middleware.get(index, ()))

@@ -199,3 +199,62 @@ def test_a_schema_that_is_no_json_schema_lets_everything_pass(project: Project) 
     project.load()
     sent("test-state", {"key": 5})
     assert state.get("check", "same") is True
+
+
+def test_a_handler_that_is_annotated_gets_a_request(project: Project) -> None:
+    project.step(
+        "order_step.py",
+        """
+        from typing import Any
+        from motia_django import ApiRequest, ApiResponse, FlowContext, Stream, api
+
+        order_stream: Stream[dict[str, Any]] = Stream[dict]("orders")
+
+        config = {
+            "name": "CreateOrder",
+            "flows": ["otel-example"],
+            "triggers": [api("POST", "/orders")],
+            "emits": ["order.created"],
+        }
+
+        async def handler(request: ApiRequest[dict[str, Any]], ctx: FlowContext[Any]) -> Any:
+            body = request.body or {}
+            if not isinstance(request, ApiRequest) or not body.get("amount"):
+                return ApiResponse(status=400, body={"error": "amount is required"})
+            order = {"id": "o1", "amount": body["amount"], "trace_id": ctx.trace_id}
+            await order_stream.set("pending", "o1", order)
+            await ctx.emit({"topic": "order.created", "data": order})
+            return ApiResponse(status=201, body=[ctx.traceId == ctx.trace_id, request.path_params])
+        """,
+    )
+    project.stream("orders_stream.py", 'config = {"name": "orders"}')
+    project.load()
+    with served() as client:
+        assert client.post("/orders").status_code == 400
+        answer = post(client, {"amount": 5}, "/orders")
+    assert (answer.status_code, answer.json()) == (201, [True, {}])
+
+
+@pytest.mark.parametrize("annotation", ["", ": MotiaHttpArgs[Any]"])
+def test_a_channel_goes_with_emits(project: Project, annotation: str) -> None:
+    project.step(
+        "echo_step.py",
+        f"""
+        from typing import Any
+        from motia_django import MotiaHttpArgs, http
+
+        config = {{"name": "Echo", "triggers": [http("POST", "/echo")], "emits": ["echoed"]}}
+
+        async def handler(args{annotation}, ctx: Any) -> None:
+            chunks = [chunk async for chunk in args.request.request_body.stream]
+            await args.response.status(201)
+            await args.response.headers({{"content-type": "text/plain"}})
+            args.response.writer.stream.write(b"".join(chunks))
+            await ctx.enqueue({{"topic": "echoed", "data": 1}})
+            args.response.close()
+        """,
+    )
+    project.load()
+    with served() as client:
+        answer = post(client, {"a": 1}, "/echo")
+        assert (answer.status_code, answer.getvalue()) == (201, b'{"a": 1}')

@@ -1,0 +1,48 @@
+"""What a handler says of itself: how its input is annotated, and which names are in its code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
+from typing import Any, get_args, get_origin
+
+from motia_django.triggers.exchange import Request
+
+Function = Callable[..., Any]
+
+
+def takes_request(handler: Function) -> bool:
+    """Return whether a handler says that it is given a `Request`, under any of its names."""
+    given = _first_annotation(handler)
+    return (get_origin(given) or given) is Request
+
+
+def takes_dict(handler: Function) -> bool:
+    """Return whether a handler says that the body of its request is a dict, or anything."""
+    given = _first_annotation(handler)
+    if get_origin(given) is not Request:
+        return False
+    [body] = get_args(given)
+    return body is Any or (get_origin(body) or body) in (dict, Mapping)
+
+
+def names_in(handler: Function) -> set[str]:
+    """Return the names of attributes and globals in a function's code, and in functions in it."""
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    return {name for each in _codes(code) for name in each.co_names} if code else set()
+
+
+def _first_annotation(handler: Function) -> Any:
+    try:
+        annotations = inspect.get_annotations(inspect.unwrap(handler), eval_str=True)
+    except Exception:
+        return None  # an annotation that cannot be read says nothing
+    return next((each for name, each in annotations.items() if name != "return"), None)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _codes(each)
