@@ -46,7 +46,7 @@ def read_stream(module: Any, file: Path, app: str) -> tuple[StreamConfig | None,
 
 def is_stream_file(file: Path | None) -> bool:
     """Return whether a file is that of a stream, by its name."""
-    return file is not None and file.name.endswith("_stream.py")
+    return file is not None and file.name.endswith(("_stream.py", ".stream.py"))
 
 
 def _read_config(reader: Reader) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-Begun = list["asyncio.Future[Any]"]
+Begun = list["Pending"]
 
 _begun: ContextVar[Begun | None] = ContextVar("motia_begun", default=None)
 
@@ -29,23 +29,25 @@ class Pending(Coroutine[Any, Any, Any]):
 
     def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         self._name = name
-        self._future = asyncio.ensure_future(work)
+        self.future = asyncio.ensure_future(work)
+        self.is_awaited = False
         self._waiting: Generator[Any, Any, Any] | None = None
         begun = _begun.get()
         if begun is not None:
-            begun.append(self._future)
+            begun.append(self)
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self._future.__await__()
+        self.is_awaited = True
+        return self.future.__await__()
 
     def send(self, value: Any, /) -> Any:
         """Go on as a coroutine does, for `asyncio.create_task` and its like."""
-        self._waiting = self._waiting or self._future.__await__()
+        self._waiting = self._waiting or self.__await__()
         return self._waiting.send(value)
 
     def throw(self, *raised: Any) -> Any:
         """Raise in whoever waits as a coroutine does."""
-        self._waiting = self._waiting or self._future.__await__()
+        self._waiting = self._waiting or self.__await__()
         return self._waiting.throw(*raised)
 
     def close(self) -> None:
@@ -106,7 +108,10 @@ async def settled(value: Any) -> Any:
 
 
 async def finishing(work: Awaitable[T]) -> T:
-    """Await `work`, and then all that it has begun by twofold functions; raise what failed."""
+    """Await `work`, and then all that it has begun by twofold functions and not awaited.
+
+    Raise what `work` raises, else what failed of that.
+    """
     begun: Begun = []
     try:
         with collecting(begun):
@@ -129,14 +134,16 @@ def collecting(begun: Begun) -> Iterator[None]:
 
 
 async def finished(begun: Begun) -> None:
-    """Wait until all that was begun is done, and forget it; raise what failed."""
+    """Wait until all that was begun is done, and forget it; raise what failed for nobody else."""
     await _over(begun)
     while begun:
-        begun.pop(0).result()
+        each = begun.pop(0)
+        if not each.is_awaited:
+            each.future.result()
 
 
 async def _over(begun: Begun) -> None:
-    while going_on := [each for each in begun if not each.done()]:
+    while going_on := [each.future for each in begun if not each.future.done()]:
         await asyncio.wait(going_on)
 
 
