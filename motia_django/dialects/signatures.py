@@ -27,6 +27,13 @@ def takes_dict(handler: Function) -> bool:
     return body is Any or (get_origin(body) or body) in (dict, Mapping)
 
 
+def takes_context_alone(handler: Any) -> bool:
+    """Return whether a handler has one parameter, and calls it a context."""
+    code = getattr(handler, "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code else []
+    return len(names) == 1 and names[0].lstrip("_") in ("ctx", "context")
+
+
 def names_in(handler: Function) -> set[str]:
     """Return the names of attributes and globals in a function's code, and in functions in it."""
     code = getattr(inspect.unwrap(handler), "__code__", None)

@@ -455,3 +455,23 @@ def test_listeners_of_a_stream_may_take_the_context(project: Project) -> None:
     listener = project.load().stream("chat").on_join
     assert listener is not None
     assert calls.call(listener, SimpleNamespace(group_id="g"), "me") == {"unauthorized": False}
+
+
+@pytest.mark.parametrize("name", ["ctx", "context", "_input"])
+def test_a_cron_handler_of_one_argument_is_given_what_it_calls_it(
+    project: Project, name: str
+) -> None:
+    project.step(
+        "tick_step.py",
+        f"""
+        from motia_django import cron, stateManager
+
+        config = {{"name": "Tick it", "triggers": [cron("0 0 * * *")]}}
+
+        async def handler({name}):
+            await stateManager.set("tick", "trace", getattr({name}, "trace_id", None))
+        """,
+    )
+    project.load()
+    ticked("Tick it")
+    assert (state.get("tick", "trace") is None) == (name == "_input")
