@@ -17,6 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Begun = list["Pending"]
 
+_kept: set[asyncio.Future[Any]] = set()
+"""What was begun where nobody waits for it: outside of handlers."""
 _begun: ContextVar[Begun | None] = ContextVar("motia_begun", default=None)
 
 
@@ -35,6 +37,9 @@ class Pending(Coroutine[Any, Any, Any]):
         begun = _begun.get()
         if begun is not None:
             begun.append(self)
+        else:  # an event loop itself does not keep what it runs
+            _kept.add(self.future)
+            self.future.add_done_callback(_kept.discard)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         self.is_awaited = True

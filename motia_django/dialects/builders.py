@@ -110,7 +110,7 @@ def step(name: str | Mapping[str, Any], handler: Handler | None = None, **keys: 
     `step(config).handle(handler)` does the same.
     """
     if isinstance(name, str):
-        return StepConfig(name=name, **{**keys, "triggers": list(keys["triggers"])})
+        return StepConfig(name=name, **{**keys, "triggers": list(keys.get("triggers", ()))})
     config = StepConfig.model_validate(name)
     return StepBuilder(config) if handler is None else StepDefinition(config, handler)
 

@@ -28,7 +28,9 @@ def read(module: Any, config: Any, handler: Any) -> Declared:
         return Declared(config=config, handler=fitted(handler, Habits()))
     if not any(map(is_http_trigger, triggers)) or not callable(handler):
         return Declared(config=config, handler=handler)
-    names, wants_dict = names_in(handler), takes_dict(handler)
+    https = [each for each in triggers if isinstance(each, Mapping)]
+    has_schema = any(key in each for each in https for key in _SCHEMAS)
+    names, wants_dict = names_in(handler), has_schema and takes_dict(handler)
     if wants_dict or "request_body" in names:
         own = {"rawBody": True} if "request_body" in names else {}
         changed = [_trigger(each, own, wants_dict=wants_dict) for each in triggers]

@@ -23,6 +23,9 @@ def http(old: Keys) -> Keys:
         taken["bodySchema"] = plain_schema(taken["bodySchema"])
     if "queryParams" in taken:
         taken["queryParams"] = [_described(each) for each in listed(taken["queryParams"])]
+    wrong = [each for each in listed(old.get("middleware")) if not callable(each)]
+    if wrong:
+        taken["middleware"] = wrong  # for whoever reads it to say so; the others are the handler's
     if isinstance(taken.get("responseSchema"), Mapping):
         taken["responseSchema"] = given(taken["responseSchema"])
     return taken
@@ -57,13 +60,17 @@ def _delivery(infrastructure: Any) -> Keys:
     """
     if not isinstance(infrastructure, Mapping):
         return {}
-    queue = given(infrastructure.get("queue") or {})
+    queue = _keys(infrastructure.get("queue"))
     retries = {"maxRetries": queue["maxRetries"]} if "maxRetries" in queue else {}
     asked = {key: value for key, value in queue.items() if value} | retries
-    limit = given(infrastructure.get("handler") or {}).get("timeout")
+    limit = _keys(infrastructure.get("handler")).get("timeout")
     if limit:
         asked.setdefault("visibilityTimeout", limit)
     return {"config": asked} if asked else {}
+
+
+def _keys(value: Any) -> Keys:
+    return given(value) if isinstance(value, Mapping) else {}
 
 
 def _described(value: Any) -> Any:

@@ -80,6 +80,7 @@ def test_an_error_before_the_first_part_is_an_answer_and_after_it_ends_the_run(s
     with answering(handler):
         early = Reading(server)
         assert early.response.status_code == 500
+        early.close()
         late = Reading(server, "/x?late=1")
         assert late.next() == b"some"
         with pytest.raises(LookupError):
