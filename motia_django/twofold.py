@@ -121,8 +121,8 @@ async def finishing(work: Awaitable[T]) -> T:
     try:
         with collecting(begun):
             result = await work
-    except BaseException:
-        await _over(begun)
+    except BaseException as error:
+        _note(error, await _failures(begun))
         raise
     await finished(begun)
     return result
@@ -140,16 +140,24 @@ def collecting(begun: Begun) -> Iterator[None]:
 
 async def finished(begun: Begun) -> None:
     """Wait until all that was begun is done, and forget it; raise what failed for nobody else."""
-    await _over(begun)
-    while begun:
-        each = begun.pop(0)
-        if not each.is_awaited:
-            each.future.result()
+    failures = await _failures(begun)
+    if failures:
+        _note(failures[0], failures[1:])
+        raise failures[0]
 
 
-async def _over(begun: Begun) -> None:
+async def _failures(begun: Begun) -> list[BaseException]:
+    """Wait until all that was begun is done; return what failed of it that nobody has awaited."""
     while going_on := [each.future for each in begun if not each.future.done()]:
         await asyncio.wait(going_on)
+    alone = [each.future for each in begun if not each.is_awaited and not each.future.cancelled()]
+    begun.clear()
+    return [error for error in (each.exception() for each in alone) if error is not None]
+
+
+def _note(error: BaseException, others: list[BaseException]) -> None:
+    for other in others:
+        error.add_note(f"What was begun and not awaited failed, too: {other!r}")
 
 
 def is_in_loop() -> bool:

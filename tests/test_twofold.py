@@ -93,8 +93,9 @@ def test_what_the_caller_raises_goes_before_what_it_began() -> None:
         add(1, -1)
         raise LookupError("first")
 
-    with pytest.raises(LookupError, match="first"):
+    with pytest.raises(LookupError, match="first") as raised:
         calls.call(work)
+    assert "ValueError('less')" in raised.value.__notes__[0]
 
 
 def test_what_was_awaited_and_caught_fails_nobody() -> None:

@@ -64,10 +64,14 @@ __all__ = [
     "schema_to_json_schema",
 ]
 
-ApiRequest = ApiReq = MotiaHttpRequest = MotiaHttpArgs = Request
+ApiRequest = Request
+ApiReq = Request
+MotiaHttpRequest = Request
+MotiaHttpArgs = Request
 ApiResponse = Response
 MotiaHttpResponse = Channel
-ChannelReader, ChannelWriter = Body, Writer
+ChannelReader = Body
+ChannelWriter = Writer
 StateTriggerInput = StateChange
 StreamTriggerInput = StreamChange
 
@@ -118,9 +122,12 @@ class NoopConfig(_OfType):
     _type = "noop"
 
 
-ApiRoute_Config = ApiConfig = ApiRouteConfig
-EventStep_Config = EventStepConfig = EventConfig
-CronStep_Config = CronStepConfig = CronConfig
+ApiRoute_Config = ApiRouteConfig
+ApiConfig = ApiRouteConfig
+EventStep_Config = EventConfig
+EventStepConfig = EventConfig
+CronStep_Config = CronConfig
+CronStepConfig = CronConfig
 NoopStepConfig = NoopConfig
 
 

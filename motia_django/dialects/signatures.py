@@ -11,6 +11,9 @@ from motia_django.triggers.exchange import Request
 
 Function = Callable[..., Any]
 
+_WORDS = ("Req", "Http")
+"""What is in each name of `Request`."""
+
 
 def takes_request(handler: Function) -> bool:
     """Return whether a handler says that it is given a `Request`, under any of its names."""
@@ -41,11 +44,16 @@ def names_in(handler: Function) -> set[str]:
 
 
 def _first_annotation(handler: Function) -> Any:
+    written = getattr(handler, "__annotations__", {})
+    name = next((name for name in written if name != "return"), None)
+    if name is None or not isinstance(written[name], str):
+        return written.get(name)
+    if not any(word in written[name] for word in _WORDS):
+        return None  # to evaluate them all takes longer than to read a Step
     try:
-        annotations = inspect.get_annotations(inspect.unwrap(handler), eval_str=True)
+        return inspect.get_annotations(inspect.unwrap(handler), eval_str=True)[name]
     except Exception:
         return None  # an annotation that cannot be read says nothing
-    return next((each for name, each in annotations.items() if name != "return"), None)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
