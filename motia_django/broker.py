@@ -147,11 +147,33 @@ def _priority(delivery: Delivery, producer: Producer | None) -> dict[str, int]:
 def _pool(process: int, timeout: float) -> ProducerPool:
     """Return this process's pool; a forked child must not share its parent's sockets."""
     app = project_app()
-    plain = app.connection_for_write()
+    transport = app.connection_for_write().get_transport_cls()
     connection: Connection = app.connection_for_write(
-        transport_options=_bounds(plain.transport.driver_type, timeout), connect_timeout=timeout
+        transport=_with_one_client(transport) if transport.driver_type == "redis" else None,
+        transport_options=_bounds(transport.driver_type, timeout),
+        connect_timeout=timeout,
     )
     return ProducerPool(connection.Pool(_POOL_SIZE), limit=_POOL_SIZE)
+
+
+def _with_one_client(transport: Any) -> Any:
+    """Return a transport to Redis whose channels make one client each, not one for each message.
+
+    A client is but a way to its channel's connections, and redis-py takes longer to make one than
+    to send a message.
+    """
+
+    class Channel(transport.Channel):  # type: ignore[misc]
+        _kept: Any = None
+
+        def _create_client(self, asynchronous: bool = False) -> Any:
+            if asynchronous:
+                return super()._create_client(asynchronous=True)
+            if self._kept is None or self._kept.connection_pool is not self.pool:
+                self._kept = super()._create_client()
+            return self._kept
+
+    return type(transport.__name__, (transport,), {"Channel": Channel})
 
 
 def _bounds(driver: str, timeout: float) -> dict[str, Any]:

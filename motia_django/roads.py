@@ -22,8 +22,8 @@ def is_usual(task: Any) -> bool:
     """
     app: Any = task.app
     return (
-        app.conf.task_protocol == 2
-        and not app.conf.task_inherit_parent_priority
+        app.amqp.create_task_message == app.amqp.as_task_v2
+        and not (app.current_worker_task and app.conf.task_inherit_parent_priority)
         and task.expires is None
         and all(isinstance(each, MapRoute) for each in app.amqp.router.routes)
         and all(map(_is_celerys, (task.apply_async, task.shadow_name, app.send_task)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
@@ -133,8 +134,12 @@ def headers(trace_id: str, span: str | None) -> dict[str, str]:
 
 
 def new_trace_id() -> str:
-    """Return a new trace id: 32 lower-case hex digits, as W3C Trace Context has them."""
-    return secrets.token_hex(16)
+    """Return a new trace id: 32 lower-case hex digits, as W3C Trace Context has them.
+
+    It begins with the time in milliseconds, so that new ones lie side by side in an index, however
+    large; the last 20 digits are random.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def new_traceparent() -> str:

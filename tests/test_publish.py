@@ -17,6 +17,7 @@ from django.utils import timezone
 from kombu import Queue
 from kombu.exceptions import OperationalError as BrokerError
 from kombu.transport import redis as transport
+from redis import Redis
 
 from motia_django import broker as carrier
 from motia_django import enqueue, ledger, models, publish
@@ -426,6 +427,27 @@ def test_a_task_that_sends_is_the_parent_of_what_it_sends() -> None:
     messages = taken()
     assert {message.headers["parent_id"] for message in messages} == {"parent"}
     assert {message.headers["root_id"] for message in messages} == {"root"}
+
+
+def test_each_message_to_redis_goes_by_the_same_client_over_lost_connections_too(
+    broker: Any, redis_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fresh_redis()
+    broker(url)
+    enqueue("work")
+    made, make = [], Redis.__init__
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> None:
+        made.append(self)
+        make(self, *args, **kwargs)
+
+    with monkeypatch.context() as patched, Redis.from_url(url) as operator:
+        patched.setattr(Redis, "__init__", counted)
+        ids = [enqueue("work")[0], enqueue("work")[0]]
+        operator.client_kill_filter(_type="normal", skipme=True)
+        ids += enqueue("work")
+    assert made == []
+    assert arrived(4)[1:] == ids
 
 
 @pytest.mark.parametrize("confirmed", [False, True])

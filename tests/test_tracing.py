@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -94,6 +95,12 @@ def test_new_trace_ids_are_new_and_well_formed() -> None:
     made = {tracing.new_trace_id() for _ in range(1000)}
     assert len(made) == 1000
     assert all(trace_id_from({"traceparent": f"00-{each}-{PARENT}-01"}) == each for each in made)
+
+
+def test_a_trace_id_begins_with_the_time_so_that_new_ones_are_neighbours_in_an_index() -> None:
+    before = time.time_ns() // 1_000_000
+    made = tracing.new_trace_id()
+    assert before <= int(made[:12], 16) <= time.time_ns() // 1_000_000
 
 
 def test_a_scope_holds_for_its_block_and_nests() -> None:

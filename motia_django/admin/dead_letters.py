@@ -73,9 +73,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         shown, is_cut = ledger.dead_by_error(seen)
         chosen = [wanted.step] if wanted.step and not wanted.problems else []
         steps = sorted({*chosen, *(each.last.step for each in shown)})
-        if wanted.among != seen:
-            shown, is_cut = ledger.dead_by_error(wanted.among)
-        count = pulse.dead(wanted.among)
+        if wanted.is_narrow:
+            shown, is_cut = _killing(shown, is_cut, wanted.among or [])
+        count = 0 if wanted.is_narrow else pulse.dead(seen)
         return self.page(
             request,
             "admin/motia/deadletter/errors.html",
@@ -86,7 +86,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             wanted=wanted,
             is_cut=is_cut,
             is_well=not (count or wanted.is_narrow or shown or is_cut),
-            total=words.counted(count),
+            total=_counted(shown, is_cut) if wanted.is_narrow else words.counted(count),
             unknown=0 if is_cut or wanted.is_narrow else _without_error(count, shown),
             choose_url=_choose_url(request, links),
             dead_url=links.runs(status=Status.DEAD, **_narrow(request)),
@@ -131,6 +131,26 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             errors_url=links.dead_letters(**asked(request)),
             more=group.runs > LAST_RUNS,
         )
+
+
+def _killing(shown: list[DeadBy], is_cut: bool, among: list[str]) -> tuple[list[DeadBy], bool]:
+    """Return the errors that killed last a run of these Steps, as `dead_by_error` does.
+
+    If all errors are shown, they are among these.
+    """
+    if is_cut:
+        return ledger.dead_by_error(among)
+    return [each for each in shown if each.last.step in among], False
+
+
+def _counted(shown: list[DeadBy], is_cut: bool) -> str:
+    """Return how many runs the errors that are shown have killed.
+
+    (To count the dead runs of a few Steps, a database would go through all runs of these Steps.)
+    """
+    total = sum(min(each.runs, MOST_RUNS) for each in shown)
+    are_more = is_cut or any(each.runs >= MOST_RUNS for each in shown)
+    return words.counted(total, total if are_more else None)
 
 
 def _ordered(groups: list[DeadBy], order: str) -> list[DeadBy]:

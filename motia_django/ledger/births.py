@@ -15,7 +15,15 @@ from motia_django import models, payloads
 from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import keys, statements, turns
 from motia_django.ledger.due import patience
-from motia_django.ledger.rows import all_runs, database, failure_of, kept, row_of, timeline_of
+from motia_django.ledger.rows import (
+    all_runs,
+    database,
+    failure_of,
+    kept,
+    row_of,
+    timeline_of,
+    values_of,
+)
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
 from motia_django.timeline import Entry
 
@@ -34,8 +42,7 @@ def keep(runs: Sequence[Run], *, due: bool = False, note: Entry | None = None) -
     values: dict[str, Any] = {"wake_at": timezone.now(), "publishes": 0} if due else {}
     values |= _noted(note)
     with transaction.atomic(using=database(), savepoint=False):
-        rows = [row_of(run, input=run.input, **values) for run in runs]
-        statements.insert(rows)
+        statements.insert([values_of(run, input=run.input, **values) for run in runs])
         keys.keep(runs)
         turns.keep(runs)
 

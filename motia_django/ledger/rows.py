@@ -40,29 +40,35 @@ def inserted(row: Model) -> bool:
 
 def row_of(run: Run, **values: Any) -> models.Run:
     """Return the row of a run that is not in the ledger yet."""
-    return models.Run(
-        **{
-            "id": run.id,
-            "step": run.step,
-            "trigger": run.trigger,
-            "index": run.index,
-            "source": run.source[:LONGEST_SOURCE],
-            "status": run.status,
-            "attempt": run.attempt,
-            "trace_id": run.trace_id,
-            "parent_id": run.parent_id,
-            "parent_span": run.parent_span,
-            "depth": run.depth,
-            "message_group": run.message_group,
-            "limited": run.turn is not None,
-            "unique_key": run.dedupe_key,
-            "created_at": run.created_at,
-            "wake_at": run.wake_at,
-            "timeline": [*run.timeline],
-            "publishes": 1 if run.status is Status.QUEUED else 0,
-            **values,
-        }
-    )
+    return models.Run(**values_of(run, **values))
+
+
+def values_of(run: Run, **values: Any) -> dict[str, Any]:
+    """Return what the row of a run that is not in the ledger yet says, by column.
+
+    What is not given is empty, or zero: what attempts leave behind.
+    """
+    return {
+        "id": run.id,
+        "step": run.step,
+        "trigger": run.trigger,
+        "index": run.index,
+        "source": run.source[:LONGEST_SOURCE],
+        "status": run.status,
+        "attempt": run.attempt,
+        "trace_id": run.trace_id,
+        "parent_id": run.parent_id,
+        "parent_span": run.parent_span,
+        "depth": run.depth,
+        "message_group": run.message_group,
+        "limited": run.turn is not None,
+        "unique_key": run.dedupe_key,
+        "created_at": run.created_at,
+        "wake_at": run.wake_at,
+        "timeline": [*run.timeline],
+        "publishes": 1 if run.status is Status.QUEUED else 0,
+        **values,
+    }
 
 
 def run_of(row: models.Run) -> Run:

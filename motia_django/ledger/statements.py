@@ -11,13 +11,23 @@ from uuid import UUID
 
 import orjson
 from django.db import connections
+from django.db.models import DateTimeField, UUIDField
 from django.utils import timezone
 
 from motia_django import models
 from motia_django.ledger.rows import database
+from motia_django.models.fields import JSONTextField
 from motia_django.runs import ONCE, Run, Status
 
 _FIELDS = {field.name: field for field in models.Run._meta.concrete_fields}
+_ADAPTED = {
+    name: field
+    for name, field in _FIELDS.items()
+    if isinstance(field, UUIDField | DateTimeField | JSONTextField)
+}
+"""The columns whose values Django adapts to the database; the others it takes as they are."""
+_NOT_TRIED = {"fence": "0", "error": "''", "worker": "''"}
+"""What a run has that was never tried, in SQL; it has no more columns that may not be null."""
 _AT_ONCE = 500
 _READ = (
     "trigger",
@@ -81,17 +91,9 @@ def write(run: Run, changes: Mapping[str, Any], *, may_be_undone: bool) -> bool:
         return bool(cursor.rowcount)
 
 
-def insert(rows: Sequence[models.Run]) -> None:
-    """Insert many rows, in their order."""
-    connection = connections[database()]
-    if connection.vendor != "postgresql":
-        models.Run.objects.using(database()).bulk_create(rows, batch_size=_AT_ONCE)
-        return
-    values = [
-        [each.get_db_prep_save(getattr(row, name), connection) for name, each in _FIELDS.items()]
-        for row in rows
-    ]
-    insert_values(tuple(_FIELDS), values)
+def insert(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert new rows that are given as `values_of` gives them, in their order."""
+    insert_values(tuple(rows[0]), [_written(row) for row in rows], **_NOT_TRIED)
 
 
 def insert_values(names: Sequence[str], rows: Sequence[Sequence[Any]], **alike: str) -> None:
@@ -146,7 +148,10 @@ def _read(row: Sequence[Any]) -> dict[str, Any]:
 def _written(values: Mapping[str, Any]) -> list[Any]:
     """Return values as the database takes them for their columns."""
     connection = connections[database()]
-    return [_FIELDS[name].get_db_prep_save(value, connection) for name, value in values.items()]
+    return [
+        _ADAPTED[name].get_db_prep_save(value, connection) if name in _ADAPTED else value
+        for name, value in values.items()
+    ]
 
 
 @lru_cache(maxsize=8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import connections, router, transaction
@@ -61,7 +62,8 @@ class OrmState(StateStore):
         return {key: payloads.loads(texts[key]) for key in keys if key in texts}
 
     def write(self, writes: Sequence[Write], audience: Audience) -> list[Change]:
-        return transacted(_database(), lambda: _all_written(writes, audience))
+        work = partial(_all_written, writes, audience)
+        return transacted(_database(), work, savepoint=not _write_once(writes, audience))
 
     def items(
         self, group: str, *, after: str | None = None, limit: int | None = None
@@ -91,6 +93,13 @@ class OrmState(StateStore):
         return len(rows)
 
 
+def _write_once(writes: Sequence[Write], audience: Audience) -> bool:
+    """Return whether one statement at most writes anything, so that nothing can be half done."""
+    if len(writes) > 1 or not _is_postgresql():
+        return False
+    return not any(audience.hears(each.group, each.key) for each in writes)
+
+
 def _all_written(writes: Sequence[Write], audience: Audience) -> list[Change]:
     """Write in the order of keys, so that two who write the same ones do not wait in a circle."""
     done: dict[str, Change] = {}
@@ -104,13 +113,15 @@ def _all_written(writes: Sequence[Write], audience: Audience) -> list[Change]:
 
 def _written(write: Write, news: list[Change]) -> Change:
     """Do a write; what else has to be told, that the item had expired, is added to the news."""
+    if write.text is not None and not write.if_version and _is_postgresql():
+        made = _made(write, write.text)
+        if made is not None:
+            return made
     row = _locked(write.group, write.key)
     if row is None:
         write.check(0)
-        if write.deletes:
-            return _change(write, MISSING)
-        new = write.new_text(MISSING)
-        made = _change(write, MISSING) if new is None else _made(write, new)
+        text = write.new_text(MISSING)
+        made = _change(write, MISSING) if text is None else _made(write, text)
         if made is not None:
             return made
         row = _locked(write.group, write.key)
@@ -149,15 +160,20 @@ def _put(write: Write, row: _Row, old: Any, text: str | None) -> Change:
 
 def _begin(write: Write, rows: QuerySet[StateItem], text: str) -> int:
     """Make a locked row the beginning of an item; return its version, 0 if there is no such row."""
+    values = _beginning(write)
+    begun = rows.update(value=Value(text, _PLAIN), **values)
+    return values["version"] if begun else 0
+
+
+def _beginning(write: Write) -> dict[str, Any]:
+    """Return what a new item has besides its value."""
     now, version = timezone.now(), time.time_ns() // 1000
-    begun = rows.update(
-        value=Value(text, _PLAIN),
-        version=version,
-        expires_at=write.expires_at,
-        created_at=now,
-        updated_at=now,
-    )
-    return version if begun else 0
+    return {
+        "version": version,
+        "expires_at": write.expires_at,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def _change(write: Write, old: Any, new: Any = MISSING, version: int = 0) -> Change:
@@ -172,18 +188,38 @@ def _tell(news: Sequence[Change], audience: Audience) -> None:
 
 def _locked(group: str, key: str) -> _Row | None:
     """Return the item's row, if there is one, locked until the transaction ends."""
-    rows = locked(_item(group, key), _lock)
-    return next(iter(rows.values_list(*_FACTS)), None)
+    if not _is_postgresql():
+        rows = locked(_item(group, key), _lock)
+        return next(iter(rows.values_list(*_FACTS)), None)
+    with connections[_database()].cursor() as cursor:
+        cursor.execute(_LOCKING, [group, key])
+        for id, text, version, expires_at in cursor.fetchall():
+            return id, payloads.loads(text), version, expires_at
+    return None
 
 
 def _made(write: Write, text: str) -> Change | None:
-    """Make an item that was not there; None if somebody else has made it: then it is locked now.
-
-    Nobody else ever sees a row as `make` leaves it: whoever makes it begins it before he commits.
-    """
-    make(_items(), {"group": write.group, "key": write.key}, version=_NEW)
-    version = _begin(write, _item(write.group, write.key).filter(version=_NEW), text)
+    """Make an item that was not there; None if somebody else has made it: then it is locked now."""
+    version = _inserted(write, text) if _is_postgresql() else _made_and_begun(write, text)
     return _change(write, MISSING, payloads.loads(text), version) if version else None
+
+
+def _inserted(write: Write, text: str) -> int:
+    values = {"group": write.group, "key": write.key, "value": text, **_beginning(write)}
+    with connections[_database()].cursor() as cursor:
+        cursor.execute(_INSERTING, values)
+        return values["version"] if cursor.rowcount else 0
+
+
+def _made_and_begun(write: Write, text: str) -> int:
+    """Do it in two steps: nobody else sees a row as `make` leaves it, since both are committed."""
+    make(_items(), {"group": write.group, "key": write.key}, version=_NEW)
+    return _begin(write, _item(write.group, write.key).filter(version=_NEW), text)
+
+
+def _is_postgresql() -> bool:
+    """Return whether the statements are those below, which Django need not compose each time."""
+    return connections[_database()].vendor == "postgresql"
 
 
 def _lock(rows: QuerySet[StateItem]) -> None:
@@ -223,3 +259,13 @@ def _there() -> QuerySet[StateItem]:
 
 def _expired() -> QuerySet[StateItem]:
     return _items().filter(expires_at__lte=timezone.now())
+
+
+_TABLE = StateItem._meta.db_table
+_LOCKING = f"""SELECT id, value, version, expires_at FROM {_TABLE}
+WHERE "group" = %s AND key = %s FOR UPDATE"""
+_INSERTING = f"""INSERT INTO {_TABLE}
+("group", key, value, version, expires_at, created_at, updated_at) VALUES (%(group)s, %(key)s,
+%(value)s, %(version)s, %(expires_at)s, %(created_at)s, %(updated_at)s)
+ON CONFLICT ("group", key) DO UPDATE SET version = excluded.version WHERE false"""
+"""PostgreSQL locks the row that is in the way of a new one, though nothing of it is changed."""

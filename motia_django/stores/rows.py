@@ -22,15 +22,18 @@ _MET = {
 }
 
 
-def transacted(alias: str, work: Callable[[], T]) -> T:
+def transacted(alias: str, work: Callable[[], T], *, savepoint: bool = True) -> T:
     """Do work in the caller's transaction, or in one of our own.
 
     One of our own that the database refuses since it met another is tried again, as READ COMMITTED
     whatever the connection's level is: there it waits for the other. The caller's transaction is
-    his to begin anew: he gets the database's error.
+    his to begin anew: he gets the database's error. Whatever else is raised undoes what work did,
+    by a savepoint, and the caller may go on; work that writes by one statement needs none.
     """
     connection = connections[alias]
     if connection.in_atomic_block or not connection.get_autocommit():
+        if not savepoint:
+            return _joined(alias, work)
         with transaction.atomic(using=alias):
             return work()
     for tried in range(TRIES):
@@ -44,6 +47,15 @@ def transacted(alias: str, work: Callable[[], T]) -> T:
                 raise
         time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.001 * 2**tried)))
     raise AssertionError("the last try returns or raises")
+
+
+def _joined(alias: str, work: Callable[[], T]) -> T:
+    """Do work as a part of the caller's transaction, that ends with an error of the database's."""
+    try:
+        return work()
+    except DatabaseError:
+        with transaction.mark_for_rollback_on_error(using=alias):
+            raise
 
 
 def locked(rows: QuerySet[M], lock: Callable[[QuerySet[M]], object]) -> QuerySet[M]:

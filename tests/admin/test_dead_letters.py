@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from motia_django import batches, ledger, models, operations
@@ -198,6 +200,37 @@ def test_what_is_cut_is_said_so(
     dead(OTHER, minutes=9), dead(), dead(), dead()
     assert [each[2] for each in groups(admin_client)] == ["2+"]
     assert "There are more errors" in text(admin_client, PAGE)
+
+
+def test_an_error_is_found_by_its_flow_though_others_took_its_place(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "MOST_ERRORS", 1)
+    dead(OTHER, step="Mail", minutes=9), dead()
+    assert [each[1] for each in groups(admin_client)] == ["Work"]
+    assert [each[1] for each in groups(admin_client, "?flow=mails")] == ["Mail"]
+
+
+@pytest.mark.parametrize(("number", "told"), [(1, "1"), (2, "2+"), (5, "2+")])
+def test_what_is_narrowed_is_counted_as_far_as_its_errors_are(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch, number: int, told: str
+) -> None:
+    monkeypatch.setattr(errors, "MOST_RUNS", 2)
+    monkeypatch.setattr("motia_django.admin.dead_letters.MOST_RUNS", 2)
+    for _ in range(number):
+        dead(OTHER, step="Mail")
+    dead()
+    assert admin_client.get(f"{PAGE}?flow=mails").context["total"] == told
+
+
+def test_to_narrow_the_errors_asks_no_more_of_the_database(
+    admin_client: Client, dead: Dead, django_assert_max_num_queries: Any
+) -> None:
+    dead(), dead(OTHER, step="Mail")
+    with CaptureQueriesContext(connection) as whole:
+        admin_client.get(PAGE)
+    with django_assert_max_num_queries(len(whole) - 1):
+        assert len(groups(admin_client, "?flow=mails")) == 1
 
 
 def test_many_errors_take_few_queries(

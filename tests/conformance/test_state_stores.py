@@ -730,8 +730,9 @@ def test_of_many_who_ask_for_one_version_one_writes(store: StateStore, backend: 
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("computes", [True, False], ids=["computed", "given"])
 def test_whoever_comes_second_to_make_an_item_finds_it_made(
-    store: StateStore, backend: str
+    store: StateStore, backend: str, computes: bool
 ) -> None:
     if backend == "orm" and connection.vendor == "sqlite":
         pytest.skip("a SQLite database in memory cannot be shared by threads that write")
@@ -741,7 +742,10 @@ def test_whoever_comes_second_to_make_an_item_finds_it_made(
     def come_and_go() -> None:
         for key in map(str, range(10)):
             together.wait()
-            alter(store, "g", key, lambda old: 1 if old is MISSING else old + 1, audience)
+            if computes:
+                alter(store, "g", key, lambda old: 1 if old is MISSING else old + 1, audience)
+            else:
+                put(store, "g", key, 1, audience)
             together.wait()
             put(store, "g", key, MISSING, audience)
 
@@ -760,6 +764,23 @@ def test_where_there_are_transactions_a_write_is_undone_with_them(store: StateSt
         put(store, "g", "new", 1)
         1 / 0  # noqa: B018
     assert store.items("g") == [("k", "before")]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("backend", ["orm"], indirect=True)
+def test_where_there_are_transactions_a_write_that_is_refused_leaves_them_as_they_were(
+    store: StateStore,
+) -> None:
+    put(store, "g", "k", "before")
+    with transaction.atomic():
+        put(store, "g", "first", 1)
+        for key, expected in (("k", 0), ("k", 1), ("new", 1)):
+            with pytest.raises(VersionConflict):
+                put(store, "g", key, "after", if_version=expected)
+        with pytest.raises(ZeroDivisionError):
+            alter(store, "g", "k", lambda old: 1 / 0)
+        put(store, "g", "last", 1)
+    assert store.items("g") == [("first", 1), ("k", "before"), ("last", 1)]
 
 
 @pytest.mark.django_db(transaction=True)

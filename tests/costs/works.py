@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.utils import timezone
 from pydantic import BaseModel
 
-from motia_django import enqueue, ledger, runner, tasks
+from motia_django import enqueue, ledger, runner, state, tasks
 from motia_django.celery_app import project_app, task_name
 from motia_django.delivery import Delivery
 from motia_django.runs import Outcome, Run, Status
@@ -38,6 +39,19 @@ def _posting(record: str) -> Any:
     return make_step(_answer, trigger, name=f"Post{record.title()}", record=record)
 
 
+def _writing() -> Any:
+    """Return a Step that writes an item of state and enqueues a message, both or none."""
+
+    def handler(request: Any, ctx: Any) -> dict[str, Any]:
+        body = request.body.model_dump()
+        ctx.state.set("todos", str(uuid4()), body)
+        ctx.enqueue("all", body)
+        return {"status": 201, "body": body}
+
+    trigger = http("POST", "/writes", bodySchema=Todo)
+    return make_step(handler, trigger, name="Write", enqueues=["all"], atomic=True)
+
+
 def _listening(record: str) -> Any:
     trigger = {"type": "queue", "topic": record}
     return make_step(lambda input: None, trigger, name=f"Hear{record.title()}", record=record)
@@ -47,6 +61,7 @@ def _listening(record: str) -> Any:
 def works() -> Iterator[dict[str, Work]]:
     """Have Steps, and return what is to be counted, by name."""
     steps = [made(record) for made in (_posting, _listening) for record in ("all", "failures")]
+    steps.append(_writing())
     with ExitStack() as stack:
         client = stack.enter_context(serving(*steps))
         stack.enter_context(published())
@@ -54,6 +69,7 @@ def works() -> Iterator[dict[str, Work]]:
         yield {
             "a request, light": Work(lambda _: _posted(client, body, "/failures")),
             "a request, kept": Work(lambda _: _posted(client, body, "/all")),
+            "a request that writes and enqueues": Work(lambda _: _posted(client, body, "/writes")),
             "a birth": Work(lambda _: enqueue("all", {})),
             f"{LISTED} births in a list": Work(lambda _: enqueue(_messages("all"))),
             "a light message": Work(lambda _: enqueue("failures", {})),
@@ -62,6 +78,8 @@ def works() -> Iterator[dict[str, Work]]:
             "a finish": Work(_finished, lambda: _claimed(_queued())),
             "a run from its claim to its finish": Work(_executed, _queued),
             "a light run": Work(runner.perform, _light),
+            "an item of state made": Work(lambda _: state.set("todos", str(uuid4()), body)),
+            "an item of state written anew": Work(lambda _: state.set("todos", "1", body)),
         }
 
 

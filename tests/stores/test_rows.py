@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from motia_django.stores import rows
 from motia_django.stores.rows import TRIES, transacted
@@ -89,3 +90,27 @@ def test_another_error_is_raised_at_once() -> None:
 def test_in_a_transaction_of_the_callers_the_error_is_the_callers() -> None:
     with pytest.raises(OperationalError), transaction.atomic():
         transacted("default", meets(1))
+
+
+def test_without_a_savepoint_an_error_of_the_databases_is_the_end_of_the_transaction() -> None:
+    with transaction.atomic():
+        with pytest.raises(OperationalError):
+            transacted("default", meets(1), savepoint=False)
+        assert transaction.get_rollback()
+
+
+def test_without_a_savepoint_the_caller_may_go_on_after_any_other_error() -> None:
+    def refuse() -> None:
+        raise ZeroDivisionError
+
+    with transaction.atomic():
+        with pytest.raises(ZeroDivisionError):
+            transacted("default", refuse, savepoint=False)
+        assert not transaction.get_rollback()
+
+
+def test_a_savepoint_is_made_unless_it_is_not_needed() -> None:
+    with transaction.atomic(), CaptureQueriesContext(connection) as asked:
+        transacted("default", lambda: None)
+        transacted("default", lambda: None, savepoint=False)
+    assert [each["sql"].split()[0] for each in asked] == ["SAVEPOINT", "RELEASE"]
