@@ -5,13 +5,13 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.apps import AppConfig, apps
 
 from motia_django.declarations import Problem
+from motia_django.dialects import dotted, siblings
 from motia_django.exceptions import StepFilesError
 from motia_django.registry import Registry
 from motia_django.steps import read_step
@@ -37,22 +37,23 @@ def discover() -> Registry:
 
     Nothing is raised: what is wrong with the files is in the registry's `problems`.
     """
+    siblings.install()
     streams, problems = _loaded(stream_files(), read_stream)
     steps, more_problems = _loaded(step_files(), read_step)
     return Registry(steps, [*problems, *more_problems], streams)
 
 
 def step_files() -> Iterator[DeclaringFile]:
-    """Yield the `*_step.py` files below `steps/` of each app, by app, then by path."""
+    """Yield the files `*_step.py`, or `*.step.py`, below `steps/` of each app, by app and path."""
     for config in apps.get_app_configs():
-        yield from _files(config, "steps", "*_step.py")
+        yield from _files(config, "steps", "*[_.]step.py")
 
 
 def stream_files() -> Iterator[DeclaringFile]:
-    """Yield the `*_stream.py` files below `steps/` and `streams/` of each app."""
+    """Yield the files `*_stream.py`, or `*.stream.py`, below `steps/` and `streams/`, as well."""
     for config in apps.get_app_configs():
-        yield from _files(config, "steps", "*_stream.py")
-        yield from _files(config, "streams", "*_stream.py")
+        yield from _files(config, "steps", "*[_.]stream.py")
+        yield from _files(config, "streams", "*[_.]stream.py")
 
 
 def refuse_to_start(registry: Registry) -> None:
@@ -74,7 +75,7 @@ def _files(config: AppConfig, name: str, pattern: str) -> Iterator[DeclaringFile
 
 def _module_name(config: AppConfig, file: Path) -> str:
     relative = file.relative_to(config.path).with_suffix("")
-    return ".".join([config.name, *relative.parts])
+    return ".".join([config.name, *relative.parts[:-1], dotted.undotted(relative.name)])
 
 
 def _loaded(
@@ -100,7 +101,7 @@ def _module(file: DeclaringFile) -> Any:
     if file.module.count(".") != _expected_dots(file):
         return _bad_name(file)
     try:
-        return import_module(file.module)
+        return dotted.load(file.module, file.file)
     except (Exception, SystemExit) as error:
         return _import_problem(file, error)
 
