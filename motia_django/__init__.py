@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from motia_django.context import AsyncContext as AsyncContext
     from motia_django.context import Context as Context
+    from motia_django.context import FlowContext as FlowContext
+    from motia_django.dialects.builders import *  # noqa: F403  # each has an `__all__`
+    from motia_django.dialects.guards import *  # noqa: F403
+    from motia_django.dialects.names import *  # noqa: F403
     from motia_django.exceptions import Dead as Dead
     from motia_django.exceptions import LeaseLost as LeaseLost
     from motia_django.exceptions import MotiaError as MotiaError
     from motia_django.exceptions import Retry as Retry
     from motia_django.exceptions import VersionConflict as VersionConflict
     from motia_django.live.tokens import stream_token as stream_token
+    from motia_django.loggers import Logger as Logger
     from motia_django.pagination import apaginate as apaginate
     from motia_django.pagination import paginate as paginate
+    from motia_django.public import StateManager as StateManager
     from motia_django.public import Stream as Stream
     from motia_django.public import aenqueue as aenqueue
     from motia_django.public import ainvoke as ainvoke
@@ -27,59 +33,83 @@ if TYPE_CHECKING:
     from motia_django.public import invoke as invoke
     from motia_django.public import logger as logger
     from motia_django.public import state as state
+    from motia_django.public import state_manager as state_manager
+    from motia_django.public import stateManager as stateManager
     from motia_django.public import streams as streams
     from motia_django.schemas.adapted import Upload as Upload
-    from motia_django.steps import step as step
+    from motia_django.steps import Step as Step
+    from motia_django.triggers.base import TriggerInfo as TriggerInfo
     from motia_django.triggers.cron import cron as cron
     from motia_django.triggers.exchange import Request as Request
     from motia_django.triggers.exchange import Response as Response
+    from motia_django.triggers.http import api as api
     from motia_django.triggers.http import http as http
+    from motia_django.triggers.queue import event as event
     from motia_django.triggers.queue import queue as queue
     from motia_django.triggers.sse import sse as sse
     from motia_django.triggers.state import StateChange as StateChange
     from motia_django.triggers.state import state_changed as state_changed
     from motia_django.triggers.stream import StreamChange as StreamChange
+    from motia_django.triggers.stream import StreamEvent as StreamEvent
     from motia_django.triggers.stream import stream as stream
+    from motia_django.triggers.written import *  # noqa: F403
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AsyncContext": "context",
-    "Context": "context",
-    "Dead": "exceptions",
-    "LeaseLost": "exceptions",
-    "MotiaError": "exceptions",
-    "Retry": "exceptions",
-    "stream_token": "live.tokens",
-    "Stream": "public",
-    "VersionConflict": "exceptions",
-    "aenqueue": "public",
-    "ainvoke": "public",
-    "apaginate": "pagination",
-    "enqueue": "public",
-    "invoke": "public",
-    "logger": "public",
-    "paginate": "pagination",
-    "state": "public",
-    "streams": "public",
-    "step": "steps",
-    "cron": "triggers.cron",
-    "Request": "triggers.exchange",
-    "Response": "triggers.exchange",
-    "Upload": "schemas.adapted",
-    "http": "triggers.http",
-    "queue": "triggers.queue",
-    "sse": "triggers.sse",
-    "StateChange": "triggers.state",
-    "state_changed": "triggers.state",
-    "StreamChange": "triggers.stream",
-    "stream": "triggers.stream",
+    name: home
+    for home, names in {
+        "context": "AsyncContext Context FlowContext",
+        "dialects.builders": "MultiTriggerStepBuilder StepBuilder StepDefinition multi_trigger_step"
+        " step",
+        "dialects.guards": "get_api_triggers get_cron_triggers get_http_triggers get_queue_triggers"
+        " get_state_triggers get_stream_triggers is_api_step is_api_trigger is_cron_step"
+        " is_cron_trigger is_event_step is_http_step is_http_trigger is_noop_step"
+        " is_queue_step is_queue_trigger is_state_step is_state_trigger is_stream_step"
+        " is_stream_trigger",
+        "dialects.names": "ApiConfig ApiMiddleware ApiReq ApiRequest ApiResponse ApiRouteConfig"
+        " ApiRouteMethod ApiRoute_Config ChannelReader ChannelWriter CronConfig"
+        " CronStepConfig CronStep_Config Emit EmitObject Emitter Enqueuer EventConfig"
+        " EventStepConfig EventStep_Config"
+        " FlowContextStateStreams Handlers InternalStateManager MotiaHttpArgs"
+        " MotiaHttpRequest MotiaHttpResponse NoopConfig NoopStepConfig StateStreamConfig"
+        " StateTriggerInput StreamAuthInput StreamAuthResult StreamSubscription"
+        " StreamTriggerInput TriggerCondition TriggerConfig TriggerInput generate_step_id"
+        " schema_to_json_schema",
+        "exceptions": "Dead LeaseLost MotiaError Retry VersionConflict",
+        "live.tokens": "stream_token",
+        "loggers": "Logger",
+        "pagination": "apaginate paginate",
+        "public": "StateManager Stream aenqueue ainvoke enqueue invoke logger state stateManager"
+        " state_manager streams",
+        "schemas.adapted": "Upload",
+        "steps": "Step",
+        "triggers.base": "TriggerInfo",
+        "triggers.cron": "cron",
+        "triggers.exchange": "Request Response",
+        "triggers.http": "api http",
+        "triggers.queue": "event queue",
+        "triggers.sse": "sse",
+        "triggers.state": "StateChange state_changed",
+        "triggers.stream": "StreamChange StreamEvent stream",
+        "triggers.written": "ApiTrigger CronTrigger Enqueue QueryParam QueueConfig QueueTrigger"
+        " StateTrigger StepConfig StreamConfig StreamTrigger",
+    }.items()
+    for name in names.split()
 }
+"""The public words, each with the module that it is in."""
+
+_ENGINE = ("Motia", "get_instance", "init_iii", "setup_step_endpoint")
+"""What Motia has to reach its engine."""
 
 __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ENGINE:
+        raise ImportError(
+            f"motia_django has no {name}: there is no engine of Motia's to reach here"
+        )
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

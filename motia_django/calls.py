@@ -11,6 +11,7 @@ from typing import Any
 from asgiref.sync import async_to_sync, iscoroutinefunction
 
 from motia_django.exceptions import Abandoned, TimedOut
+from motia_django.twofold import finishing, settled
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -104,8 +105,7 @@ def call(
 async def _within(limit: float | None, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     try:
         async with asyncio.timeout(limit) as timeout:
-            result = function(*args)
-            return await result if inspect.isawaitable(result) else result
+            return await finishing(settled(function(*args)))
     except TimeoutError as error:
         if not timeout.expired():
             raise
@@ -113,4 +113,4 @@ async def _within(limit: float | None, function: Callable[..., Any], args: tuple
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:
-    return await result
+    return await finishing(result)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, TypeVar
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from asgiref.sync import sync_to_async
+from typing_extensions import TypeVar
 
 from motia_django import calls, dispatch
 from motia_django.exceptions import NoMatch
@@ -19,9 +21,17 @@ from motia_django.triggers.base import Spelled, TriggerInfo
 Invoke = Callable[..., Any]
 AnyContext = TypeVar("AnyContext", bound="BaseContext")
 
+_OTHER_NAMES = {"http": "api", "queue": "event"}
+"""What branches for a trigger are called in other versions of Motia."""
+
 
 class BaseContext(Spelled):
     """What the contexts of sync and async handlers have in common; nothing of it is awaited."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"input_value": "input"}
+
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)
 
     def __init__(self, scope: Scope, trigger: TriggerInfo, input: Any, invoke: Invoke) -> None:
         self.trigger = trigger
@@ -55,6 +65,8 @@ class BaseContext(Spelled):
         """Return whether an HTTP request started this run."""
         return self.trigger.type == "http"
 
+    is_api = is_http
+
     def is_queue(self) -> bool:
         """Return whether a message started this run."""
         return self.trigger.type == "queue"
@@ -81,7 +93,10 @@ class BaseContext(Spelled):
         `ctx.match({"http": answer, "queue": work, "default": ignore})`; an async branch gives what
         is to be awaited. Raise `NoMatch` if there is none.
         """
-        branch = branches.get(self.trigger.type) or branches.get("default")
+        own = branches.get(self.trigger.type) or branches.get(
+            _OTHER_NAMES.get(self.trigger.type, "")
+        )
+        branch = own or branches.get("default")
         if branch is None:
             raise NoMatch(
                 f"ctx.match of Step {self.step!r} has no branch for {self.trigger.type!r} and no"
@@ -112,6 +127,15 @@ class AsyncContext(BaseContext):
     async def invoke(self, step: str, data: Any = None) -> Any:
         """Run another Step here and now; return what its handler returns, raise what it raises."""
         return await sync_to_async(self._invoke)(step, data)
+
+
+if TYPE_CHECKING:
+    Sent = TypeVar("Sent", default=Any)
+
+    class FlowContext(AsyncContext, Generic[Sent]):
+        """The context, as handlers of Motia 1.0 are annotated: `ctx: FlowContext[Any]`."""
+else:
+    FlowContext = BaseContext
 
 
 def twin(context: BaseContext, kind: type[AnyContext]) -> AnyContext:

@@ -64,6 +64,8 @@ class Reader:
         self.source = source
         self.place = place
         self.problems: list[Problem] = []
+        self.unread: list[Problem] | None = None
+        """Where unknown keys are noted in an older dialect, in which they are no problem."""
         self._raw = raw
         self._spellings: dict[str, list[str]] = {}
         self._known: list[str] = []
@@ -112,7 +114,7 @@ class Reader:
     def nested(self, key: str | int, raw: Mapping[str, Any], *deeper: str | int) -> Reader:
         """Return a reader of a dict that stands inside this one, with the same list of problems."""
         inner = Reader(raw, self.source, (*self.place, key, *deeper))
-        inner.problems = self.problems
+        inner.problems, inner.unread = self.problems, self.unread
         return inner
 
     def spelling(self, name: str) -> str:
@@ -137,7 +139,9 @@ class Reader:
     ) -> None:
         """Note a problem of this dict, or of one `key` in it."""
         place = self.place if key is None else (*self.place, key)
-        self.problems.append(
+        unread = self.unread if id == UNKNOWN_KEY else None
+        noted = self.problems if unread is None else unread
+        noted.append(
             Problem(
                 id=id,
                 message=message,

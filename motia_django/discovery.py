@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.apps import AppConfig, apps
 
 from motia_django.declarations import Problem
+from motia_django.dialects import dotted, siblings
 from motia_django.exceptions import StepFilesError
 from motia_django.registry import Registry
 from motia_django.steps import read_step
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 CANNOT_IMPORT = "motia.E001"
 BAD_FILE_NAME = "motia.E010"
+_STEP, _STREAM = ("_step.py", ".step.py"), ("_stream.py", ".stream.py")
+"""What the names of files end with."""
 _HIDDEN = (".", "__")
 """What the names of files and folders begin with that are nobody's Steps."""
 
@@ -34,7 +36,7 @@ class DeclaringFile:
 
     file: Path
     parts: tuple[str, ...]
-    """The way to it from its app's folder, without the `.py`."""
+    """The way to its module from its app's."""
     module: str
     app: str
 
@@ -44,6 +46,7 @@ def discover() -> Registry:
 
     Nothing is raised: what is wrong with the files is in the registry's `problems`.
     """
+    siblings.install()
     with _garbage_left():
         streams, problems = _loaded(stream_files(), read_stream)
         steps, more_problems = _loaded(step_files(), read_step)
@@ -51,16 +54,16 @@ def discover() -> Registry:
 
 
 def step_files() -> Iterator[DeclaringFile]:
-    """Yield the `*_step.py` files below `steps/` of each app, by app, then by path."""
+    """Yield the files `*_step.py`, or `*.step.py`, below `steps/` of each app, by app and path."""
     for config in apps.get_app_configs():
-        yield from _files(config, "steps", "_step.py")
+        yield from _files(config, "steps", _STEP)
 
 
 def stream_files() -> Iterator[DeclaringFile]:
-    """Yield the `*_stream.py` files below `steps/` and `streams/` of each app."""
+    """Yield the files `*_stream.py`, or `*.stream.py`, below `steps/` and `streams/`, as well."""
     for config in apps.get_app_configs():
-        yield from _files(config, "steps", "_stream.py")
-        yield from _files(config, "streams", "_stream.py")
+        yield from _files(config, "steps", _STREAM)
+        yield from _files(config, "streams", _STREAM)
 
 
 def refuse_to_start(registry: Registry) -> None:
@@ -91,7 +94,7 @@ def _garbage_left() -> Iterator[None]:
         gc.enable()
 
 
-def _files(config: AppConfig, name: str, ending: str) -> list[DeclaringFile]:
+def _files(config: AppConfig, name: str, endings: tuple[str, ...]) -> list[DeclaringFile]:
     """Return the files below a folder of an app whose names end so, in the order of their paths."""
     found = []
     for place, folders, files in os.walk(Path(config.path, name)):
@@ -99,13 +102,13 @@ def _files(config: AppConfig, name: str, ending: str) -> list[DeclaringFile]:
         folder = Path(place)
         way = folder.relative_to(config.path).parts
         for each in files:
-            if each.endswith(ending) and not each.startswith(_HIDDEN):
+            if each.endswith(endings) and not each.startswith(_HIDDEN):
                 found.append(_declaring(config, folder / each, way))
     return sorted(found, key=lambda each: each.parts)
 
 
 def _declaring(config: AppConfig, file: Path, way: tuple[str, ...]) -> DeclaringFile:
-    parts = (*way, file.stem)
+    parts = (*way, dotted.undotted(file.stem))
     module = ".".join([config.name, *parts])
     return DeclaringFile(file=file, parts=parts, module=module, app=config.label)
 
@@ -133,7 +136,7 @@ def _module(file: DeclaringFile) -> Any:
     if any("." in part for part in file.parts):
         return _bad_name(file)
     try:
-        return import_module(file.module)
+        return dotted.load(file.module, file.file)
     except (Exception, SystemExit) as error:
         return _import_problem(file, error)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from motia_django import payloads, tracing
 from motia_django.conf import settings
+from motia_django.twofold import DONE, Done
 
 LOGGER = logging.getLogger("motia.steps")
 
@@ -18,7 +19,7 @@ class Logger:
     Every record also carries, for structured handlers, the attributes `step`, `run_id`, `trace_id`
     and `fields`; the line goes into the run's timeline too. Values under secret-looking keys are
     masked. Outside of a Step the same object logs without a prefix. `exc_info` means what it means
-    to stdlib; every other keyword is a field.
+    to stdlib; every other keyword is a field. What it gives may be awaited, and need not be.
     """
 
     __slots__ = ("_scope",)
@@ -26,25 +27,25 @@ class Logger:
     def __init__(self, scope: tracing.Scope | None = None) -> None:
         self._scope = scope
 
-    def debug(self, message: object, /, *args: Any, **fields: Any) -> None:
+    def debug(self, message: object, /, *args: Any, **fields: Any) -> Done:
         """Log for developers. `args` is one mapping of fields, or stdlib's %-arguments."""
-        self._log(logging.DEBUG, message, args, fields)
+        return self._log(logging.DEBUG, message, args, fields)
 
-    def info(self, message: object, /, *args: Any, **fields: Any) -> None:
+    def info(self, message: object, /, *args: Any, **fields: Any) -> Done:
         """Log what normally happens."""
-        self._log(logging.INFO, message, args, fields)
+        return self._log(logging.INFO, message, args, fields)
 
-    def warning(self, message: object, /, *args: Any, **fields: Any) -> None:
+    def warning(self, message: object, /, *args: Any, **fields: Any) -> Done:
         """Log what someone should look at some time."""
-        self._log(logging.WARNING, message, args, fields)
+        return self._log(logging.WARNING, message, args, fields)
 
-    def error(self, message: object, /, *args: Any, **fields: Any) -> None:
+    def error(self, message: object, /, *args: Any, **fields: Any) -> Done:
         """Log what went wrong."""
-        self._log(logging.ERROR, message, args, fields)
+        return self._log(logging.ERROR, message, args, fields)
 
-    def exception(self, message: object, /, *args: Any, **fields: Any) -> None:
+    def exception(self, message: object, /, *args: Any, **fields: Any) -> Done:
         """Log what went wrong, with the traceback of the exception being handled."""
-        self._log(logging.ERROR, message, args, {"exc_info": True, **fields})
+        return self._log(logging.ERROR, message, args, {"exc_info": True, **fields})
 
     warn = warning
 
@@ -54,7 +55,7 @@ class Logger:
         message: object,
         args: tuple[Any, ...],
         fields: dict[str, Any],
-    ) -> None:
+    ) -> Done:
         scope = self._scope or tracing.current()
         exc_info = fields.pop("exc_info", None)
         text, fields = _parted(message, args, fields)
@@ -66,6 +67,7 @@ class Logger:
         if LOGGER.isEnabledFor(level):
             line = Line(scope.step if scope else None, text, fields)
             LOGGER.log(level, line, extra=_extra(scope, fields), exc_info=exc_info, stacklevel=3)
+        return DONE
 
 
 class FallbackHandler(logging.StreamHandler[Any]):

@@ -6,13 +6,15 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from motia_django.dispatch import enqueue
-from motia_django.live.face import Stream, streams
+from motia_django import dispatch
+from motia_django.live.face import streams
 from motia_django.loggers import Logger
 from motia_django.runner import invoke
+from motia_django.standalone import StateManager, Stream, enqueue, state_manager, stateManager
 from motia_django.stores.face import state
 
 __all__ = [
+    "StateManager",
     "Stream",
     "aenqueue",
     "ainvoke",
@@ -20,6 +22,8 @@ __all__ = [
     "invoke",
     "logger",
     "state",
+    "stateManager",
+    "state_manager",
     "streams",
 ]
 
@@ -29,7 +33,7 @@ logger = Logger()
 
 async def aenqueue(message: Any = None, data: Any = None, /, **keys: Any) -> list[str]:
     """Send messages as `enqueue` does, from async code."""
-    return await sync_to_async(enqueue)(message, data, **keys)
+    return await sync_to_async(dispatch.enqueue)(message, data, **keys)
 
 
 async def ainvoke(name: str, data: Any = None) -> Any:

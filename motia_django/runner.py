@@ -25,7 +25,7 @@ from motia_django import (
 )
 from motia_django.conf import settings
 from motia_django.delivery import ONCE, Delivery
-from motia_django.exceptions import InvalidInput, TooDeep
+from motia_django.exceptions import InvalidInput, TooDeep, TriggerGone
 from motia_django.registry import registry
 from motia_django.runs import (
     INVOKE,
@@ -218,11 +218,11 @@ def invoke(name: str, data: Any = None) -> Any:
 
 
 def invoked_as(step: Step) -> tuple[int, Trigger]:
-    """Return the trigger in whose place an invocation stands."""
+    """Return the trigger in whose place an invocation stands; raise `TriggerGone`."""
     for kind in _INVOKED_AS:
         for index, trigger in step.triggers_of(kind):
             return index, trigger
-    raise AssertionError(f"Step {step.name!r} has no trigger")
+    raise TriggerGone(f"Step {step.name!r} has no trigger: it stands for what people do outside")
 
 
 def _is_atomic(run: Run) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from motia_django import calls, declarations, keys, triggers
+from motia_django import calls, declarations, dialects, keys, triggers
 from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Problem, Reader, config_reader
 from motia_django.exceptions import TriggerGone
@@ -56,6 +56,8 @@ class Step:
     """The label of the Django app it lives in."""
     topics: frozenset[str] = field(default=frozenset(), compare=False)
     """The names of `enqueues`."""
+    unread: tuple[Problem, ...] = ()
+    """Keys in its file, which is in an older dialect, that mean nothing."""
 
     @property
     def url_name(self) -> str:
@@ -116,19 +118,20 @@ class Step:
 
 def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Problem]]:
     """Read a Step file's module; return the Step, or every problem that keeps it from being one."""
-    source = Source(file)
-    arity = _arity_of(getattr(module, "handler", None), source)
+    source, declared = Source(file), dialects.modern(module)
+    handler = declared.handler
+    arity = _arity_of(handler, source)
     problems = [arity] if isinstance(arity, Problem) else []
-    reader = config_reader(module, file, 'Write config = {"name": "...", "triggers": [...]}.')
+    reader = config_reader(declared, file, 'Write config = {"name": "...", "triggers": [...]}.')
     if isinstance(reader, Problem):
         return None, [*problems, reader]
-    values = _read_config(reader)
+    reader.unread = [] if declared.is_old else None
+    values = _read_config(reader, needs_trigger=not declared.is_by_people)
     problems += reader.problems
     if not problems:
-        problems += _yield_problems(module.handler, values, source)
+        problems += _yield_problems(handler, values, source)
     if problems or isinstance(arity, Problem):
         return None, sorted(problems, key=lambda problem: problem.line or 0)
-    handler = module.handler
     step = Step(
         **values,
         topics=frozenset(topic.name for topic in values["enqueues"]),
@@ -137,42 +140,12 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
         is_async=calls.is_async(handler),
         file=file,
         app=app,
+        unread=tuple(reader.unread or ()),
     )
     return step, []
 
 
-def step(
-    name: str,
-    *,
-    triggers: Sequence[Mapping[str, Any]],
-    description: str | None = None,
-    enqueues: Sequence[str | Mapping[str, Any]] | None = None,
-    virtual_enqueues: Sequence[str | Mapping[str, Any]] | None = None,
-    virtual_subscribes: Sequence[str] | None = None,
-    flows: Sequence[str] | None = None,
-    docs: str | None = None,
-    atomic: bool | None = None,
-    record: str | None = None,
-    index: Sequence[str] | None = None,
-) -> dict[str, Any]:
-    """Declare a Step's config: `config = step("CreateTodo", triggers=[http("POST", "/todos")])`."""
-    given = {
-        "description": description,
-        "enqueues": enqueues,
-        "virtual_enqueues": virtual_enqueues,
-        "virtual_subscribes": virtual_subscribes,
-        "flows": flows,
-        "docs": docs,
-        "atomic": atomic,
-        "record": record,
-        "index": index,
-    }
-    return {"name": name, "triggers": list(triggers)} | {
-        key: value for key, value in given.items() if value is not None
-    }
-
-
-def _read_config(reader: Reader) -> dict[str, Any]:
+def _read_config(reader: Reader, *, needs_trigger: bool) -> dict[str, Any]:
     values = {
         "name": reader.take("name", declarations.name_up_to(200)),
         "description": reader.take("description", declarations.any_text, default=""),
@@ -180,7 +153,7 @@ def _read_config(reader: Reader) -> dict[str, Any]:
         **_read_virtual(reader),
         "flows": reader.take("flows", declarations.texts, default=()),
         "docs": reader.take("docs", declarations.web_address, default=""),
-        "triggers": _read_triggers(reader),
+        "triggers": _read_triggers(reader, _list_of_dicts if needs_trigger else _dicts),
         "atomic": reader.take("atomic", declarations.boolean, default=False),
         "record": reader.take("record", declarations.one_of("all", "failures"), default=None),
         "index": keys.taken(reader),
@@ -199,9 +172,11 @@ def _read_virtual(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _read_triggers(reader: Reader) -> tuple[Trigger, ...]:
+def _read_triggers(
+    reader: Reader, parse: Callable[[Any], list[dict[str, Any]]]
+) -> tuple[Trigger, ...]:
     before = len(reader.problems)
-    declared = reader.take("triggers", _list_of_dicts)
+    declared = reader.take("triggers", parse)
     if len(reader.problems) > before:
         return ()
     key = reader.spelling("triggers")
@@ -212,6 +187,10 @@ def _read_triggers(reader: Reader) -> tuple[Trigger, ...]:
 def _list_of_dicts(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list | tuple) or not value:
         raise Mismatch("a list of at least one trigger")
+    return _dicts(value)
+
+
+def _dicts(value: Sequence[Any]) -> list[dict[str, Any]]:
     for each in value:
         if not isinstance(each, dict):
             raise Mismatch(f"a list of triggers, each a dict ({each!r:.50} is none)")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motia_django import calls, declarations
+from motia_django import calls, declarations, dialects
 from motia_django.declarations import Mismatch, Problem, Reader, config_reader
 from motia_django.schemas import Schema, schema_for
 
@@ -34,7 +34,8 @@ class StreamConfig:
 
 def read_stream(module: Any, file: Path, app: str) -> tuple[StreamConfig | None, list[Problem]]:
     """Read a stream file's module; return the stream, or every problem it has."""
-    reader = config_reader(module, file, 'Write config = {"name": "..."}.')
+    declared = dialects.modern_stream(module)
+    reader = config_reader(declared, file, 'Write config = {"name": "..."}.')
     if isinstance(reader, Problem):
         return None, [reader]
     values = _read_config(reader)
@@ -45,7 +46,7 @@ def read_stream(module: Any, file: Path, app: str) -> tuple[StreamConfig | None,
 
 def is_stream_file(file: Path | None) -> bool:
     """Return whether a file is that of a stream, by its name."""
-    return file is not None and file.name.endswith("_stream.py")
+    return file is not None and file.name.endswith(("_stream.py", ".stream.py"))
 
 
 def _read_config(reader: Reader) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_a_stream_file_says_all_of_it_in_either_spelling(project: Project, style
         ('config = {"name": "a", "schema": 5}', "motia.E005", "config.schema: expected a pydantic"),
         ('config = {"name": "a", "canAccess": True}', "motia.E005", "expected a function of (sub"),
         (
-            'config = {"name": "a", "onJoin": lambda a, b, c: 1}',
+            'config = {"name": "a", "onJoin": lambda a, b, c, d: 1}',
             "motia.E005",
             "a function of at most 2 arguments",
         ),

@@ -25,6 +25,7 @@ NOBODY_HEARS = "motia.W001"
 NO_CELERY_APP = "motia.W003"
 NOT_ROUTED = "motia.W004"
 NO_STEPS = "motia.W005"
+NOBODY_READS = "motia.I002"
 
 
 def step_files(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -48,7 +49,7 @@ def project_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
 def step_warnings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Warn of Steps that are right in themselves and will not do what was meant."""
     steps = registry()
-    return [*_unheard_topics(steps), *_unrouted(steps), *_no_steps(steps)]
+    return [*_unheard_topics(steps), *_unrouted(steps), *_no_steps(steps), *_unread_keys(steps)]
 
 
 def celery_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -121,6 +122,17 @@ def _no_steps(steps: Registry) -> Messages:
             " steps/*_step.py of an installed app.",
             id=NO_STEPS,
         )
+
+
+def _unread_keys(steps: Registry) -> Messages:
+    for step in steps:
+        for each in step.unread:
+            yield checks.Info(
+                f"{each.message}, which means nothing: its Step runs as if it were not there.",
+                hint=each.hint,
+                obj=each.where,
+                id=NOBODY_READS,
+            )
 
 
 def _where(step: Step) -> str:

@@ -46,7 +46,7 @@ class ListSteps(Subcommand):
         rows = [
             (_marked(step, resting), _words(trigger), ", ".join(step.flows), _near(step.file))
             for step in steps
-            for trigger in step.triggers
+            for trigger in step.triggers or (None,)
         ]
         self.table(("STEP", "TRIGGER", "FLOWS", "FILE"), rows)
         self.out.write(f"\n{len(steps)} Steps")
@@ -194,7 +194,9 @@ def _described_pause(pause: Pause | None) -> dict[str, Any] | None:
     return {"since": pause.paused_at, "by": pause.by, "reason": pause.reason}
 
 
-def _words(trigger: Trigger) -> str:
+def _words(trigger: Trigger | None) -> str:
+    if trigger is None:
+        return "nothing: people do it"
     return f"{trigger.kind} {trigger.source}" + (" (conditional)" if trigger.condition else "")
 
 

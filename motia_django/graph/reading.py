@@ -106,7 +106,7 @@ def _nodes(steps: Iterable[Step], edges: Collection[Edge]) -> Iterator[Node]:
         incoming.setdefault(edge.target, []).append(edge.source)
     for step in steps:
         key = key_of(Kind.STEP, step.name)
-        only_messages = all(isinstance(each, QueueTrigger) for each in step.triggers)
+        only_messages = {each.kind for each in step.triggers} == {QueueTrigger.kind}
         yield Node(
             kind=Kind.STEP,
             name=step.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +41,7 @@ def keep(runs: Sequence[Run], *, due: bool = False, note: Entry | None = None) -
         return
     values: dict[str, Any] = {"wake_at": timezone.now(), "publishes": 0} if due else {}
     values |= _noted(note)
-    with transaction.atomic(using=database(), savepoint=False):
+    with _as_one(runs):
         statements.insert([values_of(run, input=run.input, **values) for run in runs])
         keys.keep(runs)
         turns.keep(runs)
@@ -143,6 +143,13 @@ def record(run: Run, outcome: Outcome) -> None:
 def hashed(key: str) -> str:
     """Return what a key is kept as."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _as_one(runs: Sequence[Run]) -> AbstractContextManager[object]:
+    """Return what inserts all of these runs or nothing: one statement needs no BEGIN and COMMIT."""
+    if len(runs) == 1 and runs[0].turn is None and not keys.keys_of(runs[0]):
+        return transaction.mark_for_rollback_on_error(using=database())
+    return transaction.atomic(using=database(), savepoint=False)
 
 
 def _noted(note: Entry | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from motia_django.declarations import Mismatch, Reader, boolean, one_of
 from motia_django.delivery import Delivery
 from motia_django.exceptions import did_you_mean
+from motia_django.triggers import written
 from motia_django.triggers.base import Trigger, take_condition
 
 NAMED = {
@@ -185,25 +186,27 @@ class CronTrigger(Trigger):
 
 
 def cron(
-    schedule: str,
+    schedule: str | None = None,
     *,
+    expression: str | None = None,
     timezone: str | None = None,
     overlap: Literal["allow", "skip"] | None = None,
     catch_up: bool | None = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Declare a cron trigger: `cron("0 * * * *", timezone="Europe/Berlin")`."""
-    given = {
-        "timezone": timezone,
-        "overlap": overlap,
-        "catch_up": catch_up,
-        "condition": condition,
-        "config": config,
-    }
-    return {"type": "cron", "schedule": schedule} | {
-        key: value for key, value in given.items() if value is not None
-    }
+) -> written.CronTrigger:
+    """Declare a cron trigger: `cron("0 * * * *", timezone="Europe/Berlin")`.
+
+    The schedule may be called `expression`, as in Motia.
+    """
+    return written.CronTrigger(
+        schedule=schedule or expression,
+        timezone=timezone,
+        overlap=overlap,
+        catch_up=catch_up,
+        condition=condition,
+        config=config,
+    )
 
 
 def _repeated(local: datetime) -> timedelta:

@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Self
 
 from rest_framework.response import Response as RestResponse
 from rest_framework.utils.encoders import JSONEncoder
+from typing_extensions import TypeVar
 
 from motia_django import payloads
 from motia_django.exceptions import InvalidResponse, PayloadError
+from motia_django.sources import snake
 from motia_django.triggers.base import Spelled, is_stream
+from motia_django.triggers.channel import Body, Channel
 from motia_django.triggers.sse import SentEvents
 
+Content = TypeVar("Content", default=Any)
 
-@dataclass(kw_only=True)
-class Request(Spelled):
-    """What an http Step is given: the request, parsed and checked."""
+
+@dataclass(init=False)
+class Request(Spelled, Generic[Content]):
+    """What an http Step is given: the request, parsed and checked.
+
+    `Request[Order]` says what the body is. Where that is a dict, or `Any`, the handler is given a
+    dict, once it is right by the schema, even if this is a pydantic model.
+    """
 
     aliases: ClassVar[Mapping[str, str]] = {
         "path_params": "params",
@@ -28,8 +38,8 @@ class Request(Spelled):
         "queryParams": "query",
     }
 
-    method: str
-    path: str
+    method: str = ""
+    path: str = ""
     """The path of this request, without the query."""
     params: Any = field(default_factory=dict)
     """What stood in the place of each `:name` of the declared path; or what its schema gives."""
@@ -37,13 +47,57 @@ class Request(Spelled):
     """A string for each key, a list where a key repeats; or what its schema gives."""
     headers: Any = field(default_factory=dict)
     """All headers, whatever the case of the name asked for; or what their schema gives."""
-    body: Any = None
+    body: Content = None  # type: ignore[assignment]
     """The parsed body; or what its schema gives."""
     raw: Any = None
     """Django REST framework's own request; None when the Step was invoked by name."""
 
     raw_body: bytes | None = None
     """The body as it was sent, where the trigger says `rawBody`."""
+
+    def __init__(
+        self,
+        *,
+        method: str = "",
+        path: str = "",
+        params: Any = None,
+        query: Any = None,
+        headers: Any = None,
+        body: Any = None,
+        raw: Any = None,
+        raw_body: bytes | None = None,
+        **spelled: Any,
+    ) -> None:
+        self.method, self.path = method, path
+        self.params = {} if params is None else params
+        self.query = {} if query is None else query
+        self.headers = {} if headers is None else headers
+        self.body, self.raw, self.raw_body = body, raw, raw_body
+        for name, value in spelled.items():
+            setattr(self, self._known(name), value)
+
+    @classmethod
+    def _known(cls, name: str) -> str:
+        """Return the name of a part, in whichever spelling; raise `TypeError` if there is none."""
+        known = cls.aliases.get(name) or snake(name)
+        if known in cls.__dataclass_fields__:
+            return known
+        raise TypeError(f"Request has no part {name!r}")
+
+    @property
+    def request(self) -> Self:
+        """The request itself, as handlers of Motia 1.0 ask for it."""
+        return self
+
+    @cached_property
+    def response(self) -> Channel:
+        """Where a handler writes its answer to, part by part, if it returns none."""
+        return Channel()
+
+    @cached_property
+    def request_body(self) -> Body:
+        """The body as it was sent, to be read from its `stream`."""
+        return Body(self.raw_body or b"")
 
     @property
     def user(self) -> Any:
@@ -85,6 +139,14 @@ class Request(Spelled):
             self.raw.parser_context["view"].check_object_permissions(self.raw, obj)
 
 
+def written_by(request: Request) -> Response | None:
+    """Return what a handler wrote to its request's channel as an answer; None if nothing."""
+    channel = request.__dict__.get("response")
+    if channel is None or not channel.is_used:
+        return None
+    return Response(b"".join(channel.parts), status=channel.code, headers=channel.fields)
+
+
 def with_parts(request: Request, parts: Mapping[str, Any]) -> Request:
     """Return the same request with these parts in the place of its own."""
     other = Request.__new__(Request)
@@ -93,10 +155,10 @@ def with_parts(request: Request, parts: Mapping[str, Any]) -> Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(Generic[Content]):
     """What an http Step answers: `{"status": 201, "body": ..., "headers": {...}}` as an object."""
 
-    body: Any = None
+    body: Content = None  # type: ignore[assignment]
     _: KW_ONLY
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)

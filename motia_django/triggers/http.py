@@ -31,12 +31,14 @@ from motia_django.triggers.exchange import (
     encoded,
     is_status,
     with_parts,
+    written_by,
 )
 from motia_django.triggers.idempotency import Idempotency
 from motia_django.triggers.intake import Intake
 from motia_django.triggers.middleware import Chain, Handle, Middleware
 from motia_django.triggers.policies import Policies
 from motia_django.triggers.texts import TextSchema
+from motia_django.triggers.written import ApiTrigger
 
 logger = logging.getLogger("motia.http")
 
@@ -161,6 +163,8 @@ class HttpTrigger(Trigger):
     def clean_output(
         self, value: Any, subject: str, given: Any = None
     ) -> Response | HttpResponseBase:
+        if value is None and isinstance(given, Request):
+            value = written_by(given)
         usual = self._usual_output(value)
         if usual is not None:
             return usual
@@ -241,7 +245,7 @@ def http(
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
     **more: Any,
-) -> dict[str, Any]:
+) -> ApiTrigger:
     """Declare an http trigger: `http("POST", "/todos", body_schema=NewTodo)`.
 
     `more` takes the other keys of an http trigger, such as `parsers` or `max_body_size`.
@@ -262,9 +266,11 @@ def http(
         "config": config,
         **more,
     }
-    return {"type": "http", "method": method, "path": path} | {
-        key: value for key, value in given.items() if value is not None
-    }
+    return ApiTrigger(method=method, path=path, **given)
+
+
+api = http
+"""The name that Motia 1.0-alpha had for it."""
 
 
 def _under(part: str, errors: Errors) -> Errors:

@@ -10,6 +10,7 @@ from motia_django import declarations
 from motia_django.declarations import Reader
 from motia_django.delivery import Delivery
 from motia_django.schemas import Schema
+from motia_django.triggers import written
 from motia_django.triggers.base import Trigger, schema, take_condition
 
 
@@ -47,9 +48,10 @@ def queue(
     input: Any = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> written.QueueTrigger:
     """Declare a queue trigger: `queue("todo.created", input=TodoCreated)`."""
-    given = {"input": input, "condition": condition, "config": config}
-    return {"type": "queue", "topic": topic} | {
-        key: value for key, value in given.items() if value is not None
-    }
+    return written.QueueTrigger(topic=topic, input=input, condition=condition, config=config)
+
+
+event = queue
+"""The name that Motia 1.0-alpha had for it."""

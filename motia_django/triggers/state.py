@@ -10,6 +10,7 @@ from motia_django import declarations, payloads
 from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput
+from motia_django.triggers import written
 from motia_django.triggers.base import Spelled, Trigger, take_condition
 
 EVENTS = ("created", "updated", "deleted")
@@ -24,7 +25,7 @@ class StateChange(Spelled):
         "scope": "group_id",
     }
 
-    event_type: str
+    event_type: str = "state:updated"
     """`state:created`, `state:updated` or `state:deleted`."""
     group_id: str
     item_id: str
@@ -114,17 +115,16 @@ def state_changed(
     on_noop: bool | None = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> written.StateTrigger:
     """Declare a state trigger: `state_changed("orders", events=["updated"])`."""
-    given = {
-        "group_id": group_id,
-        "key": key,
-        "events": events,
-        "on_noop": on_noop,
-        "condition": condition,
-        "config": config,
-    }
-    return {"type": "state"} | {key: value for key, value in given.items() if value is not None}
+    return written.StateTrigger(
+        group_id=group_id,
+        key=key,
+        events=events,
+        on_noop=on_noop,
+        condition=condition,
+        config=config,
+    )
 
 
 def _events(value: Any) -> tuple[str, ...]:

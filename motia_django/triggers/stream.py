@@ -10,6 +10,7 @@ from motia_django import declarations
 from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput
+from motia_django.triggers import written
 from motia_django.triggers.base import Spelled, Trigger, take_condition
 
 EVENTS = ("create", "update", "delete", "event")
@@ -114,18 +115,16 @@ def stream(
     events: Sequence[str] | None = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> written.StreamTrigger:
     """Declare a stream trigger: `stream("todos", group_id="inbox")`."""
-    given = {
-        "group_id": group_id,
-        "item_id": item_id,
-        "events": events,
-        "condition": condition,
-        "config": config,
-    }
-    return {"type": "stream", "stream_name": stream_name} | {
-        key: value for key, value in given.items() if value is not None
-    }
+    return written.StreamTrigger(
+        stream_name=stream_name,
+        group_id=group_id,
+        item_id=item_id,
+        events=events,
+        condition=condition,
+        config=config,
+    )
 
 
 def _events(value: Any) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from motia_django import payloads, runner, tracing
 from motia_django.exceptions import Abandoned
 from motia_django.live.threads import give_back_what_is_kept
 from motia_django.runs import Outcome, Run
+from motia_django.triggers.channel import ChannelParts
 from motia_django.triggers.exchange import Response
 from motia_django.triggers.sse import HEADERS, SentEvent, SentEvents, sse
 from motia_django.web.parts import END, AsyncParts, Parts, parts_of, reader_of
@@ -34,7 +35,7 @@ class Sending(Parts):
         self.answer = outcome.value
         self.is_over = False
         body = self.answer.body
-        self._are_events = isinstance(body, SentEvents)
+        self.are_events = isinstance(body, SentEvents)
         iterator: Iterator[Any] | AsyncIterator[Any] = (
             body.parts if isinstance(body, SentEvents) else body
         )
@@ -44,6 +45,25 @@ class Sending(Parts):
         self._scope = outcome.scope
         self._count = self._size = 0
         self._is_begun = False
+
+    @property
+    def own(self) -> Mapping[str, str]:
+        """The headers of the handler."""
+        return CaseInsensitiveMapping(self.answer.headers)
+
+    def kind(self) -> Mapping[str, str]:
+        """Return the headers that tell what kind of content it is.
+
+        If the handler does not say it, its first part does. One that writes to a channel has said
+        its status and its headers when it writes the first.
+        """
+        body, first = self.answer.body, None
+        if isinstance(body, ChannelParts):
+            first = self.first()
+            self.answer = Response(body, status=body.channel.code, headers=body.channel.fields)
+        if self.are_events or "Content-Type" in self.own:
+            return HEADERS if self.are_events else {}
+        return _kind_of(self.first() if first is None else first)
 
     def first(self) -> Any:
         """Make the first part before anything is sent, and return it; raise what it raises."""
@@ -105,7 +125,7 @@ class Sending(Parts):
         """Return a part as it is sent."""
         if part is END:
             return END
-        written = _written(part, as_event=self._are_events)
+        written = _written(part, as_event=self.are_events)
         self._count += 1
         self._size += len(written)
         return written
@@ -164,21 +184,19 @@ def begun(
     and what goes wrong until then is answered as any error is.
     """
     sending = Sending(request, run, outcome)
-    headers = CaseInsensitiveMapping(sending.answer.headers)
-    kind: Mapping[str, str] = HEADERS if isinstance(sending.answer.body, SentEvents) else {}
-    options = {"status": sending.answer.status}
     if request.method == "HEAD":
+        kind = HEADERS if sending.are_events else {}
         sending.spare()
-        return outcome, _headed(HttpResponse(**options), kind, headers)
-    if not kind and "Content-Type" not in headers:
-        try:
-            kind = _kind_of(sending.first())
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and is_asgi(request):
-                sending.close()  # the client has gone while it waited
-                raise
-            return sending.failed(as_error(error)), None
-    return outcome, _headed(StreamedAnswer(sending, **options), kind, headers)
+        return outcome, _headed(HttpResponse(status=sending.answer.status), kind, sending.own)
+    try:
+        kind = sending.kind()
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and is_asgi(request):
+            sending.close()  # the client has gone while it waited
+            raise
+        return sending.failed(as_error(error)), None
+    response = StreamedAnswer(sending, status=sending.answer.status)
+    return outcome, _headed(response, kind, sending.own)
 
 
 def is_asgi(request: HttpRequest) -> bool:

@@ -1,0 +1,36 @@
+"""Files named as in 0.x, `create_order.step.py`: imported as if there was no dot in their name."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+KINDS = (".step", ".stream")
+
+
+def undotted(name: str) -> str:
+    """Return the name of a module: `create_order_step` for `create_order.step`."""
+    for kind in KINDS:
+        if name.endswith(kind):
+            return f"{name.removesuffix(kind)}_{kind[1:]}"
+    return name
+
+
+def load(name: str, file: Path) -> ModuleType:
+    """Import a module by its name, from a file that may be named otherwise."""
+    if file.stem == name.rpartition(".")[2] or name in sys.modules:
+        return import_module(name)
+    import_module(name.rpartition(".")[0])
+    spec = spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,92 @@
+"""What handlers of older dialects are given: a request that is a dict, and data as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from motia_django.triggers.exchange import Request
+
+Keys = dict[str, Any]
+
+
+class Data(Keys):
+    """An object of JSON, whose keys are attributes too."""
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """Return a dict as such an object, and anything else as it is."""
+        return cls(value) if type(value) is dict else value
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.of(self[name])
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Headers(Keys):
+    """The headers of a request by their names in small letters, whatever the case asked for."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__({name.lower(): text for name, text in headers.items()})
+
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a header, or `default` if it was not sent."""
+        return super().get(name.lower(), default)
+
+
+class OldRequest(Keys):
+    """A request of 0.x: `req["body"]`, `req.get("pathParams", {})`; or the same as attributes.
+
+    Where there is no body it is an empty object, as it was. What else is known of the request, such
+    as `user`, are attributes.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "params": "pathParams",
+        "path_params": "pathParams",
+        "query": "queryParams",
+        "query_params": "queryParams",
+        "raw_body": "rawBody",
+    }
+
+    def __init__(self, request: Request) -> None:
+        raw = request.raw_body
+        super().__init__(
+            method=request.method,
+            path=request.path,
+            pathParams=request.params,
+            queryParams=request.query,
+            headers=Headers(request.headers),
+            body={} if request.body is None else request.body,
+            rawBody=None if raw is None else raw.decode("utf-8", "replace"),
+        )
+        self.__dict__["_request"] = request
+
+    def __missing__(self, key: str) -> Any:
+        if key in self.aliases:
+            return self[self.aliases[key]]
+        raise KeyError(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a part of the request, or `default` if there is none of that name."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return getattr(self._request, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[self.aliases.get(name, name)] = value

@@ -1,0 +1,178 @@
+"""Functions for plain and for async code alike: called there, what they give is to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from inspect import isawaitable
+from typing import Any, TypeVar, cast
+
+from asgiref.sync import sync_to_async
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+Begun = list["Pending"]
+
+_kept: set[asyncio.Future[Any]] = set()
+"""What was begun where nobody waits for it: outside of handlers."""
+_begun: ContextVar[Begun | None] = ContextVar("motia_begun", default=None)
+
+
+class Pending(Coroutine[Any, Any, Any]):
+    """What a twofold function gives in async code: begun at once, and awaited for its result.
+
+    One that a handler does not await is done all the same before its run ends, and fails the run
+    if it fails. To use its result without `await` raises `TypeError`.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        self._name = name
+        self.future = asyncio.ensure_future(work)
+        self.is_awaited = False
+        self._waiting: Generator[Any, Any, Any] | None = None
+        begun = _begun.get()
+        if begun is not None:
+            begun.append(self)
+        else:  # an event loop itself does not keep what it runs
+            _kept.add(self.future)
+            self.future.add_done_callback(_kept.discard)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        self.is_awaited = True
+        return self.future.__await__()
+
+    def send(self, value: Any, /) -> Any:
+        """Go on as a coroutine does, for `asyncio.create_task` and its like."""
+        self._waiting = self._waiting or self.__await__()
+        return self._waiting.send(value)
+
+    def throw(self, *raised: Any) -> Any:
+        """Raise in whoever waits as a coroutine does."""
+        self._waiting = self._waiting or self.__await__()
+        return self._waiting.throw(*raised)
+
+    def close(self) -> None:
+        """End the waiting; what was begun goes on."""
+        if self._waiting is not None:
+            self._waiting.close()
+
+    def _refuse(self, *args: Any) -> Any:
+        raise TypeError(f"in async code the result of {self._name} is to be awaited: write await")
+
+    __getitem__ = __iter__ = __len__ = __bool__ = __contains__ = _refuse
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._refuse()
+
+
+class Done(Awaitable[None]):
+    """What is done when it is given back, and may be awaited all the same."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return
+        yield
+
+
+DONE = Done()
+
+
+def twofold(function: F) -> F:
+    """Return a plain function that gives in async code what is to be awaited for its result."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not is_in_loop():
+            return function(*args, **kwargs)
+        return Pending(sync_to_async(function)(*args, **kwargs), function.__qualname__)
+
+    return cast("F", call)
+
+
+def folded(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., Any]:
+    """Return an `async def` as a twofold function: in plain code it has nothing to wait for."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        work = function(*args, **kwargs)
+        return Pending(work, function.__qualname__) if is_in_loop() else _driven(work)
+
+    return call
+
+
+async def settled(value: Any) -> Any:
+    """Return a value, awaited if it is awaitable."""
+    return await value if isawaitable(value) else value
+
+
+async def finishing(work: Awaitable[T]) -> T:
+    """Await `work`, and then all that it has begun by twofold functions and not awaited.
+
+    Raise what `work` raises, else what failed of that.
+    """
+    begun: Begun = []
+    try:
+        with collecting(begun):
+            result = await work
+    except BaseException as error:
+        _note(error, await _failures(begun))
+        raise
+    await finished(begun)
+    return result
+
+
+@contextmanager
+def collecting(begun: Begun) -> Iterator[None]:
+    """Add to a list what is begun by twofold functions in the block."""
+    token = _begun.set(begun)
+    try:
+        yield
+    finally:
+        _begun.reset(token)
+
+
+async def finished(begun: Begun) -> None:
+    """Wait until all that was begun is done, and forget it; raise what failed for nobody else."""
+    failures = await _failures(begun)
+    if failures:
+        _note(failures[0], failures[1:])
+        raise failures[0]
+
+
+async def _failures(begun: Begun) -> list[BaseException]:
+    """Wait until all that was begun is done; return what failed of it that nobody has awaited."""
+    while going_on := [each.future for each in begun if not each.future.done()]:
+        await asyncio.wait(going_on)
+    alone = [each.future for each in begun if not each.is_awaited and not each.future.cancelled()]
+    begun.clear()
+    return [error for error in (each.exception() for each in alone) if error is not None]
+
+
+def _note(error: BaseException, others: list[BaseException]) -> None:
+    for other in others:
+        error.add_note(f"What was begun and not awaited failed, too: {other!r}")
+
+
+def is_in_loop() -> bool:
+    """Return whether an event loop runs here, so that waiting would hold it up."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _driven(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    work.close()
+    raise RuntimeError(f"{work!r} had to wait in plain code")

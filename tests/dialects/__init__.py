@@ -1,0 +1,1 @@
+"""Step files in the words of older dialects of Motia, each run for real."""

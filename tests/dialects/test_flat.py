@@ -1,0 +1,380 @@
+"""Motia 0.x: flat configs, dict requests, `context.emit`, state that answers under `data`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from motia_django import state
+from motia_django.exceptions import TriggerGone
+from motia_django.public import invoke
+from motia_django.runs import Status
+from tests.dialects.firing import all_went_well, sent, ticked
+from tests.factories import rows
+from tests.projects import Project
+from tests.web.serving import post, served
+
+pytestmark = pytest.mark.django_db
+
+
+ORDER_API = """
+    from typing import Optional
+
+    from pydantic import BaseModel
+
+    from .services.orders import new_order
+
+
+    class Order(BaseModel):
+        sku: str
+        quantity: int = 1
+        note: Optional[str] = None
+
+
+    config = {
+        "type": "api",
+        "name": "Orders::Create order",
+        "description": "Takes an order in",
+        "path": "orders/:shop",
+        "method": "post",
+        "bodySchema": Order.model_json_schema(),
+        "responseSchema": {200: {"type": "object"}, 400: None},
+        "queryParams": [{"name": "dry", "description": "Try it", "required": False}],
+        "emits": [
+            "order.created",
+            {"topic": "order::refused", "label": "Not ours", "conditional": True},
+        ],
+        "flows": ["orders"],
+        "includeFiles": ["./services/*.py"],
+        "virtualSubscribes": ["customer calls"],
+        "virtualEmits": [{"topic": "parcel.sent", "label": "By hand"}],
+    }
+
+
+    async def handler(req, context):
+        body = req.get("body", {})
+        order = new_order(body)
+        context.logger.info("An order", {"order": order})
+        await context.state.set(context.trace_id, "order", order)
+        await context.emit({"topic": "order.created", "data": order})
+        return {
+            "status": 200,
+            "headers": {"X-Shop": req["pathParams"]["shop"]},
+            "body": {
+                "order": order,
+                "dry": req.get("queryParams", {}).get("dry", "no"),
+                "agent": req["headers"].get("user-agent"),
+                "raw": req.get("rawBody"),
+                "flows": context.flows,
+                "trace": context.trace_id,
+                "is": isinstance(req, dict) and isinstance(body, dict),
+            },
+            "ignored": True,
+        }
+"""
+
+SERVICES = """
+    def new_order(body):
+        return {"id": "o-1", **body}
+"""
+
+ORDER_EVENT = """
+    import json
+
+    config = {
+        "type": "event",
+        "name": "process order",
+        "subscribes": ["order.created", "order.again"],
+        "emits": [],
+        "input": {
+            "type": "object",
+            "properties": {"id": {"type": "string"}},
+            "required": ["id"],
+        },
+        "flows": ["orders"],
+        "infrastructure": {
+            "handler": {"ram": 512, "cpu": 1, "timeout": 20},
+            "queue": {"type": "fifo", "maxRetries": 0, "visibilityTimeout": 60, "delaySeconds": 0},
+        },
+    }
+
+
+    async def handler(input_data, context):
+        kept = await context.state.get(context.trace_id, "order")
+        missing = await context.state.get(context.trace_id, "nothing")
+        await context.state.set("seen", input_data["id"], {
+            "sku": input_data.sku,
+            "under data": kept.get("data")["sku"],
+            "itself": kept["sku"],
+            "missing": [bool(missing), missing.get("data"), "data" in missing],
+            "trigger": context.trigger.type,
+        })
+"""
+
+
+def test_an_api_step_and_an_event_step_run_as_they_did(project: Project) -> None:
+    project.step("orders/create_step.py", ORDER_API)
+    project.step("orders/services/orders.py", SERVICES)
+    project.step("orders/process_step.py", ORDER_EVENT)
+    project.load()
+    with served() as client:
+        answer = client.post(
+            "/orders/berlin?dry=yes",
+            '{"sku": "A1"}',
+            content_type="application/json",
+            headers={"User-Agent": "tester"},
+        )
+    assert answer.status_code == 200, answer.content
+    assert answer["X-Shop"] == "berlin"
+    said = answer.json()
+    assert said["trace"] == answer["Motia-Trace-Id"]
+    assert said == {
+        "order": {"id": "o-1", "sku": "A1"},
+        "dry": "yes",
+        "agent": "tester",
+        "raw": '{"sku": "A1"}',
+        "flows": ["orders"],
+        "trace": said["trace"],
+        "is": True,
+    }
+    all_went_well()
+    assert state.get("seen", "o-1") == {
+        "sku": "A1",
+        "under data": "A1",
+        "itself": "A1",
+        "missing": [False, None, True],
+        "trigger": "event",
+    }
+
+
+def test_what_a_config_says_is_said_in_todays_words(project: Project) -> None:
+    project.step("create_step.py", ORDER_API.replace("from .services.orders import new_order", ""))
+    project.step("process_step.py", ORDER_EVENT)
+    steps = project.load()
+    created = steps.step("Orders::Create order")
+    assert [each.source for each in created.triggers] == ["POST /orders/:shop"]
+    assert [(each.name, each.label, each.conditional) for each in created.enqueues] == [
+        ("order.created", "", False),
+        ("order::refused", "Not ours", True),
+    ]
+    assert created.virtual_enqueues[0].name == "parcel.sent"
+    assert created.virtual_subscribes == ("customer calls",)
+    again, more = steps.step("process order").triggers
+    assert (again.source, more.source) == ("order.created", "order.again")
+    assert again.delivery.fifo
+    assert again.delivery.max_retries == 0
+    assert again.delivery.visibility_timeout == 60
+
+
+def test_a_body_is_checked_and_a_missing_one_is_an_empty_object(project: Project) -> None:
+    project.step("create_step.py", ORDER_API.replace("from .services.orders import", "#"))
+    project.step(
+        "list_step.py",
+        """
+        config = {"type": "api", "name": "List", "path": "/list", "method": "GET", "emits": []}
+
+        def handler(req, context):
+            body = req.get("body", {})
+            return {"status": 200, "body": {"q": body.get("q"), "path": req.path}}
+        """,
+    )
+    project.load()
+    with served() as client:
+        wrong = post(client, {"quantity": 1}, "/orders/berlin")
+        assert wrong.status_code == 400
+        assert client.get("/list").json() == {"q": None, "path": "/list"}
+
+
+def test_a_model_as_a_schema_gives_a_dict_that_has_attributes(project: Project) -> None:
+    project.step(
+        "hello_step.py",
+        """
+        from pydantic import BaseModel
+        from motia_django import state
+
+        class Input(BaseModel):
+            extra: str
+            more: dict = {}
+
+        config = {"type": "event", "name": "Hello", "subscribes": ["hello"], "input": Input,
+                  "emits": ["hello.response"], "flows": ["hello"]}
+
+        async def handler(input: Input, ctx):
+            await ctx.state.set("g", "k", [input.extra, input.get("extra"), input.more.deep])
+        """,
+    )
+    project.load()
+    sent("hello", {"extra": "py", "more": {"deep": 1}})
+    assert state.get("g", "k") == ["py", "py", 1]
+
+
+@pytest.mark.parametrize("parameters", ["context", "ctx", "_, context"])
+def test_a_cron_handler_takes_the_context(project: Project, parameters: str) -> None:
+    project.step(
+        "audit_step.py",
+        f"""
+        config = {{
+            "type": "cron", "name": "Audit", "cron": "*/5 * * * *", "emits": ["noted"],
+        }}
+
+        async def handler({parameters}):
+            the = {parameters.split(", ")[-1]}
+            for item in await the.state.get_group("orders"):
+                the.logger.warn("late", item)
+                await the.emit({{"topic": "noted", "data": item}})
+        """,
+    )
+    project.step(
+        "noted_step.py",
+        """
+        config = {"type": "event", "name": "Noted", "subscribes": ["noted"], "emits": []}
+
+        def handler(input, context):
+            context.state.set("noted", input["id"], input)
+        """,
+    )
+    project.load()
+    state.set("orders", "1", {"id": "1"})
+    ticked("Audit")
+    assert state.list("noted") == [{"id": "1"}]
+
+
+def test_what_is_not_awaited_is_done_before_the_run_ends(project: Project) -> None:
+    project.step(
+        "hasty_step.py",
+        """
+        config = {"type": "event", "name": "Hasty", "subscribes": ["go"], "emits": []}
+
+        async def handler(input, context):
+            for number in range(5):
+                context.state.set("hasty", str(number), number)
+        """,
+    )
+    project.load()
+    sent("go")
+    assert state.list("hasty") == [0, 1, 2, 3, 4]
+
+
+MIDDLEWARE = """
+    async def authorize(req, context, next_fn):
+        token = req.get("headers", {}).get("X-Token")
+        if not token:
+            return {"status": 401, "body": {"error": "no token"}}
+        req["who"] = token
+        context.seen = ["authorize"]
+        answer = await next_fn()
+        answer["headers"] = {"X-Seen": ",".join(context.seen)}
+        return answer
+
+
+    def plain(req, context, next_fn):
+        context.seen.append("plain")
+        return next_fn()
+
+
+    config = {
+        "type": "api", "name": "Guarded", "path": "/guarded", "method": "GET", "emits": [],
+        "middleware": [authorize, plain],
+    }
+
+
+    async def handler(req, context):
+        context.seen.append("handler")
+        return {"status": 200, "body": {"who": req["who"]}}
+"""
+
+
+def test_middleware_at_the_root_stands_before_the_handler(project: Project) -> None:
+    project.step("guarded_step.py", MIDDLEWARE)
+    project.load()
+    with served() as client:
+        assert client.get("/guarded").status_code == 401
+        answer = client.get("/guarded", headers={"X-Token": "me"})
+    assert answer.json() == {"who": "me"}
+    assert answer["X-Seen"] == "authorize,plain,handler"
+
+
+def test_a_stream_answers_its_items(project: Project) -> None:
+    project.stream(
+        "todo_stream.py",
+        """
+        config = {"name": "todo", "schema": {"type": "object"},
+                  "baseConfig": {"storageType": "state"}}
+        """,
+    )
+    project.step(
+        "todo_step.py",
+        """
+        config = {"type": "api", "name": "Todo", "path": "/todo", "method": "POST", "emits": []}
+
+        async def handler(req, context):
+            made = await context.streams.todo.set("inbox", "t1", req.get("body"))
+            await context.streams["todo"].send({"groupId": "inbox"}, {"type": "hi", "data": 1})
+            again = await context.streams.get("todo").get("inbox", "t1")
+            group = await context.streams.todo.getGroup("inbox")
+            gone = await context.streams.todo.delete("inbox", "t1")
+            return {"status": 200, "body": [made, again, group, gone]}
+        """,
+    )
+    project.load()
+    item = {"id": "t1", "text": "x"}
+    with served() as client:
+        assert post(client, {"text": "x"}, "/todo").json() == [item, item, [item], item]
+
+
+NOOP = """
+    config = {
+        "type": "noop",
+        "name": "Wait for the customer",
+        "description": "Somebody calls",
+        "virtualSubscribes": ["order.created"],
+        "virtualEmits": ["order.again"],
+        "flows": ["orders"],
+        "colour": "green",
+    }
+"""
+
+
+def test_a_noop_step_stands_in_the_flow_and_never_runs(project: Project) -> None:
+    project.step("wait_step.py", NOOP)
+    project.step("process_step.py", ORDER_EVENT)
+    steps = project.load()
+    step = steps.step("Wait for the customer")
+    assert step.triggers == ()
+    assert "Wait for the customer" in {each.name for each in steps.flows()["orders"]}
+    with pytest.raises(TriggerGone, match="it stands for what people do outside"):
+        invoke("Wait for the customer")
+    assert not rows()
+
+
+def test_keys_that_nobody_reads_are_noted_and_no_problem(project: Project) -> None:
+    project.step("wait_step.py", NOOP)
+    step = project.only_step()
+    [note] = step.unread
+    assert "unknown key 'colour'" in note.message
+    assert note.line == 8
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ('"type": "apii", "name": "X"', "expected one of http, queue, cron, state, stream"),
+        ('"type": "cron", "name": "X"', "the key 'schedule' is missing"),
+        ('"type": "api", "name": "X", "method": "GET"', "the key 'path' is missing"),
+        ('"type": "event", "subscribes": ["t"]', "the key 'name' is missing"),
+        ('"type": "event", "name": "X", "subscribes": [5]', "config.triggers[0].topic: expected"),
+    ],
+)
+def test_what_is_wrong_is_still_an_error(project: Project, config: str, text: str) -> None:
+    project.step("x_step.py", f"config = {{{config}}}\ndef handler(a, b): ...\n")
+    assert text in "\n".join(each.message for each in project.problems())
+
+
+def test_a_run_that_is_stored_keeps_what_came(project: Project) -> None:
+    project.step("process_step.py", ORDER_EVENT)
+    project.load()
+    with pytest.raises(AssertionError, match="is a required property"):
+        sent("order.again", {"sku": "s"})
+    [run] = rows(status=Status.DEAD)
+    assert json.loads(json.dumps(run.input)) == {"sku": "s"}
