@@ -24,7 +24,8 @@ from motia_django.registry import registry
 from motia_django.runs import Outcome, Run, Settlement, Status, settle
 from motia_django.steps import Step
 
-TICK = "motia.tick"
+TICK = "motia_django.tick"
+"""Not `motia.tick`, which would be the task of a Step named `tick`."""
 _OPTIONS: dict[str, Any] = {"bind": True, "ignore_result": True, "max_retries": 0}
 _KEPT_BY_THE_LEDGER = {"acks_late": False}
 _KEPT_BY_THE_BROKER = {

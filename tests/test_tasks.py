@@ -55,6 +55,14 @@ def test_each_step_has_a_task_of_its_own_name() -> None:
         assert "motia.Create Invoice::v2" in project_app().tasks
 
 
+def test_a_step_may_be_named_as_the_task_of_ticks_is() -> None:
+    with installed(make_step(name="tick")):
+        assert tasks.TICK in project_app().tasks
+        [run_id] = enqueue("work")
+        project_app().tasks["motia.tick"].apply(args=(run_id,), throw=True)
+        assert row(run_id).status == Status.SUCCEEDED
+
+
 def test_a_tick_runs_its_step_with_the_due_time() -> None:
     seen: list[Any] = []
     with installed(make_step(lambda input, ctx: seen.append((input, ctx.trigger)), HOURLY)):

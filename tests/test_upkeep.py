@@ -77,6 +77,7 @@ def test_a_worker_is_seen_while_it_works_and_forgotten_when_it_ends(settings: An
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="in-memory SQLite is never closed")
 @pytest.mark.parametrize(("age", "number"), [(None, 1), (0, 0)])
 def test_its_connection_lasts_as_django_says_but_is_closed_before_a_fork(
     age: int | None, number: int, monkeypatch: Any

@@ -29,7 +29,7 @@ APART = "motia.W023"
 NOT_DEFAULT = "motia.W024"
 NO_WORKER = "motia.W025"
 CLOCKS = "motia.W026"
-PLANNED_ANEW = "motia.I002"
+PLANNED_ANEW = "motia.I003"
 
 _UNUSABLE = ("repeatable read", "serializable")
 _RECENTLY = timedelta(minutes=1)

@@ -198,7 +198,7 @@ def test_statements_that_postgresql_plans_each_time_are_told_of(
     project_app("redis://127.0.0.1:1/0", CELERY_DB_REUSE_MAX=1000)
     for options in ({}, {"server_side_binding": True}, {"prepare_threshold": 5}):
         with on({**postgresql, "OPTIONS": options}):
-            assert ids() == ["motia.I002"]
+            assert ids() == ["motia.I003"]
             assert ids(make_step(nothing, HTTP)) == []
     with on({**postgresql, "OPTIONS": {**PREPARED, "prepare_threshold": 0}}):
         assert ids() == []

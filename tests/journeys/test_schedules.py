@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from motia_django import tasks
 from tests.journeys.running import Project
 from tests.journeys.ticking import goes_on, step_file, ticking_project, ticks
 
@@ -59,7 +60,7 @@ def test_beats_workers_and_an_operator_share_the_rows(project: Project) -> None:
     runs = project.runs(step="Steady")
     seconds = sorted(datetime.fromisoformat(run["input"]["scheduledTime"]) for run in runs)
     assert min(later - one for one, later in pairwise(seconds)) == timedelta(seconds=1)
-    assert "motia.tick" in project.log("first") and "motia.tick" in project.log("second")
+    assert all(tasks.TICK in project.log(beat) for beat in ("first", "second"))
 
     # an operator's pause holds, while others go on, and through a restart of beat
     pause(project, "motia:Paused:0")
