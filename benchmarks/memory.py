@@ -38,7 +38,9 @@ def measure(repeats: int) -> list[Contest]:
 
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings",
-        "BENCHMARK_DATABASE": json.dumps(servers.postgresql_settings("memory")),
+        "BENCHMARK_DATABASE": json.dumps(
+            {**servers.postgresql_settings("memory"), "OPTIONS": servers.PREPARED}
+        ),
         "BENCHMARK_BROKER": servers.fresh_redis(),
     }
     migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity=0"]
