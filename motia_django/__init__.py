@@ -68,14 +68,15 @@ _HOMES = {
         " is_queue_step is_queue_trigger is_state_step is_state_trigger is_stream_step"
         " is_stream_trigger",
         "dialects.names": "ApiConfig ApiMiddleware ApiReq ApiRequest ApiResponse ApiRouteConfig"
-        " ApiRouteMethod ApiRoute_Config ChannelReader ChannelWriter CronConfig"
-        " CronStepConfig CronStep_Config Emit EmitObject Emitter Enqueuer EventConfig"
-        " EventStepConfig EventStep_Config"
-        " FlowContextStateStreams Handlers InternalStateManager MotiaHttpArgs"
+        " ApiRouteHandler ApiRouteMethod ApiRoute_Config ApiStreamHttpRequest ApiStreamRequest"
+        " ApiStreamResponse ChannelReader ChannelWriter CronConfig CronHandler"
+        " CronStepConfig CronStep_Config Emit EmitObject Emitter Enqueuer EventConfig EventHandler"
+        " EventStepConfig EventStep_Config EventTrigger FlowContextStateStreams HandlerConfig"
+        " Handlers InfrastructureConfig InternalStateManager MotiaHttpArgs"
         " MotiaHttpRequest MotiaHttpResponse NoopConfig NoopStepConfig StateStreamConfig"
         " StateTriggerInput StreamAuthInput StreamAuthResult StreamSubscription"
-        " StreamTriggerInput TriggerCondition TriggerConfig TriggerInput generate_step_id"
-        " schema_to_json_schema",
+        " StreamTriggerInput TriggerCondition TriggerConfig TriggerInput TriggerMetadata"
+        " generate_step_id schema_to_json_schema",
         "exceptions": "Dead LeaseLost MotiaError Retry VersionConflict",
         "live.tokens": "stream_token",
         "loggers": "Logger",

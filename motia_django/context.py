@@ -28,7 +28,11 @@ _OTHER_NAMES = {"http": "api", "queue": "event"}
 class BaseContext(Spelled):
     """What the contexts of sync and async handlers have in common; nothing of it is awaited."""
 
-    aliases: ClassVar[Mapping[str, str]] = {"input_value": "input"}
+    aliases: ClassVar[Mapping[str, str]] = {
+        "input_value": "input",
+        "emit": "enqueue",
+        "is_event": "is_queue",
+    }
 
     def __class_getitem__(cls, item: Any) -> GenericAlias:
         return GenericAlias(cls, item)
@@ -88,10 +92,11 @@ class BaseContext(Spelled):
         return self.input.body if self.is_http() else self.input
 
     def match(self, branches: Mapping[str, Callable[..., Any]]) -> Any:
-        """Call the branch for this run's trigger, or `default`, with (input) or nothing.
+        """Call the branch for this run's trigger, or `default`, with (input, ctx) or fewer.
 
         `ctx.match({"http": answer, "queue": work, "default": ignore})`; an async branch gives what
-        is to be awaited. Raise `NoMatch` if there is none.
+        is to be awaited. A schedule has no input: its branch of one argument is given the context.
+        Raise `NoMatch` if there is no branch.
         """
         own = branches.get(self.trigger.type) or branches.get(
             _OTHER_NAMES.get(self.trigger.type, "")
@@ -102,7 +107,9 @@ class BaseContext(Spelled):
                 f"ctx.match of Step {self.step!r} has no branch for {self.trigger.type!r} and no"
                 f" 'default', only {', '.join(branches) or 'nothing'}"
             )
-        return branch(*(self.input, self)[: calls.arity(branch, 2)])
+        arity = calls.arity(branch, 2)
+        alone = arity == 1 and self.is_cron()
+        return branch(self) if alone else branch(*(self.input, self)[:arity])
 
 
 class Context(BaseContext):

@@ -144,8 +144,8 @@ def _module(file: DeclaringFile) -> Any:
 def _bad_name(file: DeclaringFile) -> Problem:
     return Problem(
         id=BAD_FILE_NAME,
-        message="this file cannot be imported: there is a dot in its name or in a folder's",
-        hint="Use letters, digits, _ and - in the names of Step files and their folders.",
+        message="this file cannot be imported: there is a dot in the name of its folder",
+        hint="Use letters, digits, _ and - in the names of the folders of Step files.",
         file=file.file,
         line=1,
     )

@@ -251,17 +251,12 @@ def test_a_file_with_a_byte_order_mark_or_windows_lines_is_fine(project: Project
     assert project.only_step().line == 1
 
 
-def test_a_dot_in_a_file_name_is_explained(project: Project) -> None:
-    file = project.step("create.todo_step.py", step_source("A"))
+def test_a_dot_in_a_folder_name_is_explained(project: Project) -> None:
+    file = project.step("v1.0/a_step.py", step_source("A"))
     problem = only(project.problems())
     assert (problem.id, problem.file, problem.line) == ("motia.E010", file, 1)
     assert "dot" in problem.message
     assert problem.hint
-
-
-def test_a_dot_in_a_folder_name_is_explained(project: Project) -> None:
-    project.step("v1.0/a_step.py", step_source("A"))
-    assert only(project.problems()).id == "motia.E010"
 
 
 def test_a_steps_module_beside_the_steps_folder_is_explained(project: Project) -> None:

@@ -14,7 +14,7 @@ from motia_django.dialects.declared import Declared, by_people
 
 __all__ = ["Declared", "modern", "modern_stream"]
 
-_ROOT_WORDS = frozenset({"type", "emits", "subscribes"})
+_ROOT_WORDS = frozenset({"type", "emits", "subscribes", "infrastructure"})
 """Keys that no config has in today's words."""
 _VIRTUAL = frozenset(
     {"virtualEnqueues", "virtual_enqueues", "virtualEmits", "virtual_emits"}

@@ -20,9 +20,10 @@ _REWRITTEN = {
 
 
 def is_spoken(declared: Any) -> bool:
-    """Return whether a list of triggers has one of a type that is known only here."""
+    """Return whether a list of triggers has one with a type, or a key, that is known only here."""
     return isinstance(declared, list | tuple) and any(
-        isinstance(each, Mapping) and each.get("type") in list(_TYPES) for each in declared
+        isinstance(each, Mapping) and (each.get("type") in list(_TYPES) or "infrastructure" in each)
+        for each in declared
     )
 
 

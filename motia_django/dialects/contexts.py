@@ -56,7 +56,8 @@ class OldContext(Spelled):
 def _read(message: Any) -> Any:
     if not isinstance(message, Mapping):
         return message
-    return {key: message[key] for key in _MESSAGE if key in message}
+    known = {key: message[key] for key in _MESSAGE if key in message}
+    return {"topic": message.get("type"), **known}  # so it was called at first
 
 
 class _Renamed:
@@ -70,7 +71,7 @@ class _Renamed:
 
 
 class Kept(dict[str, Any]):
-    """An object of state as 0.x answered it: under `data`, unless it has a `data` of its own.
+    """An object of state, or of a stream, as 0.x answered it: under `data`, if it has none itself.
 
     It is itself what is under `data`, so that who takes it for the value is right as well.
     """
@@ -176,7 +177,8 @@ class OldStream:
     @folded
     async def get(self, group: Any, item: Any) -> Any:
         """Return an item, or None."""
-        return await settled(self._stream.get(str(group), str(item)))
+        value = await settled(self._stream.get(str(group), str(item)))
+        return Kept(value) if isinstance(value, dict) else value
 
     @folded
     async def set(self, group: Any, item: Any, data: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Files named as in 0.x, `create_order.step.py`: imported as if there was no dot in their name."""
+"""Files named as in 0.x, `create_order.step.py`: imported as if no dot was in their name."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-KINDS = (".step", ".stream")
-
 
 def undotted(name: str) -> str:
-    """Return the name of a module: `create_order_step` for `create_order.step`."""
-    for kind in KINDS:
-        if name.endswith(kind):
-            return f"{name.removesuffix(kind)}_{kind[1:]}"
-    return name
+    """Return the name of a module: `clean_up_cron_step` for `clean_up.cron.step`."""
+    return name.replace(".", "_")
 
 
 def load(name: str, file: Path) -> ModuleType:

@@ -11,6 +11,7 @@ from typing import Any
 from motia_django import calls
 from motia_django.dialects.contexts import OldContext
 from motia_django.dialects.requests import Data, OldRequest
+from motia_django.dialects.signatures import needs_one
 from motia_django.triggers.exchange import Request
 from motia_django.twofold import settled
 
@@ -103,7 +104,7 @@ class _Call:
         return known or value
 
     def _handled(self) -> Any:
-        """Call the handler; one that takes one argument is given the context of a cron's run."""
-        if self._arity == 1 and self.context.is_cron():
+        """Call the handler; one that needs one argument is given the context of a cron's run."""
+        if self.context.is_cron() and needs_one(self._handler):
             return self._handler(self.context)
         return self._handler(*(self.given, self.context)[: self._arity])

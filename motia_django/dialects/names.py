@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 from motia_django.dialects.triggers import plain_schema
+from motia_django.triggers.base import TriggerInfo
 from motia_django.triggers.channel import Body, Channel, Writer
 from motia_django.triggers.exchange import Request, Response
 from motia_django.triggers.state import StateChange
@@ -29,11 +30,16 @@ __all__ = [
     "ApiRequest",
     "ApiResponse",
     "ApiRouteConfig",
+    "ApiRouteHandler",
     "ApiRouteMethod",
     "ApiRoute_Config",
+    "ApiStreamHttpRequest",
+    "ApiStreamRequest",
+    "ApiStreamResponse",
     "ChannelReader",
     "ChannelWriter",
     "CronConfig",
+    "CronHandler",
     "CronStepConfig",
     "CronStep_Config",
     "Emit",
@@ -41,10 +47,14 @@ __all__ = [
     "Emitter",
     "Enqueuer",
     "EventConfig",
+    "EventHandler",
     "EventStepConfig",
     "EventStep_Config",
+    "EventTrigger",
     "FlowContextStateStreams",
+    "HandlerConfig",
     "Handlers",
+    "InfrastructureConfig",
     "InternalStateManager",
     "MotiaHttpArgs",
     "MotiaHttpRequest",
@@ -60,6 +70,7 @@ __all__ = [
     "TriggerCondition",
     "TriggerConfig",
     "TriggerInput",
+    "TriggerMetadata",
     "generate_step_id",
     "schema_to_json_schema",
 ]
@@ -68,15 +79,20 @@ ApiRequest = Request
 ApiReq = Request
 MotiaHttpRequest = Request
 MotiaHttpArgs = Request
+ApiStreamRequest = Request
+ApiStreamHttpRequest = Request
 ApiResponse = Response
 MotiaHttpResponse = Channel
+ApiStreamResponse = Channel
 ChannelReader = Body
 ChannelWriter = Writer
 StateTriggerInput = StateChange
 StreamTriggerInput = StreamChange
+TriggerMetadata = TriggerInfo
 
 ApiRouteMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 ApiMiddleware = Callable[..., Any]
+ApiRouteHandler = EventHandler = CronHandler = Callable[..., Any]
 TriggerInput = Any
 TriggerCondition = Callable[..., bool | Awaitable[bool]]
 TriggerConfig = QueueTrigger | ApiTrigger | CronTrigger | StateTrigger | StreamTrigger
@@ -87,6 +103,7 @@ EmitObject = Enqueue
 Handlers = Mapping[str, Callable[..., Any]]
 FlowContextStateStreams = Mapping[str, Any]
 StateStreamConfig = StreamConfig
+EventTrigger = QueueTrigger
 
 
 class _OfType(Written):
@@ -129,6 +146,18 @@ EventStepConfig = EventConfig
 CronStep_Config = CronConfig
 CronStepConfig = CronConfig
 NoopStepConfig = NoopConfig
+
+
+class InfrastructureConfig(Written):
+    """What 1.0-alpha had for a trigger's `config`: `handler` and `queue`."""
+
+    defaults = dict.fromkeys(("handler", "queue"))
+
+
+class HandlerConfig(Written):
+    """The `handler` of it: memory in MB, processors, and seconds."""
+
+    defaults: ClassVar[Mapping[str, Any]] = {"ram": 128, "cpu": None, "timeout": 30}
 
 
 class InternalStateManager(Protocol):

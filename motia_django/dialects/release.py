@@ -17,12 +17,16 @@ from motia_django.triggers.channel import Channel, ChannelParts
 from motia_django.triggers.exchange import Response, answered
 
 _SCHEMAS = ("bodySchema", "body_schema")
+_DEPLOYED = frozenset({"includeFiles", "include_files"})
+"""Keys that say what is deployed with a file: of an app, all is."""
 
 
 def read(module: Any, config: Any, handler: Any) -> Declared:
     """Return what a file of Motia 1.0 declares, the Step in one object among it."""
     if not isinstance(config, Mapping) or handler is None:
         config, handler = _defined(module, config, handler)
+    if isinstance(config, Mapping) and not _DEPLOYED.isdisjoint(config):
+        config = {key: value for key, value in config.items() if key not in _DEPLOYED}
     triggers = listed(config.get("triggers")) if isinstance(config, Mapping) else []
     if triggers and all(map(is_cron_trigger, triggers)) and takes_context_alone(handler):
         return Declared(config=config, handler=fitted(handler, Habits()))

@@ -43,7 +43,7 @@ class Headers(Keys):
 
 
 class OldRequest(Keys):
-    """A request of 0.x: `req["body"]`, `req.get("pathParams", {})`; or the same as attributes.
+    """A request of 0.x: `req["body"]["name"]`, `req.get("pathParams", {})`; or `req.body.name`.
 
     Where there is no body it is an empty object, as it was. What else is known of the request, such
     as `user`, are attributes.
@@ -62,10 +62,10 @@ class OldRequest(Keys):
         super().__init__(
             method=request.method,
             path=request.path,
-            pathParams=request.params,
-            queryParams=request.query,
+            pathParams=Data(request.params),
+            queryParams=Data(request.query),
             headers=Headers(request.headers),
-            body={} if request.body is None else request.body,
+            body=Data() if request.body is None else Data.of(request.body),
             rawBody=None if raw is None else raw.decode("utf-8", "replace"),
         )
         self.__dict__["_request"] = request

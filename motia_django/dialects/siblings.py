@@ -1,4 +1,4 @@
-"""Modules that an app's files import by their path from its folder, as in a Motia project."""
+"""Modules that an app's files import as in a Motia project: from its root, or from beside them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,23 @@ class SiblingFinder(MetaPathFinder):
     """Finds `services.mail` in the folder of the app whose file imports it, after all else failed.
 
     A project of Motia's is run from its root, so its files say `from src.services.mail import ...`.
-    In a Django project that root is an app's folder.
+    In a Django project that root is an app's folder. In 0.x the folder of a file, and the one above
+    it, were on the path as well, so its files say `from helpers import ...`.
     """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return where a module is; None for what is not there, and for what is not top-level."""
-        folder = _folder_of(_importer()) if path is None else None
-        return None if folder is None else PathFinder.find_spec(fullname, [str(folder)])
+        file = _importer() if path is None else None
+        root = _folder_of(file)
+        if file is None or root is None:
+            return None
+        beside = [str(each) for each in file.parents[:2] if each.is_relative_to(root)]
+        found = PathFinder.find_spec(fullname, [*beside, str(root)])
+        if found is None or found.origin is not None:
+            return found
+        return PathFinder.find_spec(fullname, [str(root)])  # beside a file, a mere folder is none
 
 
 def install() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import CodeType
 from typing import Any, get_args, get_origin
 
+from motia_django import calls
 from motia_django.triggers.exchange import Request
 
 Function = Callable[..., Any]
@@ -35,6 +36,14 @@ def takes_context_alone(handler: Any) -> bool:
     code = getattr(handler, "__code__", None)
     names = list(code.co_varnames[: code.co_argcount]) if code else []
     return len(names) == 1 and names[0].lstrip("_") in ("ctx", "context")
+
+
+def needs_one(handler: Function) -> bool:
+    """Return whether a handler can be called with one argument, whatever else it could take."""
+    try:
+        return calls.arity(handler, 1) == 1
+    except TypeError:
+        return False
 
 
 def names_in(handler: Function) -> set[str]:

@@ -48,9 +48,19 @@ def queue(
     input: Any = None,
     condition: Any = None,
     config: Mapping[str, Any] | None = None,
+    infrastructure: Mapping[str, Any] | None = None,
 ) -> written.QueueTrigger:
-    """Declare a queue trigger: `queue("todo.created", input=TodoCreated)`."""
-    return written.QueueTrigger(topic=topic, input=input, condition=condition, config=config)
+    """Declare a queue trigger: `queue("todo.created", input=TodoCreated)`.
+
+    Motia 1.0-alpha had `infrastructure` for `config`.
+    """
+    return written.QueueTrigger(
+        topic=topic,
+        input=input,
+        condition=condition,
+        config=config,
+        infrastructure=infrastructure,
+    )
 
 
 event = queue

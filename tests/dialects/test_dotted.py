@@ -30,8 +30,34 @@ def test_steps_and_streams_with_dots_are_found(project: Project) -> None:
     assert state.get("said", "module") == "steps.say.say-it_step"
 
 
-@pytest.mark.parametrize("name", ["a.b.step.py", "a.b_step.py", "a.b/c.step.py"])
-def test_any_other_dot_is_still_an_error(project: Project, name: str) -> None:
+@pytest.mark.parametrize("name", ["sweep.cron.step.py", "sweep.cron_step.py"])
+def test_more_dots_are_found_as_well(project: Project, name: str) -> None:
+    file = project.step(
+        f"jobs/{name}",
+        """
+        config = {"type": "event", "name": "Sweep", "subscribes": ["sweep"], "emits": []}
+
+        async def handler(input, context):
+            await context.state.set("swept", "module", __name__.partition(".")[2])
+        """,
+    )
+    [step] = project.load()
+    assert step.file == file
+    sent("sweep")
+    assert state.get("swept", "module") == "steps.jobs.sweep_cron_step"
+
+
+def test_two_files_that_become_one_module_are_an_error(project: Project) -> None:
+    for name in ("sweep.cron_step.py", "sweep_cron_step.py"):
+        project.step(
+            name, 'config = {"type": "noop", "name": "Sweep", "virtualSubscribes": [], "emits": []}'
+        )
+    [problem] = project.problems()
+    assert problem.id == "motia.E008"
+
+
+@pytest.mark.parametrize("name", ["a.b/c.step.py", "a.b/c_step.py"])
+def test_a_dot_in_a_folder_is_still_an_error(project: Project, name: str) -> None:
     project.step(name, "raise RuntimeError('must not be imported')")
     [problem] = project.problems()
     assert problem.id == "motia.E010"

@@ -36,6 +36,16 @@ from motia_django import (
 from tests.factories import make_step
 
 MOTIA = [
+    "ApiStreamRequest",
+    "ApiStreamHttpRequest",
+    "ApiStreamResponse",
+    "ApiRouteHandler",
+    "EventHandler",
+    "CronHandler",
+    "EventTrigger",
+    "HandlerConfig",
+    "InfrastructureConfig",
+    "TriggerMetadata",
     "ChannelReader",
     "ChannelWriter",
     "generate_step_id",

@@ -69,6 +69,32 @@ def test_a_sibling_is_found(project: Project, before: str, inside: str, is_packa
     assert state.get("mail", "text") == "Hello"
 
 
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("steps/mail/texts.py", "from texts import text"),
+        ("steps/texts.py", "from texts import text"),
+        ("steps/parts/texts.py", "from parts.texts import text"),
+    ],
+)
+def test_a_module_beside_a_file_or_one_folder_above_is_found(
+    project: Project, place: str, line: str
+) -> None:
+    project.write("steps/parts/__init__.py", "")
+    project.write(place, 'def text():\n    return "Hello"\n')
+    project.step("mail/send_step.py", STEP.format(before=line, inside="pass"))
+    project.load()
+    sent("mail")
+    assert state.get("mail", "text") == "Hello"
+
+
+def test_a_mere_folder_beside_a_file_is_no_package(project: Project) -> None:
+    project.step("no_such_package/notes.txt", "")
+    project.step("x_step.py", "from no_such_package import Client\n")
+    [problem] = project.problems()
+    assert "No module named 'no_such_package'" in problem.message
+
+
 def test_what_can_be_imported_anyhow_is_never_a_sibling(project: Project) -> None:
     project.write("json/__init__.py", "")
     project.write("django/__init__.py", "")
