@@ -74,9 +74,9 @@ _HOMES = {
         " EventStepConfig EventStep_Config EventTrigger FlowContextStateStreams HandlerConfig"
         " Handlers InfrastructureConfig InternalStateManager MotiaHttpArgs"
         " MotiaHttpRequest MotiaHttpResponse NoopConfig NoopStepConfig StateStreamConfig"
-        " StateTriggerInput StreamAuthInput StreamAuthResult StreamSubscription"
+        " StateTriggerInput StepHandler StreamAuthInput StreamAuthResult StreamSubscription"
         " StreamTriggerInput TriggerCondition TriggerConfig TriggerInput TriggerMetadata"
-        " generate_step_id schema_to_json_schema",
+        " generate_step_id schema_to_json_schema step_wrapper stream_wrapper",
         "exceptions": "Dead LeaseLost MotiaError Retry VersionConflict",
         "live.tokens": "stream_token",
         "loggers": "Logger",

@@ -63,6 +63,7 @@ __all__ = [
     "NoopStepConfig",
     "StateStreamConfig",
     "StateTriggerInput",
+    "StepHandler",
     "StreamAuthInput",
     "StreamAuthResult",
     "StreamSubscription",
@@ -73,6 +74,8 @@ __all__ = [
     "TriggerMetadata",
     "generate_step_id",
     "schema_to_json_schema",
+    "step_wrapper",
+    "stream_wrapper",
 ]
 
 ApiRequest = Request
@@ -92,7 +95,7 @@ TriggerMetadata = TriggerInfo
 
 ApiRouteMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 ApiMiddleware = Callable[..., Any]
-ApiRouteHandler = EventHandler = CronHandler = Callable[..., Any]
+ApiRouteHandler = EventHandler = CronHandler = StepHandler = Callable[..., Any]
 TriggerInput = Any
 TriggerCondition = Callable[..., bool | Awaitable[bool]]
 TriggerConfig = QueueTrigger | ApiTrigger | CronTrigger | StateTrigger | StreamTrigger
@@ -192,6 +195,14 @@ def schema_to_json_schema(schema: Any) -> Any:
     """Return a schema, such as a pydantic model, as JSON Schema; None if it is none."""
     found = plain_schema(schema)
     return found if isinstance(found, Mapping) else None
+
+
+def step_wrapper(config: Any, step_path: str, handler: Any = None) -> None:
+    """Do nothing, at the end of a file: its `config` and its `handler` are found without."""
+
+
+def stream_wrapper(config: Any, stream_path: str) -> None:
+    """Do nothing, at the end of a file: its `config` is found without."""
 
 
 def generate_step_id(path: str) -> str:

@@ -206,3 +206,57 @@ def test_an_item_of_a_stream_is_found_under_data_as_well(project: Project) -> No
     project.load()
     sent("merge")
     assert streams["search"].get("all", "s1") == {"id": "s1", "total": 1, "same": [1, 1, True]}
+
+
+def test_a_file_that_registers_itself_is_found_anyhow(project: Project) -> None:
+    project.stream(
+        "greeting_stream.py",
+        """
+        from motia_django import StreamConfig, stream_wrapper
+
+        config = StreamConfig(name="greeting", schema=None, base_config={"storage_type": "default"})
+
+        stream_wrapper(config, __file__)
+        """,
+    )
+    project.step(
+        "greet_step.py",
+        """
+        from typing import Any
+        from motia_django import (
+            ApiRequest, ApiResponse, ApiRouteConfig, FlowContext, Stream, step_wrapper
+        )
+
+        greetings: Stream[dict[str, Any]] = Stream("greeting")
+        config = ApiRouteConfig(type="api", name="Greet", method="POST", path="/greet",
+                                emits=["greeted"], flows=["greetings"])
+
+        async def handler(req: ApiRequest[dict[str, Any]], ctx: FlowContext[Any]) -> ApiResponse:
+            name = (req.body or {}).get("name", req.query_params.get("name"))
+            await greetings.set("all", name, {"name": name})
+            await ctx.emit({"topic": "greeted", "data": {"name": name}})
+            return ApiResponse(status=201, body={"hello": name})
+
+        step_wrapper(config, __file__, handler)
+        """,
+    )
+    project.step(
+        "greeted_step.py",
+        """
+        from motia_django import EventConfig, FlowContext, step_wrapper
+
+        config = EventConfig(type="event", name="greeted", subscribes=["greeted"], emits=[])
+
+        async def handler(data: dict, ctx: FlowContext) -> None:
+            await ctx.state.set("greeted", data["name"], True)
+
+        step_wrapper(config, __file__, handler)
+        """,
+    )
+    project.load()
+    with served() as client:
+        assert client.post("/greet?name=Eva").json() == {"hello": "Eva"}
+        assert post(client, {"name": "Ida"}, "/greet").status_code == 201
+    all_went_well()
+    assert [key for key, _ in state.items("greeted")] == ["Eva", "Ida"]
+    assert streams["greeting"].get("all", "Eva") == {"id": "Eva", "name": "Eva"}

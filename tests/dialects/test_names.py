@@ -36,6 +36,9 @@ from motia_django import (
 from tests.factories import make_step
 
 MOTIA = [
+    "StepHandler",
+    "step_wrapper",
+    "stream_wrapper",
     "ApiStreamRequest",
     "ApiStreamHttpRequest",
     "ApiStreamResponse",
