@@ -34,6 +34,9 @@ class Headers(Keys):
     def __getitem__(self, name: str) -> Any:
         return super().__getitem__(name.lower())
 
+    def __setitem__(self, name: str, text: Any) -> None:
+        super().__setitem__(name.lower(), text)
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name.lower())
 
@@ -62,8 +65,8 @@ class OldRequest(Keys):
         super().__init__(
             method=request.method,
             path=request.path,
-            pathParams=Data(request.params),
-            queryParams=Data(request.query),
+            pathParams=Data.of(request.params),
+            queryParams=Data.of(request.query),
             headers=Headers(request.headers),
             body=Data() if request.body is None else Data.of(request.body),
             rawBody=None if raw is None else raw.decode("utf-8", "replace"),

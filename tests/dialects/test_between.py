@@ -161,6 +161,31 @@ def test_all_of_a_request_is_attributes_too(project: Project) -> None:
     assert answer == {"told": ["Hi", "5", "no", True], "body": {**body, "seen": True}}
 
 
+def test_a_header_that_middleware_sets_is_found_whatever_its_case(project: Project) -> None:
+    project.step(
+        "seen_step.py",
+        """
+        async def marked(data, ctx, next_fn):
+            data["headers"]["X-Seen-By"] = "middleware"
+            data["body"]["at"] = 5
+            response = await next_fn()
+            response["headers"] = {**response.get("headers", {}), "X-Powered-By": "us"}
+            return response
+
+        config = {"type": "api", "name": "seen", "path": "/seen", "method": "POST", "emits": [],
+                  "middleware": [marked]}
+
+        async def handler(req, context):
+            return {"status": 200, "body": [req["headers"]["x-seen-by"], req.body.at]}
+        """,
+    )
+    project.load()
+    with served() as client:
+        answer = post(client, {}, "/seen")
+    assert answer.json() == ["middleware", 5]
+    assert answer.headers["X-Powered-By"] == "us"
+
+
 def test_a_message_of_the_first_versions_has_a_type_for_its_topic(project: Project) -> None:
     project.step(
         "x_step.py",
