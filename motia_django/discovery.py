@@ -44,16 +44,20 @@ def discover() -> Registry:
 
 
 def step_files() -> Iterator[DeclaringFile]:
-    """Yield the files `*_step.py`, or `*.step.py`, below `steps/` of each app, by app and path."""
+    """Yield the files `*_step.py`, or `*.step.py`, of each app, by app and path.
+
+    They lie below `steps/`, or `src/`, where Motia's later projects have them.
+    """
     for config in apps.get_app_configs():
         yield from _files(config, "steps", "*[_.]step.py")
+        yield from _files(config, "src", "*[_.]step.py")
 
 
 def stream_files() -> Iterator[DeclaringFile]:
-    """Yield the files `*_stream.py`, or `*.stream.py`, below `steps/` and `streams/`, as well."""
+    """Yield the files `*_stream.py`, or `*.stream.py`, which may lie below `streams/`, as well."""
     for config in apps.get_app_configs():
-        yield from _files(config, "steps", "*[_.]stream.py")
-        yield from _files(config, "streams", "*[_.]stream.py")
+        for folder in ("steps", "src", "streams"):
+            yield from _files(config, folder, "*[_.]stream.py")
 
 
 def refuse_to_start(registry: Registry) -> None:
