@@ -23,6 +23,7 @@ _TRIGGERS = {
     "stream": ("streamName",),
 }
 """The functions that make a trigger, and what their first arguments are."""
+_KINDS = frozenset({"type", "triggers"})
 _FUNCTIONS = frozenset({"middleware", "condition", "canAccess", "onJoin", "onLeave"})
 _NOTHING = object()
 
@@ -37,16 +38,21 @@ class Config:
     is_by_people: bool = False
 
 
-def read(source: str, kind: str) -> Config | None:
-    """Return the config of a `step` or a `stream`; None if there is none that can be read."""
+def read(source: str, kind: str, name: str) -> Config | None:
+    """Return the config of a `step` or a `stream`; None if there is none that can be read.
+
+    The name is for one whose own cannot be read.
+    """
     known = constants(source)
     found = _found(known)
     if found is None:
         return None
     reader = _Reader(known)
     keys = reader.plain(found, ())
-    if not isinstance(keys, dict):
+    if "name" not in (*found, *keys) or (kind == "step" and _KINDS.isdisjoint(keys)):
         return None
+    if not isinstance(keys.get("name"), str):
+        keys["name"] = name
     if kind == "stream":
         return Config(keys=keys, left=reader.left)
     if keys.get("type") == "noop":
@@ -79,11 +85,7 @@ def _found(known: Mapping[str, Any]) -> dict[Any, Any] | None:
     whole = [known[name] for name in ("config", "stepConfig") if name in known]
     exported = [known[name] for name in ("exports", "default") if name in known]
     parts = [each.get("config") for each in exported if isinstance(each, dict)]
-    given = [
-        each.arguments[0]
-        for each in known.values()
-        if isinstance(each, Call) and each.arguments and _root(each) in _BUILDERS
-    ]
+    given = [each for value in known.values() for each in _given_to_builder(value)]
     for each in (*whole, *parts, *given):
         value = known.get(each.name) if isinstance(each, Name) else each
         if isinstance(value, dict):
@@ -91,11 +93,16 @@ def _found(known: Mapping[str, Any]) -> dict[Any, Any] | None:
     return None
 
 
-def _root(value: Any) -> str:
-    """Return the name that a chain of calls begins with: `step` of `step(config).handle(f)`."""
+def _given_to_builder(value: Any) -> tuple[Any, ...]:
+    """Return what `step` was given in `step(config)`, or in `step(config).handle(f)`."""
     while isinstance(value, Call | Member):
-        value = value.function if isinstance(value, Call) else value.of
-    return value.name if isinstance(value, Name) else ""
+        if isinstance(value, Member):
+            value = value.of
+        elif isinstance(value.function, Name):
+            return value.arguments[:1] if value.function.name in _BUILDERS else ()
+        else:
+            value = value.function
+    return ()
 
 
 class _Reader:
@@ -144,8 +151,8 @@ class _Reader:
         try:
             return _without_marks(zod.schema(self._expanded(call)))
         except (zod.NotPlain, RecursionError) as error:
-            why = f" ({error})" if isinstance(error, zod.NotPlain) else ""
-            return self._leave(place, f"{zod.shown(call)}{why}")
+            shown, why = zod.shown(call), str(error)
+            return self._leave(place, shown if why in ("", shown) else f"{shown} ({why})")
 
     def _expanded(self, value: Any) -> Any:
         """Return a value with all names in it resolved, to the last call's last argument."""
@@ -175,7 +182,7 @@ class _Reader:
         """Return what a name, or a member of a constant, stands for, as far as it is known."""
         self._count += 1
         if self._count > _MOST_VALUES:
-            raise RecursionError
+            raise RecursionError("too many values")
         if isinstance(value, Name):
             found = self.known.get(value.name, value)
             return value if found == value else self._resolved(found)

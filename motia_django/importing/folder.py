@@ -12,7 +12,7 @@ ROOTS = ("steps", "src", "streams")
 """The folders that Motia looks for Steps and streams in."""
 SCRIPTS = frozenset({".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts"})
 _SKIPPED = frozenset({"node_modules", "python_modules", "venv", "env", "dist", "build"})
-_DECLARING = re.compile(r".+[._](step|stream)\.(py|ts|js|rb|tsx|jsx)")
+_DECLARING = re.compile(r".+[._](step|stream)\.(py|ts|js|rb|tsx|jsx)", re.DOTALL)
 
 
 def files(root: Path) -> list[Path]:

@@ -7,10 +7,11 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 import motia_django
 
-_WORD = re.compile(rb"(?:from(?:\s|\\)+)?motia(?:\.[\w.]+)?(?:\s+as\s+\w+)?")
+_FROM_MOTIA = re.compile(rb"from[\s\\]+motia(?:[\s\\]*\.[\s\\]*\w+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ def read(text: bytes) -> Module:
         line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else error
         return Module(text=text, renamed=0, imports=(), notes=(f"is no Python: {line}",))
     nodes = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
-    edits, notes = _edits(nodes)
+    edits, notes = _edits(text, nodes)
     return Module(
         text=_edited(text, edits),
         renamed=len(edits),
@@ -63,48 +64,58 @@ def _parsed(text: bytes) -> ast.Module:
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[Imported]:
     if isinstance(node, ast.ImportFrom):
-        names = tuple(each.name for each in node.names)
-        yield Imported(name=node.module or "", names=names, level=node.level, line=node.lineno)
+        name = node.module or ""
+        yield Imported(name=name, names=_names(node), level=node.level, line=node.lineno)
         return
     for each in node.names:
         yield Imported(name=each.name, line=node.lineno)
 
 
-Edit = tuple[int, int, bytes]
-"""The line and the byte of it where a word stands, and what is to stand there."""
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """What is to stand in the place of a part of the text, in bytes."""
+
+    start: int
+    end: int
+    new: bytes
 
 
-def _edits(nodes: list[ast.Import | ast.ImportFrom]) -> tuple[list[Edit], list[str]]:
+def _edits(text: bytes, nodes: list[ast.Import | ast.ImportFrom]) -> tuple[list[Edit], list[str]]:
+    """Return how Motia's imports are renamed, and notes of what there is no name for."""
+    lines = [0, *accumulate(map(len, text.splitlines(keepends=True)))]
     edits: list[Edit] = []
     notes: list[str] = []
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
             if node.level == 0 and _is_motias(node.module or ""):
-                missing = _missing(each.name for each in node.names)
-                notes += [_has_no(name, node.lineno) for name in missing]
-                edits.append((node.lineno, node.col_offset, b"from motia_django"))
+                notes += [_has_no(each, node.lineno) for each in _missing(_names(node))]
+                edits.append(_renamed(text, lines[node.lineno - 1] + node.col_offset))
             continue
         for each in node.names:
             if each.name == "motia":
-                name = f"motia_django as {each.asname or 'motia'}".encode()
-                edits.append((each.lineno, each.col_offset, name))
+                start, end = lines[each.lineno - 1], lines[(each.end_lineno or each.lineno) - 1]
+                new = f"motia_django as {each.asname or 'motia'}".encode()
+                edits.append(Edit(start + each.col_offset, end + (each.end_col_offset or 0), new))
             elif _is_motias(each.name):
                 notes.append(f"line {node.lineno}: `import {each.name}` has no counterpart")
     return edits, notes
 
 
+def _renamed(text: bytes, start: int) -> Edit:
+    """Return how `from motia.x` becomes `from motia_django`, where its `from` stands."""
+    match = _FROM_MOTIA.match(text, start)
+    return Edit(start, match.end() if match else start, b"from motia_django" if match else b"")
+
+
 def _edited(text: bytes, edits: list[Edit]) -> bytes:
     """Return the text with its edits, the last first, so that those before keep their places."""
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
-    for line_number, column, new in sorted(edits, reverse=True):
-        at = starts[line_number - 1] + column
-        match = _WORD.match(text, at)
-        if match:
-            text = text[:at] + new + text[match.end() :]
+    for edit in sorted(edits, reverse=True):
+        text = text[: edit.start] + edit.new + text[edit.end :]
     return text
+
+
+def _names(node: ast.ImportFrom) -> tuple[str, ...]:
+    return tuple(each.name for each in node.names)
 
 
 def _is_motias(name: str) -> bool:

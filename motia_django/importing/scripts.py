@@ -21,17 +21,15 @@ def skeleton(source: str, file: Path) -> tuple[str, tuple[str, ...]]:
     The text is empty if nothing can be derived.
     """
     try:
-        config = configs.read(source, kind(file))
+        config = configs.read(source, kind(file), file.name.split(".")[0])
     except RecursionError:
         config = None
     if config is None:
         return "", (f"{file.suffix[1:]}: to be written in Python; its config cannot be read",)
     left = tuple(f"left to you: {each}" for each in config.left[:_MOST_NOTES])
     more = len(config.left) - len(left)
-    return (
-        _written(config, file),
-        (_in_words(config, file), *left, *((f"and {more} more",) if more > 0 else ())),
-    )
+    notes = (_in_words(config, file), *left, *((f"and {more} more",) if more > 0 else ()))
+    return _written(config, file), tuple(map(_on_one_line, notes))
 
 
 def _in_words(config: configs.Config, file: Path) -> str:
