@@ -10,6 +10,8 @@ from motia_django.importing.tokens import CLOSING, OPENING, Token, tokens, unquo
 
 _DEEPEST = 100
 """How many brackets may lie in each other."""
+_LONGEST_TYPE = 200
+"""How many words a constant's type may have."""
 _PLAIN: dict[str, Any] = {"true": True, "false": False, "null": None, "undefined": None}
 _UNREADABLE = frozenset({"async", "await", "class", "function", "new", "typeof", "void", "yield"})
 _TYPED = frozenset({"as", "satisfies", "!"})
@@ -82,7 +84,8 @@ def _declared(words: list[Token]) -> Iterator[tuple[str, int]]:
 def _after_type(words: list[Token], at: int) -> int:
     """Return where the value of a constant begins, behind its type, if it has one."""
     depth = 0
-    while at < len(words) and not (depth == 0 and words[at].text in ("=", ";")):
+    end = min(len(words), at + _LONGEST_TYPE)
+    while at < end and not (depth == 0 and words[at].text in ("=", ";")):
         depth += (words[at].text in OPENING) - (words[at].text in CLOSING)
         at += 1
     return at + 1 if _text(words, at) == "=" else len(words)
@@ -113,9 +116,7 @@ class Reader:
             self._pass_over(has_types=True)
         elif isinstance(found, Unread) or not self._is_over():
             self._pass_over()
-            last = self.tokens[max(begin, self._at - 1)].end if begin < len(self.tokens) else 0
-            start = self.tokens[begin].start if begin < len(self.tokens) else 0
-            return Unread(" ".join(self.source[start : min(last, start + 200)].split()))
+            return Unread(self._text_between(begin, self._at))
         return found
 
     def _primary(self) -> Any:
@@ -206,6 +207,12 @@ class Reader:
             return key, Name(key)
         self._pass_over()
         return key, Unread("a function, or a key that is not plain")
+
+    def _text_between(self, begin: int, end: int) -> str:
+        """Return the beginning of some words as they are written, on one line."""
+        words = self.tokens[begin : min(end, begin + 50)]
+        text = self.source[words[0].start : words[-1].end] if words else ""
+        return " ".join(text.split())[:200]
 
     def _pass_over(self, *, has_types: bool = False) -> None:
         """Go on to the end of a value: to a comma, a closing bracket, or a line's end outside."""

@@ -59,7 +59,7 @@ class Plan:
 def made(root: Path, app: Path, *, skeletons: bool) -> Plan:
     """Return what an import of a project into an app's folder would do; write nothing."""
     found = folder.files(root)
-    project = _Project(root, found)
+    project = _Project(root, found, app)
     items = [item for file in found if (item := project.item(file, skeletons)) is not None]
     refused = places.checked(app, [each for each in items if each.deed in _WRITTEN])
     final = tuple(_settled(item, app, refused.get(item.source, "")) for item in items)
@@ -72,8 +72,9 @@ _WRITTEN = (Deed.COPY, Deed.SKELETON)
 class _Project:
     """A project's Python files, each read once."""
 
-    def __init__(self, root: Path, found: list[Path]) -> None:
+    def __init__(self, root: Path, found: list[Path], app: Path) -> None:
         self.root = root
+        self.app = app
         self.read: dict[Path, modules.Module | str] = {}
         files = frozenset(each for each in found if each.suffix == ".py")
         self.siblings = siblings.Siblings(files)
@@ -109,7 +110,7 @@ class _Project:
 
     def _notes(self, file: Path, module: modules.Module) -> Iterator[str]:
         for each in module.imports:
-            note = siblings.note_of(each, self.siblings.is_own(each, file))
+            note = siblings.note_of(each, self.siblings.is_own(each, file), self.app)
             if note:
                 yield note
         yield from places.notes(file)

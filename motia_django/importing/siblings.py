@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,25 +73,29 @@ def _bases(imported: Imported, file: Path) -> tuple[Path, ...]:
     return (*_ON_THE_PATH, file.parent)
 
 
-def note_of(imported: Imported, is_own: bool) -> str:
+def note_of(imported: Imported, is_own: bool, app: Path) -> str:
     """Return what a person has to know of an import; an empty text if there is nothing."""
     package = imported.name.split(".")[0]
     if imported.level or package in ("motia", "__future__") or package in sys.stdlib_module_names:
         return ""
-    place = _place(package)
-    if is_own and place:
-        return f"line {imported.line}: `{package}` is found elsewhere first, in {place}: rename it"
-    if not is_own and place is None:
+    places = _places(package)
+    elsewhere = [each for each in places or () if not Path(each).is_relative_to(app)]
+    if is_own and elsewhere:
+        return (
+            f"line {imported.line}: `{package}` is found elsewhere first, in {elsewhere[0]}:"
+            " rename it"
+        )
+    if not is_own and places is None:
         return f"line {imported.line}: the package `{package}` is not installed here"
     return ""
 
 
-def _place(package: str) -> str | None:
+def _places(package: str) -> Sequence[str] | None:
     """Return where a package is found without the project; None if it is nowhere."""
     try:
         spec = find_spec(package)
     except (ImportError, ValueError):
-        return package
+        return [package]
     if spec is None:
         return None
-    return spec.origin or ", ".join(spec.submodule_search_locations or ()) or package
+    return list(spec.submodule_search_locations or ()) or [spec.origin or package]

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 OPENING = {"(": ")", "[": "]", "{": "}"}
 CLOSING = frozenset(OPENING.values())
 
+# What is begun and never ended is a word all the same: to look for its end again from each word
+# would take the square of the time.
 _TOKEN = re.compile(
     r"""
-    (?P<space>\s+|//[^\n]*|/\*.*?\*/)
-  | (?P<text>'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\$]|\$(?!\{))*`)
-  | (?P<template>`(?:\\.|[^`\\])*`)
+    (?P<space>\s+|//[^\n]*|/\*.*?(?:\*/|\Z))
+  | (?P<text>'(?:\\.|[^'\\\n])*'?|"(?:\\.|[^"\\\n])*"?|`(?:\\.|[^`\\$]|\$(?!\{))*`)
+  | (?P<template>`(?:\\.|[^`\\])*`?)
   | (?P<number>(?:\d[\d_]*)?\.?\d[\d_]*(?:[eE][+-]?\d+)?)
   | (?P<name>[^\W\d][\w$]*|\$[\w$]*)
   | (?P<mark>=>|\?\.(?!\d)|\.\.\.|[<>=!&|+*%^?-]=+|&&|\|\||\?\?|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_REGEX = re.compile(r"/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*")
+_REGEX = re.compile(r"/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]?|[^/\\\n\[])+/?[a-z]*")
 _BEFORE_A_REGEX = frozenset("(,=:[!&|?{};") | {"=>", "&&", "||"}
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 import pytest
 
@@ -159,6 +161,8 @@ def test_a_project_of_1_0_runs(motia: Motia, project: Project, steps: Steps) -> 
         assert post(client, {"text": "x"}, "/todos").json() == {"group": "todos"}
     all_went_well()
     assert state.get("todos", "1") == {"text": "x"}
+    again = steps("import", str(motia.folder), "--app", project.name)
+    assert "elsewhere" not in again
 
 
 def test_only_what_imports_of_motia_say_is_changed(
@@ -290,6 +294,19 @@ def test_a_module_that_is_hidden_by_another_is_told_of(
     assert "line 2: `celery` is found elsewhere first, in " in report
     assert "Django, or Celery, reads `models` of an app by itself" in report
     assert "`json`" not in report
+
+
+def test_a_module_that_another_app_has_is_told_of(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write("steps/x_step.py", f"from src.one import X\n{STEP}")
+    motia.write("src/one.py", "X = 1\n")
+    other = ModuleType("src")
+    other.__spec__ = ModuleSpec("src", None, is_package=True)
+    other.__spec__.submodule_search_locations = ["/srv/other/src"]
+    sys.modules["src"] = other
+    report = steps("import", str(motia.folder), "--app", project.name, "--dry-run")
+    assert "line 1: `src` is found elsewhere first, in /srv/other/src: rename it" in report
 
 
 # -- nothing is half done
