@@ -169,7 +169,11 @@ def environment() -> Iterator[None]:
     """Let the processes that are started find their servers, and the tables made."""
     from tests import servers
 
-    database = {**servers.postgresql_settings("benchmark_http"), "CONN_MAX_AGE": None}
+    database = {
+        **servers.postgresql_settings("benchmark_http"),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": servers.PREPARED,
+    }
     known = {
         "DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings",
         "BENCHMARK_DATABASE": json.dumps(database),

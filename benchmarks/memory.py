@@ -2,8 +2,9 @@
 
     python -m benchmarks.memory
 
-starts gunicorn and a worker with one child each, sends them an order, looks at how many MB of the
-machine's memory are theirs, and ends them. What processes share is counted once.
+starts gunicorn and a worker with one child each, has them take an order and work on one, which both
+keep in a table of the project's, looks at how many MB of the machine's memory are theirs, and ends
+them. What processes share is counted once.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 from urllib.request import Request, urlopen
 
 import psutil
@@ -28,6 +28,7 @@ from benchmarks.streams import free_port
 PACKAGES = ("django", "djangorestframework", "celery", "gunicorn", "pydantic", "psycopg", "redis")
 PROJECT = "benchmarks.contenders.memory"
 WITHOUT = "without motia_django"
+OURS_BOTH = WITH_SERIALIZERS, WITH_PYDANTIC = f"{OURS}, serializers", f"{OURS}, pydantic"
 ORDER = json.dumps({"title": "a lamp"}).encode()
 
 
@@ -37,18 +38,25 @@ def measure(repeats: int) -> list[Contest]:
 
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings",
-        "BENCHMARK_DATABASE": json.dumps(servers.postgresql_settings("memory")),
+        "BENCHMARK_DATABASE": json.dumps(
+            {**servers.postgresql_settings("memory"), "OPTIONS": servers.PREPARED}
+        ),
         "BENCHMARK_BROKER": servers.fresh_redis(),
     }
-    migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, env={**os.environ, "BENCHMARK_MOTIA": "1"}, check=True)
-    contenders = {OURS: "1", WITHOUT: "0"}
+    migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity=0"]
+    subprocess.run(migrate, env={**os.environ, "BENCHMARK_MOTIA": "serializers"}, check=True)
+    contenders = {WITH_SERIALIZERS: "serializers", WITH_PYDANTIC: "shapes", WITHOUT: ""}
     found: dict[str, dict[str, list[float]]] = {"a worker": {}, "a web process": {}}
     for work, weigh in (("a worker", _worker), ("a web process", _web)):
         turns: dict[str, Turn] = {name: partial(weigh, on) for name, on in contenders.items()}
         found[work] = in_turns(turns, repeats)
     return [
-        Contest(work=work, unit="MB", figures=figures, goals=[Goal(beside=WITHOUT, plus=15)])
+        Contest(
+            work=work,
+            unit="MB",
+            figures=figures,
+            goals=[Goal(ours=ours, beside=WITHOUT, plus=15) for ours in OURS_BOTH],
+        )
         for work, figures in found.items()
     ]
 
@@ -58,19 +66,17 @@ def _web(motia: str) -> float:
     port = free_port()
     command = ("gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "error")
     with _running((*command, f"{PROJECT}.wsgi"), motia) as server:
-        path = "steps/orders" if motia == "1" else "orders"
+        path = "steps/orders" if motia else "orders"
         _insist(partial(_post, f"http://127.0.0.1:{port}/{path}"))
         return _weight(server)
 
 
 def _worker(motia: str) -> float:
-    """Return what a worker with one child takes that has started."""
-    command = ("celery", "-q", "-A", PROJECT, "worker", "-c", "1", "-n", f"m{motia}@%h")
+    """Return what a worker with one child takes that has worked on an order."""
+    command = ("celery", "-q", "-A", PROJECT, "worker", "-c", "1", "-n", f"{motia}@%h")
     with _running(command, motia) as worker:
-        ping = [sys.executable, "-m", "celery", "-A", PROJECT, "inspect", "ping", "-t", "5"]
-        environment = {**os.environ, "BENCHMARK_MOTIA": "0"}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        _insist(partial(subprocess.run, ping, env=environment, check=True, **quiet))
+        send = [sys.executable, "-m", f"{PROJECT}.sending"]
+        subprocess.run(send, env={**os.environ, "BENCHMARK_MOTIA": motia}, check=True)
         return _weight(worker)
 
 
@@ -91,14 +97,14 @@ def _post(url: str) -> None:
         assert answer.status == 201, answer.status
 
 
-def _insist(act: Any) -> None:
+def _insist(act: Callable[[], None]) -> None:
     """Do it once it can be done; raise what keeps it from that for half a minute."""
     deadline = time.monotonic() + 30
     while True:
         try:
             act()
             return
-        except (OSError, subprocess.CalledProcessError):
+        except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.3)

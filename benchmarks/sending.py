@@ -24,7 +24,11 @@ def measure(repeats: int) -> list[Contest]:
     from tests import servers
 
     brokers = {"Redis": servers.fresh_redis(), "RabbitMQ": servers.fresh_rabbitmq()}
-    database = {**servers.postgresql_settings("sending"), "CONN_MAX_AGE": None}
+    database = {
+        **servers.postgresql_settings("sending"),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": servers.PREPARED,
+    }
     return [
         *(_contest(repeats, name, url, database) for name, url in brokers.items()),
         *(_contest(repeats, name, url, database, "PostgreSQL") for name, url in brokers.items()),

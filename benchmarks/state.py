@@ -49,7 +49,8 @@ def _database(name: str, folder: str) -> dict[str, Any]:
     from tests import servers
 
     if name == "postgresql":
-        return {**servers.postgresql_settings("benchmark"), "CONN_MAX_AGE": None}
+        own = {"CONN_MAX_AGE": None, "OPTIONS": servers.PREPARED}
+        return {**servers.postgresql_settings("benchmark"), **own}
     if name == "mariadb":
         return {**servers.mariadb_settings("benchmark"), "CONN_MAX_AGE": None}
     return {

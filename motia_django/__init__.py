@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from motia_django.public import state_manager as state_manager
     from motia_django.public import stateManager as stateManager
     from motia_django.public import streams as streams
-    from motia_django.schemas import Upload as Upload
+    from motia_django.schemas.adapted import Upload as Upload
     from motia_django.steps import Step as Step
     from motia_django.triggers.base import TriggerInfo as TriggerInfo
     from motia_django.triggers.cron import cron as cron
@@ -82,7 +82,7 @@ _HOMES = {
         "pagination": "apaginate paginate",
         "public": "StateManager Stream aenqueue ainvoke enqueue invoke logger state stateManager"
         " state_manager streams",
-        "schemas": "Upload",
+        "schemas.adapted": "Upload",
         "steps": "Step",
         "triggers.base": "TriggerInfo",
         "triggers.cron": "cron",

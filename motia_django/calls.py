@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from types import CodeType, FunctionType
 from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
@@ -13,6 +14,8 @@ from motia_django.exceptions import Abandoned, TimedOut
 from motia_django.twofold import finishing, settled
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_YIELDING = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def arity(function: Callable[..., Any], most: int) -> int:
@@ -20,6 +23,9 @@ def arity(function: Callable[..., Any], most: int) -> int:
 
     Raise `TypeError` if it demands more than `most`, or a keyword.
     """
+    code = _code(function)
+    if code and code.co_argcount <= most and not code.co_kwonlyargcount:
+        return most if code.co_flags & inspect.CO_VARARGS else code.co_argcount
     parameters = inspect.signature(function).parameters.values()
     positional = [each for each in parameters if each.kind in _POSITIONAL]
     required = [each for each in positional if each.default is each.empty]
@@ -40,6 +46,9 @@ def arity(function: Callable[..., Any], most: int) -> int:
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Return whether there is `await` in `function`: it gives a coroutine or an async generator."""
+    code = _code(function)
+    if code:
+        return bool(code.co_flags & _ASYNC)
     called = getattr(function, "__call__", None)  # noqa: B004
     return any(
         iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in (function, called)
@@ -48,11 +57,23 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 def is_generator(function: Callable[..., Any]) -> bool:
     """Return whether there is `yield` in `function`: calling it does nothing yet."""
+    code = _code(function)
+    if code:
+        return bool(code.co_flags & _YIELDING)
     called = getattr(function, "__call__", None)  # noqa: B004
     return any(
         inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each)
         for each in (function, called)
     )
+
+
+def _code(function: Callable[..., Any]) -> CodeType | None:
+    """Return the code of a plain function, which says all that `inspect` finds out of others.
+
+    One with attributes may be decorated, or marked as something that its code is not.
+    """
+    plain = type(function) is FunctionType and not function.__dict__
+    return function.__code__ if plain else None
 
 
 def call(

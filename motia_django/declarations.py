@@ -93,9 +93,10 @@ class Reader:
         Without a `default` the key is required. A problem is noted, not raised; what is returned
         then is None, so check `problems` before the value is used.
         """
-        self._known += (name, *also)
-        found = self._spellings.get(name, [])
+        self._known.append(name)
+        found = self._spellings.get(name)
         if also:
+            self._known += also
             found = [key for each in (name, *also) for key in self._spellings.get(each, ())]
         if not found:
             if default is not REQUIRED:

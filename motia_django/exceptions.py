@@ -29,6 +29,10 @@ class PayloadError(MotiaError, TypeError):
     """A value cannot be written as JSON."""
 
 
+class Inexpressible(MotiaError):
+    """A schema asks for what JSON Schema has no words for."""
+
+
 class InvalidInput(MotiaError, ValueError):
     """What was given to a Step breaks its schema; trying again cannot help.
 

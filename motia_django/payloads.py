@@ -7,6 +7,7 @@ import json
 import math
 import re
 import reprlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
@@ -16,7 +17,6 @@ from typing import Any
 
 import orjson
 from django.utils.functional import Promise
-from pydantic import BaseModel
 
 from motia_django.exceptions import PayloadError
 
@@ -110,7 +110,7 @@ def presentable(value: Any, levels: int = 6) -> Any:
     try:
         return plain(value)
     except PayloadError:
-        opened = dict(value) if isinstance(value, BaseModel) else _opened(value)
+        opened = dict(value) if _is_model(value) else _opened(value)
     if isinstance(opened, str):
         return plain_text(opened)
     if isinstance(opened, dict) and levels:
@@ -192,12 +192,11 @@ def _masked(value: Any, is_secret: Callable[[str], bool]) -> Any:
 @lru_cache(maxsize=16)
 def _asker(words: tuple[str, ...]) -> Callable[[str], bool]:
     """Return what tells whether a name looks like that of a secret, by these words."""
-    folded_words = [_folded(word) for word in words]
 
     @lru_cache(maxsize=4096)
     def is_secret(key: str) -> bool:
         folded = _folded(key)
-        return any(word in folded for word in folded_words)
+        return any(_folded(word) in folded for word in words)
 
     return is_secret
 
@@ -224,7 +223,7 @@ def _opened(value: Any) -> Any:
     """Return the dict or list that a container of another kind is written as, else the value."""
     if isinstance(value, Enum):
         return _opened(value.value)
-    if isinstance(value, BaseModel):
+    if _is_model(value):
         return value.model_dump(mode="json", by_alias=True)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = (each.name for each in dataclasses.fields(value))
@@ -232,6 +231,11 @@ def _opened(value: Any) -> Any:
     if isinstance(value, tuple | set | frozenset):
         return list(value)
     return dict(value) if isinstance(value, Mapping) and not isinstance(value, dict) else value
+
+
+def _is_model(value: Any) -> bool:
+    """Return whether a value is a pydantic model; none is where nobody has loaded pydantic."""
+    return isinstance(value, getattr(sys.modules.get("pydantic.main"), "BaseModel", ()))
 
 
 def _described(value: Any) -> str:

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import Task, shared_task
-from celery.exceptions import Reject, SoftTimeLimitExceeded, TimeLimitExceeded
-from celery.worker.request import Request
+from celery.exceptions import Reject, SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
@@ -32,7 +31,7 @@ _KEPT_BY_THE_LEDGER = {"acks_late": False}
 _KEPT_BY_THE_BROKER = {
     "acks_late": True,
     "reject_on_worker_lost": True,
-    "Request": "motia_django.tasks:ReturnedRequest",
+    "Request": "motia_django.returned:ReturnedRequest",
 }
 
 
@@ -44,20 +43,6 @@ logger = logging.getLogger("motia.tasks")
 
 _PAUSES = (0.0, 0.5, 2.0, 5.0)
 """Seconds between tries to reach the database."""
-
-
-class ReturnedRequest(Request):
-    """A message that is given back to its broker if its process had to be killed.
-
-    Celery acknowledges late messages then, as if the time were up for good.
-    """
-
-    def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
-        """Give the message back, before Celery acknowledges it."""
-        error = getattr(exc_info.exception, "exc", exc_info.exception)
-        if isinstance(error, TimeLimitExceeded):
-            self.reject(requeue=True)
-        return super().on_failure(exc_info, *args, **kwargs)
 
 
 def register(steps: Iterable[Step]) -> None:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from motia_django.metrics.view import metrics_pattern
 from motia_django.registry import registry
-from motia_django.web.event_stream import stream_patterns
 from motia_django.web.routing import urlpatterns_for
 
 app_name = "motia"
-urlpatterns = [*urlpatterns_for(registry().routes()), *stream_patterns(), metrics_pattern()]
+urlpatterns = [*urlpatterns_for(registry().routes()), metrics_pattern()]
+
+if registry().streams:  # else nobody needs what serves their followers
+    from motia_django.web.event_stream import stream_patterns
+
+    urlpatterns += stream_patterns()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asgiref.sync import markcoroutinefunction
 
 from motia_django import calls
 
@@ -16,6 +17,16 @@ from motia_django import calls
 async def coroutine(a: Any, b: Any) -> Any:
     await asyncio.sleep(0)
     return (a, b)
+
+
+@functools.wraps(coroutine)
+def wrapping(*args: Any) -> Any:
+    return coroutine(*args)
+
+
+@markcoroutinefunction
+def giving_one(a: Any) -> Any:
+    return coroutine(a, 2)
 
 
 class Callables:
@@ -48,7 +59,9 @@ class AsyncCallable:
         (lambda a, *args: 0, 2),
         (lambda **kwargs: 0, 0),
         (lambda a, /, *, x=1: 0, 1),
+        (lambda *, x=1: 0, 0),
         (coroutine, 2),
+        (wrapping, 2),
         (functools.partial(coroutine, 1), 1),
         (functools.partial(coroutine, b=1), 1),
         (Callables(), 2),
@@ -86,6 +99,8 @@ def test_a_function_that_demands_more_is_refused_by_name(
         (coroutine, True),
         (functools.partial(coroutine, 1), True),
         (AsyncCallable(), True),
+        (giving_one, True),
+        (wrapping, False),
         (lambda: 0, False),
         (Callables(), False),
         (len, False),

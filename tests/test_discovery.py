@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 
@@ -82,6 +83,41 @@ def test_hidden_and_cache_folders_are_left_alone(project: Project, folder: str) 
 def test_a_folder_named_like_a_step_is_only_a_folder(project: Project) -> None:
     project.step("odd_step.py/helper.py", "")
     assert not list(project.load())
+
+
+def test_a_link_to_a_step_is_one_and_a_link_to_nothing_is_a_problem(project: Project) -> None:
+    steps = project.step("elsewhere.py", step_source("A")).parent
+    (steps / "a_step.py").symlink_to(steps / "elsewhere.py")
+    assert [step.name for step in project.load()] == ["A"]
+    (steps / "b_step.py").symlink_to(steps / "nowhere.py")
+    assert "ModuleNotFoundError" in only(project.problems()).message
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_garbage_is_looked_for_as_before_once_all_is_loaded(
+    project: Project, was_enabled: bool
+) -> None:
+    project.step("a_step.py", "import gc\n\nmeanwhile = gc.isenabled()")
+    project.step("b_step.py", "raise RuntimeError")
+    try:
+        (gc.enable if was_enabled else gc.disable)()
+        discover()
+        assert gc.isenabled() is was_enabled
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.enable()
+    assert sys.modules[f"{project.name}.steps.a_step"].meanwhile is False
+
+
+def test_what_a_project_has_frozen_stays_so(project: Project) -> None:
+    project.step("a_step.py", step_source("A"))
+    try:
+        gc.freeze()
+        before = gc.get_freeze_count()
+        discover()
+        assert gc.isenabled() and gc.get_freeze_count() >= before // 2
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize("name", ["create-todo_step.py", "01_first_step.py", "größe_step.py"])

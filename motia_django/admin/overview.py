@@ -2,54 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.text import Truncator
-from django.utils.translation import gettext as _
 
-from motia_django.admin import charts, findings, parts, vitals, words
-from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
-from motia_django.admin.vitals import Vitals
-from motia_django.ledger.errors import MOST_RUNS, DeadBy
-from motia_django.registry import registry
-from motia_django.runs import Status, last_line
-
-_MOST_FAILING = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """One of the numbers on top, with where to look into it."""
-
-    name: str
-    value: str
-    url: str
-    is_bad: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Killer:
-    """An error that runs died of lately."""
-
-    error: str
-    url: str
-    step: str
-    dead: str
-    last: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failing:
-    """A Step that failed lately."""
-
-    step: str
-    url: str
-    failures: int
-    runs_url: str
 
 
 class OverviewAdmin(ReadOnlyAdmin):
@@ -58,71 +15,12 @@ class OverviewAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the numbers, what fails, the last hour, and how each part is."""
-        links, now = self.links(request), vitals.of(request)
-        standing = parts.parts(now)
-        return self.page(
-            request,
-            "admin/motia/overview/overview.html",
-            _("Overview"),
-            findings=findings.findings(now, standing, links),
-            numbers=list(_numbers(now, links)),
-            failing=[_failing(step, count, links) for step, count in _most(now.failing)],
-            killers=[_killer(each, links) for each in now.killers],
-            charts=[chart(now.minutes, links.runs) for chart in charts.ALL],
-            minutes=len(now.minutes),
-            busy=[each for each in now.minutes if each.runs],
-            width=charts.WIDTH,
-            height=charts.HEIGHT,
-            parts=standing,
-        )
+        """Show it; what it takes is loaded by those processes that do."""
+        from motia_django.admin import overview_page
+
+        shown = overview_page.shown(request, self.links(request))
+        return self.page(request, "admin/motia/overview/overview.html", **shown)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """There is nothing in it that would have a page."""
         raise Http404
-
-
-def _numbers(now: Vitals, links: Links) -> Iterator[Number]:
-    failing = len(now.failing)
-    yield _number(_("failing Steps"), failing, "#failing" if failing else links.steps())
-    yield _number(_("dead letters"), now.dead, links.dead())
-    yield _oldest(now, links)
-    yield _number(_("runs late to be sent"), now.overdue, links.runs(status=words.WAITING))
-    yield _number(_("silent workers"), len(now.silent), "#parts")
-    yield _number(_("late schedules"), len(now.late), links.schedules())
-
-
-def _number(name: str, count: int, url: str) -> Number:
-    return Number(name=name, value=words.counted(count), url=url, is_bad=count > 0)
-
-
-def _oldest(now: Vitals, links: Links) -> Number:
-    """Return how long the run that has waited for longest has waited for a worker."""
-    waiting = links.runs(status=str(Status.QUEUED))
-    return Number(
-        name=_("longest wait for a worker"),
-        value=words.duration(now.waited),
-        url=links.run(now.oldest.id) if now.oldest else waiting,
-        is_bad=now.waits_long,
-    )
-
-
-def _most(failing: dict[str, int]) -> list[tuple[str, int]]:
-    return list(failing.items())[:_MOST_FAILING]
-
-
-def _killer(group: DeadBy, links: Links) -> Killer:
-    return Killer(
-        error=Truncator(last_line(group.last.error)).chars(160) or _("(no text)"),
-        url=links.dead_letter(group.fingerprint),
-        step=group.last.step,
-        dead=words.counted(group.runs, MOST_RUNS),
-        last=words.moment(group.last.finished_at),
-    )
-
-
-def _failing(step: str, count: int, links: Links) -> Failing:
-    url = links.step(step) if step in registry() else ""
-    return Failing(
-        step=step, url=url, failures=count, runs_url=links.runs(status=words.FAILED, step=step)
-    )

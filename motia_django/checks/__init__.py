@@ -8,10 +8,7 @@ from typing import Any
 from django.core import checks
 from django.core.checks import CheckMessage
 
-from motia_django.checks.broker import broker
-from motia_django.checks.database import database
 from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
-from motia_django.checks.state import state
 from motia_django.conf import settings
 from motia_django.exceptions import SettingsError
 
@@ -22,7 +19,14 @@ ALL: tuple[Check, ...] = (step_files, project_settings, step_warnings, celery_ap
 
 
 def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Warn of what will hurt in production; it asks the broker, the database and Redis."""
+    """Warn of what will hurt in production; it asks the broker, the database and Redis.
+
+    No other process than that of `check --deploy` needs what it takes.
+    """
+    from motia_django.checks.broker import broker
+    from motia_django.checks.database import database
+    from motia_django.checks.state import state
+
     try:
         settings()
     except SettingsError:

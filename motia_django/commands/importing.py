@@ -67,7 +67,7 @@ class Import(Subcommand):
         for item in found.items:
             self.out.write(f"{item.deed:9} {_shown(item)}")
             for note in item.notes:
-                self.out.write(f"{'':12}{note}")
+                self.out.write(f"{'':12}{_printable(note)}")
             if with_texts and item.deed is Deed.SKELETON:
                 self.out.write(indent(item.text.decode(), " " * 14))
         if found.others:
@@ -145,7 +145,7 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'s' * (number != 1)}"
 
 
-def _printable(path: Path) -> str:
+def _printable(path: Path | str) -> str:
     return str(path) if str(path).isprintable() else ascii(str(path))
 
 
@@ -163,9 +163,9 @@ def _described(
 def _described_item(item: Item) -> dict[str, Any]:
     is_script = item.deed in (Deed.SCRIPT, Deed.SKELETON)
     return {
-        "file": str(item.source),
+        "file": _printable(item.source),
         "deed": str(item.deed),
-        "target": item.target and str(item.target),
-        "notes": list(item.notes),
+        "target": item.target and _printable(item.target),
+        "notes": [_printable(each) for each in item.notes],
         "skeleton": item.text.decode() if is_script and item.text else None,
     }

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from inspect import isclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from motia_django.dialects.declared import Keys, given, listed
 
 OF_HTTP = ("bodySchema", "responseSchema", "queryParams")
@@ -48,9 +46,8 @@ def cron(old: Keys) -> Keys:
 
 def plain_schema(declared: Any) -> Any:
     """Return a pydantic model as JSON Schema, so that a handler is given the data as they came."""
-    if isclass(declared) and issubclass(declared, BaseModel):
-        return declared.model_json_schema()
-    return declared
+    is_model = isclass(declared) and hasattr(declared, "model_json_schema")
+    return declared.model_json_schema() if is_model else declared
 
 
 def _delivery(infrastructure: Any) -> Keys:

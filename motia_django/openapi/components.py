@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentIdentity, ComponentRegistry, ResolvedComponent
-from pydantic.errors import PydanticInvalidForJsonSchema
 from rest_framework import serializers
 
+from motia_django.exceptions import Inexpressible
 from motia_django.openapi.definitions import WHOLE, Definitions, as_name, referring
 from motia_django.openapi.dialect import guarded, spoken
 from motia_django.schemas import Schema, SerializerSchema
@@ -34,7 +34,7 @@ class Components:
             return self._of_serializer(schema.made(), direction)
         try:
             document = schema.json_schema(of_answers=direction == "response")
-        except PydanticInvalidForJsonSchema:
+        except Inexpressible:
             return {}
         return self._of_document(document, direction)
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from motia_django.declarations import Mismatch, Reader, boolean, one_of
 from motia_django.delivery import Delivery
 from motia_django.exceptions import did_you_mean
-from motia_django.triggers import cron_words, written
+from motia_django.triggers import written
 from motia_django.triggers.base import Trigger, take_condition
 
 NAMED = {
@@ -62,6 +62,8 @@ class CronExpression:
     @property
     def words(self) -> str:
         """The expression in the reader's language: "At 03:00 on Monday through Friday"."""
+        from motia_django.triggers import cron_words  # dozens of patterns, for people alone
+
         told = cron_words.translated(CronSim(self.fields, datetime(2024, 1, 1)).explain())
         if self.years is None:
             return told

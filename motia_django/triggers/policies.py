@@ -37,18 +37,11 @@ class Policies:
     @classmethod
     def read(cls, reader: Reader) -> Policies:
         """Take the keys of a trigger that name policies."""
-
-        def take(name: str, parse: Callable[[Any], Any], *also: str) -> Makers:
-            return reader.take(name, _each(parse), default=None, also=also)
-
-        return cls(
-            authentication=take("authentication", _authentication, "authentication_classes"),
-            permissions=take("permissions", _permission, "permission_classes"),
-            throttles=take("throttles", _throttle, "throttle_classes"),
-            throttle_scope=reader.take("throttle_scope", _scope, default=None),
-            parsers=take("parsers", _parser, "parser_classes"),
-            renderers=take("renderers", _renderer, "renderer_classes"),
-        )
+        many = {
+            name: reader.take(name, parse, default=None, also=also)
+            for name, (parse, also) in _TAKEN.items()
+        }
+        return cls(throttle_scope=reader.take("throttle_scope", _scope, default=None), **many)
 
     def makers(self) -> dict[str, Makers]:
         """Return each kind of policy by its name in REST framework, without its `_classes`."""
@@ -169,3 +162,13 @@ def _scope(value: Any) -> str:
     if declarations.text(value) not in rates:
         raise Mismatch(f"one of DEFAULT_THROTTLE_RATES ({', '.join(rates) or 'there are none'})")
     return str(value)
+
+
+_TAKEN: dict[str, tuple[Callable[[Any], tuple[Any, ...]], tuple[str]]] = {
+    "authentication": (_each(_authentication), ("authentication_classes",)),
+    "permissions": (_each(_permission), ("permission_classes",)),
+    "throttles": (_each(_throttle), ("throttle_classes",)),
+    "parsers": (_each(_parser), ("parser_classes",)),
+    "renderers": (_each(_renderer), ("renderer_classes",)),
+}
+"""What parses each kind of policy, and the other names of its key."""

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from typing import Any
 
-from pydantic.errors import PydanticInvalidForJsonSchema
-
 from motia_django.declarations import Mismatch
+from motia_django.exceptions import Inexpressible
 from motia_django.schemas import Schema, schema_for
 
 _DEEPEST = 10
@@ -34,8 +33,8 @@ class TextSchema:
         schema = cls(schema_for(value))
         try:
             kind = schema.object.get("type", "object")
-        except PydanticInvalidForJsonSchema as error:
-            raise Mismatch(f"a schema that JSON Schema can express ({error.message})") from error
+        except Inexpressible as error:
+            raise Mismatch(f"a schema that JSON Schema can express ({error})") from error
         if kind != "object":
             raise Mismatch("a schema of an object: a model, a dict, or a serializer")
         return schema
@@ -136,7 +135,7 @@ def form_of(schema: Schema) -> TextSchema | None:
     form = TextSchema(schema)
     try:
         return form if form.object else None
-    except PydanticInvalidForJsonSchema:
+    except Inexpressible:
         return None
 
 

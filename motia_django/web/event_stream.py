@@ -31,7 +31,6 @@ from motia_django.live.frames import Clock, Frame, Message
 from motia_django.live.pictures import picture
 from motia_django.live.positions import Position
 from motia_django.live.threads import close_connections, give_back_what_is_kept, in_thread
-from motia_django.registry import registry
 from motia_django.triggers.sse import HEADERS
 from motia_django.web import asking
 
@@ -108,9 +107,7 @@ class EventStream(StreamingHttpResponse):
 
 
 def stream_patterns() -> list[URLPattern]:
-    """Return the URL patterns of the door; none if the project declares no streams."""
-    if not registry().streams:
-        return []
+    """Return the URL patterns of the door."""
     return [
         path("streams/", follow, name="streams"),
         path("streams/<str:stream>/<str:group>/", follow, name="stream-group"),

@@ -23,11 +23,10 @@ from tests.checks.conftest import MakeApp
 from tests.docs.pages import DOCS, blocks
 from tests.factories import installed, make_step, nothing
 from tests.servers.mariadb import mariadb_settings
-from tests.servers.postgresql import django_settings, fresh_postgresql
+from tests.servers.postgresql import PREPARED, django_settings, fresh_postgresql
 
 HTTP = {"type": "http", "path": "/x"}
 MEMORY = {"BACKEND": "motia_django.stores.memory.MemoryState"}
-PREPARED = {"server_side_binding": True, "prepare_threshold": 5}
 NOT_DEFAULT = "motia.W024"
 """That the database is not `default`, which those below are not."""
 

@@ -75,7 +75,7 @@ def test_a_stream_is_read_or_its_problems_are_told(key: str) -> None:
         assert (stream is None) == bool(problems), (value, problems)
 
 
-@pytest.mark.parametrize("junk", JUNK, ids=str)
+@pytest.mark.parametrize("junk", JUNK)
 def test_a_config_or_a_handler_may_be_anything(junk: Any) -> None:
     good = {"name": "x", "type": "api", "path": "/x", "method": "GET"}
     for config, function in ((junk, handler), (good, junk), (junk, junk)):

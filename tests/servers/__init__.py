@@ -14,6 +14,7 @@ from tests.servers.fixtures import (
 )
 from tests.servers.mariadb import fresh_mariadb, mariadb_settings, mariadb_url
 from tests.servers.postgresql import (
+    PREPARED,
     django_settings,
     fresh_postgresql,
     postgresql_settings,
@@ -23,6 +24,7 @@ from tests.servers.rabbitmq import fresh_rabbitmq, rabbitmq_url
 from tests.servers.redis import fresh_redis, redis_url
 
 __all__ = [
+    "PREPARED",
     "ServerFailed",
     "ServerUnavailable",
     "django_settings",

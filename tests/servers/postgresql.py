@@ -37,6 +37,10 @@ def fresh_postgresql() -> str:
     return urlsplit(postgresql_url())._replace(path=f"/{name}").geturl()
 
 
+PREPARED = {"server_side_binding": True, "prepare_threshold": 5}
+"""The `OPTIONS` that our documentation recommends."""
+
+
 def postgresql_settings(name: str) -> dict[str, Any]:
     """Return the entry of Django's DATABASES for the database `name`, made unless it is there."""
     _create_database(name)

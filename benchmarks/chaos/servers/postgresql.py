@@ -65,6 +65,7 @@ class PostgreSQL(Database):
             "USER": "postgres",
             "HOST": str(self.home),
             "CONN_MAX_AGE": 60,
+            "OPTIONS": {"server_side_binding": True, "prepare_threshold": 5},
         }
 
     @property

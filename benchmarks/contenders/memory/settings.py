@@ -1,4 +1,8 @@
-"""Settings of the project: the environment says whether motia_django is in it."""
+"""Settings of the project.
+
+The environment says whether motia_django is in it: `BENCHMARK_MOTIA` is empty, or the name of the
+module that its Step has its schema from.
+"""
 
 import json
 import os
@@ -14,7 +18,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "rest_framework",
-    *(["motia_django"] if os.environ.get("BENCHMARK_MOTIA") == "1" else []),
+    *(["motia_django"] if os.environ.get("BENCHMARK_MOTIA") else []),
     "benchmarks.contenders.memory",
 ]
 MIDDLEWARE = [

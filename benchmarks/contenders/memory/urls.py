@@ -5,17 +5,12 @@ from typing import Any
 from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
-from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from benchmarks.contenders.memory.models import Order
+from benchmarks.contenders.memory.serializers import NewOrder
 from benchmarks.contenders.memory.tasks import job
-
-
-class Order(serializers.Serializer[Any]):
-    """What is ordered."""
-
-    title = serializers.CharField()
 
 
 class Orders(APIView):
@@ -23,10 +18,10 @@ class Orders(APIView):
 
     def post(self, request: Any) -> Response:
         """Take it."""
-        order = Order(data=request.data)
-        order.is_valid(raise_exception=True)
-        job.delay(order.data)
-        return Response(order.data, status=201)
+        new = NewOrder(data=request.data)
+        new.is_valid(raise_exception=True)
+        job.delay(Order.objects.create(**new.validated_data).pk)
+        return Response(new.data, status=201)
 
 
 urlpatterns = [path("admin/", admin.site.urls), path("orders", Orders.as_view())]

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from benchmarks.contenders.memory.models import Order
+
 config = {"name": "WorkOnOrder", "triggers": [{"type": "queue", "topic": "order.taken"}]}
 
 
-def handler(order: Any, ctx: Any) -> None:
-    """Keep it."""
-    ctx.state.set("orders", order["title"], order)
+def handler(taken: Any, ctx: Any) -> None:
+    """Work on an order."""
+    Order.objects.filter(pk=taken["order"]).update(is_done=True)

@@ -1,0 +1,103 @@
+"""Schemas that pydantic makes: of its models, and of any type that it can adapt."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Model
+from pydantic import BaseModel, InstanceOf, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+from pydantic_core import PydanticSerializationError, SchemaError
+
+from motia_django import payloads
+from motia_django.declarations import Mismatch
+from motia_django.exceptions import Inexpressible, InvalidInput, PayloadError
+from motia_django.schemas.base import Errors, Schema, dotted
+
+Upload = Annotated[
+    InstanceOf[UploadedFile],  # type: ignore[type-arg]
+    WithJsonSchema({"type": "string", "format": "binary"}),
+]
+"""A file in a form, as a field of a pydantic model: Django's `UploadedFile`."""
+
+
+class TypeSchema(Schema):
+    """A pydantic model, or any type that pydantic can adapt: dataclass, TypedDict, `list[Item]`."""
+
+    def __init__(self, declared: Any) -> None:
+        if not isinstance(declared, type) and _is_no_type(declared):
+            raise Mismatch(_EXPECTED)
+        try:
+            self._adapter: TypeAdapter[Any] = TypeAdapter(declared)
+            self._adapter.rebuild()
+        except (PydanticUserError, SchemaError, NameError, TypeError) as error:
+            raise Mismatch(f"{_EXPECTED} ({str(error).splitlines()[0]})") from error
+
+    def clean(self, value: Any, subject: str) -> Any:
+        return self._cleaned(value, subject)
+
+    def dump(self, value: Any, subject: str) -> Any:
+        cleaned = self._cleaned(value, subject, from_attributes=True)
+        only_given = _is_json(value)
+        try:
+            return payloads.plain(
+                self._adapter.dump_python(
+                    cleaned, mode="json", by_alias=True, exclude_unset=only_given
+                )
+            )
+        except (PydanticSerializationError, PayloadError) as error:
+            raise InvalidInput(subject, {"": [str(error)]}) from error
+
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
+        try:
+            return self._adapter.json_schema(mode="serialization" if of_answers else "validation")
+        except PydanticInvalidForJsonSchema as error:
+            raise Inexpressible(error.message) from error
+
+    def _cleaned(self, value: Any, subject: str, from_attributes: bool | None = None) -> Any:
+        try:
+            return self._adapter.validate_python(value, from_attributes=from_attributes)
+        except ValidationError as error:
+            return self._clean_as_json(value, subject, error)
+
+    def _clean_as_json(self, value: Any, subject: str, error: ValidationError) -> Any:
+        """Try again by JSON's rules: a strict model takes a date's text from JSON only."""
+        try:
+            return self._adapter.validate_json(payloads.dumps(value))
+        except ValidationError as json_error:
+            error = json_error
+        except PayloadError:
+            pass
+        raise InvalidInput(subject, _pydantic_errors(error)) from None
+
+
+_EXPECTED = (
+    "a pydantic model, a type that pydantic can adapt, a JSON Schema dict or a DRF serializer"
+)
+
+
+def _is_no_type(declared: Any) -> bool:
+    is_value = declared is None or isinstance(declared, str | int | float | list | tuple)
+    return is_value or inspect.isroutine(declared)
+
+
+def _is_json(value: Any) -> bool:
+    """Return whether a value is given as JSON would have it, and so without what it leaves out.
+
+    A model that is given whole somewhere means its defaults too, and so does a row of the database.
+    """
+    if isinstance(value, Mapping):
+        return all(map(_is_json, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return not isinstance(value, BaseModel | Model)
+
+
+def _pydantic_errors(error: ValidationError) -> Errors:
+    errors: Errors = {}
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        errors.setdefault(dotted(each["loc"]), []).append(each["msg"])
+    return errors
