@@ -62,12 +62,23 @@ def read(source: str, kind: str, name: str) -> Config | None:
 
 def _modern(keys: dict[Any, Any]) -> dict[str, Any]:
     """Return a config in today's words; a raw body is what only old handlers took for granted."""
+    if isinstance(keys.get("triggers"), list):
+        keys = {**keys, "triggers": [_with_body(each) for each in keys["triggers"]]}
     module = SimpleNamespace(config=keys, handler=_unwritten)
     config = dict(dialects.modern(module).config)
     triggers = config.get("triggers")
     if isinstance(triggers, list) and "triggers" not in keys:
         config["triggers"] = [_without_raw_body(each) for each in triggers]
     return config
+
+
+def _with_body(trigger: Any) -> Any:
+    """Return an http trigger whose `input` is called what it is, the schema of its body."""
+    is_http = isinstance(trigger, dict) and trigger.get("type") in ("http", "api")
+    if not is_http or "input" not in trigger:
+        return trigger
+    rest = {key: each for key, each in trigger.items() if key != "input"}
+    return {"bodySchema": trigger["input"], **rest}
 
 
 def _without_raw_body(trigger: Any) -> Any:

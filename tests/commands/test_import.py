@@ -556,6 +556,14 @@ def test_a_skeleton_says_what_the_config_says_and_waits_for_its_handler(
             ["GET /x", "t"],
         ),
         (
+            """
+            export const config = { name: "X", triggers: [
+              { type: "http", method: "PATCH", path: "/z", input: z.object({ a: z.string() }) },
+            ] }
+            """,
+            ["PATCH /z"],
+        ),
+        (
             "export default step({ name: 'X', triggers: [api('GET', '/y')] }).handle((r) => r)",
             ["GET /y"],
         ),
