@@ -54,16 +54,20 @@ def discover() -> Registry:
 
 
 def step_files() -> Iterator[DeclaringFile]:
-    """Yield the files `*_step.py`, or `*.step.py`, below `steps/` of each app, by app and path."""
+    """Yield the files `*_step.py`, or `*.step.py`, of each app, by app and path.
+
+    They lie below `steps/`, or `src/`, where Motia's later projects have them.
+    """
     for config in apps.get_app_configs():
         yield from _files(config, "steps", _STEP)
+        yield from _files(config, "src", _STEP)
 
 
 def stream_files() -> Iterator[DeclaringFile]:
-    """Yield the files `*_stream.py`, or `*.stream.py`, below `steps/` and `streams/`, as well."""
+    """Yield the files `*_stream.py`, or `*.stream.py`, which may lie below `streams/`, as well."""
     for config in apps.get_app_configs():
-        yield from _files(config, "steps", _STREAM)
-        yield from _files(config, "streams", _STREAM)
+        for folder in ("steps", "src", "streams"):
+            yield from _files(config, folder, _STREAM)
 
 
 def refuse_to_start(registry: Registry) -> None:

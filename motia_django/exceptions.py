@@ -21,6 +21,10 @@ class StepFilesError(MotiaError):
     """Step files have problems, so nothing may start; the text lists every one of them."""
 
 
+class ImportRefused(MotiaError):
+    """A Motia project cannot be brought into an app as it stands; the text says why."""
+
+
 class PayloadError(MotiaError, TypeError):
     """A value cannot be written as JSON."""
 

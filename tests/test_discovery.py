@@ -42,6 +42,14 @@ def test_steps_are_found_at_any_depth_with_and_without_init_files(project: Proje
     assert {step.name for step in project.load()} == {"A", "B", "C", "D"}
 
 
+def test_steps_and_streams_are_found_below_src_too(project: Project) -> None:
+    project.write("src/orders/a_step.py", step_source("A"))
+    project.write("src/b.step.py", step_source("B"))
+    project.write("src/c_stream.py", 'config = {"name": "c"}')
+    assert [step.name for step in project.load()] == ["B", "A"]
+    assert list(project.registry.streams) == ["c"]
+
+
 def test_steps_are_found_where_steps_itself_is_a_package(project: Project) -> None:
     project.step("__init__.py", "")
     project.step("a_step.py", step_source("A"))

@@ -38,7 +38,7 @@ class New(Subcommand):
 
     def run(self, options: Mapping[str, Any]) -> None:
         words = _words(options["step"])
-        config = _app(options.get("app"))
+        config = chosen_app(options.get("app"))
         if options["step"] in registry():
             raise CommandError(f"There is a Step named {options['step']!r} already.")
         templates = _files(Path(config.path), "_".join(words), options)
@@ -85,8 +85,8 @@ def _words(name: str) -> list[str]:
     return [word.lower() for word in words]
 
 
-def _app(label: str | None) -> AppConfig:
-    """Return the app the Step goes into: the one asked for, or the project's only one."""
+def chosen_app(label: str | None) -> AppConfig:
+    """Return the app that files go into: the one asked for, or the project's only one."""
     if label:
         try:
             return apps.get_app_config(label)

@@ -98,7 +98,7 @@ class Check(Subcommand):
     def run(self, options: Mapping[str, Any]) -> None:
         messages = [message for check in CHECKS for message in check(None)]
         if options.get("format") == "json":
-            self.json([_message(each) for each in messages])
+            self.json([described_message(each) for each in messages])
         else:
             for each in messages:
                 kind = "ERROR" if each.level >= checks.ERROR else "WARNING"
@@ -204,7 +204,8 @@ def _near(file: Path) -> Path:
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
-def _message(message: checks.CheckMessage) -> dict[str, Any]:
+def described_message(message: checks.CheckMessage) -> dict[str, Any]:
+    """Return what a check says, for machines."""
     return {
         "id": message.id,
         "level": "error" if message.level >= checks.ERROR else "warning",

@@ -11,7 +11,7 @@ from types import FrameType, ModuleType
 
 from django.apps import apps
 
-_FOLDERS = ("steps", "streams")
+_FOLDERS = ("steps", "streams", "src")
 
 
 class SiblingFinder(MetaPathFinder):

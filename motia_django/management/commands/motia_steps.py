@@ -12,6 +12,7 @@ from motia_django.commands.controls import Cancel, Pause, Prune, Resume
 from motia_django.commands.dead import Dead, Discard, Redrive
 from motia_django.commands.dev import Dev
 from motia_django.commands.graph import ShowGraph
+from motia_django.commands.importing import Import
 from motia_django.commands.new import New
 from motia_django.commands.openapi import OpenApi
 from motia_django.commands.repeats import Rerun, Retry
@@ -45,6 +46,7 @@ ALL: tuple[type[Subcommand], ...] = (
     Sync,
     Dev,
     New,
+    Import,
 )
 
 

@@ -1,0 +1,171 @@
+"""`import`: a Motia project's Steps and streams copied into an app, and what is left to do."""
+
+from __future__ import annotations
+
+import importlib
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+from django.core import checks
+from django.core.management.base import CommandError
+
+from motia_django.checks import ALL as CHECKS
+from motia_django.commands.base import Subcommand, add_format
+from motia_django.commands.new import chosen_app
+from motia_django.commands.steps import described_message
+from motia_django.discovery import discover
+from motia_django.exceptions import ImportRefused
+from motia_django.importing import plan
+from motia_django.importing.plan import Deed, Item, Plan
+from motia_django.importing.writing import write
+from motia_django.registry import installed
+
+
+class Import(Subcommand):
+    """`motia_steps import <folder>`."""
+
+    name = "import"
+    help = "Copy a Motia project's Steps and streams into an app, and say what is left to you."
+    needs_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path, help="the Motia project's root")
+        parser.add_argument("--app", help="the label of the Django app it goes into")
+        parser.add_argument(
+            "--skeletons",
+            action="store_true",
+            help="write a Python file, without its handler, for each Step in another language",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        add_format(parser)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        app = Path(chosen_app(options.get("app")).path)
+        try:
+            found = plan.made(options["folder"], app, skeletons=options["skeletons"])
+        except ImportRefused as error:
+            raise CommandError(str(error), returncode=2) from error
+        is_done = not options["dry_run"] and not found.of(Deed.REFUSED)
+        written = _written(found) if is_done else []
+        loaded = _Loaded(found) if is_done else None
+        messages = loaded.messages if loaded else []
+        if options["format"] == "json":
+            self.json(_described(found, written, messages))
+        else:
+            self._report(found, with_texts=options["dry_run"])
+            if loaded:
+                self._tell(app, len(written), loaded)
+        _fail_if_any(found, messages)
+        if options["dry_run"] and options["format"] != "json":
+            self.out.write("\nNothing was written, since this was a dry run.")
+
+    def _report(self, found: Plan, *, with_texts: bool) -> None:
+        """Say what is done, file by file, and what a person has to know of each."""
+        for item in found.items:
+            self.out.write(f"{item.deed:9} {_shown(item)}")
+            for note in item.notes:
+                self.out.write(f"{'':12}{_printable(note)}")
+            if with_texts and item.deed is Deed.SKELETON:
+                self.out.write(indent(item.text.decode(), " " * 14))
+        if found.others:
+            self.out.write(
+                f"{'':9} and {_counted(found.others, 'other file')}, not imported by any"
+            )
+        scripts = len(found.of(Deed.SCRIPT))
+        if scripts:
+            self.out.write(
+                f"\n{scripts} in TypeScript or JavaScript: --skeletons writes what Python their"
+                " configs say already."
+            )
+
+    def _tell(self, app: Path, written: int, loaded: _Loaded) -> None:
+        """Say what was written, and what the project makes of it."""
+        steps, streams = _counted(loaded.steps, "Step"), _counted(loaded.streams, "stream")
+        self.out.write(f"\nWritten into {app}: {_counted(written, 'file')}.")
+        self.out.write(f"What is there of this project loads as {steps} and {streams}.")
+        for each in loaded.messages:
+            kind = "ERROR" if each.level >= checks.ERROR else "WARNING"
+            self.out.write(f"\n{kind}  {each}")
+
+
+def _written(found: Plan) -> list[Path]:
+    """Write what is to be written; return where."""
+    items = found.of(Deed.COPY, Deed.SKELETON)
+    texts = [(item.target, item.text) for item in items if item.target is not None]
+    try:
+        write(texts)
+    except ImportRefused as error:
+        raise CommandError(str(error)) from error
+    return [target for target, _ in texts]
+
+
+class _Loaded:
+    """What the project makes of the imported files: all Steps loaded anew, and checked."""
+
+    def __init__(self, found: Plan) -> None:
+        importlib.invalidate_caches()
+        files = {each.target for each in found.of(Deed.COPY, Deed.SKELETON, Deed.SAME)}
+        with installed(discover()) as known:
+            said = [message for check in CHECKS for message in check(None)]
+        self.messages = [each for each in said if _file_of(each) in set(map(str, files))]
+        self.steps = sum(each.file in files for each in known)
+        self.streams = sum(each.file in files for each in known.streams.values())
+
+
+def _file_of(message: checks.CheckMessage) -> str:
+    where = str(message.obj or "")
+    file, _, line = where.rpartition(":")
+    return file if line.isdigit() else where
+
+
+def _fail_if_any(found: Plan, messages: Sequence[checks.CheckMessage]) -> None:
+    refused = len(found.of(Deed.REFUSED))
+    if refused:
+        raise CommandError(
+            f"{_counted(refused, 'file')} cannot be imported, so nothing was written"
+        )
+    errors = sum(each.level >= checks.ERROR for each in messages)
+    if errors:
+        raise CommandError(f"{_counted(errors, 'error')} in the imported files")
+
+
+def _shown(item: Item) -> str:
+    """Return a file, and where it goes if that is elsewhere than in the project."""
+    source = _printable(item.source)
+    if item.target is None:
+        return source
+    place = Path(*item.target.parts[-len(item.source.parts) :])
+    return source if place == item.source else f"{source} as {_printable(place)}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def _printable(path: Path | str) -> str:
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
+def _described(
+    found: Plan, written: Sequence[Path], messages: Sequence[checks.CheckMessage]
+) -> dict[str, Any]:
+    return {
+        "written": [str(each) for each in written],
+        "files": [_described_item(each) for each in found.items],
+        "others": found.others,
+        "problems": [described_message(each) for each in messages],
+    }
+
+
+def _described_item(item: Item) -> dict[str, Any]:
+    is_script = item.deed in (Deed.SCRIPT, Deed.SKELETON)
+    return {
+        "file": _printable(item.source),
+        "deed": str(item.deed),
+        "target": item.target and _printable(item.target),
+        "notes": [_printable(each) for each in item.notes],
+        "skeleton": item.text.decode() if is_script and item.text else None,
+    }

@@ -1,0 +1,223 @@
+"""The config of a Step or a stream in TypeScript or JavaScript, in today's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from motia_django import dialects
+from motia_django.importing import zod
+from motia_django.importing.expressions import Call, Member, Name, Spread, Unread, constants
+
+_MOST_VALUES = 10_000
+_BUILDERS = frozenset({"step", "multiTriggerStep"})
+_TRIGGERS = {
+    "http": ("method", "path"),
+    "api": ("method", "path"),
+    "queue": ("topic",),
+    "event": ("topic",),
+    "cron": ("expression",),
+    "state": (),
+    "stream": ("streamName",),
+}
+"""The functions that make a trigger, and what their first arguments are."""
+_KINDS = frozenset({"type", "triggers"})
+_FUNCTIONS = frozenset({"middleware", "condition", "canAccess", "onJoin", "onLeave"})
+_NOTHING = object()
+
+
+@dataclass(slots=True)
+class Config:
+    """What could be read of a config, and what could not."""
+
+    keys: dict[Any, Any]
+    left: list[str] = field(default_factory=list)
+    """`triggers.0.middleware: errorHandler`: what a person has to add."""
+    is_by_people: bool = False
+
+
+def read(source: str, kind: str, name: str) -> Config | None:
+    """Return the config of a `step` or a `stream`; None if there is none that can be read.
+
+    The name is for one whose own cannot be read.
+    """
+    known = constants(source)
+    found = _found(known)
+    if found is None:
+        return None
+    reader = _Reader(known)
+    keys = reader.plain(found, ())
+    if "name" not in (*found, *keys) or (kind == "step" and _KINDS.isdisjoint(keys)):
+        return None
+    if not isinstance(keys.get("name"), str):
+        keys["name"] = name
+    if kind == "stream":
+        return Config(keys=keys, left=reader.left)
+    if keys.get("type") == "noop":
+        return Config(keys=keys, left=reader.left, is_by_people=True)
+    return Config(keys=_modern(keys), left=reader.left)
+
+
+def _modern(keys: dict[Any, Any]) -> dict[str, Any]:
+    """Return a config in today's words; a raw body is what only old handlers took for granted."""
+    if isinstance(keys.get("triggers"), list):
+        keys = {**keys, "triggers": [_with_body(each) for each in keys["triggers"]]}
+    module = SimpleNamespace(config=keys, handler=_unwritten)
+    config = dict(dialects.modern(module).config)
+    triggers = config.get("triggers")
+    if isinstance(triggers, list) and "triggers" not in keys:
+        config["triggers"] = [_without_raw_body(each) for each in triggers]
+    return config
+
+
+def _with_body(trigger: Any) -> Any:
+    """Return an http trigger whose `input` is called what it is, the schema of its body."""
+    is_http = isinstance(trigger, dict) and trigger.get("type") in ("http", "api")
+    if not is_http or "input" not in trigger:
+        return trigger
+    rest = {key: each for key, each in trigger.items() if key != "input"}
+    return {"bodySchema": trigger["input"], **rest}
+
+
+def _without_raw_body(trigger: Any) -> Any:
+    if not isinstance(trigger, Mapping):
+        return trigger
+    return {key: each for key, each in trigger.items() if key != "rawBody"}
+
+
+def _unwritten(input: Any, ctx: Any) -> None:
+    """Stand in the place of a handler that is still in another language."""
+
+
+def _found(known: Mapping[str, Any]) -> dict[Any, Any] | None:
+    """Return the config: named so, or given to `step(...)`, or exported in one piece."""
+    whole = [known[name] for name in ("config", "stepConfig") if name in known]
+    exported = [known[name] for name in ("exports", "default") if name in known]
+    parts = [each.get("config") for each in exported if isinstance(each, dict)]
+    given = [each for value in known.values() for each in _given_to_builder(value)]
+    for each in (*whole, *parts, *given):
+        value = known.get(each.name) if isinstance(each, Name) else each
+        if isinstance(value, dict):
+            return value
+    return None
+
+
+def _given_to_builder(value: Any) -> tuple[Any, ...]:
+    """Return what `step` was given in `step(config)`, or in `step(config).handle(f)`."""
+    while isinstance(value, Call | Member):
+        if isinstance(value, Member):
+            value = value.of
+        elif isinstance(value.function, Name):
+            return value.arguments[:1] if value.function.name in _BUILDERS else ()
+        else:
+            value = value.function
+    return ()
+
+
+class _Reader:
+    """Makes plain values of what a source says, and remembers what it cannot."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self.known = known
+        self.left: list[str] = []
+        self._count = 0
+
+    def plain(self, value: Any, place: tuple[str, ...]) -> Any:
+        """Return a value without names, calls and functions; `_NOTHING` for what is not plain."""
+        value = self._resolved(value)
+        if isinstance(value, dict):
+            return self._object(value, place)
+        if isinstance(value, list):
+            found = [self.plain(each, (*place, str(at))) for at, each in enumerate(value)]
+            return [each for each in found if each is not _NOTHING]
+        if isinstance(value, Call):
+            return self._called(value, place)
+        if isinstance(value, Name | Member | Unread):
+            return self._leave(place, zod.shown(value))
+        return value
+
+    def _object(self, value: dict[Any, Any], place: tuple[str, ...]) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for key, each in value.items():
+            if key in _FUNCTIONS:
+                self._leave((*place, key), _in_short(each))
+                continue
+            plain = self.plain(each, (*place, "..." if isinstance(key, Spread) else str(key)))
+            if isinstance(key, Spread):
+                found |= plain if isinstance(plain, dict) else {}
+            elif plain is not _NOTHING:
+                found[key] = plain
+        return found
+
+    def _called(self, call: Call, place: tuple[str, ...]) -> Any:
+        """Return the trigger, or the schema, that a call makes."""
+        name = call.function.name if isinstance(call.function, Name) else ""
+        if name in _TRIGGERS and "triggers" in place[:1]:
+            words = _TRIGGERS[name]
+            made: dict[Any, Any] = dict(zip(words, call.arguments, strict=False))
+            rest = [each for each in call.arguments[len(words) :] if isinstance(each, dict)]
+            return self._object({"type": name, **made, **(rest[0] if rest else {})}, place)
+        try:
+            return _without_marks(zod.schema(self._expanded(call)))
+        except (zod.NotPlain, RecursionError) as error:
+            shown, why = zod.shown(call), str(error)
+            return self._leave(place, shown if why in ("", shown) else f"{shown} ({why})")
+
+    def _expanded(self, value: Any) -> Any:
+        """Return a value with all names in it resolved, to the last call's last argument."""
+        value = self._resolved(value)
+        if isinstance(value, dict):
+            return self._expanded_object(value)
+        if isinstance(value, list):
+            return [self._expanded(each) for each in value]
+        if isinstance(value, Call):
+            arguments = tuple(self._expanded(each) for each in value.arguments)
+            return Call(self._expanded(value.function), arguments)
+        if isinstance(value, Member):
+            return Member(self._expanded(value.of), value.name)
+        return value
+
+    def _expanded_object(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for key, each in value.items():
+            expanded = self._expanded(each)
+            if isinstance(key, Spread) and isinstance(expanded, dict):
+                found |= expanded
+            else:
+                found[key] = expanded
+        return found
+
+    def _resolved(self, value: Any) -> Any:
+        """Return what a name, or a member of a constant, stands for, as far as it is known."""
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise RecursionError("too many values")
+        if isinstance(value, Name):
+            found = self.known.get(value.name, value)
+            return value if found == value else self._resolved(found)
+        if isinstance(value, Member):
+            of = self._resolved(value.of)
+            return self._resolved(of[value.name]) if _holds(of, value.name) else value
+        return value
+
+    def _leave(self, place: Iterable[str], what: str) -> Any:
+        self.left.append(f"{'.'.join(place) or 'config'}: {what}")
+        return _NOTHING
+
+
+def _holds(value: Any, key: str) -> bool:
+    return isinstance(value, dict) and key in value
+
+
+def _in_short(value: Any) -> str:
+    shown = [zod.shown(each) for each in value] if isinstance(value, list) else [zod.shown(value)]
+    return ", ".join(shown)
+
+
+def _without_marks(value: Any) -> Any:
+    """Return a schema of plain dicts."""
+    if isinstance(value, dict):
+        return {key: _without_marks(each) for key, each in value.items()}
+    return [_without_marks(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,64 @@
+"""A Motia project's folder: its files, and which of them are Steps and streams."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from motia_django.exceptions import ImportRefused
+
+ROOTS = ("steps", "src", "streams")
+"""The folders that Motia looks for Steps and streams in."""
+SCRIPTS = frozenset({".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts"})
+_SKIPPED = frozenset({"node_modules", "python_modules", "venv", "env", "dist", "build"})
+_DECLARING = re.compile(r".+[._](step|stream)\.(py|ts|js|rb|tsx|jsx)", re.DOTALL)
+
+
+def files(root: Path) -> list[Path]:
+    """Return the project's files, relative to it; raise `ImportRefused` if it is no Motia project.
+
+    Links to folders are returned as they are, and not followed. What is hidden, installed or built
+    is left out, but for `.env` and its likes.
+    """
+    if not root.is_dir():
+        raise ImportRefused(f"{root} is no folder")
+    found = sorted(_walked(root))
+    if any(is_declaring(each) for each in found):
+        return found
+    inside = root.name in ROOTS and any(_DECLARING.fullmatch(each.name) for each in found)
+    hint = f": did you mean {root.resolve().parent}?" if inside else ""
+    raise ImportRefused(
+        f"{root} is no Motia project: there is no file such as x_step.py, x.step.ts or"
+        f" x_stream.py below its steps/, src/ or streams/{hint}"
+    )
+
+
+def is_declaring(file: Path) -> bool:
+    """Return whether a file is a Step or a stream, in whatever language, or how one is drawn."""
+    return file.parts[0] in ROOTS and len(file.parts) > 1 and kind(file) != ""
+
+
+def kind(file: Path) -> str:
+    """Return `step` or `stream`, as a file's name says; an empty text if it says neither."""
+    match = _DECLARING.fullmatch(file.name)
+    return match[1] if match else ""
+
+
+def _walked(root: Path) -> list[Path]:
+    found = []
+    for folder, folders, names in os.walk(root, onerror=_raise):
+        here = Path(folder)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [each for each in folders if _is_entered(each) and each not in links]
+        told = [each for each in names if not each.startswith(".") or each.startswith(".env")]
+        found += [(here / name).relative_to(root) for name in (*told, *links)]
+    return found
+
+
+def _is_entered(name: str) -> bool:
+    return not name.startswith((".", "__")) and name not in _SKIPPED
+
+
+def _raise(error: OSError) -> None:
+    raise ImportRefused(f"{error.filename} cannot be read: {error.strerror}") from error

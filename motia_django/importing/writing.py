@@ -1,0 +1,44 @@
+"""Writing what is to be written: all of it, or, if anything goes wrong, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from motia_django.exceptions import ImportRefused
+
+
+def write(texts: Iterable[tuple[Path, bytes]]) -> None:
+    """Write files that are not there yet; raise `ImportRefused`, with nothing written, otherwise.
+
+    No file that is there, not even one that somebody else writes meanwhile, is written over.
+    """
+    with ExitStack() as undone:
+        for path, text in texts:
+            try:
+                _make(path.parent, undone)
+                with path.open("xb") as file:
+                    undone.callback(path.unlink, missing_ok=True)
+                    file.write(text)
+            except OSError as error:
+                raise ImportRefused(
+                    f"{path} cannot be written: {error.strerror}; nothing was written"
+                ) from error
+        undone.pop_all()
+
+
+def _make(folder: Path, undone: ExitStack) -> None:
+    """Make a folder, and those that it lies in, so that they can be taken away again."""
+    if folder.is_dir():
+        return
+    _make(folder.parent, undone)
+    folder.mkdir(exist_ok=True)
+    undone.callback(_remove, folder)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        pass  # somebody else has put something into it
