@@ -28,7 +28,7 @@ class Placed(Protocol):
 
 
 def target(file: Path) -> Path:
-    """Return where a file goes, in the app: no folder, and no Step, keeps a dot in its name.
+    """Return where a file goes, in the app: no folder keeps a dot in its name, nor does a skeleton.
 
     `steps/v1.0/a.b.step.ts` becomes `steps/v1_0/a_b_step.py`; `a.step.py` stays as it is.
     """
@@ -57,12 +57,7 @@ def checked(app: Path, items: Sequence[Placed]) -> dict[Path, str]:
 
 
 def _name(file: Path) -> str:
-    if not kind(file):
-        return file.name
-    module = undotted(file.stem)
-    if file.suffix == ".py" and "." not in module:
-        return file.name
-    return module.replace(".", "_") + ".py"
+    return f"{undotted(file.stem)}.py" if kind(file) and file.suffix != ".py" else file.name
 
 
 def _module(file: Path) -> Path:
