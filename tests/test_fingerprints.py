@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import which
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from motia_django.conf import Settings
@@ -190,6 +190,8 @@ def test_of_a_group_the_first_error_counts() -> None:
 )
 @given(secret=st.text(st.characters(categories=["L", "N"]), min_size=1))
 def test_secrets_leave_no_trace(message: str, secret: str) -> None:
+    names = (each.replace("_", "").lower() for each in (*SECRETS, "bearer", "basic"))
+    assume(not any(name in secret.lower() for name in names))  # what follows such a word is masked
     assert essence(message.format(secret), SECRETS) == essence(message.format("s3cret"), SECRETS)
 
 
