@@ -19,6 +19,7 @@ from motia_django.commands.steps import described_message
 from motia_django.discovery import discover
 from motia_django.exceptions import ImportRefused
 from motia_django.importing import plan
+from motia_django.importing.folder import printable
 from motia_django.importing.plan import Deed, Item, Plan
 from motia_django.importing.writing import write
 from motia_django.registry import installed
@@ -67,7 +68,7 @@ class Import(Subcommand):
         for item in found.items:
             self.out.write(f"{item.deed:9} {_shown(item)}")
             for note in item.notes:
-                self.out.write(f"{'':12}{_printable(note)}")
+                self.out.write(f"{'':12}{printable(note)}")
             if with_texts and item.deed is Deed.SKELETON:
                 self.out.write(indent(item.text.decode(), " " * 14))
         if found.others:
@@ -134,19 +135,15 @@ def _fail_if_any(found: Plan, messages: Sequence[checks.CheckMessage]) -> None:
 
 def _shown(item: Item) -> str:
     """Return a file, and where it goes if that is elsewhere than in the project."""
-    source = _printable(item.source)
+    source = printable(item.source)
     if item.target is None:
         return source
     place = Path(*item.target.parts[-len(item.source.parts) :])
-    return source if place == item.source else f"{source} as {_printable(place)}"
+    return source if place == item.source else f"{source} as {printable(place)}"
 
 
 def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'s' * (number != 1)}"
-
-
-def _printable(path: Path | str) -> str:
-    return str(path) if str(path).isprintable() else ascii(str(path))
 
 
 def _described(
@@ -163,9 +160,9 @@ def _described(
 def _described_item(item: Item) -> dict[str, Any]:
     is_script = item.deed in (Deed.SCRIPT, Deed.SKELETON)
     return {
-        "file": _printable(item.source),
+        "file": printable(item.source),
         "deed": str(item.deed),
-        "target": item.target and _printable(item.target),
-        "notes": [_printable(each) for each in item.notes],
+        "target": item.target and printable(item.target),
+        "notes": [printable(each) for each in item.notes],
         "skeleton": item.text.decode() if is_script and item.text else None,
     }

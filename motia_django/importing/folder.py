@@ -45,6 +45,17 @@ def kind(file: Path) -> str:
     return match[1] if match else ""
 
 
+def leads_out(root: Path, file: Path) -> bool:
+    """Return whether a file is a link to what is not in the project."""
+    path = root / file
+    return path.is_symlink() and not path.resolve().is_relative_to(root.resolve())
+
+
+def printable(text: object) -> str:
+    """Return a path, or a text, as it can be shown on one line."""
+    return str(text) if str(text).isprintable() else ascii(str(text))
+
+
 def _walked(root: Path) -> list[Path]:
     found = []
     for folder, folders, names in os.walk(root, onerror=_raise):

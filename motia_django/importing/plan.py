@@ -12,6 +12,7 @@ from motia_django.importing import folder, leftovers, modules, places, scripts, 
 
 MOST_BYTES = 1_000_000
 """How large a file of code may be."""
+_OUTSIDE = "a link that leads out of the project"
 
 
 class Deed(StrEnum):
@@ -133,8 +134,8 @@ def text_of(root: Path, file: Path) -> bytes:
     """Return a file of code; raise `ImportRefused` if it is none that can be copied."""
     path = root / file
     try:
-        if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-            raise ImportRefused("a link that leads out of the project")
+        if folder.leads_out(root, file):
+            raise ImportRefused(_OUTSIDE)
         if not path.is_file():
             raise ImportRefused("no regular file")
         if path.stat().st_size > MOST_BYTES:
@@ -149,10 +150,9 @@ def text_of(root: Path, file: Path) -> bytes:
 
 
 def _link(root: Path, file: Path) -> Item:
-    inside = (root / file).resolve().is_relative_to(root.resolve())
-    if inside:
-        return Item(source=file, deed=Deed.LEFT, notes=("a link, which is not followed",))
-    return Item(source=file, deed=Deed.REFUSED, notes=("a link that leads out of the project",))
+    if folder.leads_out(root, file):
+        return Item(source=file, deed=Deed.REFUSED, notes=(_OUTSIDE,))
+    return Item(source=file, deed=Deed.LEFT, notes=("a link, which is not followed",))
 
 
 def _renamed(module: modules.Module) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from motia_django.importing import configs
-from motia_django.importing.folder import kind
+from motia_django.importing.folder import kind, printable
 
 SUFFIXES = frozenset({".ts", ".js"})
 
@@ -29,7 +29,7 @@ def skeleton(source: str, file: Path) -> tuple[str, tuple[str, ...]]:
     left = tuple(f"left to you: {each}" for each in config.left[:_MOST_NOTES])
     more = len(config.left) - len(left)
     notes = (_in_words(config, file), *left, *((f"and {more} more",) if more > 0 else ()))
-    return _written(config, file), tuple(map(_on_one_line, notes))
+    return _written(config, file), tuple(map(printable, notes))
 
 
 def _in_words(config: configs.Config, file: Path) -> str:
@@ -47,10 +47,10 @@ def _source(trigger: dict[Any, Any]) -> str:
 
 
 def _written(config: configs.Config, file: Path) -> str:
-    origin = str(file) if str(file).isprintable() else ascii(str(file))
+    origin = printable(file)
     keys = sorted(config.keys.items(), key=_place)
     lines = [f"# From {origin}"]
-    lines += [f"# Left to you: {_on_one_line(each)}" for each in config.left]
+    lines += [f"# Left to you: {printable(each)}" for each in config.left]
     text = "\n".join([*lines, f"config = {literal(dict(keys))}"]) + "\n"
     if kind(file) == "stream" or config.is_by_people:
         return text
@@ -62,10 +62,6 @@ def _written(config: configs.Config, file: Path) -> str:
 
 def _place(entry: tuple[Any, Any]) -> int:
     return _ORDER.index(entry[0]) if entry[0] in _ORDER else len(_ORDER)
-
-
-def _on_one_line(text: str) -> str:
-    return text if text.isprintable() else ascii(text)
 
 
 def _input(config: configs.Config) -> str:

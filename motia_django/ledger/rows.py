@@ -90,13 +90,18 @@ def run_of(row: models.Run) -> Run:
         fence=row.fence,
         message_group=row.message_group,
         limited=row.limited,
-        dedupe_key=None if row.trigger in ONCE else row.unique_key,
+        dedupe_key=dedupe_key_of(row.trigger, row.unique_key),
         created_at=row.created_at,
         wake_at=row.wake_at,
         started_at=row.started_at,
         publishes=row.publishes if row.status == Status.QUEUED else 0,
         timeline=() if "timeline" in deferred else tuple(row.timeline or ()),
     )
+
+
+def dedupe_key_of(trigger: str, unique_key: str | None) -> str | None:
+    """Return a row's key if a run has it while it is unfinished, and not for ever."""
+    return None if trigger in ONCE else unique_key
 
 
 def failure_of(step: str, outcome: Outcome) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from django.db.models import DateTimeField, UUIDField
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger.rows import database
+from motia_django.ledger.rows import database, dedupe_key_of
 from motia_django.models.fields import JSONTextField
-from motia_django.runs import ONCE, Run, Status
+from motia_django.runs import Run, Status
 
 _FIELDS = {field.name: field for field in models.Run._meta.concrete_fields}
 _ADAPTED = {
@@ -130,8 +130,8 @@ def _inserting(vendor: str, names: Sequence[str], count: int, **alike: str) -> s
 
 
 def _run(known: Mapping[str, Any], read: dict[str, Any]) -> Run:
-    key, timeline = read.pop("unique_key"), tuple(read.pop("timeline") or ())
-    key = None if read["trigger"] in ONCE else key
+    key = dedupe_key_of(read["trigger"], read.pop("unique_key"))
+    timeline = tuple(read.pop("timeline") or ())
     return Run(**known, **read, timeline=timeline, dedupe_key=key)
 
 

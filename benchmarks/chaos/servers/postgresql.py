@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chaos.servers.base import Database
+from tests.servers.postgresql import PREPARED
 from tests.servers.postgresql import Postgresql as TestServer
 
 _USER = "pgserver"
@@ -65,7 +66,7 @@ class PostgreSQL(Database):
             "USER": "postgres",
             "HOST": str(self.home),
             "CONN_MAX_AGE": 60,
-            "OPTIONS": {"server_side_binding": True, "prepare_threshold": 5},
+            "OPTIONS": PREPARED,
         }
 
     @property
