@@ -16,12 +16,12 @@ from motia_django.live.face import AsyncStreams, streams
 from motia_django.loggers import Logger
 from motia_django.stores.face import AsyncState, state
 from motia_django.tracing import Scope
-from motia_django.triggers.base import Spelled, TriggerInfo
+from motia_django.triggers.base import OLD_NAMES, Spelled, TriggerInfo
 
 Invoke = Callable[..., Any]
 AnyContext = TypeVar("AnyContext", bound="BaseContext")
 
-_OTHER_NAMES = {"http": "api", "queue": "event"}
+_OTHER_NAMES = {kind: name for name, kind in OLD_NAMES.items()}
 """What branches for a trigger are called in other versions of Motia."""
 
 

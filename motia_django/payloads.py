@@ -192,11 +192,12 @@ def _masked(value: Any, is_secret: Callable[[str], bool]) -> Any:
 @lru_cache(maxsize=16)
 def _asker(words: tuple[str, ...]) -> Callable[[str], bool]:
     """Return what tells whether a name looks like that of a secret, by these words."""
+    folded_words = [_folded(word) for word in words]
 
     @lru_cache(maxsize=4096)
     def is_secret(key: str) -> bool:
         folded = _folded(key)
-        return any(_folded(word) in folded for word in words)
+        return any(word in folded for word in folded_words)
 
     return is_secret
 

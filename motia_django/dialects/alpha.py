@@ -10,8 +10,8 @@ from motia_django.dialects.declared import Declared, Keys, functions, given, lis
 from motia_django.dialects.handlers import Habits, fitted
 from motia_django.dialects.release import streaming
 from motia_django.dialects.signatures import takes_request
+from motia_django.triggers.base import OLD_NAMES
 
-_TYPES = {"api": "http", "event": "queue"}
 _DUE = frozenset({"schedule", "expression", "cron"})
 _REWRITTEN = {
     "http": ("type", "method", "path", "middleware", *triggers.OF_HTTP, "input"),
@@ -22,7 +22,7 @@ _REWRITTEN = {
 def is_spoken(declared: Any) -> bool:
     """Return whether a list of triggers has one with a type, or a key, that is known only here."""
     return isinstance(declared, list | tuple) and any(
-        isinstance(each, Mapping) and (each.get("type") in list(_TYPES) or "infrastructure" in each)
+        isinstance(each, Mapping) and (each.get("type") in [*OLD_NAMES] or "infrastructure" in each)
         for each in declared
     )
 
@@ -45,7 +45,7 @@ def read(config: Mapping[str, Any], handler: Any) -> Declared:
 def _trigger(old: Keys, root: Keys) -> Keys:
     """Return a trigger; what it leaves out may stand at the root, as it did in 0.x."""
     word = old.get("type")
-    kind = _TYPES.get(word, word) if isinstance(word, str) else word
+    kind = OLD_NAMES.get(word, word) if isinstance(word, str) else word
     if kind == "http":
         own = {key: root[key] for key in triggers.OF_HTTP if key in root} | old
         new = triggers.http(own)

@@ -8,6 +8,7 @@ from typing import Any, overload
 
 from motia_django import calls
 from motia_django.exceptions import NoMatch
+from motia_django.triggers.base import OLD_NAMES
 from motia_django.triggers.written import StepConfig
 from motia_django.twofold import settled
 
@@ -21,8 +22,6 @@ __all__ = [
 
 Handler = Callable[..., Any]
 Handlers = Mapping[str, Handler]
-
-_OTHER_NAMES = {"api": "http", "event": "queue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class MultiTriggerStepBuilder:
     def handlers(self, handlers: Handlers | None = None) -> StepDefinition:
         """Return the Step that is handled so: `{"http": ..., "queue": ...}` and what was added."""
         for kind, handler in (handlers or {}).items():
-            self._with(_OTHER_NAMES.get(kind, kind), handler)
+            self._with(OLD_NAMES.get(kind, kind), handler)
         return StepDefinition(self.config, _by_kind(dict(self._handlers), self.config))
 
     def _with(self, kind: str, handler: Handler) -> MultiTriggerStepBuilder:

@@ -17,6 +17,9 @@ from motia_django.sources import snake
 
 Condition = Callable[..., Any]
 
+OLD_NAMES = {"api": "http", "event": "queue"}
+"""What older versions of Motia called kinds of triggers."""
+
 _WHOLE = frozenset((dict, list, str, bytes, type(None)))
 """What most answers are: asking an abstract class about each costs more than making it."""
 _STREAMS = (Iterator, AsyncIterator)
