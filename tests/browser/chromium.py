@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 FLAGS = [
     "--headless",
@@ -21,21 +21,28 @@ FLAGS = [
 ]
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page of a real browser; an error on its console fails the test."""
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A real browser, for the tests of one folder: while it is there, no other loop can run."""
     chromium = shutil.which("chromium")
     if chromium is None:
         message = "chromium is not installed (Debian's package chromium)"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    errors: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        opened = browser.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.on("console", lambda line: errors.extend(complaints(line)))
-        yield opened
-        browser.close()
+        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of it, with cookies of its own; an error on its console fails the test."""
+    errors: list[str] = []
+    opened = browser.new_page()
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda line: errors.extend(complaints(line)))
+    yield opened
+    opened.close()
     assert errors == [], errors
 
 

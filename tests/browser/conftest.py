@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.browser.chromium import page
+from tests.browser.chromium import browser, page
 
-__all__ = ["page"]
+__all__ = ["browser", "page"]

@@ -7,9 +7,7 @@ browser's console. A new page needs one line in `console_pages.py`.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,10 +17,10 @@ from typing import Any
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser import console_deeds, console_pages
-from tests.browser.chromium import FLAGS, complaints
+from tests.browser.chromium import complaints
 from tests.journeys.running import Project, eventually, sample_project
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
@@ -71,19 +69,13 @@ class Console:
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        message = "chromium is not installed (Debian's package chromium)"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+def console(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
-    with sample_project(folder, None, "memory://") as project, sync_playwright() as playwright:
+    with sample_project(folder, None, "memory://") as project:
         project.environment["DJANGO_SETTINGS_MODULE"] = "tests.browser.settings"
         known = filled(project)
         project.start_web()
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield Console(project, browser, known)
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +94,19 @@ def page(console: Console, logged_in: BrowserContext) -> Iterator[Page]:
     assert console.errors == []
 
 
-@pytest.fixture
-def plain(console: Console) -> Iterator[Page]:
-    """A page of a browser that runs no script."""
+@pytest.fixture(scope="module")
+def without_script(console: Console) -> Iterator[BrowserContext]:
     context = console.context(java_script_enabled=False)
-    yield console.page(context)
+    yield context
     context.close()
+
+
+@pytest.fixture
+def plain(console: Console, without_script: BrowserContext) -> Iterator[Page]:
+    """A page of a browser that runs no script."""
+    opened = console.page(without_script)
+    yield opened
+    opened.close()
 
 
 def filled(project: Project) -> dict[str, str]:
@@ -126,9 +125,13 @@ def test_every_page_of_the_admins_urls_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("address", console_pages.addresses())
-def test_a_page_is_sound(console: Console, page: Page, address: str) -> None:
-    """In both themes, by axe's rules for accessibility, by keyboard, and on a phone."""
+def test_a_page_is_sound_and_says_the_same_without_script(
+    console: Console, page: Page, plain: Page, address: str
+) -> None:
+    """Sound is: in both themes, by axe's rules for accessibility, by keyboard, and on a phone."""
     console.open(page, address)
+    console.open(plain, address)
+    assert headings(plain) == headings(page) != []
     assert_sound(console, page)
 
 
@@ -138,15 +141,6 @@ def test_a_page_that_something_leads_to_is_sound(console: Console, page: Page, d
     console.open(page, start)
     act(page)
     assert_sound(console, page)
-
-
-@pytest.mark.parametrize("address", console_pages.addresses())
-def test_a_page_says_the_same_without_script(
-    console: Console, page: Page, plain: Page, address: str
-) -> None:
-    console.open(page, address)
-    console.open(plain, address)
-    assert headings(plain) == headings(page) != []
 
 
 @pytest.mark.parametrize("deed", console_deeds.DONE)
@@ -185,8 +179,7 @@ def test_a_run_that_goes_on_is_followed_to_its_end(console: Console, page: Page)
     page.clock.install()
     console.open(page, "motia_run_change {waiting}")
     expect(page.locator("#motia-status")).to_have_text("queued")
-    cancelled = console.project.command("motia_steps", "cancel", console.known["waiting"], "--yes")
-    assert "cancelled" in cancelled.stdout
+    assert "cancelled" in console.project.look("cancel", console.known["waiting"], "--yes")
     page.clock.fast_forward(4_000)
     expect(page.locator("#motia-status")).to_have_text("cancelled")
     expect(page.locator("[data-motia-live]")).to_have_count(0)
