@@ -86,8 +86,9 @@ def _listed(names: Iterable[str]) -> str:
 _KNOWN: tuple[tuple[re.Pattern[str], str | Callable[[Path], str]], ...] = (
     (
         re.compile(r"motia\.config\.\w+"),
-        "Motia's engine and its plugins; who may follow a stream is said in the stream's file"
-        " (`canAccess`), all else in the setting MOTIA",
+        "Motia's engine and its plugins; who follows a stream is found by REST framework's"
+        " authentication classes, whether he may is said in its file (`canAccess`), all else in"
+        " the setting MOTIA",
     ),
     (re.compile(r"(iii-)?config\.ya?ml"), "configures Motia's engine: see the setting MOTIA"),
     (re.compile(r"motia-workbench\.json"), "where Motia's workbench draws what: not needed"),

@@ -36,6 +36,8 @@ class Module:
     """How many imports of Motia were renamed."""
     imports: tuple[Imported, ...]
     notes: tuple[str, ...]
+    compared: tuple[str, ...] = ()
+    """Notes for a stream: where it asks whether who follows is None."""
 
 
 def read(text: bytes) -> Module:
@@ -53,6 +55,7 @@ def read(text: bytes) -> Module:
         renamed=len(edits),
         imports=tuple(found for node in nodes for found in _imported(node)),
         notes=(*notes, *_unknown_attributes(tree)),
+        compared=tuple(_compared_with_none(tree)),
     )
 
 
@@ -128,6 +131,15 @@ def _missing(names: Iterable[str]) -> list[str]:
 
 def _has_no(name: str, line: int) -> str:
     return f"line {line}: there is no `{name}` in motia_django"
+
+
+def _compared_with_none(tree: ast.Module) -> Iterator[str]:
+    for node in (each for each in ast.walk(tree) if isinstance(each, ast.Compare)):
+        sides = [node.left, *node.comparators]
+        names = [each.id for each in sides if isinstance(each, ast.Name)]
+        auth = next((each for each in names if "auth" in each.lower()), "")
+        if auth and any(isinstance(each, ast.Constant) and each.value is None for each in sides):
+            yield f"line {node.lineno}: `{auth}` is never None here: nobody counts as false"
 
 
 def _unknown_attributes(tree: ast.Module) -> list[str]:

@@ -114,6 +114,8 @@ class _Project:
             note = siblings.note_of(each, self.siblings.is_own(each, file), self.app)
             if note:
                 yield note
+        if folder.kind(file) == "stream":
+            yield from module.compared
         yield from places.notes(file)
 
     def _imports(self, file: Path) -> tuple[modules.Imported, ...]:

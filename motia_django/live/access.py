@@ -53,12 +53,26 @@ class Subscription(Spelled):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth(Spelled):
-    """Who wants to follow, as REST framework has found out."""
+    """Who wants to follow, as REST framework has found out; nobody counts as false.
+
+    What is known of him besides is an item, too, as Motia gave it: `auth["userId"]` is that of
+    `auth.auth`, if that is a dict or the claims of a token.
+    """
 
     user: Any
     auth: Any = None
     """What authenticated him: a token, None for a session."""
     request: RestRequest
+
+    def __bool__(self) -> bool:
+        is_somebody = bool(getattr(self.user, "is_authenticated", False))
+        return is_somebody or self.auth is not None
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return Spelled.__getitem__(self, key)
+        except KeyError:
+            return _known_of(self.auth, key)
 
 
 class Gate(APIView):
@@ -162,6 +176,14 @@ def tell_of_leaving(subscriptions: Iterable[Subscription], auth: Auth) -> None:
         on_leave = _on_leave(each)
         if on_leave is not None:
             _asked(on_leave, each, auth, _lets_join)
+
+
+def _known_of(auth: Any, key: str) -> Any:
+    """Return an item of what authenticated somebody, if that has items by name."""
+    try:
+        return auth[key]
+    except (TypeError, LookupError):
+        raise KeyError(key) from None
 
 
 def _asks(subscription: Subscription) -> bool:

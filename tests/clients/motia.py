@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from shutil import which
 from typing import Any
+from urllib.parse import urlencode
 
-from tests.journeys.running import eventually
+from playwright.sync_api import Page
+
+from tests.journeys.running import Project, eventually
 
 FOLDER = Path(__file__).parent
 INSTALLED = FOLDER / "node_modules"
@@ -32,6 +35,15 @@ def bundle(target: Path) -> str:
     define = "--define:process.env.NODE_ENV='production'"
     subprocess.run([*esbuild, *options, define], check=True, cwd=FOLDER)
     return target.read_text()
+
+
+def open_page(project: Project, page: Page, script: str, **query: str) -> None:
+    """Open a page of this site, and make it that of Motia's clients; the query is told to it."""
+    site = f"127.0.0.1:{project.port}"
+    asked = urlencode({"address": f"ws://{site}/ws/", **query})
+    page.goto(f"http://{site}/admin/login/?{asked}")
+    page.set_content("<div id=root></div><pre id=plain></pre><pre id=next></pre>")
+    page.add_script_tag(content=script)
 
 
 class Node:
@@ -61,6 +73,10 @@ class Node:
             return f"{name} is {self.states.get(name)}, not {expected}\n{explain()}"
 
         eventually(lambda: name in self.states and self.states[name] == expected, told)
+
+    def history(self, name: str) -> list[Any]:
+        """Return all that it has known under this name, one after the other."""
+        return [each["state"] for each in self.told if each.get("name") == name and "state" in each]
 
     def events(self, name: str) -> list[Any]:
         """Return the events that it has heard under this name."""

@@ -7,25 +7,29 @@ import {
 import { Stream } from "@motiadev/stream-client-browser";
 import { Stream as NextStream } from "stream-client-browser-next";
 
-const { address, token } = Object.fromEntries(new URLSearchParams(location.search));
+const { address, token, streams, group, item } = Object.fromEntries(
+  new URLSearchParams(location.search),
+);
 
-function Board() {
-  const { data, event } = useStreamGroup({ streamName: "rooms", groupId: "page", sortKey: "id" });
-  const x = useStreamItem({ streamName: "rooms", groupId: "page", id: "x" });
+function Board({ stream }) {
+  const { data, event } = useStreamGroup({ streamName: stream, groupId: group, sortKey: "id" });
+  const one = useStreamItem({ streamName: stream, groupId: group, id: item });
   const [typing, setTyping] = useState([]);
   const listener = ({ who }) => setTyping((before) => [...before, who]);
   useStreamEventHandler({ event, type: "typing", listener }, []);
-  return <pre id="react">{JSON.stringify({ items: data, x: x.data, typing })}</pre>;
+  return <pre id={stream}>{JSON.stringify({ items: data, item: one.data, typing })}</pre>;
 }
 
-function show(id, stream, group) {
-  stream.subscribeGroup("rooms", group, "id").addChangeListener((state) => {
+function show(id, stream) {
+  stream.subscribeGroup("rooms", "private", "id").addChangeListener((state) => {
     document.getElementById(id).textContent = JSON.stringify(state);
   });
 }
 
 createRoot(document.getElementById("root")).render(
-  <MotiaStreamProvider address={address}><Board /></MotiaStreamProvider>,
+  <MotiaStreamProvider address={`${address}?authToken=${token}`}>
+    {streams.split(",").map((stream) => <Board key={stream} stream={stream} />)}
+  </MotiaStreamProvider>,
 );
-show("plain", new Stream(`${address}?authToken=${token}`), "private");
-show("next", new NextStream(address, { protocols: ["Authorization", token] }), "private");
+show("plain", new Stream(`${address}?authToken=${token}`));
+show("next", new NextStream(address, { protocols: ["Authorization", token] }));

@@ -12,36 +12,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.clients import motia
-from tests.journeys.running import Project, eventually, sample_project
-from tests.servers import fresh_redis
+from tests.journeys.running import Project, eventually
 
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.timeout(240),
     pytest.mark.skipif(bool(motia.missing()), reason=motia.missing() or "all is there"),
 ]
-
-
-@pytest.fixture(scope="module")
-def listening() -> Iterator[socket.socket]:
-    """A socket that goes on listening while no server is there, as systemd keeps one."""
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def project(
-    tmp_path_factory: pytest.TempPathFactory, redis_server: str, listening: socket.socket
-) -> Iterator[Project]:
-    """The sample project with a worker, under uvicorn, with the stream `rooms`."""
-    with sample_project(tmp_path_factory.mktemp("clients"), None, fresh_redis()) as started:
-        started.environment["DJANGO_SETTINGS_MODULE"] = "tests.journeys.rooms_settings"
-        started.port = listening.getsockname()[1]
-        started.start_asgi(listening=listening)
-        started.start_worker()
-        yield started
-        assert "Exception in ASGI" not in started.log("asgi"), started.log("asgi")
-
 
 Start = Callable[..., motia.Node]
 
@@ -154,32 +131,24 @@ def test_clients_come_back_after_the_server_was_killed_and_know_what_is_stored(
 # -- in a browser
 
 
-def open_page(project: Project, page: Page, script: str) -> None:
-    """Open a page of this site, and make it that of Motia's clients."""
-    address = f"127.0.0.1:{project.port}"
-    token = token_of(project, "ada")
-    page.goto(f"http://{address}/admin/login/?address=ws://{address}/ws/&token={token}")
-    page.set_content("<div id=root></div><pre id=plain></pre><pre id=next></pre>")
-    page.add_script_tag(content=script)
-
-
 @pytest.mark.browser
 def test_the_clients_for_browsers_and_react_follow_and_come_back(
     project: Project, page: Page, tmp_path: Path, listening: socket.socket
 ) -> None:
     write(project, "set", "page", "w", {"id": "w", "n": 1})
     write(project, "delete", "private", "x")
-    open_page(project, page, motia.bundle(tmp_path / "page.js"))
-    first = '{"items":[{"id":"w","n":1}],"x":null,"typing":[]}'
-    expect(page.locator("#react")).to_have_text(first)
+    asked = {"token": token_of(project, "ada"), "streams": "rooms", "group": "page", "item": "x"}
+    motia.open_page(project, page, motia.bundle(tmp_path / "page.js"), **asked)
+    first = '{"items":[{"id":"w","n":1}],"item":null,"typing":[]}'
+    expect(page.locator("#rooms")).to_have_text(first)
     expect(page.locator("#plain")).to_have_text("[]")
     expect(page.locator("#next")).to_have_text("[]")
     write(project, "set", "page", "x", {"id": "x", "n": 2})
     write(project, "send", "page", "typing", {"who": "ada"})
     write(project, "delete", "page", "w")
     write(project, "set", "private", "p", {})
-    then = '{"items":[{"id":"x","n":2}],"x":{"id":"x","n":2},"typing":["ada"]}'
-    expect(page.locator("#react")).to_have_text(then)
+    then = '{"items":[{"id":"x","n":2}],"item":{"id":"x","n":2},"typing":["ada"]}'
+    expect(page.locator("#rooms")).to_have_text(then)
     for client in ("#plain", "#next"):
         expect(page.locator(client)).to_have_text('[{"id":"p"}]')
 
@@ -187,7 +156,7 @@ def test_the_clients_for_browsers_and_react_follow_and_come_back(
     write_elsewhere(project, "set", "page", "x", {"id": "x", "n": 3})
     write_elsewhere(project, "set", "private", "q", {})
     project.start_asgi("asgi", listening)
-    at_last = '{"items":[{"id":"x","n":3}],"x":{"id":"x","n":3},"typing":["ada"]}'
-    expect(page.locator("#react")).to_have_text(at_last, timeout=20_000)
+    at_last = '{"items":[{"id":"x","n":3}],"item":{"id":"x","n":3},"typing":["ada"]}'
+    expect(page.locator("#rooms")).to_have_text(at_last, timeout=20_000)
     for client in ("#plain", "#next"):
         expect(page.locator(client)).to_have_text('[{"id":"p"},{"id":"q"}]', timeout=20_000)

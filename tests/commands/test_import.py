@@ -18,7 +18,7 @@ from tests.dialects.firing import all_went_well, sent, ticked
 from tests.projects import Project
 from tests.web.serving import post, served
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 class Motia:
@@ -262,6 +262,27 @@ def test_each_file_that_needs_a_person_is_told_of_and_why(
     }
     assert notes["motia.config.ts"].startswith("Motia's engine and its plugins;")
     assert told["others"] == 1
+
+
+def test_who_is_compared_with_none_is_told_of(motia: Motia, project: Project, steps: Steps) -> None:
+    motia.write(
+        "streams/todos_stream.py",
+        """
+        def can_access(subscription, auth_context):
+            if subscription.id is None or auth_context == 1:
+                return False
+            return auth_context is not None
+
+        config = {"name": "todos", "canAccess": can_access, "schema": None,
+                  "onJoin": lambda subscription, auth: None != auth}
+        """,
+    )
+    motia.write("steps/x_step.py", f"authors = None\nprint(authors is None)\n{STEP}")
+    report = steps("import", str(motia.folder), "--app", project.name)
+    assert [line.strip() for line in report.splitlines() if "never None" in line] == [
+        "line 4: `auth_context` is never None here: nobody counts as false",
+        "line 7: `auth` is never None here: nobody counts as false",
+    ]
 
 
 def test_what_does_not_load_is_told_of_and_the_rest_runs(

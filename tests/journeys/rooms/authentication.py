@@ -23,4 +23,4 @@ class ByName(BaseAuthentication):
         user = get_user_model()._default_manager.filter(username=name).first()
         if user is None:
             raise AuthenticationFailed
-        return user, None
+        return user, {"userId": user.get_username()}
