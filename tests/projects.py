@@ -10,8 +10,7 @@ from itertools import count
 from pathlib import Path
 from textwrap import dedent
 
-from django.conf import settings
-from django.test import override_settings
+from django.apps import AppConfig, apps
 
 from motia_django import celery_app, registry, tasks
 from motia_django.declarations import Problem
@@ -80,18 +79,33 @@ class Project:
 @contextmanager
 def temporary_project(parent: Path) -> Iterator[Project]:
     """Make a new app below `parent` the only one with Steps; put all back afterwards."""
-    folder = parent / f"project_{next(_numbers)}"
-    project = Project(folder)
+    project = Project(parent / f"project_{next(_numbers)}")
     project.write("__init__.py", "")
-    installed = [app for app in settings.INSTALLED_APPS if not app.startswith("sample_project.")]
     sys.path.insert(0, str(parent))
     try:
-        with (
-            registry.installed(registry.registry()),
-            override_settings(INSTALLED_APPS=[*installed, project.name]),
-        ):
+        with registry.installed(registry.registry()), _only_app(project.name):
             yield project
     finally:
         project.forget()
         sys.modules.pop(project.name, None)
         sys.path.remove(str(parent))
+
+
+@contextmanager
+def _only_app(name: str) -> Iterator[None]:
+    """Install an app in the place of the sample project's, as far as an app without models needs.
+
+    Django's own `override_settings(INSTALLED_APPS=...)` makes all apps ready anew.
+    """
+    app = AppConfig.create(name)
+    app.apps = apps
+    app.models = {}
+    before = apps.app_configs
+    others = {
+        label: each for label, each in before.items() if not each.name.startswith("sample_project.")
+    }
+    apps.app_configs = {**others, app.label: app}
+    try:
+        yield
+    finally:
+        apps.app_configs = before
