@@ -9,7 +9,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.test import TransactionTestCase
 
+from tests.emptying import empty
 from tests.projects import Project, temporary_project
 
 pytest_plugins = ["tests.servers"]
@@ -22,6 +24,8 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("ours")
+
+TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
