@@ -9,7 +9,7 @@ from tests.dialects.firing import all_went_well, sent, ticked
 from tests.projects import Project
 from tests.web.serving import post, served
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def test_an_api_trigger_takes_what_stands_at_the_root(project: Project) -> None:

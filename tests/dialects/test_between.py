@@ -12,7 +12,7 @@ from tests.factories import row
 from tests.projects import Project
 from tests.web.serving import post, served
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def test_todays_words_go_with_emit(project: Project) -> None:

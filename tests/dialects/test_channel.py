@@ -14,7 +14,7 @@ from tests.factories import rows
 from tests.web.reading import Reading
 from tests.web.serving import answering
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 SERVERS = ("wsgi", "asgi")
 

@@ -8,7 +8,7 @@ from motia_django import state
 from tests.dialects.firing import sent
 from tests.projects import Project
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 STEP = """
     from .texts import TEXT

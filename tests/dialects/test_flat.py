@@ -15,7 +15,7 @@ from tests.factories import rows
 from tests.projects import Project
 from tests.web.serving import post, served
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 ORDER_API = """

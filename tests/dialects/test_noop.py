@@ -16,7 +16,7 @@ from motia_django.checks.project import step_warnings
 from motia_django.registry import registry
 from tests.projects import Project
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 FLAT = """
     config = {

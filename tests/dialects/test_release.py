@@ -11,7 +11,7 @@ from tests.dialects.firing import all_went_well, sent, ticked
 from tests.projects import Project
 from tests.web.serving import post, served
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 TODO_STREAM = """
     from motia_django import StreamConfig

@@ -374,6 +374,7 @@ print(json.dumps([*taken, models.Run.objects.count()]))
 """
 
 
+@pytest.mark.one_database  # it brings one
 @pytest.mark.parametrize("where", ["before the birth", "before it is taken out"])
 def test_a_process_killed_after_the_write_has_its_steps_started_once(
     client: Any, url: str, tmp_path: Path, where: str

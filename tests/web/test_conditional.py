@@ -14,7 +14,7 @@ from tests.factories import make_step, rows
 from tests.web.serving import answering, serving
 from tests.web.serving import http as trigger
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 JSON = {"Accept": "application/json"}
 LONG_AGO = "Thu, 01 Jan 1998 00:00:00 GMT"

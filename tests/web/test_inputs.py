@@ -26,7 +26,7 @@ from tests.declared import reader
 from tests.factories import installed, make_step, rows
 from tests.web.serving import answering, http, post, served
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 class Sort(Enum):

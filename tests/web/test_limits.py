@@ -10,7 +10,7 @@ from django.conf import settings
 from tests.factories import make_step, rows
 from tests.web.serving import answering, http, serving
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"

@@ -20,7 +20,7 @@ from tests.factories import installed, make_step, rows
 from tests.web.reading import Reading
 from tests.web.serving import answering, post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 Told = list[str]
 

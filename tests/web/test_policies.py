@@ -24,7 +24,7 @@ from tests.declared import reader
 from tests.factories import make_step
 from tests.web.serving import answering, http, post, serving
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 class OnlyOwner(BasePermission):

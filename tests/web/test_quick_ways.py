@@ -21,7 +21,7 @@ from tests.docs.pages import ROOT
 from tests.factories import make_step
 from tests.web.serving import answering, http, serving
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def echo(request: Any) -> Any:

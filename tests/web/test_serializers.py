@@ -19,7 +19,7 @@ from motia_django.registry import registry
 from tests.factories import make_step, rows
 from tests.web.serving import answering, http, post, serving
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 class LineSerializer(serializers.Serializer[Any]):
