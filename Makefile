@@ -5,6 +5,8 @@ VENV ?= .venv
 PORT ?= 8000
 # Most tests that take long wait for processes, so there are more of them at once than cores.
 WORKERS ?= -n 4 --dist worksteal
+# Each of their many processes would compile all of this project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
 DEV := $(VENV)/.installed-dev
