@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)
 def project(tmp_path: Path, redis_server: str) -> Iterator[Project]:
     """The sample project, running, with the demo's user."""
     with sample_project(tmp_path, None, fresh_redis()) as started:
-        made = started.start("admin", [sys.executable, "-m", "scripts.make_demo_admin"])
-        assert made.wait(30) == 0, started.all_logs()
+        started.python("from scripts.make_demo_admin import main; main()")
         started.start_worker()
         started.start_web()
         yield started
@@ -49,7 +47,7 @@ def test_a_dead_run_is_redriven_with_an_edited_input_and_succeeds(
     project: Project, page: Page
 ) -> None:
     message = '{"orderId": "17", "amount": "much"}'
-    project.command("motia_steps", "enqueue", "payment.requested", "--data", message)
+    project.look("enqueue", "payment.requested", "--data", message)
     [dead] = eventually(lambda: project.runs(step="ProcessPayment", status="dead"))
 
     page.goto(f"http://127.0.0.1:{project.port}/admin/motia/")

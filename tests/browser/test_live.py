@@ -38,7 +38,7 @@ def stored(project: Project) -> list[list[str]]:
         "import json; from motia_django import Stream;"
         "print(json.dumps(Stream('orders').list('board')))"
     )
-    orders = json.loads(project.command("shell", "-v0", "-c", program).stdout)
+    orders = json.loads(project.python(program))
     return [[each["customer"], each["status"], str(each["percent"])] for each in orders]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +18,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     """The sample project, running under WSGI with a strict policy, with the demo's user."""
     with sample_project(tmp_path, None, "memory://") as started:
         started.environment["DJANGO_SETTINGS_MODULE"] = "tests.browser.settings"
-        started.command("migrate", "--verbosity", "0")
-        made = started.start("admin", [sys.executable, "-m", "scripts.make_demo_admin"])
-        assert made.wait(30) == 0, started.all_logs()
+        started.python("from scripts.make_demo_admin import main; main()")
         started.start_web()
         yield started
 
@@ -31,7 +28,7 @@ def tell(project: Project, *texts: str) -> None:
     sends = "; ".join(
         f"streams.orders.send('board', 'notice', {{'text': {each!r}}})" for each in texts
     )
-    project.command("shell", "-v0", "-c", f"from motia_django import streams; {sends}")
+    project.python(f"from motia_django import streams; {sends}")
 
 
 def test_what_is_told_appears_on_top_and_can_be_held_and_cleared(

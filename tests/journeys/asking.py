@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import redirect_stdout
 
 import django
 from django.core.management import call_command
@@ -20,7 +21,8 @@ def main() -> None:
     for line in sys.stdin:
         out = io.StringIO()
         try:
-            call_command(*json.loads(line), stdout=out)
+            with redirect_stdout(out):
+                call_command(*json.loads(line))
             answer = {"out": out.getvalue()}
         except Exception as error:
             answer = {"error": repr(error)}

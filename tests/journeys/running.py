@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 import psutil
 
+from tests.journeys.migrated import migrate_once
+
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 45.0
@@ -123,6 +125,10 @@ class Project:
         assert not (check and done.returncode), f"{words}: {done.stdout}\n{done.stderr}"
         return done
 
+    def migrate(self) -> None:
+        """Make the tables in the project's empty database."""
+        migrate_once(self.environment, lambda: self.command("migrate", "--verbosity", "0"))
+
     def runs(self, **filters: str) -> list[dict[str, Any]]:
         """Return the newest runs, as `motia_steps runs --format json` gives them."""
         words = [word for key, value in filters.items() for word in (f"--{key}", value)]
@@ -130,6 +136,14 @@ class Project:
 
     def look(self, *words: str) -> str:
         """Run `motia_steps ...`, in a process that is kept for it; return what it printed."""
+        return self.ask("motia_steps", *words)
+
+    def python(self, code: str) -> str:
+        """Run Python code in that process; return what it printed."""
+        return self.ask("shell", "-v", "0", "-c", code)
+
+    def ask(self, *words: str) -> str:
+        """Run `manage.py ...` in that process; return what it printed."""
         if self.asked is None:
             folders = (self.environment.get("PYTHONPATH", ""), str(self.folder), str(ROOT))
             environment = {**self.environment, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
@@ -143,7 +157,7 @@ class Project:
                 start_new_session=True,
             )
         assert self.asked.stdin and self.asked.stdout
-        print(json.dumps(["motia_steps", *words]), file=self.asked.stdin, flush=True)
+        print(json.dumps(words), file=self.asked.stdin, flush=True)
         answer = json.loads(self.asked.stdout.readline())
         assert "out" in answer, f"{words}: {answer}"
         return str(answer["out"])
@@ -210,7 +224,7 @@ def sample_project(folder: Path, database: str | None, broker: str) -> Iterator[
         environment["DATABASE_URL"] = database
     project = Project(ROOT, environment, "sample_project", ROOT / "manage.py", logs=folder)
     try:
-        project.command("migrate", "--verbosity", "0")
+        project.migrate()
         yield project
     finally:
         project.stop()

@@ -31,7 +31,7 @@ def project(tmp_path: Path, broker: str, postgresql_server: str) -> Iterator[Pro
 
 
 def enqueue(project: Project, topic: str, data: object) -> None:
-    project.command("motia_steps", "enqueue", topic, "--data", json.dumps(data))
+    project.look("enqueue", topic, "--data", json.dumps(data))
 
 
 def ended(project: Project, step: str, status: str) -> dict[str, Any]:
@@ -76,13 +76,7 @@ def test_a_process_that_was_frozen_cannot_go_on_with_a_run_that_another_has(
     time.sleep(1)
     [run] = project.runs(step="Slow")
     assert (run["attempt"], run["status"]) == (2, "succeeded")
-    state = project.command("shell", "-v", "0", "-c", SHOW_STATE).stdout
-    assert json.loads(state) == {"begun": 2, "ended": 1}
-
-
-SHOW_STATE = (
-    "import json; from motia_django import state; print(json.dumps(state.get('slow', 'a')))"
-)
+    assert json.loads(project.look("state", "get", "slow", "a")) == {"begun": 2, "ended": 1}
 
 
 def freeze(project: Project, name: str, number: int) -> None:

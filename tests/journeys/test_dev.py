@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         environment.pop(name, None)
     environment["DJANGO_SETTINGS_MODULE"] = "sample_project.settings"
     started = Project(ROOT, environment, "sample_project", ROOT / "manage.py", logs=tmp_path)
-    started.command("migrate", "--verbosity", "0")
+    started.migrate()
     try:
         yield started
     finally:

@@ -35,8 +35,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, broker: str) -> Iter
 
 
 def enqueue(project: Project, topic: str, data: object) -> str:
-    sent = project.command("motia_steps", "enqueue", topic, "--data", json.dumps(data))
-    return sent.stdout.strip()
+    return project.look("enqueue", topic, "--data", json.dumps(data)).strip()
 
 
 def status(project: Project, run_id: str) -> str:

@@ -98,9 +98,32 @@ def run(command: list[str], **options: object) -> str:
     return str(done.stdout)
 
 
-@pytest.fixture
-def shop(tmp_path: Path, site: Path, redis_server: str) -> Iterator[Project]:
-    """`startproject`, Celery's guide, and our three steps."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, site: Path) -> Path:
+    """The folder of a project as `startproject` and Celery's guide have it, with our Steps."""
+    folder = tmp_path_factory.mktemp("made")
+    project = project_in(folder, site)
+    django = [sys.executable, "-m", "django", "startproject", "shop", str(folder)]
+    run(django, env=project.environment | {"DJANGO_SETTINGS_MODULE": ""})
+    project.command("startapp", "sales")
+    (folder / "shop" / "celery.py").write_text(CELERY_FILE)
+    (folder / "shop" / "__init__.py").write_text(INIT_FILE)
+    (folder / "shop" / "urls.py").write_text(URLS_FILE)
+    settings = (folder / "shop" / "settings.py").read_text()
+    settings = settings.replace(
+        "INSTALLED_APPS = [", "INSTALLED_APPS = [\n    'motia_django',\n    'sales',"
+    )
+    (folder / "shop" / "settings.py").write_text(settings)
+    for name, source in STEPS.items():
+        file = folder / "sales" / "steps" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source)
+    project.command("migrate", "--verbosity", "0")
+    return folder
+
+
+def project_in(folder: Path, site: Path) -> Project:
+    """Return the project in a folder, with nothing of ours in its way but the wheel."""
     environment = {
         key: value
         for key, value in os.environ.items()
@@ -108,27 +131,16 @@ def shop(tmp_path: Path, site: Path, redis_server: str) -> Iterator[Project]:
     }
     environment |= {"PYTHONPATH": str(site), "PYTHONUNBUFFERED": "1"}
     environment["DJANGO_SETTINGS_MODULE"] = "shop.settings"
-    django = [sys.executable, "-m", "django"]
-    run(
-        [*django, "startproject", "shop", str(tmp_path)],
-        env=environment | {"DJANGO_SETTINGS_MODULE": ""},
-    )
-    project = Project(tmp_path, environment, "shop", tmp_path / "manage.py", logs=tmp_path)
-    project.command("startapp", "sales")
-    (tmp_path / "shop" / "celery.py").write_text(CELERY_FILE)
-    (tmp_path / "shop" / "__init__.py").write_text(INIT_FILE)
-    (tmp_path / "shop" / "urls.py").write_text(URLS_FILE)
-    settings = (tmp_path / "shop" / "settings.py").read_text()
-    settings = settings.replace(
-        "INSTALLED_APPS = [", "INSTALLED_APPS = [\n    'motia_django',\n    'sales',"
-    )
-    settings += f"\nCELERY_BROKER_URL = {fresh_redis()!r}\n"
-    (tmp_path / "shop" / "settings.py").write_text(settings)
-    for name, source in STEPS.items():
-        file = tmp_path / "sales" / "steps" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(source)
-    project.command("migrate", "--verbosity", "0")
+    return Project(folder, environment, "shop", folder / "manage.py", logs=folder)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, made: Path, site: Path, redis_server: str) -> Iterator[Project]:
+    """A copy of that project, with a broker of its own."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    with (tmp_path / "shop" / "settings.py").open("a") as settings:
+        settings.write(f"\nCELERY_BROKER_URL = {fresh_redis()!r}\n")
+    project = project_in(tmp_path, site)
     try:
         yield project
     finally:

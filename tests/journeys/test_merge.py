@@ -42,13 +42,13 @@ def project(
 def test_what_waits_for_all_parts_is_started_once(project: Project) -> None:
     project.start_worker("first", concurrency=3)
     project.start_worker("second", concurrency=3)
-    project.command("shell", "-v", "0", "-c", ENQUEUE)
+    project.python(ENQUEUE)
 
     def settled() -> bool:
         runs = project.runs()
         return len(runs) >= 2 * PARTS + 2 and {run["status"] for run in runs} == {"succeeded"}
 
     eventually(settled, project.all_logs)
-    found = json.loads(project.command("shell", "-v", "0", "-c", LOOK).stdout)
+    found = json.loads(project.python(LOOK))
     assert found == [[PARTS, PARTS], {"a": {"times": 1}, "b": {"times": 1}}]
     assert len(project.runs(step="MergeComplete")) == 2

@@ -34,22 +34,22 @@ def test_beat_heeds_who_pauses_and_overrides_one_schedule(project: Project) -> N
     project.start_beat()
     goes_on(project, "Often")
 
-    project.command("motia_steps", "pause", "Often", "--schedule", "0", "--reason", "too much")
+    project.look("pause", "Often", "--schedule", "0", "--reason", "too much")
     rests(project, "Often")
-    assert "paused: True" in project.command("motia_steps", "show", "Often").stdout
+    assert "paused: True" in project.look("show", "Often")
 
     # it holds through a restart of beat, and its end through none
     project.kill("beat")
     project.start_beat("again")
     rests(project, "Often")
-    project.command("motia_steps", "resume", "Often", "--schedule", "0")
+    project.look("resume", "Often", "--schedule", "0")
     goes_on(project, "Often")
 
     # what is due once a year comes each second, then once a year again
     assert ticks(project, "Seldom") == 0
-    project.command("motia_steps", "override", "Seldom", "* * * * * *", "--reason", "to see it")
+    project.look("override", "Seldom", "* * * * * *", "--reason", "to see it")
     goes_on(project, "Seldom")
-    project.command("motia_steps", "override", "Seldom", "--drop")
+    project.look("override", "Seldom", "--drop")
     time.sleep(6)
     rests(project, "Seldom")
     goes_on(project, "Often", more=1)

@@ -80,7 +80,7 @@ class Provider:
 
 
 def send(project: Project, count: int, first: int = 0) -> None:
-    project.command("shell", "-c", SEND.format(first=first, count=count))
+    project.python(SEND.format(first=first, count=count))
 
 
 def counted(project: Project) -> Counter[str]:
@@ -156,7 +156,7 @@ def the_console_tells_what_was_done(ada: Operator) -> None:
 def test_a_batch_outlives_the_worker_that_works_on_it(project: Project) -> None:
     project.start_worker("first")
     project.start_web()
-    project.command("shell", "-c", KILLED)
+    project.python(KILLED)
     ada = operator(project)
     ada.open("/admin/motia/deadletter/")
     ada.follow("Redrive…")
@@ -173,6 +173,6 @@ def test_a_batch_outlives_the_worker_that_works_on_it(project: Project) -> None:
     assert done() < 1000
     project.start_worker("second")
     eventually(lambda: done() == 1000, ada.read, patience=150)
-    told: list[Any] = json.loads(project.command("shell", "-v", "0", "-c", TOLD).stdout)
+    told: list[Any] = json.loads(project.python(TOLD))
     assert len(told) == 1000
     assert {len(who) for _, who in told} == {1}, "none was redriven twice"

@@ -38,7 +38,7 @@ def pause(project: Project, name: str) -> None:
         "from django_celery_beat.models import PeriodicTask as P;"
         f" row = P.objects.get(name={name!r}); row.enabled = False; row.save()"
     )
-    project.command("shell", "-v", "0", "-c", code)
+    project.python(code)
 
 
 def synced(project: Project) -> dict[str, list[str]]:

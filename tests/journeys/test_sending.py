@@ -6,7 +6,6 @@ import http.client
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +20,10 @@ SERVERS = {
 }
 
 
-@pytest.fixture(params=SERVERS)
-def project(request: Any, tmp_path: Path) -> Iterator[Project]:
+@pytest.fixture(scope="module", params=SERVERS)
+def project(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project that this server serves."""
-    with sample_project(tmp_path, None, "memory://") as started:
+    with sample_project(tmp_path_factory.mktemp("sending"), None, "memory://") as started:
         started.environment["DJANGO_SETTINGS_MODULE"] = "tests.journeys.settings_of_sending"
         port = started.port = free_port()
         words = [word.replace("PORT", str(port)) for word in SERVERS[request.param]]
@@ -55,13 +54,13 @@ class Reader:
         self._connection.close()
 
 
-def the_run(project: Project) -> Any:
-    """Return the run of the one request that there was, once it is over."""
-    runs = eventually(
-        lambda: [each for each in project.runs() if each["trigger"] == "http"], project.all_logs
+def the_run(project: Project, reader: Reader) -> Any:
+    """Return the run of what a client read, once it is over."""
+    trace_id = reader.response.headers["Motia-Trace-Id"]
+    [run] = eventually(
+        lambda: [each for each in project.runs() if each["traceId"] == trace_id], project.all_logs
     )
-    assert len(runs) == 1
-    return runs[0]
+    return run
 
 
 @pytest.mark.parametrize(
@@ -71,33 +70,34 @@ def the_run(project: Project) -> Any:
 def test_the_first_part_arrives_before_the_last_is_made(
     project: Project, kind: str, type: str
 ) -> None:
-    reader = Reader(project, f"/parts/{kind}/here")
+    reader = Reader(project, f"/parts/{kind}/{kind}")
     assert (reader.response.status, reader.response.headers["Content-Type"]) == (200, type)
     assert reader.next() == "first"
-    (project.logs / "gate-here").touch()
+    (project.logs / f"gate-{kind}").touch()
     parts = [reader.next()]
     while parts[-1] != "last":
         parts.append(reader.next())
     assert set(parts) <= {"between", "last"}
     assert reader.response.read().strip() == b""
     reader.close()
-    assert the_run(project)["status"] == "succeeded"
+    assert the_run(project, reader)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
 def test_a_client_that_goes_away_ends_the_generator_and_its_run(
     project: Project, kind: str
 ) -> None:
-    reader = Reader(project, f"/parts/{kind}/gone")
+    before, gate = project.log("web"), f"gone-{kind}"
+    reader = Reader(project, f"/parts/{kind}/{gate}")
     assert reader.next() == "first"
     reader.close()
-    run = the_run(project)
+    run = the_run(project, reader)
     assert run["status"] == "succeeded"
     went = "the client went away before the end"
     assert run["output"]["body"]["ended"] == went
     assert went in [entry.get("message") for entry in run["timeline"]]
-    assert project.look("state", "get", "sending", "gone").strip() == '"closed"'
-    assert "Traceback" not in project.log("web")
+    assert project.look("state", "get", "sending", gate).strip() == '"closed"'
+    assert "Traceback" not in project.log("web").removeprefix(before)
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
@@ -107,7 +107,7 @@ def test_an_error_in_the_middle_cuts_the_client_off(project: Project, kind: str)
     with pytest.raises(http.client.IncompleteRead):
         reader.response.read()
     reader.close()
-    run = the_run(project)
+    run = the_run(project, reader)
     assert run["status"] == "dead"
     assert "ValueError: a part cannot be made" in run["error"]
 

@@ -138,7 +138,7 @@ def test_many_streams_hold_few_connections_and_hear_by_notify(
     project.environment["DATABASE_URL"] = fresh_postgresql()
     if pool:
         project.environment["POOL_SIZE"] = str(pool)
-    project.command("migrate", "--verbosity", "0")
+    project.migrate()
     port = uvicorn(project, "web")
     browsers = [Browser(port, "/streams/shouts/g/") for _ in range(CLIENTS)]
     assert [each.next() for each in browsers] == [("sync", [])] * CLIENTS

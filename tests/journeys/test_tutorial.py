@@ -133,9 +133,8 @@ def the_commands_work(project: Project) -> None:
     run_id = sent.stdout.strip()
     eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == before + 2)
 
-    trace = project.command("motia_steps", "trace", run_id)
-    assert "ProcessTodo  succeeded" in trace.stdout
-    assert "info: Todo processed" in trace.stdout
-    listed = project.command("motia_steps", "list", "--format", "json")
-    names = {each["name"] for each in json.loads(listed.stdout)}
+    trace = project.look("trace", run_id)
+    assert "ProcessTodo  succeeded" in trace
+    assert "info: Todo processed" in trace
+    names = {each["name"] for each in json.loads(project.look("list", "--format", "json"))}
     assert {"CreateTodo", "ShipOrder", "GreetUser", "Slow"} <= names
