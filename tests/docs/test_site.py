@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
+
 from tests.docs.pages import DOCS, README, blocks, named, pages
 
 _ID = re.compile(r'\bid="([^"]+)"')
@@ -31,6 +33,7 @@ def broken(site: Path) -> list[str]:
     return found
 
 
+@pytest.mark.filterwarnings("ignore:'myst_parser")
 def test_the_site_is_built_without_a_warning_and_nothing_leads_nowhere(tmp_path: Path) -> None:
     """To build it takes some seconds, so all that is asked of it is asked here."""
     assert import_module("scripts.build_docs").build(tmp_path)
