@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.docs.pages import DOCS, README, blocks, named, pages
+from tests.docs.pages import DOCS, blocks, named, pages
 
 _ID = re.compile(r'\bid="([^"]+)"')
 _TARGET = re.compile(r'\b(?:href|src)="([^"]+)"')
@@ -40,7 +40,7 @@ def test_the_site_is_built_without_a_warning_and_nothing_leads_nowhere(tmp_path:
     site = tmp_path / "site"
     assert broken(site) == []
     index = (site / "docs/index.html").read_text("utf-8")
-    addresses = [site / named(page).replace(".md", ".html") for page in pages() if page != README]
+    addresses = [site / named(page).replace(".md", ".html") for page in pages()]
     sidebar = {os.path.relpath(address, site / "docs") for address in addresses}
     assert [each for each in sidebar - {"index.html"} if f'href="{each}"' not in index] == []
     titles = {block.title for block in blocks(DOCS / "deploying.md") if block.title}
