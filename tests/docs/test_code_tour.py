@@ -36,9 +36,11 @@ class Named:
         return self.name.rpartition(".")[2]
 
     def definition(self) -> ast.AST:
-        """Return its definition; fail if there is none."""
+        """Return its definition; fail if there is none. Its module may stand before its name."""
         found: ast.AST = parsed(self.file)
-        for part in self.name.split("."):
+        first, *more = self.name.split(".")
+        is_module = more and first in (self.file.stem, self.file.parent.name)
+        for part in more if is_module else (first, *more):
             found = next(each for each in ast.iter_child_nodes(found) if is_named(each, part))
         return found
 
