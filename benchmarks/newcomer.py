@@ -3,8 +3,8 @@
     python -m benchmarks.newcomer
 
 A shell in an empty folder is given the lines of "A project from nothing". Measured is how long each
-takes, up to where the admin shows that the background run, too, has succeeded. What is installed is the
-wheel of this very code; its requirements come from wherever pip finds them.
+takes, up to where the admin shows that the background run, too, has succeeded. What is installed is
+the wheel of this very code; its requirements come from wherever pip finds them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import Any
 
 from benchmarks import report
 from tests.journeys.running import free_port
@@ -62,7 +63,7 @@ class Terminal:
         )
 
     def run(self, line: str, until: str | None = None) -> None:
-        """Do a line to its end, or until it has printed a text; raise if it fails or ends before."""
+        """Do a line to its end, or until it has printed a text; raise if it fails before."""
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
         self._shell.stdin.write(f"{line}\necho {_DONE} $?\n")
@@ -80,7 +81,7 @@ class Terminal:
     def close(self) -> None:
         """End it with all that runs in it, as closing a terminal's window does."""
         os.killpg(self._shell.pid, signal.SIGHUP)
-        self._shell.wait(_PATIENCE)
+        self._shell.communicate(timeout=_PATIENCE)
         deadline = time.monotonic() + _PATIENCE
         while _is_there(self._shell.pid) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -100,28 +101,28 @@ def play(terminal: Terminal, typed: list[str], port: int) -> Iterator[tuple[str,
         is_last = "motia_steps dev" in line
         asked = line.replace("createsuperuser", "createsuperuser --noinput")
         more = f" --port {port}" if is_last else ""
-        yield line, _timed(lambda: terminal.run(asked + more, _READY if is_last else None))
+        yield line, _timed(terminal.run, asked + more, _READY if is_last else None)
     [order] = lines("a first order")
     base = f"http://localhost:{port}"
     curl = order.replace("http://localhost:8000", base)
-    yield order, _timed(lambda: subprocess.run(curl, shell=True, check=True, capture_output=True))
-    yield "both runs are seen in the admin", _timed(lambda: _see(base, ["CreateOrder", "PackOrder"]))
+    yield order, _timed(subprocess.run, ["bash", "-c", curl], check=True, capture_output=True)
+    yield "both runs are seen in the admin", _timed(_see, base, ["CreateOrder", "PackOrder"])
 
 
-def _timed(deed: Callable[[], object]) -> float:
+def _timed(deed: Callable[..., object], *args: Any, **kwargs: Any) -> float:
     began = time.perf_counter()
-    deed()
+    deed(*args, **kwargs)
     return time.perf_counter() - began
 
 
 def _see(base: str, steps: list[str]) -> None:
     """Log in, and look at the list of runs until each Step has one that succeeded."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-    page = _read(browser, f"{base}/admin/login/")
+    page = _read(browser, f"{base}/admin/login/?next=/admin/")
     [token] = re.findall('name="csrfmiddlewaretoken" value="([^"]+)"', page)
     name, password = USER["DJANGO_SUPERUSER_USERNAME"], USER["DJANGO_SUPERUSER_PASSWORD"]
     form = {"username": name, "password": password, "csrfmiddlewaretoken": token}
-    browser.open(f"{base}/admin/login/", urllib.parse.urlencode(form).encode())
+    browser.open(f"{base}/admin/login/?next=/admin/", urllib.parse.urlencode(form).encode())
     deadline = time.monotonic() + 60
     missing = steps
     while missing:
@@ -148,9 +149,13 @@ def main() -> int:
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         with closing(Terminal(Path(folder), environment | USER)) as terminal:
             taken = list(play(terminal, typed, free_port()))
-    rows = [[line.replace(str(wheel), "motia-django"), f"{seconds:.1f} s"] for line, seconds in taken]
+    rows = [
+        [line.replace(str(wheel), "motia-django"), f"{seconds:.1f} s"] for line, seconds in taken
+    ]
     rows.append(["**all of it**", f"**{sum(seconds for _, seconds in taken):.0f} s**"])
-    text = f"{report.machine('django', 'celery')}\n\n{report.table(('what is typed', 'takes'), rows)}"
+    text = (
+        f"{report.machine('django', 'celery')}\n\n{report.table(('what is typed', 'takes'), rows)}"
+    )
     print(text)
     if "--write-docs" in sys.argv:
         report.write("newcomer", text)

@@ -45,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         folder = startproject(options.name, options.folder)
     except CommandError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return error.returncode
-    print(_template("next", folder=folder))
+    sys.stdout.write(_template("next", folder=folder))
     return 0
 
 
@@ -80,6 +80,6 @@ def _put(put: str, parts: Mapping[str, str], match: re.Match[str]) -> str:
     return put.format(match[0], **parts)
 
 
-def _template(name: str, **values: object) -> str:
-    file = files("motia_django.commands").joinpath("templates", "project", f"{name}.tpl")
+def _template(called: str, **values: object) -> str:
+    file = files("motia_django.commands").joinpath("templates", "project", f"{called}.tpl")
     return Template(file.read_text("utf-8")).substitute(values)

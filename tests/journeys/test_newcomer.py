@@ -17,7 +17,7 @@ INSTALLING = ("python3 -m venv", "pip install")
 
 
 def test_a_project_from_nothing_is_ten_lines_away(tmp_path: Path) -> None:
-    """All but the installing, for which there is `make newcomer`: what is installed here is used."""
+    """All but the installing, for which there is `make newcomer`."""
     typed = [line for line in lines("a new project") if not line.startswith(INSTALLING)]
     assert len(lines("a new project")) + len(lines("a first order")) <= 10
     bare = ("CELERY_BROKER_URL", "DATABASE_URL", "DJANGO_SETTINGS_MODULE")
