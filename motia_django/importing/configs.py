@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from motia_django import dialects
+from motia_django.dialects.loose import without_looseness
 from motia_django.importing import zod
 from motia_django.importing.expressions import Call, Member, Name, Spread, Unread
 from motia_django.importing.scopes import Scope
@@ -66,8 +67,9 @@ def _modern(keys: dict[Any, Any]) -> dict[str, Any]:
     module = SimpleNamespace(config=keys, handler=_unwritten)
     config = dict(dialects.modern(module).config)
     triggers = config.get("triggers")
-    if isinstance(triggers, list) and "triggers" not in keys:
-        config["triggers"] = [_without_raw_body(each) for each in triggers]
+    if isinstance(triggers, list):
+        made = ("rawBody",) if "triggers" not in keys else ()
+        config["triggers"] = [_as_said(each, made) for each in triggers]
     return config
 
 
@@ -80,10 +82,11 @@ def _with_body(trigger: Any) -> Any:
     return {"bodySchema": trigger["input"], **rest}
 
 
-def _without_raw_body(trigger: Any) -> Any:
+def _as_said(trigger: Any, made: tuple[str, ...]) -> Any:
+    """Return a trigger with the schemas that its file says, and without keys that it does not."""
     if not isinstance(trigger, Mapping):
         return trigger
-    return {key: each for key, each in trigger.items() if key != "rawBody"}
+    return {key: without_looseness(each) for key, each in trigger.items() if key not in made}
 
 
 def _unwritten(input: Any, ctx: Any) -> None:

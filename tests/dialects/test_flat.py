@@ -371,13 +371,34 @@ def test_what_is_wrong_is_still_an_error(project: Project, config: str, text: st
     assert text in "\n".join(each.message for each in project.problems())
 
 
-def test_a_run_that_is_stored_keeps_what_came(project: Project) -> None:
-    project.step("process_step.py", ORDER_EVENT)
-    project.load()
-    with pytest.raises(AssertionError, match="is a required property"):
-        sent("order.again", {"sku": "s"})
-    [run] = rows(status=Status.DEAD)
-    assert json.loads(json.dumps(run.input)) == {"sku": "s"}
+def test_a_message_that_breaks_its_schema_is_told_of_and_given(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.step(
+        "feed_step.py",
+        """
+        from pydantic import BaseModel
+
+        class Feeding(BaseModel):
+            pet_id: str
+
+        config = {"type": "event", "name": "Feed", "subscribes": ["feed"], "emits": [],
+                  "input": Feeding.model_json_schema()}
+
+        async def handler(input_data, context):
+            await context.state.set("fed", input_data["pet_id"], input_data)
+        """,
+    )
+    step = project.only_step()
+    sent("feed", {"pet_id": 7})
+    assert state.get("fed", "7") == {"pet_id": 7}
+    [run] = rows(status=Status.SUCCEEDED)
+    assert json.loads(json.dumps(run.input)) == {"pet_id": 7}
+    [told] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert "The input of Step 'Feed' is invalid: pet_id: the value is not of type" in told
+    schema = step.triggers[0].schema
+    assert schema is not None
+    assert schema.json_schema()["required"] == ["pet_id"]
 
 
 ATOMIC = """
