@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from motia_django.dialects import triggers
@@ -64,15 +64,10 @@ def _first_arguments(input: Any, context: OldContext) -> tuple[Any, ...]:
     return TriggerInput(input, context), context
 
 
-def _of_one_topic(trigger: Keys) -> Iterator[Keys]:
-    """Yield a trigger for each topic of `subscribes`, which the first of these versions had."""
-    topics = listed(trigger.get("subscribes"))
-    if not topics:
-        yield trigger
-    for each in topics:
-        yield {key: value for key, value in trigger.items() if key != "subscribes"} | {
-            "topic": each
-        }
+def _of_one_topic(trigger: Keys) -> list[Keys]:
+    """Return a trigger for each topic of `subscribes`, which the first of these versions had."""
+    others = {key: value for key, value in trigger.items() if key != "subscribes"}
+    return [{**others, "topic": each} for each in listed(trigger.get("subscribes"))] or [trigger]
 
 
 def _trigger(old: Keys, root: Keys) -> Keys:
