@@ -648,54 +648,50 @@ def test_a_text_in_a_config_is_only_ever_a_text(
     assert project.only_step().name == '"""\'\U0001f600\\n + 1'
 
 
-@pytest.mark.parametrize(
-    ("files", "imported"),
-    [
-        (
-            {"src/topics.ts": "export const TOPICS = { made: 'order.made' } as const"},
-            "import { TOPICS } from '../topics'",
-        ),
-        (
-            {"src/topics.ts": "export enum Topics { Made = 'order.made', Paid = 'order.paid' }"},
-            "import { type X, Topics as TOPICS } from '../topics.js'\nconst made = TOPICS.Made",
-        ),
-        (
-            {
-                "src/constants/index.ts": "export * from './topics'",
-                "src/constants/topics.ts": "const made = 'order.made'\nexport { made }",
-            },
-            "import * as TOPICS from '@/constants'",
-        ),
-        (
-            {
-                "src/names.ts": "export const made = 'order.made'",
-                "src/topics.ts": "import { made as M } from './names'\nexport default { made: M }",
-            },
-            "import TOPICS, { other } from 'src/topics'",
-        ),
-        (
-            {"src/topics.js": "module.exports = Object.freeze({ TOPICS: { made: 'order.made' } })"},
-            "const { TOPICS } = require('../topics')",
-        ),
-        (
-            {"src/topics.js": "exports.made = 'order.made'"},
-            "const TOPICS = require('../topics')",
-        ),
-    ],
-)
-def test_constants_of_other_scripts_are_read(
-    motia: Motia, project: Project, steps: Steps, files: dict[str, str], imported: str
-) -> None:
-    for path, text in files.items():
-        motia.write(path, text)
-    topic = "made" if "const made" in imported else "TOPICS.made"
-    motia.write(
-        "src/orders/made.step.ts",
-        f"{imported}\nexport const config = {{ type: 'event', name: 'X', subscribes: [{topic}] }}",
-    )
+CONSTANTS: dict[str, tuple[str, dict[str, str]]] = {
+    "import { TOPICS } from '../topics'": (
+        "TOPICS.made",
+        {"topics.ts": "export const TOPICS = { made: 'order.made' } as const"},
+    ),
+    "import { type X, Topics as T } from '../topics.js'\nconst made = T.Made": (
+        "made",
+        {"topics.ts": "export enum Topics { Made = 'order.made', Paid = 'order.paid' }"},
+    ),
+    "import * as TOPICS from '@/2/constants'": (
+        "TOPICS.made",
+        {
+            "constants/index.ts": "export * from './topics'",
+            "constants/topics.ts": "const made = 'order.made'\nexport { made }",
+        },
+    ),
+    "import TOPICS, { other } from 'src/3/topics'": (
+        "TOPICS.made",
+        {
+            "names.ts": "export const made = 'order.made'",
+            "topics.ts": "import { made as M } from './names'\nexport default { made: M }",
+        },
+    ),
+    "const { TOPICS } = require('../topics')": (
+        "TOPICS.made",
+        {"topics.js": "module.exports = Object.freeze({ TOPICS: { made: 'order.made' } })"},
+    ),
+    "const TOPICS = require('../topics')": (
+        "TOPICS.made",
+        {"topics.js": "exports.made = 'order.made'"},
+    ),
+}
+
+
+def test_constants_of_other_scripts_are_read(motia: Motia, project: Project, steps: Steps) -> None:
+    for number, (imported, (topic, files)) in enumerate(CONSTANTS.items()):
+        for path, text in files.items():
+            motia.write(f"src/{number}/{path}", text)
+        config = f"{{ type: 'event', name: '{number}', subscribes: [{topic}] }}"
+        motia.write(f"src/{number}/orders/x.step.ts", f"{imported}\nexport const config = {config}")
     report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
     assert "left to you" not in report
-    assert [each.source for each in project.only_step().triggers] == ["order.made"]
+    found = [step.triggers[0].source for step in project.load()]
+    assert dict(zip(CONSTANTS, found, strict=True)) == dict.fromkeys(CONSTANTS, "order.made")
 
 
 def test_schemas_of_other_scripts_are_read(motia: Motia, project: Project, steps: Steps) -> None:
@@ -727,35 +723,39 @@ def test_schemas_of_other_scripts_are_read(motia: Motia, project: Project, steps
     assert item["required"] == ["id"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "export const TOPICS = make('order')",
-        "import { TOPICS } from './made.step'\nexport { TOPICS }",
-        "export { TOPICS as OTHER, OTHER as TOPICS }",
-        "export const TOPICS = { paid: 'order.paid' }",
-        "export const TOPICS = {".ljust(2000, "{"),
-        "import {" * 1000,
-        "import import * * as from , from" * 1000,
-        None,
-    ],
-)
+NOT_PLAIN = [
+    "export const TOPICS = make('order')",
+    "import { TOPICS } from './made.step'\nexport { TOPICS }",
+    "export { TOPICS as OTHER, OTHER as TOPICS }",
+    "export const TOPICS = { paid: 'order.paid' }",
+    "export const TOPICS = {".ljust(2000, "{"),
+    "import {" * 1000,
+    "import import * * as from , from" * 1000,
+    None,
+]
+
+
 def test_a_constant_that_is_not_plain_is_left_to_a_person(
-    motia: Motia, project: Project, steps: Steps, text: str | None
+    motia: Motia, project: Project, steps: Steps
 ) -> None:
-    if text is not None:
-        motia.write("src/topics.ts", text)
-    motia.write(
-        "src/made.step.ts",
-        """
-        import { TOPICS } from './topics'
-        export { TOPICS } from './topics'
-        export const config = { type: 'event', name: 'X', subscribes: ['a', TOPICS.made] }
-        """,
-    )
+    for number, text in enumerate(NOT_PLAIN):
+        if text is not None:
+            motia.write(f"src/{number}/topics.ts", text)
+        motia.write(
+            f"src/{number}/made.step.ts",
+            f"""
+            import {{ TOPICS }} from './topics'
+            export {{ TOPICS }} from './topics'
+            export const config = {{
+              type: 'event', name: '{number}', subscribes: ['a', TOPICS.made]
+            }}
+            """,
+        )
     report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
-    assert "left to you: subscribes.1: TOPICS.made" in report
-    assert [each.source for each in project.only_step().triggers] == ["a"]
+    assert report.count("left to you: subscribes.1: TOPICS.made") == len(NOT_PLAIN)
+    assert [[each.source for each in step.triggers] for step in project.load()] == [
+        ["a"] for _ in NOT_PLAIN
+    ]
 
 
 def test_a_script_that_leads_out_of_the_project_is_not_read(
