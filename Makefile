@@ -5,8 +5,8 @@ VENV ?= .venv
 PORT ?= 8000
 # Most tests that take long wait for processes, so there are more of them at once than cores.
 WORKERS ?= -n 4 --dist worksteal
-# Each of their many processes would compile all of this project anew.
-unexport PYTHONDONTWRITEBYTECODE
+# Where Python may not keep what it compiles, each of the many processes would compile everything.
+COMPILE = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q --collect-only >/dev/null || true
 
 BIN := $(VENV)/bin
 DEV := $(VENV)/.installed-dev
@@ -36,6 +36,7 @@ demo: $(DEV)  ## the tutorial, running: PORT=8000, admin at /admin/ (admin, admi
 test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, PostgreSQL and MariaDB
 	@$(MAKE) servers
 	@$(MAKE) lint
+	@$(if $(PYTHONDONTWRITEBYTECODE),$(COMPILE))
 	@echo "== tests on SQLite"
 	@$(BIN)/python -m pytest $(WORKERS) -q
 	@echo "== tests on PostgreSQL (of all that asks the project's database)"
