@@ -15,7 +15,7 @@ GRID := $(VENV)/.installed-grid
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint grid bench chaos docs screenshots servers
+.PHONY: help demo test lint grid bench newcomer chaos docs screenshots servers
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -59,6 +59,10 @@ bench:  ## the benchmarks, beside what else there is; WRITE=1 puts them into doc
 	@$(MAKE) servers
 	@scripts/install_wrk.sh
 	@$(BIN)/python -m benchmarks $(if $(WRITE),--write-docs)
+
+newcomer:  ## the first five minutes, timed: what README says to type, on an empty machine
+	@$(MAKE) $(TEST)
+	@$(BIN)/python -m benchmarks.newcomer $(if $(WRITE),--write-docs)
 
 chaos:  ## the promises under fire: half an hour; QUICK=1 for the short form
 	@$(MAKE) $(TEST)

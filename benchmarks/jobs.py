@@ -36,8 +36,8 @@ PACKAGES = (
     "huey",
     "dramatiq",
 )
-JOBS = 1000
-"""Of each contender in each turn."""
+LIGHT_JOBS, KEPT_JOBS = 3000, 1000
+"""Of each contender in each turn: some seconds of work."""
 PLAIN = "Celery, shared_task"
 KEPT = {"Redis": 0.6, "RabbitMQ": 0.35}
 """How fast ours is to be where each run is kept, beside plain Celery that keeps none."""
@@ -47,7 +47,7 @@ def light(broker: str, pool: str, repeats: int) -> Contest:
     """Measure runs that are in no table while all goes well."""
     workers = (motia(OURS, "light", pool=pool), on_celery(PLAIN, "late", pool=pool))
     goals = (Goal(beside=PLAIN, as_fast=0.95),)
-    return _contest(f"light, {pool}, {broker}", broker, workers, goals, repeats)
+    return _contest(f"light, {pool}, {broker}", broker, workers, goals, repeats, LIGHT_JOBS)
 
 
 def kept(broker: str, repeats: int) -> Contest:
@@ -57,7 +57,7 @@ def kept(broker: str, repeats: int) -> Contest:
     workers = (motia(OURS, "kept"), on_celery(PLAIN, "early"), *recording, *context)
     goals = [Goal(beside=each.name, as_fast=1) for each in recording if each.is_there]
     goals.insert(0, Goal(beside=PLAIN, as_fast=KEPT[broker]))
-    return _contest(f"kept in PostgreSQL, {broker}", broker, workers, goals, repeats)
+    return _contest(f"kept in PostgreSQL, {broker}", broker, workers, goals, repeats, KEPT_JOBS)
 
 
 def measure(repeats: int) -> list[Contest]:
@@ -70,10 +70,15 @@ def measure(repeats: int) -> list[Contest]:
 
 
 def _contest(
-    work: str, broker: str, workers: Sequence[Worker], goals: Sequence[Goal], repeats: int
+    work: str,
+    broker: str,
+    workers: Sequence[Worker],
+    goals: Sequence[Goal],
+    repeats: int,
+    jobs: int,
 ) -> Contest:
     with crews(workers, broker) as all_of_them:
-        turns = {name: (lambda each=each: each.rate(JOBS)) for name, each in all_of_them.items()}
+        turns = {name: (lambda each=each: each.rate(jobs)) for name, each in all_of_them.items()}
         figures = in_turns(turns, repeats)
     return Contest(work=work, unit="jobs/s", more_is_better=True, figures=figures, goals=goals)
 

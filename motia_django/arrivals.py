@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -25,7 +24,8 @@ from motia_django.runs import Run, birth_of
 _REMEMBERED = 64
 """Arrivals of each queue that are looked back upon."""
 _PREFIX = task_name("")
-_arrivals: dict[str, deque[tuple[float, datetime]]] = {}
+_arrivals: dict[str, deque[tuple[float, str]]] = {}
+"""Of each queue when a message came, and its run's id, which nobody reads unless he is asked."""
 
 
 def watch() -> None:
@@ -40,8 +40,9 @@ def is_on_its_way(run: Run, within: float) -> bool:
     were born before it. Without any arrival nothing is known.
     """
     since = time.monotonic() - within
-    lately = [born for at, born in _arrivals.get(queue_of(run), ()) if at >= since]
-    return bool(lately) and max(lately) < birth_of(run.id)
+    lately = (_read(run_id) for at, run_id in _arrivals.get(queue_of(run), ()) if at >= since)
+    born = [birth_of(run_id) for run_id in lately if run_id is not None]
+    return bool(born) and max(born) < birth_of(run.id)
 
 
 def queue_of(run: Run) -> str:
@@ -68,8 +69,16 @@ def _note(sender: Any, request: Any, **kwargs: Any) -> None:
     try:
         if request.name.startswith(_PREFIX) and request.request_dict.get(FRESH):
             queue = request.delivery_info.get("routing_key") or ""
-            born = birth_of(UUID(request.id))
-            arrivals = _arrivals.setdefault(queue, deque(maxlen=_REMEMBERED))
-            arrivals.append((time.monotonic(), born))
-    except (ValueError, AttributeError, TypeError):
+            arrivals = _arrivals.get(queue)
+            if arrivals is None:
+                arrivals = _arrivals[queue] = deque(maxlen=_REMEMBERED)
+            arrivals.append((time.monotonic(), request.id))
+    except (AttributeError, TypeError):
         return
+
+
+def _read(run_id: Any) -> UUID | None:
+    try:
+        return UUID(run_id)
+    except (ValueError, AttributeError, TypeError):
+        return None

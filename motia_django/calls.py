@@ -95,7 +95,7 @@ def call(
         if is_async(function) if known_async is None else known_async:
             return async_to_sync(_within)(limit, function, args)
         result = function(*args)
-        if type(result) is dict or not inspect.isawaitable(result):
+        if result is None or type(result) is dict or not inspect.isawaitable(result):
             return result
         return async_to_sync(_awaited)(result)
     except (asyncio.CancelledError, SystemExit) as error:

@@ -66,6 +66,10 @@ class Settings:
     """Seconds for which an answered request may wait to be written to the history, together with
     others; 0 writes each before its answer is sent."""
 
+    prepare: bool = False
+    """Whether PostgreSQL plans the statements of a run once for each connection, not each time. An
+    old PgBouncer in its transaction mode cannot."""
+
     retention: Mapping[str, float | None] = field(default_factory=lambda: dict(RETENTION))
     """Days after which finished runs are deleted, by status; None keeps them for ever."""
 
@@ -108,7 +112,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, words in _CHOICES.items():
             if getattr(self, name) not in words:
-                raise _wrong(name, f"one of {', '.join(words)}", getattr(self, name))
+                raise _wrong(name, f"one of {', '.join(map(str, words))}", getattr(self, name))
         for name, (types, expected) in _NUMBERS.items():
             value = getattr(self, name)
             is_number = isinstance(value, types) and not isinstance(value, bool)
@@ -127,10 +131,11 @@ class Settings:
             raise _wrong("redact", "a list of words", self.redact)
 
 
-_CHOICES = {
+_CHOICES: Mapping[str, tuple[Any, ...]] = {
     "undeclared_topics": ("allow", "warn", "error"),
     "invalid_responses": ("error", "log", "debug"),
     "record": ("all", "failures"),
+    "prepare": (True, False),
 }
 _COUNT: tuple[Any, str] = (int, "a whole number")
 _SECONDS: tuple[Any, str] = (int | float, "a number")

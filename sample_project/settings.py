@@ -62,10 +62,6 @@ TEMPLATES = [
 ]
 
 
-PREPARED = {"server_side_binding": True, "prepare_threshold": 5}
-"""PostgreSQL plans a statement that comes again and again once, not each time."""
-
-
 def database(url: str | None) -> dict[str, Any]:
     """Return the DATABASES entry for `url`; without one, a SQLite file for many processes."""
     if not url:
@@ -80,16 +76,14 @@ def database(url: str | None) -> dict[str, Any]:
         }
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
-    is_mysql = parts.scheme == "mysql"
     return {
-        "ENGINE": f"django.db.backends.{'mysql' if is_mysql else 'postgresql'}",
+        "ENGINE": f"django.db.backends.{'mysql' if parts.scheme == 'mysql' else 'postgresql'}",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or options.get("host", ""),  # ?host=/folder/of/the/socket
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
-        "OPTIONS": {} if is_mysql else PREPARED,
     }
 
 
@@ -99,6 +93,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL")
 CELERY_TASK_ALWAYS_EAGER = os.environ.get("CELERY_TASK_ALWAYS_EAGER") == "1"
 CELERY_DB_REUSE_MAX = 1000
+
+MOTIA: dict[str, Any] = {"PREPARE": True}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 
 PAYMENT_PROVIDER_URL = os.environ.get("PAYMENT_PROVIDER_URL", "")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.apps import apps
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.utils import timezone
 
-from motia_django import ledger
+from motia_django import ledger, prepared
 from motia_django.celery_app import project_app
 from motia_django.checks.database_facts import Facts, facts_of
 from motia_django.conf import ORM_STATE, settings
@@ -86,14 +85,8 @@ def _connections() -> Warnings:
             yield _pooled(alias)
     elif not conf.get("CELERY_DB_REUSE_MAX"):
         yield _reopened()
-    if connection.vendor == "postgresql" and not _prepares(connection.settings_dict):
+    if connection.vendor == "postgresql" and not prepared.prepares(connection):
         yield _planned_anew(alias)
-
-
-def _prepares(declared: Mapping[str, Any]) -> bool:
-    options = declared.get("OPTIONS", {})
-    prepares = options.get("prepare_threshold") is not None
-    return bool(prepares and options.get("server_side_binding"))
 
 
 def _workers(signs: Sequence[datetime]) -> Warnings:
@@ -166,8 +159,8 @@ def _planned_anew(alias: str) -> checks.CheckMessage:
     return checks.Info(
         f"PostgreSQL parses and plans the few statements of every run each time on {alias!r}, which"
         " takes about as long as it takes to execute them.",
-        hint='Set OPTIONS = {"server_side_binding": True, "prepare_threshold": 5} there. Behind'
-        " PgBouncer, that needs version 1.21 and its max_prepared_statements; else silence this.",
+        hint='Set MOTIA = {"PREPARE": True}, which needs psycopg 3. Behind PgBouncer in its'
+        " transaction mode it needs version 1.21 and max_prepared_statements; else silence this.",
         id=PLANNED_ANEW,
     )
 

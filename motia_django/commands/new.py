@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from motia_django.commands.base import Subcommand
 from motia_django.registry import registry
 
 KINDS = ("http", "queue", "cron", "state", "stream")
+_SENDING = '    ctx.enqueue({{"topic": {}, "data": {{"id": ctx.run_id}}}})\n'
 
 
 class New(Subcommand):
@@ -35,6 +37,9 @@ class New(Subcommand):
         parser.add_argument("--schedule", default="0 * * * *", help="of a cron Step")
         parser.add_argument("--group", default="orders", help="of state, of a state Step")
         parser.add_argument("--stream", default="orders", help="of a stream Step")
+        parser.add_argument(
+            "--enqueues", metavar="TOPIC", action="append", default=[], help="what it sends; again"
+        )
 
     def run(self, options: Mapping[str, Any]) -> None:
         words = _words(options["step"])
@@ -54,6 +59,8 @@ class New(Subcommand):
             "schedule": options["schedule"],
             "group": options["group"],
             "stream": options["stream"],
+            "topics": json.dumps(options["enqueues"]),
+            "sending": "".join(_SENDING.format(json.dumps(each)) for each in options["enqueues"]),
         }
         for file, template in templates.items():
             self._write(file, template, values)

@@ -23,7 +23,7 @@ from tests.checks.conftest import MakeApp
 from tests.docs.pages import DOCS, blocks
 from tests.factories import installed, make_step, nothing
 from tests.servers.mariadb import mariadb_settings
-from tests.servers.postgresql import PREPARED, django_settings, fresh_postgresql
+from tests.servers.postgresql import django_settings, fresh_postgresql
 
 HTTP = {"type": "http", "path": "/x"}
 MEMORY = {"BACKEND": "motia_django.stores.memory.MemoryState"}
@@ -59,7 +59,7 @@ def on(declared: dict[str, Any], router: object | None = None) -> Iterator[None]
 @pytest.fixture(scope="module")
 def migrated(postgresql_server: str, django_db_blocker: Any) -> dict[str, Any]:
     """Return the settings of a PostgreSQL with the tables of motia_django."""
-    declared = {**django_settings(fresh_postgresql()), "OPTIONS": PREPARED}
+    declared = django_settings(fresh_postgresql())
     with django_db_blocker.unblock(), on(declared):
         call_command("migrate", "motia", database="checked", verbosity=0)
     return declared
@@ -132,7 +132,7 @@ def at(port: str) -> dict[str, Any]:
     """Return the settings of a PostgreSQL on a port where there is none."""
     engine = "django.db.backends.postgresql"
     here = {"HOST": "127.0.0.1", "PORT": port}
-    return {"ENGINE": engine, "NAME": "x", "OPTIONS": PREPARED, **here}
+    return {"ENGINE": engine, "NAME": "x", **here}
 
 
 def test_a_database_that_cannot_be_reached_is_one_warning(django_db_blocker: Any) -> None:
@@ -161,7 +161,7 @@ def test_a_database_that_must_not_be_asked_does_not_crash_the_check() -> None:
 def test_missing_migrations_are_named_and_nothing_else_is_asked(
     postgresql_server: str, django_db_blocker: Any
 ) -> None:
-    declared = {**django_settings(fresh_postgresql()), "OPTIONS": PREPARED}
+    declared = django_settings(fresh_postgresql())
     with django_db_blocker.unblock(), on(declared):
         [warning] = found()
     assert warning.id == "motia.W018"
@@ -187,7 +187,7 @@ def test_a_connection_pool_is_a_warning_where_workers_fork(
     pool: str, expected: list[str], postgresql: dict[str, Any], project_app: MakeApp
 ) -> None:
     project_app("redis://127.0.0.1:1/0", worker_pool=pool)
-    with on({**postgresql, "OPTIONS": {**PREPARED, "pool": True}}):
+    with on({**postgresql, "OPTIONS": {"pool": True}}):
         assert ids() == expected
 
 
@@ -195,11 +195,10 @@ def test_statements_that_postgresql_plans_each_time_are_told_of(
     postgresql: dict[str, Any], project_app: MakeApp
 ) -> None:
     project_app("redis://127.0.0.1:1/0", CELERY_DB_REUSE_MAX=1000)
-    for options in ({}, {"server_side_binding": True}, {"prepare_threshold": 5}):
-        with on({**postgresql, "OPTIONS": options}):
-            assert ids() == ["motia.I003"]
-            assert ids(make_step(nothing, HTTP)) == []
-    with on({**postgresql, "OPTIONS": {**PREPARED, "prepare_threshold": 0}}):
+    with on(postgresql), override_settings(MOTIA={}):
+        assert ids() == ["motia.I003"]
+        assert ids(make_step(nothing, HTTP)) == []
+    with on(postgresql), override_settings(MOTIA={"PREPARE": True}):
         assert ids() == []
 
 
@@ -255,14 +254,14 @@ def test_an_isolation_level_that_makes_the_ledger_fail_is_a_warning(
 ) -> None:
     from psycopg import IsolationLevel
 
-    options = {**PREPARED, "isolation_level": IsolationLevel[level]}
+    options = {"isolation_level": IsolationLevel[level]}
     with on({**postgresql, "OPTIONS": options}):
         assert ids() == expected
 
 
 def test_the_servers_own_isolation_level_counts_too(postgresql: dict[str, Any]) -> None:
     options = "-c default_transaction_isolation=serializable"
-    with on({**postgresql, "OPTIONS": {**PREPARED, "options": options}}):
+    with on({**postgresql, "OPTIONS": {"options": options}}):
         [warning] = found()
     assert warning.id == "motia.W022"
     assert "serializable" in warning.msg
@@ -304,7 +303,8 @@ def test_tables_apart_from_the_runs_are_a_warning(postgresql: dict[str, Any]) ->
 
 
 def test_the_table_of_state_may_be_anywhere_if_it_is_not_used(postgresql: dict[str, Any]) -> None:
-    with on(postgresql, Router(stateitem="default")), override_settings(MOTIA={"STATE": MEMORY}):
+    motia = {"PREPARE": True, "STATE": MEMORY}
+    with on(postgresql, Router(stateitem="default")), override_settings(MOTIA=motia):
         assert ids() == []
 
 
@@ -351,5 +351,5 @@ def test_the_shorter_the_leases_the_closer_the_clocks_have_to_be(
     with on(postgresql):
         ledger.workers().update(seen_at=timezone.now() + timedelta(seconds=1.5))
         assert ids() == []
-        with override_settings(MOTIA={"LEASE": 3}):
+        with override_settings(MOTIA={"PREPARE": True, "LEASE": 3}):
             assert ids() == ["motia.W026"]

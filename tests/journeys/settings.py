@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from sample_project.settings import *  # noqa: F403
 from sample_project.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.journeys.slow"]
-MOTIA: dict[str, Any] = {"LEASE": 3, "PUBLISH_PATIENCE": 3, "UPKEEP_INTERVAL": 0.3}
+MOTIA = {"PREPARE": True, "LEASE": 3, "PUBLISH_PATIENCE": 3, "UPKEEP_INTERVAL": 0.3}
 if "STATE_IN_REDIS" in os.environ:
     CACHES = {
         "default": {

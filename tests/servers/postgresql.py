@@ -38,7 +38,7 @@ def fresh_postgresql() -> str:
 
 
 PREPARED = {"server_side_binding": True, "prepare_threshold": 5}
-"""The `OPTIONS` that our documentation recommends."""
+"""The `OPTIONS` with which Django prepares all that comes often: for peers that are measured."""
 
 
 def postgresql_settings(name: str) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chaos.servers.base import Database
-from tests.servers.postgresql import PREPARED
 from tests.servers.postgresql import Postgresql as TestServer
 
 _USER = "pgserver"
@@ -66,7 +65,6 @@ class PostgreSQL(Database):
             "USER": "postgres",
             "HOST": str(self.home),
             "CONN_MAX_AGE": 60,
-            "OPTIONS": PREPARED,
         }
 
     @property

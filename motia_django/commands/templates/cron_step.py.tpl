@@ -4,7 +4,7 @@ config = {
     "name": "$name",
     "description": "",
     "triggers": [{"type": "cron", "schedule": "$schedule"}],
-    "enqueues": [],
+    "enqueues": $topics,
     "flows": [],
 }
 
@@ -12,3 +12,4 @@ config = {
 def handler(_, ctx):
     ctx.logger.info("$name", {"due": str(ctx.trigger.scheduled_time)})
     ctx.state.update("$name", "counter", [{"type": "increment", "path": "ticks"}])
+${sending}

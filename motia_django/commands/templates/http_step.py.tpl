@@ -13,11 +13,11 @@ config = {
     "triggers": [
         {"type": "http", "method": "$method", "path": "$path", "bodySchema": ${class_name}Body},
     ],
-    "enqueues": [],
+    "enqueues": $topics,
     "flows": [],
 }
 
 
 def handler(request, ctx):
     ctx.logger.info("$name", {"title": request.body.title})
-    return {"status": 201, "body": {"title": request.body.title}}
+${sending}    return {"status": 201, "body": {"title": request.body.title}}

@@ -11,7 +11,7 @@ config = {
     "name": "$name",
     "description": "",
     "triggers": [{"type": "queue", "topic": "$topic", "input": ${class_name}Input}],
-    "enqueues": [],
+    "enqueues": $topics,
     "flows": [],
 }
 
@@ -19,3 +19,4 @@ config = {
 def handler(input, ctx):
     ctx.logger.info("$name", {"id": input.id})
     ctx.state.set("$topic", input.id, {"done": True})
+${sending}

@@ -4,7 +4,7 @@ config = {
     "name": "$name",
     "description": "",
     "triggers": [{"type": "state", "groupId": "$group"}],
-    "enqueues": [],
+    "enqueues": $topics,
     "flows": [],
 }
 
@@ -12,3 +12,4 @@ config = {
 def handler(change, ctx):
     ctx.logger.info("$name", {"id": change.item_id, "from": change.old_value, "to": change.new_value})
     ctx.state.set("$name", change.item_id, change.new_value)
+${sending}

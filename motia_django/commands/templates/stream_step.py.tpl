@@ -4,7 +4,7 @@ config = {
     "name": "$name",
     "description": "",
     "triggers": [{"type": "stream", "streamName": "$stream"}],
-    "enqueues": [],
+    "enqueues": $topics,
     "flows": [],
 }
 
@@ -12,3 +12,4 @@ config = {
 def handler(change, ctx):
     ctx.logger.info("$name", {"id": change.id, "event": change.event.type})
     ctx.state.set("$name", change.id or "all", change.event.data)
+${sending}

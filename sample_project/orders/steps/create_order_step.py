@@ -10,7 +10,7 @@ from motia_django import Context, Request, http, step
 
 class NewOrder(BaseModel):
     customer: str = Field(min_length=1)
-    amount: float = Field(gt=0)
+    amount: float = Field(gt=0, strict=True)
 
 
 class Accepted(BaseModel):

@@ -1,0 +1,3 @@
+    'rest_framework',
+    'motia_django',
+    '$name',

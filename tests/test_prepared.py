@@ -1,0 +1,66 @@
+"""What PostgreSQL plans once for a connection: the statements of a run, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from motia_django import ledger, models, state
+from motia_django.delivery import ONCE
+from motia_django.runs import Outcome, Status
+from tests.factories import kept_run, row
+
+on_postgresql = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="others plan in their own ways"
+)
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run_one(number: int) -> None:
+    """Let a run be born, taken and finished, an item written twice, and the newest runs listed."""
+    kept = kept_run(input={"number": number, "text": "§ 1: 'ä' \\ %s"})
+    run = ledger.claim(kept.id, worker="here", lease=timedelta(minutes=1), step=kept.step)
+    assert run is not None
+    assert run.input == kept.input
+    now = timezone.now()
+    done = Outcome(status=Status.SUCCEEDED, value=number, started_at=now, finished_at=now)
+    assert ledger.finish(run, done, ONCE)
+    assert row(run).output == number
+    for value in (number, None):
+        state.set("numbers", str(number), value)
+        assert state.get("numbers", str(number)) == value
+    assert len(models.Run.objects.order_by("-id")[: number + 1]) == number + 1
+
+
+def prepared() -> list[str]:
+    """Return the first words of what this connection has prepared."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements ORDER BY statement")
+        return [" ".join(statement.split()[:3]) for (statement,) in cursor.fetchall()]
+
+
+@on_postgresql
+def test_the_statements_of_a_run_are_prepared_and_nothing_else(settings: Any) -> None:
+    settings.MOTIA = {"PREPARE": True}
+    connection.close()
+    for number in range(10):
+        run_one(number)
+    assert prepared() == [
+        "INSERT INTO motia_run",
+        "INSERT INTO motia_state",
+        "SELECT id, value,",
+        "UPDATE motia_run SET",
+        "UPDATE motia_run SET",
+    ]
+
+
+def test_nothing_is_prepared_unless_it_is_asked_for(settings: Any) -> None:
+    settings.MOTIA = {"PREPARE": False}
+    connection.close()
+    for number in range(10):
+        run_one(number)
+    assert connection.vendor != "postgresql" or prepared() == []
