@@ -15,7 +15,7 @@ GRID := $(VENV)/.installed-grid
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint grid bench newcomer chaos docs screenshots servers
+.PHONY: help setup demo test lint grid bench newcomer chaos docs screenshots servers
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -23,6 +23,8 @@ help:  ## say what there is
 	@echo "motia_django: make TARGET [PYTHON=python3] [VENV=.venv]"
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(TEST) servers  ## all that a contributor needs, once; then see CONTRIBUTING.md
 
 demo: $(DEV)  ## the tutorial, running: PORT=8000, admin at /admin/ (admin, admin)
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -69,23 +71,17 @@ chaos:  ## the promises under fire: half an hour; QUICK=1 for the short form
 	@$(MAKE) servers
 	@$(BIN)/python -m benchmarks.chaos $(if $(QUICK),--quick)
 
-docs:  ## the documentation as a site
-	@$(call needs,scripts/build_docs.py)
-	@$(MAKE) $(TEST)
+docs: $(TEST)  ## the documentation as a site, in docs/_build/site, without a warning
 	@$(BIN)/python -m scripts.build_docs
 
-screenshots:  ## the pictures in the documentation
-	@$(call needs,scripts/take_screenshots.py)
-	@$(MAKE) $(TEST)
+screenshots: $(TEST)  ## the pictures in the documentation
 	@$(MAKE) servers
 	@$(BIN)/python -m scripts.take_screenshots
 
-servers:
+servers: $(BIN)/pip  ## what the tests need besides Python: servers and Chromium, by apt; Motia's clients, by npm
 	@PYTHON=$(BIN)/python scripts/install_servers.sh
 	@scripts/install_clients.sh
 	@$(MAKE) $(MYSQL)
-
-needs = test -e $(1) || { echo "make $@: nothing to run yet: there is no $(1)." >&2; exit 1; }
 
 # -- the virtual environment: made once, installed into again when setup.cfg changes
 

@@ -46,9 +46,7 @@ UNFINISHED = tuple(each for each in Status if not each.final)
 MOVES: dict[Status, frozenset[Status]] = {
     Status.SCHEDULED: frozenset({Status.QUEUED, Status.CANCELLED}),
     Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
-    Status.RUNNING: frozenset(
-        {Status.SUCCEEDED, Status.SKIPPED, Status.SCHEDULED, Status.QUEUED, Status.DEAD}
-    ),
+    Status.RUNNING: frozenset({Status.SUCCEEDED, Status.SKIPPED, Status.SCHEDULED, Status.DEAD}),
     Status.SUCCEEDED: frozenset(),
     Status.SKIPPED: frozenset(),
     Status.CANCELLED: frozenset(),

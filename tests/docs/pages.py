@@ -32,7 +32,7 @@ class Block:
 
 def pages() -> list[Path]:
     """Return every page."""
-    return [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 
 def named(page: Path) -> str:
@@ -40,9 +40,12 @@ def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def blocks(page: Path) -> Iterator[Block]:
-    """Yield the fenced blocks of a page, in order."""
-    for match in _BLOCK.finditer(page.read_text("utf-8")):
+def blocks(page: Path, *, below: str = "") -> Iterator[Block]:
+    """Yield the fenced blocks of a page, in order; of one `##` section, if its heading is given."""
+    text = page.read_text("utf-8")
+    if below:
+        text = text.partition(f"\n## {below}\n")[2].partition("\n## ")[0]
+    for match in _BLOCK.finditer(text):
         text = dedent(match["text"])
         yield Block(language=match["language"], title=match["title"] or "", text=text)
 

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from configparser import ConfigParser
 
 import motia_django
+from motia_django.runs import MOVES
 from tests.docs.pages import DOCS, ROOT, blocks
 
 PAGE = DOCS / "architecture.md"
 PACKAGE = ROOT / "motia_django"
+
+
+def test_the_picture_of_a_runs_life_has_every_legal_move_and_no_other() -> None:
+    picture = (DOCS / "images/run-life.svg").read_text("utf-8")
+    assert "images/run-life.svg" in PAGE.read_text("utf-8")
+    drawn = re.findall(r'data-from="(\w+)" data-to="(\w+)"', picture)
+    assert sorted(drawn) == sorted((a, b) for a in MOVES for b in MOVES[a])
+    assert set(re.findall(r'class="status".*>(\w+)<', picture)) == set(MOVES)
 
 
 def shown_modules() -> Iterator[str]:

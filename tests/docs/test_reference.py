@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import OutputWrapper
+from django.dispatch import Signal
 
-from motia_django import Request, StateChange
+from motia_django import Request, StateChange, signals
 from motia_django.commands.base import Subcommand
 from motia_django.conf import Settings
 from motia_django.context import AsyncContext, BaseContext, Context
@@ -73,6 +74,16 @@ def test_every_metric_is_in_the_table_with_its_labels_and_no_other_is() -> None:
     }
     found: Any = MotiaCollector().collect()
     assert told == {each.name: set(each._labelnames) for each in found}
+
+
+# -- signals
+
+
+def test_every_signal_is_told_of() -> None:
+    told = words(section(DOCS / "operating.md", "Telling other systems"))
+    known = {name for name, each in vars(signals).items() if isinstance(each, Signal)}
+    assert known
+    assert known - told == set()
 
 
 # -- commands

@@ -1,0 +1,212 @@
+"""The recipes, each done as its page says, and what it promises tried."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core import mail
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from motia_django import dispatch, enqueue, ledger, state, streams
+from motia_django.runs import Status
+from tests.docs.pages import DOCS, blocks, headings
+from tests.factories import let_time_pass, rows, work_off
+from tests.projects import Project
+from tests.web.serving import post, served
+
+PAGE = DOCS / "recipes.md"
+TRIED = {
+    "A webhook",
+    "A file to work through",
+    "A digest by mail",
+    "An approval",
+    "The answer of a language model",
+    "Tenants",
+}
+
+pytestmark = pytest.mark.django_db
+
+
+@contextmanager
+def followed(project: Project, recipe: str) -> Iterator[Client]:
+    """Serve the Steps of one recipe."""
+    assert recipe in TRIED
+    for block in blocks(PAGE, below=recipe):
+        name = Path(block.title).name
+        write = project.stream if name.endswith("_stream.py") else project.step
+        write(name, block.text)
+    project.load()
+    with served() as client:
+        yield client
+
+
+def logged_in(client: Client, name: str, **values: Any) -> User:
+    user = User.objects.create(username=name, **values)
+    client.force_login(user)
+    return user
+
+
+def test_every_recipe_is_tried() -> None:
+    assert set(headings(PAGE)[1:]) == TRIED
+
+
+# -- a webhook
+
+SECRET = "of the parcels"
+
+
+def told(client: Client, event: dict[str, Any], secret: str = SECRET) -> int:
+    """Send an event as its sender would; return the status of the answer."""
+    body = json.dumps(event)
+    signature = hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
+    headers = {"X-Signature": signature}
+    path, kind = "/webhooks/parcels", "application/json"
+    return client.post(path, body, content_type=kind, headers=headers).status_code
+
+
+def test_an_event_is_worked_on_once_however_late_it_is_sent_again(
+    project: Project, settings: Any
+) -> None:
+    settings.PARCELS_SECRET = SECRET
+    event = {"id": "evt_1", "parcel": "17", "status": "on its way"}
+    with followed(project, "A webhook") as client:
+        assert told(client, event) == 202
+        assert told(client, event) == 200
+        work_off()
+        assert told(client, event) == 200
+        assert told(client, {**event, "id": "evt_2", "status": "there"}) == 202
+        assert told(client, {**event, "id": "evt_3"}, "guessed") == 401
+        assert told(client, {"id": "evt_4"}) == 400
+        work_off()
+    assert len(rows(step="TrackParcel", status=Status.SUCCEEDED)) == 2
+    assert state.get("parcels", "17") == {"status": "there"}
+
+
+# -- a file to work through
+
+PRICES = '\ufeffproduct,price\napple,1\npear,2\n"plum,\nred",3\n'
+
+
+@pytest.fixture
+def storage(tmp_path: Path, settings: Any) -> Path:
+    """Keep uploads in a folder of the test's own."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return tmp_path / "media"
+
+
+def test_a_file_is_uploaded_and_worked_through(project: Project, storage: Path) -> None:
+    file = SimpleUploadedFile("prices.csv", PRICES.encode())
+    with followed(project, "A file to work through") as client:
+        answer = client.post("/price-lists", {"file": file})
+        assert answer.status_code == 202
+        work_off()
+    assert dict(state.items("prices")) == {"apple": "1", "pear": "2", "plum,\nred": "3"}
+    assert state.get("price lists", answer.json()["list"]) == {"rows": 3}
+    assert list(storage.glob("prices/*.csv"))
+
+
+def test_an_attempt_goes_on_where_the_last_one_ended(project: Project, storage: Path) -> None:
+    from django.core.files.storage import default_storage
+
+    file = default_storage.save("prices/1.csv", ContentFile(PRICES.encode()))
+    state.set("price lists", "1", {"rows": 2})
+    with followed(project, "A file to work through"):
+        enqueue({"topic": "prices.uploaded", "data": {"list": "1", "file": file}})
+        work_off()
+    assert dict(state.items("prices")) == {"plum,\nred": "3"}
+    assert state.get("price lists", "1") == {"rows": 3}
+
+
+# -- a digest by mail
+
+
+def test_each_reader_gets_one_mail_though_a_message_comes_again(project: Project) -> None:
+    for name, email in [("ada", "ada@example.com"), ("bob", "bob@example.com"), ("eve", "")]:
+        User.objects.create(username=name, email=email)
+    with followed(project, "A digest by mail"):
+        dispatch.tick("SendDigests", 0, datetime(2026, 11, 29, 6, tzinfo=UTC))
+        work_off()
+        [first, _] = rows(step="SendDigest")
+        assert first.input["day"] == "2026-11-29"
+        gone = {**first.input, "user": 0}
+        enqueue([{"topic": "digest.due", "data": each} for each in (first.input, gone)])
+        work_off()
+        assert ledger.found_by_key("user=0") == [each.id for each in rows(status=Status.DEAD)]
+    assert [each.to for each in mail.outbox] == [["ada@example.com"], ["bob@example.com"]]
+
+
+# -- an approval
+
+
+def claimed(*ids: str) -> None:
+    enqueue([{"topic": "expense.claimed", "data": {"id": each, "amount": 80}} for each in ids])
+    work_off()
+
+
+def test_what_is_approved_is_paid_once_and_what_is_refused_is_not(project: Project) -> None:
+    with followed(project, "An approval") as client:
+        claimed("1", "2")
+        assert post(client, {"approve": True}, "/expenses/1/decision").status_code == 403
+        logged_in(client, "ada", is_staff=True)
+        answer = post(client, {"approve": True}, "/expenses/1/decision")
+        assert answer.json() == {"status": "approved", "amount": 80, "by": "ada"}
+        assert post(client, {"approve": False}, "/expenses/1/decision").status_code == 409
+        assert post(client, {"approve": False}, "/expenses/2/decision").status_code == 200
+        assert post(client, {"approve": True}, "/expenses/3/decision").status_code == 404
+        work_off()
+    [paid] = rows(step="PayExpense")
+    assert (paid.source, paid.status) == ("approvals/1", Status.SUCCEEDED)
+
+
+def test_what_nobody_decides_is_closed_when_its_time_is_over(project: Project) -> None:
+    with followed(project, "An approval") as client:
+        claimed("1", "2")
+        logged_in(client, "ada", is_staff=True)
+        post(client, {"approve": True}, "/expenses/1/decision")
+        for waiting in rows(step="CloseOverdue", status=Status.SCHEDULED):
+            let_time_pass(waiting.id)
+        work_off()
+        assert post(client, {"approve": True}, "/expenses/2/decision").status_code == 409
+    assert [each["status"] for each in state.list("approvals")] == ["approved", "overdue"]
+
+
+# -- the answer of a language model
+
+
+def test_an_answer_is_there_to_be_followed_by_who_asked(project: Project) -> None:
+    recipe = "The answer of a language model"
+    with followed(project, recipe) as client:
+        assert post(client, {"text": "Why?"}, "/questions").status_code == 403
+        ada = logged_in(client, "ada")
+        answer = post(client, {"text": "Why?"}, "/questions").json()["answer"]
+        assert streams.answers.get(str(ada.pk), answer)["done"] is False
+        work_off()
+        [item] = streams.answers.list(str(ada.pk))
+    assert item == {"id": answer, "text": "You asked: Why? ", "done": True}
+
+
+# -- tenants
+
+
+def test_a_report_is_its_tenants_and_its_runs_are_found(project: Project) -> None:
+    with followed(project, "Tenants") as client:
+        for name in ("acme", "globex"):
+            logged_in(client, name).groups.add(Group.objects.create(name=name))
+            assert post(client, {"tenant": "other"}, "/reports").status_code == 202
+        logged_in(client, "nobody")
+        assert post(client, {}, "/reports").status_code == 403
+        work_off()
+        [run] = rows(step="MakeReport", id__in=ledger.found_by_key("tenant=acme"))
+    assert run.input["tenant"] == "acme"
+    assert state.list_groups() == ["reports of acme", "reports of globex"]
