@@ -44,6 +44,9 @@ class Failures:
         found = registry.registry().step(step)
         if times is not None and times < 1:
             raise ValueError(f"fail: times: expected 1 or more, or None for always, got {times!r}")
+        made = error() if isinstance(error, type) else error
+        if not isinstance(made, Exception):
+            raise TypeError(f"fail: error: expected an exception, or a class of them, got {made!r}")
         if _is_loss(error) and not found.keeps_all:
             raise MotiaError(
                 f"fail: {step!r} is recorded if it fails only, so that a run whose worker is lost"

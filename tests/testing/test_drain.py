@@ -187,6 +187,11 @@ def test_failures_that_cannot_be_are_refused(motia: Motia) -> None:
             ValueError, match="times: expected 1 or more, or None for always, got 0"
         ):
             motia.fail("Work", times=0)
+        wrong: Any = "boom"
+        with pytest.raises(
+            TypeError, match="expected an exception, or a class of them, got 'boom'"
+        ):
+            motia.fail("Work", error=wrong)
         with pytest.raises(MotiaError, match="comes back by the broker"):
             motia.fail("Work", error=WorkerLost)
 
