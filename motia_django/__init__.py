@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from motia_django.public import state as state
     from motia_django.public import state_manager as state_manager
     from motia_django.public import stateManager as stateManager
+    from motia_django.public import stream_wrapper as stream_wrapper
     from motia_django.public import streams as streams
     from motia_django.schemas.adapted import Upload as Upload
     from motia_django.steps import Step as Step
@@ -76,13 +77,13 @@ _HOMES = {
         " MotiaHttpRequest MotiaHttpResponse NoopConfig NoopStepConfig StateStreamConfig"
         " StateTriggerInput StepHandler StreamAuthInput StreamAuthResult StreamSubscription"
         " StreamTriggerInput TriggerCondition TriggerConfig TriggerInput TriggerMetadata"
-        " generate_step_id schema_to_json_schema step_wrapper stream_wrapper",
+        " generate_step_id schema_to_json_schema step_wrapper",
         "exceptions": "Dead LeaseLost MotiaError Retry VersionConflict",
         "live.tokens": "stream_token",
         "loggers": "Logger",
         "pagination": "apaginate paginate",
         "public": "StateManager Stream aenqueue ainvoke enqueue invoke logger state stateManager"
-        " state_manager streams",
+        " state_manager stream_wrapper streams",
         "schemas.adapted": "Upload",
         "steps": "Step",
         "triggers.base": "TriggerInfo",

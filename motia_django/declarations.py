@@ -163,18 +163,18 @@ class Reader:
         parts = (
             f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*self.place, *more)
         )
-        return "config" + "".join(parts)
+        return self.source.config + "".join(parts)
 
 
-def config_reader(module: Any, file: Path, hint: str) -> Reader | Problem:
+def config_reader(module: Any, source: Source, hint: str) -> Reader | Problem:
     """Return a reader of the module's `config`, or what is wrong if there is none to read."""
-    config, source = getattr(module, "config", None), Source(file)
+    config, file = getattr(module, "config", None), source.file
     if isinstance(config, Mapping):
         return Reader(config, source)
     if config is None:
         message = "the file needs a top-level `config`"
         return Problem(id=NO_CONFIG, message=message, hint=hint, file=file, line=1)
-    message = f"config: expected a dict, got {config!r:.100}"
+    message = f"{source.config}: expected a dict, got {config!r:.100}"
     return Problem(id=BAD_CONFIG, message=message, file=file, line=source.line(()))
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from django.apps import AppConfig, apps
 
 from motia_django.declarations import Problem
-from motia_django.dialects import dotted, siblings
+from motia_django.dialects import dotted, several, siblings
 from motia_django.exceptions import StepFilesError
 from motia_django.registry import Registry
 from motia_django.steps import read_step
@@ -48,8 +48,8 @@ def discover() -> Registry:
     """
     siblings.install()
     with _garbage_left():
-        streams, problems = _loaded(stream_files(), read_stream)
-        steps, more_problems = _loaded(step_files(), read_step)
+        streams, problems = _loaded(stream_files(), several.STREAMS, read_stream)
+        steps, more_problems = _loaded(step_files(), several.STEPS, read_step)
     return Registry(steps, [*problems, *more_problems], streams)
 
 
@@ -98,27 +98,27 @@ def _garbage_left() -> Iterator[None]:
         gc.enable()
 
 
-def _files(config: AppConfig, name: str, endings: tuple[str, ...]) -> list[DeclaringFile]:
+def _files(config: AppConfig, root: str, endings: tuple[str, ...]) -> list[DeclaringFile]:
     """Return the files below a folder of an app whose names end so, in the order of their paths."""
     found = []
-    for place, folders, files in os.walk(Path(config.path, name)):
+    for place, folders, files in os.walk(Path(config.path, root)):
         folders[:] = [each for each in folders if not each.startswith(_HIDDEN)]
         folder = Path(place)
         way = folder.relative_to(config.path).parts
-        for each in files:
-            if each.endswith(endings) and not each.startswith(_HIDDEN):
-                found.append(_declaring(config, folder / each, way))
+        wanted = [each for each in files if each.endswith(endings) and not each.startswith(_HIDDEN)]
+        for each, name in dotted.module_names(wanted).items():
+            found.append(_declaring(config, folder / each, (*way, name)))
     return sorted(found, key=lambda each: each.parts)
 
 
-def _declaring(config: AppConfig, file: Path, way: tuple[str, ...]) -> DeclaringFile:
-    parts = (*way, dotted.undotted(file.stem))
+def _declaring(config: AppConfig, file: Path, parts: tuple[str, ...]) -> DeclaringFile:
     module = ".".join([config.name, *parts])
     return DeclaringFile(file=file, parts=parts, module=module, app=config.label)
 
 
 def _loaded(
     files: Iterator[DeclaringFile],
+    kind: str,
     read: Callable[[Any, Path, str], tuple[T | None, list[Problem]]],
 ) -> tuple[list[T], list[Problem]]:
     """Import the files and read what they declare; return that, and every problem."""
@@ -129,9 +129,10 @@ def _loaded(
         if isinstance(module, Problem):
             problems.append(module)
             continue
-        one, found = read(module, file.file, file.app)
-        problems += found
-        declared += [] if one is None else [one]
+        for part in several.parts(module, kind):
+            one, found = read(part, file.file, file.app)
+            problems += found
+            declared += [] if one is None else [one]
     return declared, problems
 
 

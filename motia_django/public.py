@@ -10,7 +10,14 @@ from motia_django import dispatch
 from motia_django.live.face import streams
 from motia_django.loggers import Logger
 from motia_django.runner import invoke
-from motia_django.standalone import StateManager, Stream, enqueue, state_manager, stateManager
+from motia_django.standalone import (
+    StateManager,
+    Stream,
+    enqueue,
+    state_manager,
+    stateManager,
+    stream_wrapper,
+)
 from motia_django.stores.face import state
 
 __all__ = [
@@ -24,6 +31,7 @@ __all__ = [
     "state",
     "stateManager",
     "state_manager",
+    "stream_wrapper",
     "streams",
 ]
 

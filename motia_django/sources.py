@@ -15,17 +15,19 @@ Place = tuple[str | int, ...]
 class Source:
     """A Step file's text, asked for the line on which something is declared."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, config: str = "config") -> None:
         self.file = file
+        self.config = config
+        """The top-level name that is meant where none is said."""
 
     @cached_property
     def tree(self) -> ast.Module:
         """The text, parsed when it is first asked: most files have nothing wrong with them."""
         return _parsed(self.file)
 
-    def line(self, place: Place, name: str = "config") -> int | None:
-        """Return the line of `place` inside the top-level `name`, as near as the text tells."""
-        node, line = _assigned(self.tree, name)
+    def line(self, place: Place, name: str = "") -> int | None:
+        """Return the line of `place` inside a top-level name, as near as the text tells."""
+        node, line = _assigned(self.tree, name or self.config)
         for part in place:
             if node is None:
                 break

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic
 from typing_extensions import TypeVar
 
 from motia_django import dispatch
+from motia_django.dialects.several import STREAMS, register
 from motia_django.live import face
 from motia_django.stores.face import state
 from motia_django.twofold import twofold
 
 Item = TypeVar("Item", default=dict[str, Any])
 
-__all__ = ["StateManager", "Stream", "enqueue", "stateManager", "state_manager"]
+__all__ = ["StateManager", "Stream", "enqueue", "stateManager", "state_manager", "stream_wrapper"]
 
 if TYPE_CHECKING:
 
@@ -123,3 +124,12 @@ class Stream(face.Stream, Generic[Item]):
         get_group = _named(face.Stream.get_group)
         list_groups = _named(face.Stream.list_groups)
         send = _named(face.Stream.send)
+
+
+def stream_wrapper(config: Any, stream_path: str) -> Stream[Any]:
+    """Declare a stream, at the end of a file, or one of several that it holds; return it.
+
+    Of a `config` that the file calls so it need not be said.
+    """
+    register(STREAMS, config)
+    return Stream(config)

@@ -10,6 +10,7 @@ from typing import Any
 from motia_django import calls, declarations, dialects, keys, triggers
 from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Problem, Reader, config_reader
+from motia_django.dialects import several
 from motia_django.exceptions import TriggerGone
 from motia_django.sources import Source
 from motia_django.triggers import HttpTrigger, Trigger
@@ -54,6 +55,8 @@ class Step:
     file: Path
     app: str = ""
     """The label of the Django app it lives in."""
+    config_name: str = "config"
+    """What its file calls its config."""
     topics: frozenset[str] = field(default=frozenset(), compare=False)
     """The names of `enqueues`."""
     unread: tuple[Problem, ...] = ()
@@ -67,7 +70,7 @@ class Step:
     @property
     def line(self) -> int | None:
         """The line of the file that names it; the file is read for it."""
-        return Source(self.file).line(("name",))
+        return Source(self.file, self.config_name).line(("name",))
 
     @property
     def keeps_all(self) -> bool:
@@ -117,12 +120,12 @@ class Step:
 
 
 def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Problem]]:
-    """Read a Step file's module; return the Step, or every problem that keeps it from being one."""
-    source, declared = Source(file), dialects.modern(module)
+    """Read a Step file's module, or a part of it; return the Step, or all that is wrong."""
+    source, declared = Source(file, several.config_name(module)), dialects.modern(module)
     handler = declared.handler
     arity = _arity_of(handler, source)
     problems = [arity] if isinstance(arity, Problem) else []
-    reader = config_reader(declared, file, 'Write config = {"name": "...", "triggers": [...]}.')
+    reader = config_reader(declared, source, 'Write config = {"name": "...", "triggers": [...]}.')
     if isinstance(reader, Problem):
         return None, [*problems, reader]
     reader.unread = [] if declared.is_old else None
@@ -139,6 +142,7 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
         arity=arity,
         is_async=calls.is_async(handler),
         file=file,
+        config_name=source.config,
         app=app,
         unread=tuple(reader.unread or ()),
     )
@@ -241,7 +245,7 @@ def _yield_problems(
         hint = "Take idempotency out of the http trigger."
     else:
         return []
-    line = source.line((), "handler") or 1
+    line = _line_of(handler, source)
     message = f"handler: there is a yield in it, and {why}"
     return [Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)]
 
@@ -263,5 +267,11 @@ def _arity_of(handler: Any, source: Source) -> int | Problem:
                 f"handler: {error}",
                 "It is called with (input, ctx), (input) or nothing.",
             )
-    line = source.line((), "handler") or 1
+    line = _line_of(handler, source)
     return Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)
+
+
+def _line_of(handler: Any, source: Source) -> int:
+    """Return the line of a handler, which one of several in a file calls by another name."""
+    name = getattr(handler, "__name__", "handler")
+    return source.line((), "handler") or source.line((), str(name)) or 1

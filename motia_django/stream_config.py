@@ -9,7 +9,9 @@ from typing import Any
 
 from motia_django import calls, declarations, dialects
 from motia_django.declarations import Mismatch, Problem, Reader, config_reader
+from motia_django.dialects import several
 from motia_django.schemas import Schema, schema_for
+from motia_django.sources import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,7 +37,8 @@ class StreamConfig:
 def read_stream(module: Any, file: Path, app: str) -> tuple[StreamConfig | None, list[Problem]]:
     """Read a stream file's module; return the stream, or every problem it has."""
     declared = dialects.modern_stream(module)
-    reader = config_reader(declared, file, 'Write config = {"name": "..."}.')
+    source = Source(file, several.config_name(module))
+    reader = config_reader(declared, source, 'Write config = {"name": "..."}.')
     if isinstance(reader, Problem):
         return None, [reader]
     values = _read_config(reader)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from motia_django.dialects import alpha, flat, release, streams
+from motia_django.dialects import alpha, early, flat, release, streams
 from motia_django.dialects.declared import Declared, by_people
 
 __all__ = ["Declared", "modern", "modern_stream"]
@@ -40,6 +40,9 @@ def _read(module: Any) -> Declared:
     config = getattr(module, "config", None)
     handler = getattr(module, "handler", None)
     if isinstance(config, Mapping):
+        executor = getattr(module, "executor", None) if handler is None else handler
+        if early.is_spoken(config, executor):
+            return early.read(config, executor)
         if "triggers" not in config and "type" in config:
             return flat.read(config, handler)
         if not _ROOT_WORDS.isdisjoint(config) or alpha.is_spoken(config.get("triggers")):

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from motia_django.dialects import triggers
+from motia_django.dialects.contexts import OldContext
 from motia_django.dialects.declared import Declared, Keys, functions, given, listed, rest, sent
 from motia_django.dialects.handlers import Habits, fitted
 from motia_django.dialects.release import streaming
-from motia_django.dialects.signatures import takes_request
+from motia_django.dialects.requests import TriggerInput
+from motia_django.dialects.signatures import needs_three, takes_request, takes_trigger_input
 from motia_django.triggers.base import OLD_NAMES
 
 _DUE = frozenset({"schedule", "expression", "cron"})
@@ -17,12 +19,15 @@ _REWRITTEN = {
     "http": ("type", "method", "path", "middleware", *triggers.OF_HTTP, "input"),
     "queue": ("type", "topic", "input", "config", "infrastructure"),
 }
+_ONLY_HERE = ("infrastructure", "subscribes")
+_WORDS = {kind: word for word, kind in OLD_NAMES.items()}
 
 
 def is_spoken(declared: Any) -> bool:
     """Return whether a list of triggers has one with a type, or a key, that is known only here."""
     return isinstance(declared, list | tuple) and any(
-        isinstance(each, Mapping) and (each.get("type") in [*OLD_NAMES] or "infrastructure" in each)
+        isinstance(each, Mapping)
+        and (each.get("type") in [*OLD_NAMES] or any(key in each for key in _ONLY_HERE))
         for each in declared
     )
 
@@ -30,16 +35,39 @@ def is_spoken(declared: Any) -> bool:
 def read(config: Mapping[str, Any], handler: Any) -> Declared:
     """Return what a file of Motia 1.0-alpha declares."""
     root = given(config)
-    old = [given(each) for each in listed(root.get("triggers")) if isinstance(each, Mapping)]
+    declared = [given(each) for each in listed(root.get("triggers")) if isinstance(each, Mapping)]
+    old = [each for one in declared for each in _of_one_topic(one)]
     habits = Habits(
         flows=tuple(listed(root.get("flows"))),
         middleware=functions(root.get("middleware")),
         own_middleware={at: functions(each.get("middleware")) for at, each in enumerate(old)},
-        words={at: str(each.get("type")) for at, each in enumerate(old)},
-        gives_request=takes_request(handler),
+        **_first_habits(old) if takes_trigger_input(handler) else _habits(old, handler),
     )
-    new = {**rest(root), "triggers": [_trigger(each, root) for each in old], "enqueues": sent(root)}
+    made = [_asked(_trigger(each, root), at) for at, each in enumerate(old)]
+    new = {**rest(root), "triggers": made, "enqueues": sent(root)}
     return Declared(config=new, handler=fitted(streaming(handler), habits), is_old=True)
+
+
+def _habits(old: list[Keys], handler: Any) -> Keys:
+    words = {at: str(each.get("type")) for at, each in enumerate(old)}
+    return {"words": words, "gives_request": takes_request(handler)}
+
+
+def _first_habits(old: list[Keys]) -> Keys:
+    """Return the habits of the first of these versions, in which no type had today's name."""
+    types = [str(each.get("type")) for each in old]
+    words = {at: _WORDS.get(word, word) for at, word in enumerate(types)}
+    return {"words": words, "gives_request": True, "arguments": _first_arguments}
+
+
+def _first_arguments(input: Any, context: OldContext) -> tuple[Any, ...]:
+    return TriggerInput(input, context), context
+
+
+def _of_one_topic(trigger: Keys) -> list[Keys]:
+    """Return a trigger for each topic of `subscribes`, which the first of these versions had."""
+    others = {key: value for key, value in trigger.items() if key != "subscribes"}
+    return [{**others, "topic": each} for each in listed(trigger.get("subscribes"))] or [trigger]
 
 
 def _trigger(old: Keys, root: Keys) -> Keys:
@@ -57,3 +85,16 @@ def _trigger(old: Keys, root: Keys) -> Keys:
     else:
         return old
     return {key: each for key, each in old.items() if key not in _REWRITTEN[kind]} | new
+
+
+def _asked(trigger: Keys, at: int) -> Keys:
+    """Return a trigger whose condition may be one of (input, ctx, trigger), as it was at first."""
+    condition: Any = trigger.get("condition")
+    if not needs_three(condition):
+        return trigger
+
+    def asked(input: Any, ctx: Any) -> Any:
+        word = _WORDS.get(ctx.trigger.type, ctx.trigger.type)
+        return condition(TriggerInput(input, ctx), ctx, {"type": word, "index": at})
+
+    return trigger | {"condition": asked}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
+from motia_django.dialects.state import Kept, OldState
 from motia_django.triggers.base import Spelled
 from motia_django.twofold import folded, settled
 
@@ -17,13 +21,16 @@ class OldContext(Spelled):
     What is called in an `async def` handler is begun at once, whether it is awaited or not.
     """
 
+    utils: ClassVar[Any] = SimpleNamespace(dates=SimpleNamespace(now=partial(datetime.now, UTC)))
+    """What published Steps ask of it: `context.utils.dates.now()`."""
+
     def __init__(
         self, ctx: Any, word: str, flows: Sequence[str] = (), *, wraps_state: bool = False
     ) -> None:
         self._ctx, self._word = ctx, word
         self.flows = list(flows)
         """The flows that the Step says it is part of."""
-        self.state = OldState(ctx.state, as_in_flat=wraps_state)
+        self.state: Any = OldState(ctx.state, as_in_flat=wraps_state)
         self.streams = OldStreams(ctx.streams, as_in_flat=wraps_state)
 
     @property
@@ -68,79 +75,6 @@ class _Renamed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trigger, name)
-
-
-class Kept(dict[str, Any]):
-    """An object of state, or of a stream, as 0.x answered it: under `data`, if it has none itself.
-
-    It is itself what is under `data`, so that who takes it for the value is right as well.
-    """
-
-    def __missing__(self, key: str) -> Any:
-        if key == "data":
-            return self._under_data()
-        raise KeyError(key)
-
-    def _under_data(self) -> Any:
-        return self
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the value of a key, or `default`."""
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
-    def __contains__(self, key: object) -> bool:
-        return key == "data" or super().__contains__(key)
-
-
-class Nothing(Kept):
-    """What 0.x answered where there was no item; empty, so that it counts as false."""
-
-    def _under_data(self) -> Any:
-        return None
-
-
-class OldState:
-    """State, with the names and the answers that it had in older dialects."""
-
-    def __init__(self, state: Any, *, as_in_flat: bool) -> None:
-        self._state, self._as_in_flat = state, as_in_flat
-
-    @folded
-    async def get(self, group: Any, key: Any) -> Any:
-        """Return the value of an item."""
-        value = await settled(self._state.get(str(group), str(key)))
-        if value is None and self._as_in_flat:
-            return Nothing()
-        return Kept(value) if isinstance(value, dict) else value
-
-    @folded
-    async def set(self, group: Any, key: Any, value: Any) -> Any:
-        """Write an item; in 0.x it answers the value."""
-        changed = await settled(self._state.set(str(group), str(key), value))
-        return changed["new_value"] if self._as_in_flat else changed
-
-    @folded
-    async def delete(self, group: Any, key: Any) -> Any:
-        """Remove an item; return the value it had."""
-        return await settled(self._state.delete(str(group), str(key)))
-
-    @folded
-    async def clear(self, group: Any) -> Any:
-        """Remove all items of a group."""
-        return await settled(self._state.clear(str(group)))
-
-    @folded
-    async def get_group(self, group: Any, *key: Any) -> Any:
-        """Return the values of a group."""
-        return await settled(self._state.list(str(group)))
-
-    getGroup = list = get_group
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._state, name)
 
 
 class OldStreams:

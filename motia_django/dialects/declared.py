@@ -83,5 +83,7 @@ def _topic(value: Any) -> Any:
     fields = value if isinstance(value, str | Mapping) else getattr(value, "__dict__", value)
     if not isinstance(fields, Mapping):
         return fields
+    if "topic" not in fields and "type" in fields:
+        fields = {**fields, "topic": fields["type"]}  # so it was called at first
     known = ("topic", "label", "conditional")
     return {key: fields[key] for key in known if fields.get(key) is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from motia_django.dialects import triggers
@@ -18,16 +19,18 @@ from motia_django.dialects.declared import (
 )
 from motia_django.dialects.handlers import Habits, fitted
 
+_HABITS = Habits(wraps_state=True)
 
-def read(config: Mapping[str, Any], handler: Any) -> Declared:
+
+def read(config: Mapping[str, Any], handler: Any, habits: Habits = _HABITS) -> Declared:
     """Return what a file of Motia 0.x declares."""
     old = given(config)
     made = _triggers(old)
-    habits = Habits(
+    habits = replace(
+        habits,
         flows=tuple(listed(old.get("flows"))),
         middleware=functions(old.get("middleware")),
         words=dict.fromkeys(range(len(made)), str(old.get("type"))),
-        wraps_state=True,
     )
     new = {**rest(old), "triggers": made, "enqueues": sent(old)}
     declared = Declared(config=new, handler=fitted(handler, habits), is_old=True)

@@ -20,6 +20,10 @@ _ANSWER = ("status", "body", "headers")
 Function = Callable[..., Any]
 
 
+def _two(given: Any, context: OldContext) -> tuple[Any, ...]:
+    return given, context
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
     """How a dialect calls the handler of one file."""
@@ -35,6 +39,10 @@ class Habits:
     """Whether a request is given as it is today, and not as a dict."""
     wraps_state: bool = False
     """Whether state and streams answer as those of 0.x."""
+    arguments: Callable[[Any, OldContext], tuple[Any, ...]] = _two
+    """Returns, of the input and the context, with what the handler is called."""
+    most: int = 2
+    """How many arguments that are."""
 
     def functions(self) -> Iterator[Function]:
         """Yield all middleware."""
@@ -46,7 +54,7 @@ class Habits:
 def fitted(handler: Any, habits: Habits) -> Any:
     """Return a handler for today's runner that calls one of an older dialect."""
     try:
-        arity = calls.arity(handler, 2)
+        arity = calls.arity(handler, habits.most)
     except (TypeError, ValueError):
         return handler  # whoever reads the file says what is wrong with it
 
@@ -79,7 +87,7 @@ class _Call:
         as_dict = self.is_http and not habits.gives_request
         self.given = OldRequest(input) if as_dict else Data.of(input)
         self.context = OldContext(ctx, word, habits.flows, wraps_state=habits.wraps_state)
-        self._handler, self._arity = handler, arity
+        self._handler, self._arity, self._arguments = handler, arity, habits.arguments
         self._middleware = (*habits.middleware, *habits.own_middleware.get(index, ()))
 
     def go(self, depth: int = 0) -> Any:
@@ -107,4 +115,4 @@ class _Call:
         """Call the handler; one that needs one argument is given the context of a cron's run."""
         if self.context.is_cron() and needs_one(self._handler):
             return self._handler(self.context)
-        return self._handler(*(self.given, self.context)[: self._arity])
+        return self._handler(*self._arguments(self.given, self.context)[: self._arity])

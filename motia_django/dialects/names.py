@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Literal, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
+from motia_django.dialects.requests import TriggerInput
+from motia_django.dialects.several import STEPS, register
 from motia_django.dialects.triggers import plain_schema
 from motia_django.triggers.base import TriggerInfo
 from motia_django.triggers.channel import Body, Channel, Writer
@@ -75,7 +77,6 @@ __all__ = [
     "generate_step_id",
     "schema_to_json_schema",
     "step_wrapper",
-    "stream_wrapper",
 ]
 
 ApiRequest = Request
@@ -96,7 +97,6 @@ TriggerMetadata = TriggerInfo
 ApiRouteMethod = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 ApiMiddleware = Callable[..., Any]
 ApiRouteHandler = EventHandler = CronHandler = StepHandler = Callable[..., Any]
-TriggerInput = Any
 TriggerCondition = Callable[..., bool | Awaitable[bool]]
 TriggerConfig = QueueTrigger | ApiTrigger | CronTrigger | StateTrigger | StreamTrigger
 Enqueuer = Callable[[Any], Awaitable[Any]]
@@ -197,12 +197,12 @@ def schema_to_json_schema(schema: Any) -> Any:
     return found if isinstance(found, Mapping) else None
 
 
-def step_wrapper(config: Any, step_path: str, handler: Any = None) -> None:
-    """Do nothing, at the end of a file: its `config` and its `handler` are found without."""
+def step_wrapper(config: Any, step_path: str, handler: Any = None, streams: Any = None) -> None:
+    """Declare a Step, at the end of a file, or one of several that it holds.
 
-
-def stream_wrapper(config: Any, stream_path: str) -> None:
-    """Do nothing, at the end of a file: its `config` is found without."""
+    Of a `config` and a `handler` that the file calls so it need not be said.
+    """
+    register(STEPS, config, handler)
 
 
 def generate_step_id(path: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
-from motia_django.triggers.exchange import Request
+from motia_django.triggers.exchange import Content, Request
 
 Keys = dict[str, Any]
 
@@ -93,3 +93,46 @@ class OldRequest(Keys):
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[self.aliases.get(name, name)] = value
+
+
+class Named(Keys):
+    """An object of JSON whose keys are attributes before all else: `input.items` is its `items`."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        super().__init__({key: self.of(value) for key, value in fields.items()})
+        self.__dict__ = self
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """Return a dict as such an object, with all in it, and anything else as it is."""
+        if type(value) in (dict, Data):
+            return cls(value)
+        return [cls.of(each) for each in value] if type(value) is list else value
+
+
+class TriggerInput(Generic[Content]):
+    """What the first handlers of several triggers were given, whichever it was.
+
+    All else is looked for in the input itself: in the request, or the data.
+    """
+
+    def __init__(self, given: Any, context: Any) -> None:
+        self._given = given
+        self.trigger = context.trigger
+        """What started the run."""
+        self.request = given if isinstance(given, Request) else None
+        """The request; None for a run that none has started."""
+        data = given if self.request is None else self.request.body
+        self.data = Data() if data is None else Data.of(data)
+        """The message, or the body of the request."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._given, name)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._given[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._given

@@ -8,18 +8,23 @@ from types import CodeType
 from typing import Any, get_args, get_origin
 
 from motia_django import calls
+from motia_django.dialects.requests import TriggerInput
 from motia_django.triggers.exchange import Request
 
 Function = Callable[..., Any]
 
-_WORDS = ("Req", "Http")
-"""What is in each name of `Request`."""
+_WORDS = ("Req", "Http", "TriggerInput")
+"""What is in each name of `Request`, and of `TriggerInput`."""
 
 
 def takes_request(handler: Function) -> bool:
     """Return whether a handler says that it is given a `Request`, under any of its names."""
-    given = _first_annotation(handler)
-    return (get_origin(given) or given) is Request
+    return _is_annotated(handler, Request)
+
+
+def takes_trigger_input(handler: Function) -> bool:
+    """Return whether a handler says that it is given a `TriggerInput`."""
+    return _is_annotated(handler, TriggerInput)
 
 
 def takes_dict(handler: Function) -> bool:
@@ -33,9 +38,13 @@ def takes_dict(handler: Function) -> bool:
 
 def takes_context_alone(handler: Any) -> bool:
     """Return whether a handler has one parameter, and calls it a context."""
-    code = getattr(handler, "__code__", None)
-    names = list(code.co_varnames[: code.co_argcount]) if code else []
-    return len(names) == 1 and names[0].lstrip("_") in ("ctx", "context")
+    names = _parameters(handler)
+    return len(names) == 1 and names[0] in ("ctx", "context")
+
+
+def takes_emit(handler: Any) -> bool:
+    """Return whether a handler has a second parameter, and calls it `emit`."""
+    return _parameters(handler)[1:2] == ["emit"]
 
 
 def needs_one(handler: Function) -> bool:
@@ -46,10 +55,33 @@ def needs_one(handler: Function) -> bool:
         return False
 
 
+def needs_three(function: Any) -> bool:
+    """Return whether a function is to be called with three arguments, and not with fewer."""
+    try:
+        calls.arity(function, 3)
+    except (TypeError, ValueError):
+        return False
+    try:
+        calls.arity(function, 2)
+    except TypeError:
+        return True
+    return False
+
+
 def names_in(handler: Function) -> set[str]:
     """Return the names of attributes and globals in a function's code, and in functions in it."""
     code = getattr(inspect.unwrap(handler), "__code__", None)
     return {name for each in _codes(code) for name in each.co_names} if code else set()
+
+
+def _parameters(handler: Any) -> list[str]:
+    code = getattr(handler, "__code__", None)
+    return [name.lstrip("_") for name in code.co_varnames[: code.co_argcount]] if code else []
+
+
+def _is_annotated(handler: Function, kind: type) -> bool:
+    given = _first_annotation(handler)
+    return (get_origin(given) or given) is kind
 
 
 def _first_annotation(handler: Function) -> Any:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from inspect import isclass
 from typing import Any
 
+from motia_django.declarations import Mismatch
 from motia_django.dialects.declared import Keys, given, listed
+from motia_django.dialects.loose import LooseSchema
+from motia_django.schemas import schema_for
 
 OF_HTTP = ("bodySchema", "responseSchema", "queryParams")
+_BRACED = re.compile(r"(?<=/)\{(\w+)\}(?=/|$)")
 
 
 def http(old: Keys) -> Keys:
@@ -18,14 +23,14 @@ def http(old: Keys) -> Keys:
     if "path" in taken:
         taken["path"] = _path(taken["path"])
     if "bodySchema" in taken:
-        taken["bodySchema"] = plain_schema(taken["bodySchema"])
+        taken["bodySchema"] = _schema(plain_schema(taken["bodySchema"]))
     if "queryParams" in taken:
         taken["queryParams"] = [_described(each) for each in listed(taken["queryParams"])]
     wrong = [each for each in listed(old.get("middleware")) if not callable(each)]
     if wrong:
         taken["middleware"] = wrong  # for whoever reads it to say so; the others are the handler's
     if isinstance(taken.get("responseSchema"), Mapping):
-        taken["responseSchema"] = given(taken["responseSchema"])
+        taken["responseSchema"] = _by_status(taken["responseSchema"])
     return taken
 
 
@@ -34,6 +39,8 @@ def queue(topic: Any, old: Keys) -> Keys:
     name = topic["topic"] if isinstance(topic, Mapping) and "topic" in topic else topic
     taken: Keys = {"type": "queue", "topic": name}
     taken |= {key: old[key] for key in ("input", "config") if key in old}
+    if isinstance(taken.get("input"), Mapping):
+        taken["input"] = _loose(taken["input"])
     if "config" not in taken:
         taken |= _delivery(old.get("infrastructure"))
     return taken
@@ -48,6 +55,31 @@ def plain_schema(declared: Any) -> Any:
     """Return a pydantic model as JSON Schema, so that a handler is given the data as they came."""
     is_model = isclass(declared) and hasattr(declared, "model_json_schema")
     return declared.model_json_schema() if is_model else declared
+
+
+def _loose(declared: Mapping[str, Any]) -> LooseSchema | None:
+    try:
+        return LooseSchema(declared)
+    except Mismatch:
+        return None
+
+
+def _schema(declared: Any) -> Any:
+    """Return a schema, or None for a dict that is none: in older dialects nobody looked at it."""
+    try:
+        if isinstance(declared, Mapping):
+            schema_for(declared)
+    except Mismatch:
+        return None
+    return declared
+
+
+def _by_status(declared: Mapping[Any, Any]) -> Keys:
+    """Return the schemas of answers; none where they are not said by status."""
+    if not any(str(status).isdecimal() for status in declared):
+        return {}
+    found = {status: _schema(schema) for status, schema in declared.items()}
+    return {status: schema for status, schema in found.items() if schema is not None}
 
 
 def _delivery(infrastructure: Any) -> Keys:
@@ -81,5 +113,7 @@ def _described(value: Any) -> Any:
 
 
 def _path(value: Any) -> Any:
-    """Return a path with the slash that it begins with."""
-    return f"/{value}" if isinstance(value, str) and not value.startswith("/") else value
+    """Return a path with the slash that it begins with, and `:name` for what other routers have."""
+    if not isinstance(value, str):
+        return value
+    return _BRACED.sub(r":\1", value if value.startswith("/") else f"/{value}")

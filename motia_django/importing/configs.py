@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from motia_django import dialects
+from motia_django.dialects.loose import without_looseness
 from motia_django.importing import zod
-from motia_django.importing.expressions import Call, Member, Name, Spread, Unread, constants
+from motia_django.importing.expressions import Call, Member, Name, Spread, Unread
+from motia_django.importing.scopes import Scope
 
-_MOST_VALUES = 10_000
 _BUILDERS = frozenset({"step", "multiTriggerStep"})
 _TRIGGERS = {
     "http": ("method", "path"),
@@ -23,7 +24,7 @@ _TRIGGERS = {
     "stream": ("streamName",),
 }
 """The functions that make a trigger, and what their first arguments are."""
-_KINDS = frozenset({"type", "triggers"})
+_KINDS = frozenset({"type", "triggers", "subscribes"})
 _FUNCTIONS = frozenset({"middleware", "condition", "canAccess", "onJoin", "onLeave"})
 _NOTHING = object()
 
@@ -38,12 +39,11 @@ class Config:
     is_by_people: bool = False
 
 
-def read(source: str, kind: str, name: str) -> Config | None:
-    """Return the config of a `step` or a `stream`; None if there is none that can be read.
+def read(known: Mapping[str, Any], kind: str, name: str) -> Config | None:
+    """Return, of a script's constants, the config of a `step` or a `stream`; None without one.
 
     The name is for one whose own cannot be read.
     """
-    known = constants(source)
     found = _found(known)
     if found is None:
         return None
@@ -67,8 +67,9 @@ def _modern(keys: dict[Any, Any]) -> dict[str, Any]:
     module = SimpleNamespace(config=keys, handler=_unwritten)
     config = dict(dialects.modern(module).config)
     triggers = config.get("triggers")
-    if isinstance(triggers, list) and "triggers" not in keys:
-        config["triggers"] = [_without_raw_body(each) for each in triggers]
+    if isinstance(triggers, list):
+        made = ("rawBody",) if "triggers" not in keys else ()
+        config["triggers"] = [_as_said(each, made) for each in triggers]
     return config
 
 
@@ -81,10 +82,11 @@ def _with_body(trigger: Any) -> Any:
     return {"bodySchema": trigger["input"], **rest}
 
 
-def _without_raw_body(trigger: Any) -> Any:
+def _as_said(trigger: Any, made: tuple[str, ...]) -> Any:
+    """Return a trigger with the schemas that its file says, and without keys that it does not."""
     if not isinstance(trigger, Mapping):
         return trigger
-    return {key: each for key, each in trigger.items() if key != "rawBody"}
+    return {key: without_looseness(each) for key, each in trigger.items() if key not in made}
 
 
 def _unwritten(input: Any, ctx: Any) -> None:
@@ -95,11 +97,13 @@ def _found(known: Mapping[str, Any]) -> dict[Any, Any] | None:
     """Return the config: named so, or given to `step(...)`, or exported in one piece."""
     whole = [known[name] for name in ("config", "stepConfig") if name in known]
     exported = [known[name] for name in ("exports", "default") if name in known]
-    parts = [each.get("config") for each in exported if isinstance(each, dict)]
+    parts = [each.get("config", each) for each in exported if isinstance(each, dict)]
     given = [each for value in known.values() for each in _given_to_builder(value)]
     for each in (*whole, *parts, *given):
         value = known.get(each.name) if isinstance(each, Name) else each
-        if isinstance(value, dict):
+        if isinstance(value, dict) and any(
+            key == "name" or isinstance(key, Spread) for key in value
+        ):
             return value
     return None
 
@@ -120,13 +124,12 @@ class _Reader:
     """Makes plain values of what a source says, and remembers what it cannot."""
 
     def __init__(self, known: Mapping[str, Any]) -> None:
-        self.known = known
+        self.scope = Scope(known)
         self.left: list[str] = []
-        self._count = 0
 
     def plain(self, value: Any, place: tuple[str, ...]) -> Any:
         """Return a value without names, calls and functions; `_NOTHING` for what is not plain."""
-        value = self._resolved(value)
+        value = self.scope.resolved(value)
         if isinstance(value, dict):
             return self._object(value, place)
         if isinstance(value, list):
@@ -160,55 +163,14 @@ class _Reader:
             rest = [each for each in call.arguments[len(words) :] if isinstance(each, dict)]
             return self._object({"type": name, **made, **(rest[0] if rest else {})}, place)
         try:
-            return _without_marks(zod.schema(self._expanded(call)))
+            return _without_marks(zod.schema(self.scope.expanded(call)))
         except (zod.NotPlain, RecursionError) as error:
             shown, why = zod.shown(call), str(error)
             return self._leave(place, shown if why in ("", shown) else f"{shown} ({why})")
 
-    def _expanded(self, value: Any) -> Any:
-        """Return a value with all names in it resolved, to the last call's last argument."""
-        value = self._resolved(value)
-        if isinstance(value, dict):
-            return self._expanded_object(value)
-        if isinstance(value, list):
-            return [self._expanded(each) for each in value]
-        if isinstance(value, Call):
-            arguments = tuple(self._expanded(each) for each in value.arguments)
-            return Call(self._expanded(value.function), arguments)
-        if isinstance(value, Member):
-            return Member(self._expanded(value.of), value.name)
-        return value
-
-    def _expanded_object(self, value: dict[Any, Any]) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
-        for key, each in value.items():
-            expanded = self._expanded(each)
-            if isinstance(key, Spread) and isinstance(expanded, dict):
-                found |= expanded
-            else:
-                found[key] = expanded
-        return found
-
-    def _resolved(self, value: Any) -> Any:
-        """Return what a name, or a member of a constant, stands for, as far as it is known."""
-        self._count += 1
-        if self._count > _MOST_VALUES:
-            raise RecursionError("too many values")
-        if isinstance(value, Name):
-            found = self.known.get(value.name, value)
-            return value if found == value else self._resolved(found)
-        if isinstance(value, Member):
-            of = self._resolved(value.of)
-            return self._resolved(of[value.name]) if _holds(of, value.name) else value
-        return value
-
     def _leave(self, place: Iterable[str], what: str) -> Any:
         self.left.append(f"{'.'.join(place) or 'config'}: {what}")
         return _NOTHING
-
-
-def _holds(value: Any, key: str) -> bool:
-    return isinstance(value, dict) and key in value
 
 
 def _in_short(value: Any) -> str:

@@ -69,7 +69,9 @@ def _declared(words: list[Token]) -> Iterator[tuple[str, int]]:
         if depth != 0 or word.kind != "name":
             continue
         before = words[at - 1].text if at else ""
-        if before in ("const", "let", "var"):
+        if before == "enum":
+            begin = at + 1
+        elif before in ("const", "let", "var") and word.text != "enum":
             begin = _after_type(words, at + 1)
         elif before == "." and _text(words, at + 1) == "=":
             begin = at + 2
@@ -200,7 +202,7 @@ class Reader:
             key = unquoted(word.text)
         elif word.kind == "number":
             key = _number(word.text)
-        if self._word.text == ":":
+        if self._word.text in (":", "="):  # as in an enum
             self._at += 1
             return key, self._value()
         if self._word.text in (",", "}") and word.kind == "name":

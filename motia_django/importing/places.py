@@ -44,13 +44,13 @@ def notes(file: Path) -> Iterator[str]:
 
 def checked(app: Path, items: Sequence[Placed]) -> dict[Path, str]:
     """Return why files cannot be written, by their paths in the project."""
-    by_module: dict[Path, list[Path]] = defaultdict(list)
+    by_target: dict[Path, list[Path]] = defaultdict(list)
     for item in items:
-        by_module[_module(target(item.source))].append(item.source)
+        by_target[target(item.source)].append(item.source)
     refused = {}
     for item in items:
-        same = [each for each in by_module[_module(target(item.source))] if each != item.source]
-        why = f"would be the same module as {same[0]}" if same else _in_the_way(app, item)
+        same = [each for each in by_target[target(item.source)] if each != item.source]
+        why = f"would be the same file as {same[0]}" if same else _in_the_way(app, item)
         if why:
             refused[item.source] = why
     return refused
@@ -58,10 +58,6 @@ def checked(app: Path, items: Sequence[Placed]) -> dict[Path, str]:
 
 def _name(file: Path) -> str:
     return f"{undotted(file.stem)}.py" if kind(file) and file.suffix != ".py" else file.name
-
-
-def _module(file: Path) -> Path:
-    return file.with_name(undotted(file.stem))
 
 
 def _in_the_way(app: Path, item: Placed) -> str:
@@ -76,8 +72,7 @@ def _in_the_way(app: Path, item: Placed) -> str:
         return "" if _holds(path, item.text) else f"{path} is there already, and is another"
     if path.with_suffix("").is_dir():
         return f"{path.with_suffix('')} is there already, a folder of that name"
-    twin = next((each for each in path.parent.glob("*.py") if _module(each) == _module(path)), None)
-    return f"{twin} is there already, and is the same module" if twin else ""
+    return ""
 
 
 def _holds(path: Path, text: bytes) -> bool:

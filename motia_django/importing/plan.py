@@ -9,6 +9,7 @@ from pathlib import Path
 
 from motia_django.exceptions import ImportRefused
 from motia_django.importing import folder, leftovers, modules, places, scripts, siblings
+from motia_django.importing.constants import Constants
 
 MOST_BYTES = 1_000_000
 """How large a file of code may be."""
@@ -77,6 +78,7 @@ class _Project:
         self.root = root
         self.app = app
         self.read: dict[Path, modules.Module | str] = {}
+        self.constants = Constants(found, lambda file: text_of(root, file).decode())
         files = frozenset(each for each in found if each.suffix == ".py")
         self.siblings = siblings.Siblings(files)
         self.wanted = self.siblings.reached(self._imports)
@@ -101,11 +103,11 @@ class _Project:
 
     def _script(self, file: Path, skeletons: bool) -> Item:
         try:
-            source = text_of(self.root, file).decode()
+            known = self.constants.of(file)
         except ImportRefused as error:
             deed = Deed.REFUSED if skeletons else Deed.LEFT
             return Item(source=file, deed=deed, notes=(str(error),))
-        text, notes = scripts.skeleton(source, file)
+        text, notes = scripts.skeleton(known, file)
         deed = Deed.SKELETON if skeletons and text else Deed.SCRIPT
         return Item(source=file, deed=deed, text=text.encode(), notes=notes)
 

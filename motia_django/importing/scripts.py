@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ _WIDTH = 88
 _MOST_NOTES = 10
 
 
-def skeleton(source: str, file: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the Python that can be derived of a file, and what a person has to know of it.
+def skeleton(known: Mapping[str, Any], file: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the Python that a script's constants say, and what a person has to know of it.
 
     The text is empty if nothing can be derived.
     """
     try:
-        config = configs.read(source, kind(file), file.name.split(".")[0])
+        config = configs.read(known, kind(file), file.name.split(".")[0])
     except RecursionError:
         config = None
     if config is None:

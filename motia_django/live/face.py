@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -19,7 +19,7 @@ Items = list[Any]
 Names = list[str]
 Changed = dict[str, Any]
 """`{"old_value": ..., "new_value": ...}`; None where there was, or is, no item."""
-Ops = Sequence[Mapping[str, Any]]
+Ops = Sequence[Mapping[str, Any]] | Callable[[Any], Any]
 
 _NO_ID = (None, "")
 """What an item may hold as its id and be given its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -29,7 +29,7 @@ Values = list[Any]
 Names = list[str]
 Changed = dict[str, Any]
 """`{"old_value": ..., "new_value": ..., "version": ...}`; None where there was no item."""
-Ops = Sequence[Mapping[str, Any]]
+Ops = Sequence[Mapping[str, Any]] | Callable[[Any], Any]
 
 _CLEARED_AT_ONCE = 500
 
@@ -118,6 +118,7 @@ class State:
 
         Operations are `{"type": "set", "path": "address.city", "value": "Oslo"}`, and `merge`,
         `increment`, `decrement`, `append`, `remove`; a missing item begins as an empty object.
+        Or `ops` is a function of the value, or of None, that returns the new one.
         Without `ttl` the item expires when it did before.
         """
         group, key = _place(group, key)

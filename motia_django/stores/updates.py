@@ -20,7 +20,12 @@ def updated(old: Any, ops: Any, where: str = "state.update") -> Any:
     "a.b" or ["a", "b"], "value": ..., "by": ...}`; an empty or absent path is the whole value. A
     list takes its segments literally, a string is split at its dots. Missing objects on the way are
     made. Raise `InvalidUpdate`, naming the call (`where`), the op and the path.
+
+    Motia's `{"op": ..., "path": "/a/b"}` is the same. In the place of all ops may stand a function
+    of the value, or of None for what is missing, that returns the new one.
     """
+    if callable(ops):
+        return ops(None if old is MISSING else payloads.plain(old))
     if isinstance(ops, Mapping) or not isinstance(ops, Sequence) or isinstance(ops, str):
         raise InvalidUpdate(f"{where}: expected a list of operations, got {ops!r:.200}")
     root: dict[str, Any] = {"": {} if old is MISSING else payloads.plain(old)}
@@ -36,11 +41,12 @@ class _Op:
         self.where = where
         if not isinstance(raw, Mapping):
             raise InvalidUpdate(f"{self.where}: expected a dict, got {raw!r:.200}")
-        self.type = str(raw.get("type"))
+        self.is_pointer = "op" in raw
+        self.type = str(raw.get("type", raw.get("op")))
         if self.type not in _OPERATIONS:
             hint = did_you_mean(self.type, _OPERATIONS)
             raise InvalidUpdate(f"{self.where}: unknown type {self.type!r}.{hint}")
-        unknown = [key for key in raw if key not in ("type", "path", "value", "by")]
+        unknown = [key for key in raw if key not in ("type", "op", "path", "value", "by")]
         if unknown:
             raise InvalidUpdate(f"{self.where}: unknown key {unknown[0]!r}")
         self.path = self._path(raw.get("path"))
@@ -54,6 +60,8 @@ class _Op:
     def _path(self, path: Any) -> Path:
         if path is None or path == "":
             return ()
+        if isinstance(path, str) and self.is_pointer and path.startswith("/"):
+            return tuple(path[1:].split("/"))
         if isinstance(path, str):
             return tuple(path.split("."))
         if isinstance(path, list | tuple) and all(isinstance(part, str) for part in path):

@@ -343,7 +343,7 @@ def test_what_is_there_already_stays_and_can_be_imported_again(
 @pytest.mark.parametrize(
     ("there", "source", "why"),
     [
-        ("steps/x.step.py", "steps/x_step.py", "is there already, and is the same module"),
+        ("steps/x.step.py", "steps/x.step.py", "is there already, and is another"),
         ("lib.py", "lib/one.py", "it would hide"),
         ("lib/one/__init__.py", "lib/one.py", "a folder of that name"),
         ("lib", "lib/one.py", "is no folder"),
@@ -362,18 +362,26 @@ def test_what_stands_in_the_way_is_named(
     assert written(project) == {there}
 
 
-def test_two_files_that_would_be_one_module_are_refused(
+def test_two_files_that_would_be_one_are_refused(
     motia: Motia, project: Project, fails: Fails
 ) -> None:
-    for name in ("a.b_step.py", "a_b.step.py", "a_b.step.ts"):
+    for name in ("a.b.step.ts", "a_b.step.ts", "a_b_step.py"):
         motia.write(
             f"steps/{name}",
             STEP if name.endswith("py") else "export const config = { name: 'X', type: 'noop' }",
         )
     printed, error, _ = fails("import", str(motia.folder), "--app", project.name, "--skeletons")
-    assert "would be the same module as steps/a_b.step.py" in printed
+    assert "would be the same file as steps/a_b.step.ts" in printed
     assert error.startswith("3 files cannot be imported")
     assert written(project) == set()
+
+
+def test_files_that_differ_by_a_dot_only_are_both_imported(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    for name in ("a.b_step.py", "a_b.step.py"):
+        motia.write(f"steps/{name}", STEP.replace('"Step"', f'"{name}"'))
+    assert "loads as 2 Steps" in steps("import", str(motia.folder), "--app", project.name)
 
 
 def test_a_file_that_cannot_be_read_as_code_stops_all(
@@ -638,3 +646,157 @@ def test_a_text_in_a_config_is_only_ever_a_text(
     )
     steps("import", str(motia.folder), "--app", project.name, "--skeletons")
     assert project.only_step().name == '"""\'\U0001f600\\n + 1'
+
+
+CONSTANTS: dict[str, tuple[str, dict[str, str]]] = {
+    "import { TOPICS } from '../topics'": (
+        "TOPICS.made",
+        {"topics.ts": "export const TOPICS = { made: 'order.made' } as const"},
+    ),
+    "import { type X, Topics as T } from '../topics.js'\nconst made = T.Made": (
+        "made",
+        {"topics.ts": "export enum Topics { Made = 'order.made', Paid = 'order.paid' }"},
+    ),
+    "import * as TOPICS from '@/2/constants'": (
+        "TOPICS.made",
+        {
+            "constants/index.ts": "export * from './topics'",
+            "constants/topics.ts": "const made = 'order.made'\nexport { made }",
+        },
+    ),
+    "import TOPICS, { other } from 'src/3/topics'": (
+        "TOPICS.made",
+        {
+            "names.ts": "export const made = 'order.made'",
+            "topics.ts": "import { made as M } from './names'\nexport default { made: M }",
+        },
+    ),
+    "const { TOPICS } = require('../topics')": (
+        "TOPICS.made",
+        {"topics.js": "module.exports = Object.freeze({ TOPICS: { made: 'order.made' } })"},
+    ),
+    "const TOPICS = require('../topics')": (
+        "TOPICS.made",
+        {"topics.js": "exports.made = 'order.made'"},
+    ),
+}
+
+
+def test_constants_of_other_scripts_are_read(motia: Motia, project: Project, steps: Steps) -> None:
+    for number, (imported, (topic, files)) in enumerate(CONSTANTS.items()):
+        for path, text in files.items():
+            motia.write(f"src/{number}/{path}", text)
+        config = f"{{ type: 'event', name: '{number}', subscribes: [{topic}] }}"
+        motia.write(f"src/{number}/orders/x.step.ts", f"{imported}\nexport const config = {config}")
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    assert "left to you" not in report
+    found = [step.triggers[0].source for step in project.load()]
+    assert dict(zip(CONSTANTS, found, strict=True)) == dict.fromkeys(CONSTANTS, "order.made")
+
+
+def test_schemas_of_other_scripts_are_read(motia: Motia, project: Project, steps: Steps) -> None:
+    motia.write(
+        "src/schemas.ts",
+        """
+        import { z } from 'zod'
+        const id = z.string().uuid()
+        export const order = z.object({ id, note: z.string().optional() })
+        """,
+    )
+    motia.write(
+        "src/made.step.ts",
+        """
+        import { z } from 'zod'
+        import { order } from './schemas'
+        const id = 'not this'
+        export const config = {
+          name: 'X', triggers: [{ type: 'queue', topic: 'made', input: z.array(order) }],
+        }
+        """,
+    )
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    assert "left to you" not in report
+    [trigger] = project.only_step().triggers
+    assert trigger.schema is not None
+    item = trigger.schema.json_schema()["items"]
+    assert item["properties"]["id"] == {"type": "string", "format": "uuid"}
+    assert item["required"] == ["id"]
+
+
+NOT_PLAIN = [
+    "export const TOPICS = make('order')",
+    "import { TOPICS } from './made.step'\nexport { TOPICS }",
+    "export { TOPICS as OTHER, OTHER as TOPICS }",
+    "export const TOPICS = { paid: 'order.paid' }",
+    "export const TOPICS = {".ljust(2000, "{"),
+    "import {" * 1000,
+    "import import * * as from , from" * 1000,
+    None,
+]
+
+
+def test_a_constant_that_is_not_plain_is_left_to_a_person(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    for number, text in enumerate(NOT_PLAIN):
+        if text is not None:
+            motia.write(f"src/{number}/topics.ts", text)
+        motia.write(
+            f"src/{number}/made.step.ts",
+            f"""
+            import {{ TOPICS }} from './topics'
+            export {{ TOPICS }} from './topics'
+            export const config = {{
+              type: 'event', name: '{number}', subscribes: ['a', TOPICS.made]
+            }}
+            """,
+        )
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    assert report.count("left to you: subscribes.1: TOPICS.made") == len(NOT_PLAIN)
+    assert [[each.source for each in step.triggers] for step in project.load()] == [
+        ["a"] for _ in NOT_PLAIN
+    ]
+
+
+def test_a_script_that_leads_out_of_the_project_is_not_read(
+    motia: Motia, project: Project, steps: Steps, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.ts").write_text("export const KEY = 'secret'")
+    motia.write("lib/x.ts")
+    (motia.folder / "lib/link.ts").symlink_to(tmp_path / "secret.ts")
+    motia.write(
+        "src/made.step.ts",
+        """
+        import { KEY } from '../lib/link'
+        import { KEY as OTHER } from '../../secret'
+        export const config = { type: 'event', name: 'X', subscribes: ['a', KEY, OTHER] }
+        """,
+    )
+    report = steps("import", str(motia.folder), "--app", project.name)
+    assert "left to you: subscribes.1: KEY" in report
+    assert "left to you: subscribes.2: OTHER" in report
+    assert "secret" not in report
+
+
+def test_steps_in_typescript_of_before_0_1_are_read(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write(
+        "steps/one.step.ts",
+        """
+        import { FlowConfig, FlowExecutor } from 'wistro'
+        export const config: FlowConfig<Input> = {
+          name: 'One', subscribes: ['one'], emits: [{ type: 'two', label: 'Two' }], workflow: 'w',
+        }
+        export const executor: FlowExecutor<Input> = async (input, emit) => {}
+        """,
+    )
+    motia.write(
+        "steps/two.step.js", "export default { name: 'Two', type: 'event', subscribes: ['two'] }"
+    )
+    steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    loaded = project.load()
+    one = loaded.step("One")
+    assert ([each.source for each in one.triggers], one.flows) == (["one"], ("w",))
+    assert (one.enqueues[0].name, one.enqueues[0].label) == ("two", "Two")
+    assert [each.source for each in loaded.step("Two").triggers] == ["two"]

@@ -475,6 +475,17 @@ def test_update_applies_all_operations_or_none(state: State) -> None:
     assert state.list("g") == [{"a": {"n": 5}}]
 
 
+def test_update_takes_a_function_of_the_value(state: State) -> None:
+    assert state.update("g", "k", lambda old: [old])["new_value"] == [None]
+    changed = state.update("g", "k", lambda old: [*old, 1])
+    assert (changed["old_value"], changed["new_value"]) == ([None], [None, 1])
+    with pytest.raises(ZeroDivisionError):
+        state.update("g", "k", lambda old: 1 / 0)
+    with pytest.raises(PayloadError):
+        state.update("g", "k", lambda old: object())
+    assert state.get("g", "k") == [None, 1]
+
+
 def test_lists_items_and_groups(state: State) -> None:
     state.set("b", "2", "two")
     state.set("b", "1", None)

@@ -47,13 +47,26 @@ def test_more_dots_are_found_as_well(project: Project, name: str) -> None:
     assert state.get("swept", "module") == "steps.jobs.sweep_cron_step"
 
 
-def test_two_files_that_become_one_module_are_an_error(project: Project) -> None:
-    for name in ("sweep.cron_step.py", "sweep_cron_step.py"):
+def test_files_that_differ_by_a_dot_only_are_two_steps(project: Project) -> None:
+    names = ("sweep_cron_step.py", "sweep.cron_step.py", "sweep_cron.step.py")
+    for name in names:
         project.step(
-            name, 'config = {"type": "noop", "name": "Sweep", "virtualSubscribes": [], "emits": []}'
+            name,
+            f"""
+            config = {{"type": "event", "name": "{name}", "subscribes": ["sweep"], "emits": []}}
+
+            async def handler(input, context):
+                await context.state.set("swept", context.step, __name__.partition(".")[2])
+            """,
         )
-    [problem] = project.problems()
-    assert problem.id == "motia.E008"
+    steps = project.load()
+    assert {each.name: each.file.name for each in steps} == dict(zip(names, names, strict=True))
+    sent("sweep")
+    assert dict(state.items("swept")) == {
+        "sweep_cron_step.py": "steps.sweep_cron_step",
+        "sweep.cron_step.py": "steps.sweep_cron_step_",
+        "sweep_cron.step.py": "steps.sweep_cron_step__",
+    }
 
 
 @pytest.mark.parametrize("name", ["a.b/c.step.py", "a.b/c_step.py"])

@@ -371,10 +371,120 @@ def test_what_is_wrong_is_still_an_error(project: Project, config: str, text: st
     assert text in "\n".join(each.message for each in project.problems())
 
 
-def test_a_run_that_is_stored_keeps_what_came(project: Project) -> None:
-    project.step("process_step.py", ORDER_EVENT)
+def test_a_message_that_breaks_its_schema_is_told_of_and_given(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.step(
+        "feed_step.py",
+        """
+        from pydantic import BaseModel
+
+        class Feeding(BaseModel):
+            pet_id: str
+
+        config = {"type": "event", "name": "Feed", "subscribes": ["feed"], "emits": [],
+                  "input": Feeding.model_json_schema()}
+
+        async def handler(input_data, context):
+            await context.state.set("fed", input_data["pet_id"], input_data)
+        """,
+    )
+    step = project.only_step()
+    sent("feed", {"pet_id": 7})
+    assert state.get("fed", "7") == {"pet_id": 7}
+    [run] = rows(status=Status.SUCCEEDED)
+    assert json.loads(json.dumps(run.input)) == {"pet_id": 7}
+    [told] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert "The input of Step 'Feed' is invalid: pet_id: the value is not of type" in told
+    schema = step.triggers[0].schema
+    assert schema is not None
+    assert schema.json_schema()["required"] == ["pet_id"]
+
+
+ATOMIC = """
+    config = {"type": "event", "name": "count", "subscribes": ["count"], "emits": []}
+
+    async def handler(input, context):
+        state = context.state
+        told = [
+            await state.increment("n", "visits"),
+            await state.increment("n", "visits", 4),
+            await state.decrement("n", "visits"),
+            await state.push("n", "list", "b", "c"),
+            await state.unshift("n", "list", "a"),
+            await state.pop("n", "list"),
+            await state.shift("n", "list"),
+            await state.shift("n", "none"),
+            await state.exists("n", "none"),
+            await state.setField("n", "order", "paid", True),
+            await state.set_field("n", "order", "by", "card"),
+            await state.deleteField("n", "order", "paid"),
+            await state.compare_and_swap("n", "lock", None, "mine"),
+            await state.compareAndSwap("n", "lock", None, "mine too"),
+            await state.update("n", "visits", lambda visits: visits * 10),
+            await state.update("n", "order", [{"type": "set", "path": "at", "value": "door"}]),
+            context.utils.dates.now().isoformat()[-6:],
+        ]
+        await state.set("told", "all", told)
+"""
+
+
+@pytest.mark.parametrize("how", ["awaited", "plainly"])
+def test_state_does_what_its_last_versions_could(project: Project, how: str) -> None:
+    plain = ATOMIC.replace("async def", "def").replace("await ", "")
+    project.step("count_step.py", ATOMIC if how == "awaited" else plain)
     project.load()
-    with pytest.raises(AssertionError, match="is a required property"):
-        sent("order.again", {"sku": "s"})
-    [run] = rows(status=Status.DEAD)
-    assert json.loads(json.dumps(run.input)) == {"sku": "s"}
+    sent("count")
+    assert state.get("told", "all") == [
+        *(1, 5, 4),
+        ["b", "c"],
+        ["a", "b", "c"],
+        *("c", "a", None, False),
+        {"paid": True},
+        {"paid": True, "by": "card"},
+        {"by": "card"},
+        *(True, False, 40),
+        {"by": "card", "at": "door"},
+        "+00:00",
+    ]
+    assert state.items("n") == [
+        ("list", ["b"]),
+        ("lock", "mine"),
+        ("order", {"by": "card", "at": "door"}),
+        ("visits", 40),
+    ]
+
+
+def test_schemas_that_nobody_looked_at_stop_nobody(project: Project) -> None:
+    project.step(
+        "book_step.py",
+        """
+        config = {
+            "type": "api", "name": "Book", "path": "/books/{book_id}/pages/{page}", "method": "PUT",
+            "bodySchema": {"title": {"type": "string"}, "required": {"type": "boolean"}},
+            "responseSchema": {"id": {"type": "string"}, "title": {"type": "string"}},
+        }
+
+        async def handler(req, context):
+            return {"status": 200, "body": {**req["pathParams"], **req["body"]}}
+        """,
+    )
+    project.step(
+        "page_step.py",
+        """
+        config = {
+            "type": "event", "name": "Page", "subscribes": ["page"],
+            "input": {"properties": {"no": {"type": "integer", "required": True}}},
+        }
+
+        async def handler(input, context):
+            await context.state.set("pages", "no", input["no"])
+        """,
+    )
+    [book, page] = project.load()
+    assert (book.triggers[0].schema, page.triggers[0].schema) == (None, None)
+    with served() as client:
+        answer = client.put("/books/b1/pages/2", {"title": 5}, "application/json")
+    assert answer.json() == {"book_id": "b1", "page": "2", "title": 5}
+    sent("page", {"no": "one"})
+    assert state.get("pages", "no") == "one"

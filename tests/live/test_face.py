@@ -94,6 +94,8 @@ def test_update_works_on_a_missing_item_and_on_one_that_is_there() -> None:
     with pytest.raises(InvalidUpdate, match="stream 'orders': update: operation 0"):
         orders.update("g", "1", [{"type": "append", "path": "n", "value": 1}])
     assert [kind for *_, kind, _ in events()] == ["create", "update"]
+    orders.update("g", "2", lambda order: {**order, "n": 1})
+    assert orders.get("g", "2") == {"id": "2", "n": 1}
 
 
 def test_the_schema_is_kept_by_set_and_by_update() -> None:

@@ -178,3 +178,19 @@ def test_the_value_of_an_operation_is_copied() -> None:
     new = updated({}, [op("set", "x", value=value), op("append", "x.tags", value="b")])
     assert new == {"x": {"tags": ["a", "b"]}}
     assert value == {"tags": ["a"]}
+
+
+def test_motias_spelling_is_known() -> None:
+    ops = [
+        {"op": "set", "path": "/a/b.c", "value": 1},
+        {"op": "increment", "path": "/n", "by": 2},
+        {"op": "merge", "path": "", "value": {"m": 0}},
+    ]
+    assert updated({}, ops) == {"a": {"b.c": 1}, "n": 2, "m": 0}
+
+
+def test_a_function_is_given_the_value() -> None:
+    assert updated(MISSING, lambda old: [old]) == [None]
+    old = {"a": [1]}
+    assert updated(old, lambda value: value["a"].append(2) or value) == {"a": [1, 2]}
+    assert old == {"a": [1]}

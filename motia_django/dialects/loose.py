@@ -1,0 +1,36 @@
+"""Schemas of messages in older dialects, at which nobody looked: what breaks one is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from motia_django.exceptions import InvalidInput
+from motia_django.loggers import LOGGER
+from motia_django.schemas import Schema, schema_for
+
+
+class LooseSchema(Schema):
+    """A JSON Schema that a message may break, as it could in Motia; a warning says so."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = dict(document)
+        self._schema = schema_for(document)
+
+    def clean(self, value: Any, subject: str) -> Any:
+        try:
+            return self._schema.clean(value, subject)
+        except InvalidInput as error:
+            LOGGER.warning("%s; it is given to the Step all the same", error)
+            return value
+
+    def dump(self, value: Any, subject: str) -> Any:
+        return self._schema.dump(value, subject)
+
+    def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
+        return self._schema.json_schema(of_answers=of_answers)
+
+
+def without_looseness(value: Any) -> Any:
+    """Return what a file says where a loose schema was made of it."""
+    return value.document if isinstance(value, LooseSchema) else value
