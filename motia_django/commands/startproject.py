@@ -28,7 +28,7 @@ _CHANGED = {
     },
     "urls.py": {
         r"import path\n": "import include, path\n",
-        r"admin\.site\.urls\),\n": '{0}    path("", include("motia_django.urls")),\n',
+        r"admin\.site\.urls\),\n": "{0}    path('', include('motia_django.urls')),\n",
     },
 }
 """What Django writes, and what comes in its place: `{0}` is what was there."""
