@@ -34,6 +34,7 @@ COMPOSES_STATEMENTS = {
     "ledger/statements.py",
     "live/postgresql_waker.py",
     "models/online.py",
+    "prepared.py",
     "stores/orm.py",
     "stores/rows.py",
 }
