@@ -136,6 +136,7 @@ def _runs_for(message: Message) -> list[Run]:
     data = payloads.plain(message.data)
     listeners = registry().subscribers(message.topic)
     runs = [_run_for(each, message, data) for each in listeners]
+    signals.message_enqueued.send_robust(message.topic, message=message)
     tracing.note("enqueue", topic=message.topic, data=data, steps=[run.step for run in runs])
     if not runs:
         logger.info("Nobody listens on the topic %r", message.topic)

@@ -203,6 +203,10 @@ class VersionConflict(MotiaError):
         return known, (self.group, self.key)
 
 
+class StartsNothing(MotiaError, LookupError):
+    """What a test calls can start no Step; the text says what could."""
+
+
 class StoreUnavailable(MotiaError):
     """The server that keeps the state cannot be reached, or did not answer.
 

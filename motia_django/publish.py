@@ -59,7 +59,7 @@ def publish(runs: Sequence[Run], *, insist: bool = False, fresh: bool = True) ->
 
 def is_eager() -> bool:
     """Return whether Celery runs tasks in the calling process: then nothing can wait."""
-    return bool(project_app().conf.task_always_eager)
+    return not broker.is_replaced() and bool(project_app().conf.task_always_eager)
 
 
 def delivery_of(run: Run) -> Delivery:
@@ -128,7 +128,7 @@ def _send_or_leave(runs: Sequence[Run], deadline: float, *, fresh: bool) -> bool
         _run_here(runs)
         return True
     left = deque(runs)
-    if left and (deadline == math.inf or time.monotonic() >= _down_until):
+    if left and (deadline == math.inf or _may_be_up()):
         try:
             _send_all(left, deadline, fresh)
             _down_until = 0.0
@@ -138,6 +138,11 @@ def _send_or_leave(runs: Sequence[Run], deadline: float, *, fresh: bool) -> bool
     if left:
         _leave(left)
     return not left
+
+
+def _may_be_up() -> bool:
+    """Return whether the broker has not just failed."""
+    return broker.is_replaced() or time.monotonic() >= _down_until
 
 
 def _leave(runs: Sequence[Run]) -> None:

@@ -12,3 +12,8 @@ run_finished = Signal()
 
 run_died = Signal()
 """Sent when a run is dead, with `run` and `error` (one line of text)."""
+
+message_enqueued = Signal()
+"""Sent for each message, with `message` (`motia_django.messages.Message`); the sender is its topic.
+
+Its runs are about to be kept in the caller's transaction, which may yet be rolled back."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.projects import Project, temporary_project
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "motia_django.testing.plugin"]
 
 # Machines are noisy, so no test depends on time; in CI the same examples run each time.
 hypothesis.settings.register_profile(

@@ -27,6 +27,11 @@ def state_store() -> StateStore:
         raise SettingsError(f'MOTIA["STATE"]: {error}') from error
 
 
+def forget() -> None:
+    """Make stores anew when they are asked for next: one in memory is empty then."""
+    _store.cache_clear()
+
+
 @lru_cache(maxsize=8)
 def _store(path: str, options: tuple[tuple[str, Any], ...]) -> StateStore:
     store_class = _class_at(path)

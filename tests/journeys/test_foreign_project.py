@@ -77,6 +77,13 @@ def handler():
 }
 
 
+WITH_PYTEST = """
+def test_what_is_bought_is_packed(motia):
+    assert motia.http("POST", "/buy", json={"id": 7}).status == 202
+    assert [run.step for run in motia.drain()] == ["Buy", "Pack", "Watch"]
+"""
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the built wheel was installed, and nothing else."""
@@ -169,6 +176,17 @@ def test_new_steps_are_found_and_their_tests_pass(shop: Project) -> None:
     tested = shop.command("test", "sales")
     assert "Ran 6 tests" in tested.stderr, tested.stderr
     assert "OK" in tested.stderr, tested.stderr
+    (shop.folder / "sales" / "test_buy.py").write_text(WITH_PYTEST)
+    pytest_here = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "sales/test_buy.py",
+    ]
+    run(pytest_here, cwd=shop.folder, env=shop.environment)
     name = "Make http Thing"
     again = shop.command("motia_steps", "new", name, check=False)
     assert again.returncode == 1

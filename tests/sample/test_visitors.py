@@ -7,8 +7,6 @@ from itertools import islice
 import pytest
 from django.test import Client
 
-from motia_django import Dead
-from sample_project.orders.steps.send_email_step import deliver
 from sample_project.orders.visitors import WEIGHTS, Deed, plan
 
 
@@ -42,21 +40,3 @@ def test_what_visitors_ask_for_is_answered_and_some_of_it_refused() -> None:
         )
         statuses[answer.status_code] += 1
     assert set(statuses) == {200, 201, 202, 400, 404}
-
-
-@pytest.mark.parametrize(
-    ("address", "attempt", "error"),
-    [
-        ("ada@gone.example", 1, Dead),
-        ("ada@busy.example", 2, ConnectionError),
-        ("ada@silent.example", 6, TimeoutError),
-    ],
-)
-def test_a_mail_server_may_refuse(address: str, attempt: int, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        deliver(address, attempt)
-
-
-@pytest.mark.parametrize("address", ["ada@mail.example", "ada@busy.example", "Ada", ""])
-def test_a_mail_server_takes_the_rest_at_last(address: str) -> None:
-    deliver(address, 3)

@@ -1,9 +1,9 @@
 from django.test import TestCase
 
-from motia_django import invoke, state
+from motia_django.testing import MotiaMixin
 
 
-class ${class_name}Test(TestCase):
+class ${class_name}Test(MotiaMixin, TestCase):
     def test_counts_its_ticks(self):
-        invoke("$name")
-        self.assertEqual(state.get("$name", "counter"), {"ticks": 1})
+        self.motia.cron("$name")
+        self.assertEqual(self.motia.state.get("$name", "counter"), {"ticks": 1})

@@ -1,17 +1,15 @@
 from django.test import TestCase
 from django.urls import reverse
 
+from motia_django.testing import MotiaMixin
 
-class ${class_name}Test(TestCase):
+
+class ${class_name}Test(MotiaMixin, TestCase):
     def test_answers_with_the_title(self):
-        response = self.client.generic(
-            "$method", reverse("motia:$name"), '{"title": "x"}', content_type="application/json"
-        )
-        self.assertEqual(response.status_code, 201, response.content)
-        self.assertEqual(response.json(), {"title": "x"})
+        answer = self.motia.http("$method", reverse("motia:$name"), json={"title": "x"})
+        self.assertEqual(answer.status, 201, answer.text)
+        self.assertEqual(answer.json, {"title": "x"})
 
     def test_refuses_an_empty_title(self):
-        response = self.client.generic(
-            "$method", reverse("motia:$name"), '{"title": ""}', content_type="application/json"
-        )
-        self.assertEqual(response.status_code, 400)
+        answer = self.motia.http("$method", reverse("motia:$name"), json={"title": ""})
+        self.assertEqual(answer.status, 400)

@@ -1,11 +1,9 @@
-from django.test import TestCase, override_settings
+from django.test import TestCase
 
-from motia_django import enqueue, state
+from motia_django.testing import MotiaMixin
 
 
-@override_settings(CELERY_TASK_ALWAYS_EAGER=True)
-class ${class_name}Test(TestCase):
+class ${class_name}Test(MotiaMixin, TestCase):
     def test_handles_a_message(self):
-        with self.captureOnCommitCallbacks(execute=True):
-            enqueue({"topic": "$topic", "data": {"id": "1"}})
-        self.assertEqual(state.get("$topic", "1"), {"done": True})
+        self.motia.queue("$topic", {"id": "1"})
+        self.assertEqual(self.motia.state.get("$topic", "1"), {"done": True})

@@ -1,11 +1,9 @@
-from django.test import TestCase, override_settings
+from django.test import TestCase
 
-from motia_django import state
+from motia_django.testing import MotiaMixin
 
 
-@override_settings(CELERY_TASK_ALWAYS_EAGER=True)
-class ${class_name}Test(TestCase):
+class ${class_name}Test(MotiaMixin, TestCase):
     def test_follows_a_change(self):
-        with self.captureOnCommitCallbacks(execute=True):
-            state.set("$group", "1", {"status": "new"})
-        self.assertEqual(state.get("$name", "1"), {"status": "new"})
+        self.motia.state_change("$group", "1", {"status": "new"})
+        self.assertEqual(self.motia.state.get("$name", "1"), {"status": "new"})

@@ -1,11 +1,9 @@
-from django.test import TestCase, override_settings
+from django.test import TestCase
 
-from motia_django import Stream, state
+from motia_django.testing import MotiaMixin
 
 
-@override_settings(CELERY_TASK_ALWAYS_EAGER=True)
-class ${class_name}Test(TestCase):
+class ${class_name}Test(MotiaMixin, TestCase):
     def test_follows_a_change(self):
-        with self.captureOnCommitCallbacks(execute=True):
-            Stream("$stream").set("all", "1", {"status": "new"})
-        self.assertEqual(state.get("$name", "1"), {"id": "1", "status": "new"})
+        self.motia.stream_event("$stream", "all", "1", {"status": "new"})
+        self.assertEqual(self.motia.state.get("$name", "1"), {"id": "1", "status": "new"})

@@ -1,0 +1,38 @@
+"""Testing Steps: by the real runner and the real ledger, with the test where Celery stands.
+
+Nothing is loaded before it is asked for, since pytest imports this before Django is set up.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from motia_django.testing.asking import Answer as Answer
+    from motia_django.testing.cases import MotiaMixin as MotiaMixin
+    from motia_django.testing.kit import Motia as Motia
+    from motia_django.testing.ran import Log as Log
+    from motia_django.testing.ran import Ran as Ran
+    from motia_django.testing.trace import Trace as Trace
+
+_HOMES = {
+    "Answer": "asking",
+    "Log": "ran",
+    "Motia": "kit",
+    "MotiaMixin": "cases",
+    "Ran": "ran",
+    "Trace": "trace",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,136 @@
+"""Requests of a test, by REST framework's test client, and the answers that come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.urls import NoReverseMatch, Resolver404, reverse
+from django.utils.http import urlencode
+from rest_framework.test import APIClient
+
+from motia_django import payloads
+from motia_django.exceptions import StartsNothing, WorkerLost, did_you_mean
+from motia_django.registry import registry
+from motia_django.steps import Step
+from motia_django.testing.failures import Gone
+from motia_django.triggers import HttpTrigger
+from motia_django.web.views import TRACE_HEADER
+
+NOT_GIVEN: Any = object()
+Body = tuple[bytes | str, str]
+"""What is sent, and its content type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a request was answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    """The body; of an answer that was sent part by part, all of it."""
+    error: BaseException | None
+    """What a handler, or anything else on the way, raised that became a 500."""
+    response: Any
+    """Django's own response."""
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.content.decode()
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed."""
+        return payloads.loads(self.content)
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the request began."""
+        return self.headers.get(TRACE_HEADER)
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}: {self.content[:500].decode(errors='replace')}>"
+
+
+def ask(
+    client: APIClient,
+    method: str,
+    path: str,
+    *,
+    body: Body,
+    query: Mapping[str, Any] | None,
+    headers: Mapping[str, str] | None,
+) -> Answer:
+    """Send a request through the project's URLs; raise `StartsNothing` if none has its path."""
+    asked: Any = client
+    asked.raise_request_exception = False
+    address = (
+        f"{path}{'&' if '?' in path else '?'}{urlencode(query, doseq=True)}" if query else path
+    )
+    try:
+        response = asked.generic(method.upper(), address, *body, headers=dict(headers or {}))
+    except Gone:
+        raise WorkerLost("the process that was to answer is gone") from None
+    if response.status_code == 404 and not _is_routed(response):
+        raise StartsNothing(_unknown(method.upper(), path))
+    raised = getattr(response, "exc_info", None)
+    return Answer(
+        status=response.status_code,
+        headers=response.headers,
+        content=response.getvalue() if response.streaming else response.content,
+        error=raised[1] if raised else None,
+        response=response,
+    )
+
+
+def body_of(
+    json: Any, form: Mapping[str, Any] | None, body: bytes | str, content_type: str
+) -> Body:
+    """Return what is sent, and as what: JSON, a form with its files, or bytes as they are."""
+    if json is not NOT_GIVEN:
+        return payloads.dumps(json), content_type or "application/json"
+    if form is not None:
+        return encode_multipart(BOUNDARY, dict(form)), MULTIPART_CONTENT
+    return body, content_type or ("application/octet-stream" if body else "")
+
+
+def _is_routed(response: Any) -> bool:
+    """Return whether the project's URLs have anything for the path."""
+    try:
+        return bool(response.resolver_match.func)
+    except Resolver404:
+        return False
+
+
+def _unknown(method: str, path: str) -> str:
+    """Say which routes there are."""
+    mounted = sorted({route for step in registry() for route in _routes(step)})
+    wanted = f"{method} {path.partition('?')[0]}"
+    known = "".join(f"\n    {each}" for each in mounted) or "\n    none"
+    return (
+        f"No URL of the project is for {wanted!r}.{did_you_mean(wanted, mounted)}"
+        f" The Steps answer:{known}"
+    )
+
+
+def _routes(step: Step) -> Iterator[str]:
+    """Yield the routes of a Step as the project has them, such as `GET /api/todos/:id`."""
+    triggers = [each for _, each in step.triggers_of("http") if isinstance(each, HttpTrigger)]
+    for trigger in triggers:
+        yield f"{trigger.method} {_mount(step, triggers)}{trigger.path}"
+
+
+def _mount(step: Step, triggers: list[HttpTrigger]) -> str:
+    """Return what stands before the paths of a Step, without a slash at its end."""
+    names = {name: f":{name}" for name in triggers[0].parameters}
+    try:
+        found = unquote(reverse(f"motia:{step.url_name}", kwargs=names))
+    except NoReverseMatch:
+        return ""
+    ends = [each.path for each in triggers if found.endswith(each.path)]
+    return found.removesuffix(max(ends, key=len)) if ends else ""

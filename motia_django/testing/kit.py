@@ -1,0 +1,278 @@
+"""What a test is given: Steps to call, what they did to be read, and the rest to be drained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from rest_framework.test import APIClient
+
+from motia_django import broker, ledger
+from motia_django.exceptions import MotiaError
+from motia_django.live import log
+from motia_django.live.face import Streams, streams
+from motia_django.messages import Message
+from motia_django.registry import registry
+from motia_django.runs import ANSWERED
+from motia_django.stores.face import State, state
+from motia_django.testing import causes
+from motia_django.testing.asking import NOT_GIVEN, Answer, ask, body_of
+from motia_django.testing.clock import Clock
+from motia_django.testing.commits import commit
+from motia_django.testing.failures import Failures, InjectedFailure
+from motia_django.testing.post import Post
+from motia_django.testing.ran import Log, Ran, Told, in_order
+from motia_django.testing.stores import store_of_tests
+from motia_django.testing.trace import Trace
+from motia_django.testing.witness import Witness
+from motia_django.testing.worker import Worker
+
+
+class Streamed(NamedTuple):
+    """An event of a stream, as followers are told it."""
+
+    type: str
+    """`create`, `update`, `delete`, or `event` for one that was sent."""
+    group: str
+    item: str | None
+    data: Any
+
+
+class Motia:
+    """The kit: `with Motia() as motia: ...`, the fixture `motia`, or `self.motia` by the mixin.
+
+    For the block messages go to the test in place of the broker; all else is as in production.
+    `state` is where state lives meanwhile: `"project"` as the settings say, `"memory"`; None is
+    memory where the settings name a Redis, which no test rolls back, and the project's store else.
+    """
+
+    def __init__(self, *, state: str | None = None) -> None:
+        self._store = store_of_tests(state)
+        self._post, self._witness, self._failures = Post(), Witness(), Failures()
+        self._open = ExitStack()
+        self._told = 0
+        """How many attempts the drainings so far have told of."""
+        self.time = Clock()
+        """The test's time: `motia.time.move(hours=1)`, `motia.time.travel("2026-03-01 03:00")`."""
+        self._worker = Worker(self._post, self.time)
+        self.client = APIClient()
+        """REST framework's test client, by which `http` asks: log in, give it credentials."""
+
+    def __enter__(self) -> Motia:
+        with ExitStack() as stack:
+            stack.enter_context(self._store)
+            stack.enter_context(broker.replaced(self._post.lend))
+            stack.enter_context(self._witness)
+            stack.callback(self._failures.stop)
+            stack.callback(self.time.stop)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._open.close()
+
+    # -- calling Steps
+
+    def http(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = NOT_GIVEN,
+        form: Mapping[str, Any] | None = None,
+        body: bytes | str = b"",
+        content_type: str = "",
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        user: Any = None,
+        raises: bool = True,
+    ) -> Answer:
+        """Send a request through the project's URLs, and return the answer.
+
+        `user` is who asks, authenticated whatever the Step's authentication is. An error that
+        would be a 500 is raised here, unless the test asked for it by `fail`, or not `raises`.
+        """
+        client = self.client
+        if user is not None:
+            client = APIClient()
+            client.force_authenticate(user)
+        commit()
+        sent = body_of(json, form, body, content_type)
+        answer = ask(client, method, path, body=sent, query=query, headers=headers)
+        commit()
+        if answer.error is not None and raises and not self._failures.is_wanted(answer.error):
+            raise answer.error
+        return answer
+
+    def queue(self, topic: str, data: Any = None, *, raises: bool = True, **keys: Any) -> list[Ran]:
+        """Send a message, and run the Steps that listen on its topic; return their runs.
+
+        `keys` are those of `enqueue`: `delaySeconds`, `messageGroupId`, `dedupeKey`. What kills a
+        run is raised, unless the test asked for it by `fail`, or not `raises`; so below.
+        """
+        return self._started(lambda: causes.send(topic, data, keys), raises)
+
+    def cron(
+        self, step: str, *, at: datetime | str | None = None, raises: bool = True
+    ) -> list[Ran]:
+        """Run a Step by its newest tick up to now, or up to `at`, where the time goes for that."""
+        if at is not None:
+            self.time.travel(at)
+        return self._started(lambda: causes.tick(step), raises)
+
+    def state_change(
+        self, group: str, key: str, new: Any, *, old: Any = NOT_GIVEN, raises: bool = True
+    ) -> list[Ran]:
+        """Write an item of state, and run the Steps that watch it; `new` None deletes it.
+
+        `old` is what it was before, None for nothing; not given, it is what is there.
+        """
+        return self._started(lambda: causes.change_state(group, key, new, old), raises)
+
+    def stream_event(
+        self,
+        stream: str,
+        group: str,
+        item: str | None = None,
+        value: Any = None,
+        *,
+        event: str | None = None,
+        data: Any = None,
+        raises: bool = True,
+    ) -> list[Ran]:
+        """Write an item of a stream, delete it with None, or send it or its group an `event`.
+
+        Run the Steps that watch that.
+        """
+        sent = None if event is None else (event, data)
+        return self._started(lambda: causes.change_stream(stream, group, item, value, sent), raises)
+
+    def fail(
+        self,
+        step: str,
+        *,
+        times: int | None = 1,
+        error: Exception | type[Exception] = InjectedFailure,
+        after: bool = False,
+    ) -> None:
+        """Have the next `times` attempts of a Step fail by `error`; with None all of them.
+
+        They fail in place of the handler, or `after` it has done its work. `WorkerLost` is no
+        error of the handler: the attempt ends as if its worker was killed.
+        """
+        self._failures.plan(step, error, times, after=after)
+
+    def drain(self, *, scheduled: bool = False, raises: bool = True, most: int = 1000) -> Trace:
+        """Run all that is queued and due, and what that causes, until nothing is; return the tree.
+
+        Retries and what is delayed are due when their time comes: move it before, or have it moved
+        on to each that is `scheduled`. The tree has the traces in which anything ran since the last
+        draining. Raise `MotiaError` after so many runs as are the `most`: for a loop, most likely.
+        """
+        deaths, count = len(self._witness.deaths), 0
+        commit()
+        while len(self._post) or self._worker.look_after() or (scheduled and self._worker.wait()):
+            for letter in self._post.take(0, 1):
+                count += 1
+                if count > most:
+                    text = "which seems to be a loop; else allow more by drain(most=...)"
+                    raise MotiaError(f"drain: {most} runs and no end, {text}: {letter.task}")
+                self._worker.run(letter)
+        self._raise(deaths, raises)
+        told, self._told = self._told, len(self._witness.attempts)
+        traces = {run.trace_id for run, _ in self._witness.attempts[told:]}
+        traces |= {run.trace_id for run, _ in self._witness.deaths[deaths:]}
+        return Trace(each for each in self.runs if each.trace_id in traces)
+
+    # -- reading what they did
+
+    def enqueued(self, topic: str) -> list[Any]:
+        """Return the data of all messages that were sent to a topic, in their order.
+
+        Raise `StartsNothing` if no Step knows the topic.
+        """
+        found = [each.data for each in self.messages if each.topic == topic]
+        if not found:
+            causes.check_topic(topic)
+        return found
+
+    @property
+    def messages(self) -> list[Message]:
+        """All messages that were sent, with topic, data and keys, in their order."""
+        commit()
+        return list(self._witness.messages)
+
+    @property
+    def runs(self) -> Told[Ran]:
+        """All runs, in the order of their birth; `motia.runs.of("SendEmail")` has one Step's."""
+        commit()
+        kept = [Ran.of_row(row) for row in ledger.rows()]
+        there = {each.id for each in kept}
+        light = {
+            str(run.id): Ran.unrecorded(run, outcome)
+            for run, outcome in self._witness.attempts
+            if str(run.id) not in there and (run.light or not _keeps_all(run.step))
+        }
+        return in_order([*kept, *light.values()])
+
+    @property
+    def logs(self) -> Told[Log]:
+        """What Steps have logged, run by run; `motia.logs.of("SendEmail")` has one Step's."""
+        return Told(each for run in self.runs for each in run.logs)
+
+    @property
+    def trace(self) -> Trace:
+        """All runs as a tree."""
+        return Trace(self.runs)
+
+    @property
+    def state(self) -> State:
+        """The state, as `from motia_django import state` has it."""
+        commit()
+        return state
+
+    @property
+    def streams(self) -> Streams:
+        """The streams, as `from motia_django import streams` has them."""
+        commit()
+        return streams
+
+    def streamed(self, stream: str) -> list[Streamed]:
+        """Return what followers of a stream were told; raise `UnknownStream`."""
+        found = log.events().filter(stream=registry().stream(stream).name).order_by("id")
+        return [Streamed(each.kind, each.group, each.item, each.data) for each in found]
+
+    def _started(self, cause: Callable[[], None], raises: bool) -> list[Ran]:
+        """Run what this causes, but not what that causes; return their runs."""
+        commit()
+        deaths, waiting = len(self._witness.deaths), len(self._post)
+        before = {*ledger.rows(parent_id=None).values_list("id", flat=True)}
+        cause()
+        commit()
+        letters = self._post.take(waiting)
+        for letter in letters:
+            self._worker.run(letter)
+        self._raise(deaths, raises)
+        own = {letter.id for letter in letters}
+        return [
+            each
+            for each in self.runs
+            if each.id in own or (each.parent_id is None and UUID(each.id) not in before)
+        ]
+
+    def _raise(self, since: int, raises: bool) -> None:
+        """Raise what killed a run since then, if nobody asked for it."""
+        for run, text in self._witness.deaths[since:] if raises else ():
+            error = self._witness.error_of(run.id)
+            is_wanted = self._failures.is_wanted(error) or text.startswith("WorkerLost")
+            if run.trigger not in ANSWERED and not is_wanted:
+                found = error or MotiaError(text)
+                found.add_note(f"It killed the run of {run.step} by {run.trigger} {run.source}.")
+                raise found
+
+
+def _keeps_all(step: str) -> bool:
+    return step not in registry() or registry().step(step).keeps_all

@@ -1,0 +1,48 @@
+"""The pytest plugin: the fixture `motia`, its marker, and what ran shown below a failed test."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from motia_django.testing.kit import Motia
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers", 'motia(state=None): where state lives, "project" or "memory", with `motia`'
+    )
+
+
+@pytest.fixture
+def motia(db: None, request: pytest.FixtureRequest) -> Iterator[Motia]:
+    """Steps to call, what they did to be read, and the rest to be drained (see docs/testing.md)."""
+    from motia_django.testing.kit import Motia
+
+    marker = request.node.get_closest_marker("motia")
+    with Motia(**(marker.kwargs if marker else {})) as kit:
+        yield kit
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what ran below a test that failed."""
+    report = yield
+    kit: Any = getattr(item, "funcargs", {}).get("motia")
+    if call.when == "call" and report.failed and kit is not None:
+        report.sections.append(("Motia: what ran", _told(kit)))
+    return report
+
+
+def _told(kit: Any) -> str:
+    """Return what ran; never fail for a test whose database is not to be had any more."""
+    try:
+        return kit.trace.in_full() or "nothing"
+    except Exception as error:
+        return f"it cannot be read: {error!r}"

@@ -1,0 +1,150 @@
+"""Runs as tests read them: what started each, what became of it, and what happened in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from motia_django import models
+from motia_django.registry import registry
+from motia_django.runs import INVOKE, Outcome, Run, Status, last_line
+from motia_django.timeline import Entry, in_words, joined
+from motia_django.web.responses import told
+
+_TOLD_OTHERWISE = ("attempt", "error")
+"""The entries of a timeline that tell of failures."""
+
+
+class Log(NamedTuple):
+    """A line that a Step has logged."""
+
+    level: str
+    """`debug`, `info`, `warning` or `error`."""
+    message: str
+    fields: dict[str, Any]
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One run as it is now, with secrets masked as the history has them."""
+
+    id: str
+    step: str
+    trigger: str
+    """What kind of trigger started it, or `invoke`."""
+    source: str
+    """The topic, `METHOD /path`, cron expression or `group/key` that did."""
+    status: str
+    """`scheduled`, `queued`, `running`, `succeeded`, `skipped`, `cancelled` or `dead`."""
+    attempt: int
+    """How many attempts there were."""
+    input: Any
+    output: Any
+    """What the handler returned; of an http Step `{"status", "headers", "body"}`."""
+    error: str
+    """What the last attempt failed by, in one line, or an empty text."""
+    timeline: tuple[Entry, ...]
+    """What happened in it, entry by entry."""
+    trace_id: str
+    parent_id: str | None
+    """The run that caused it."""
+    created_at: datetime
+
+    @classmethod
+    def of_row(cls, row: models.Run) -> Ran:
+        """Return a run as the ledger has it."""
+        return cls(
+            id=str(row.id),
+            step=row.step,
+            trigger=row.trigger,
+            source=row.source,
+            status=str(row.status),
+            attempt=row.attempt,
+            input=row.input,
+            output=row.output,
+            error=last_line(row.error) if row.error else "",
+            timeline=tuple(row.timeline or ()),
+            trace_id=row.trace_id,
+            parent_id=str(row.parent_id) if row.parent_id else None,
+            created_at=row.created_at,
+        )
+
+    @classmethod
+    def unrecorded(cls, run: Run, outcome: Outcome) -> Ran:
+        """Return a run that went well and of which the history keeps only failures."""
+        return cls(
+            id=str(run.id),
+            step=run.step,
+            trigger=run.trigger,
+            source=run.source,
+            status=str(outcome.status),
+            attempt=run.attempt,
+            input=run.input,
+            output=told(outcome.value),
+            error=outcome.summary,
+            timeline=tuple(joined(run.timeline, run.attempt, outcome.timeline)),
+            trace_id=run.trace_id,
+            parent_id=str(run.parent_id) if run.parent_id else None,
+            created_at=run.created_at,
+        )
+
+    @property
+    def failures(self) -> list[str]:
+        """What each attempt that failed did so by, in one line."""
+        noted = [str(each["error"]) for each in self.timeline if each["kind"] == "attempt"]
+        return noted or ([self.error] if self.error else [])
+
+    @property
+    def logs(self) -> list[Log]:
+        """What it has logged."""
+        return [
+            Log(each["level"], each["message"], each.get("fields") or {}, self.step)
+            for each in self.timeline
+            if each["kind"] == "log"
+        ]
+
+    @property
+    def events(self) -> list[str]:
+        """What happened in it, each in one line: logs, messages, state, streams, invocations."""
+        own = (each for each in self.timeline if each["kind"] not in _TOLD_OTHERWISE)
+        return [in_words({**each, "at": None}) for each in own]
+
+    def __str__(self) -> str:
+        """Say in one line what started which Step, and what became of it."""
+        source = "" if self.trigger == INVOKE else f" {self.source}"
+        status = self.output.get("status") if isinstance(self.output, dict) else None
+        answer = f", {status}" if self.trigger == "http" and status else ""
+        is_over = self.status in (Status.SUCCEEDED, Status.DEAD)
+        tries = f" at attempt {self.attempt}" if is_over and self.attempt > 1 else ""
+        return f"{self.step} by {self.trigger}{source}: {self.status}{tries}{answer}"
+
+    def __repr__(self) -> str:
+        return f"<{self}{f', {self.error}' if self.error else ''}>"
+
+
+class OfStep(Protocol):
+    """What belongs to a Step."""
+
+    @property
+    def step(self) -> str:
+        """The Step's name."""
+
+
+T = TypeVar("T", bound=OfStep)
+
+
+class Told(list[T], Generic[T]):
+    """A list of what Steps did, of which that of one Step is to be had."""
+
+    def of(self, step: str) -> list[T]:
+        """Return what belongs to this Step; raise `UnknownStep` if there is none."""
+        name = registry().step(step).name
+        return [each for each in self if each.step == name]
+
+
+def in_order(runs: Iterable[Ran]) -> Told[Ran]:
+    """Return runs in the order of their birth."""
+    return Told(sorted(runs, key=lambda each: (each.created_at, each.id)))

@@ -1,0 +1,3 @@
+"""What the items of state are shown in."""
+
+config = {"name": "both"}

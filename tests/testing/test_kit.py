@@ -1,0 +1,310 @@
+"""Calls of Steps, and reads of what they did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import override_settings
+from rest_framework.permissions import IsAuthenticated
+
+from motia_django import enqueue, invoke, state
+from motia_django.conf import MEMORY_STATE
+from motia_django.exceptions import StartsNothing, UnknownStep, UnknownStream
+from motia_django.stores import state_store
+from motia_django.stores.memory import MemoryState
+from motia_django.testing import Motia
+from tests.factories import installed, make_step, make_stream, nothing
+from tests.web.serving import http, serving
+
+pytestmark = pytest.mark.django_db
+
+CRON = {"type": "cron", "schedule": "0 7 * * *"}
+HOURLY = {"type": "cron", "schedule": "0 * * * *"}
+
+
+def echo(request: Any, ctx: Any) -> dict[str, Any]:
+    return {"status": 200, "body": {"got": request.body, "query": request.query}}
+
+
+def fails(input: Any, ctx: Any) -> None:
+    raise LookupError("not here")
+
+
+# -- requests
+
+
+def test_a_request_has_a_body_a_query_and_headers(motia: Motia) -> None:
+    def handler(request: Any, ctx: Any) -> dict[str, Any]:
+        return {
+            "status": 200,
+            "body": [request.body, request.query, request.headers.get("x-own"), ctx.trace_id],
+        }
+
+    with serving(make_step(handler, http("POST"))):
+        answer = motia.http(
+            "post", "/x", json={"n": "größe 🚲"}, query={"a": [1, 2]}, headers={"X-Own": "mine"}
+        )
+    body, query, header, trace_id = answer.json
+    assert (body, header) == ({"n": "größe 🚲"}, "mine")
+    assert "a" in query
+    assert trace_id == answer.trace_id
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.response.status_code == answer.status == 200
+
+
+def test_a_request_may_have_a_form_or_bytes(motia: Motia) -> None:
+    with serving(make_step(echo, http("POST"))):
+        answer = motia.http("POST", "/x", form={"name": "Ada"})
+        assert answer.json["got"] == {"name": "Ada"}
+        broken = motia.http("POST", "/x", body=b"{", content_type="application/json")
+        assert broken.status == 400
+
+
+def test_who_asks_is_let_in_whatever_the_authentication_is(motia: Motia) -> None:
+    def handler(request: Any, ctx: Any) -> dict[str, Any]:
+        return {"status": 200, "body": {"name": request.user.username}}
+
+    ada = User(username="ada")
+    with serving(make_step(handler, http(permissions=[IsAuthenticated]))):
+        assert motia.http("GET", "/x").status == 403
+        assert motia.http("GET", "/x", user=ada).json == {"name": "ada"}
+        assert motia.http("GET", "/x").status == 403
+
+
+def test_the_answer_of_a_generator_is_read_to_its_end(motia: Motia) -> None:
+    def handler(request: Any, ctx: Any) -> Any:
+        yield "one "
+        ctx.enqueue("work", 1)
+        yield "two"
+
+    with serving(make_step(handler, http(), name="Parts", enqueues=["work"]), make_step()):
+        assert motia.http("GET", "/x").text == "one two"
+        assert motia.enqueued("work") == [1]
+        assert [run.status for run in motia.runs.of("Parts")] == ["succeeded"]
+
+
+def test_an_error_of_a_handler_is_raised_unless_the_answer_is_wanted(motia: Motia) -> None:
+    with serving(make_step(fails, http())):
+        with pytest.raises(LookupError, match="not here"):
+            motia.http("GET", "/x")
+        answer = motia.http("GET", "/x", raises=False)
+    assert answer.status == 500
+    assert isinstance(answer.error, LookupError)
+    assert [run.status for run in motia.runs] == ["dead", "dead"]
+
+
+def test_a_path_that_no_url_has_is_an_error_and_a_404_of_a_handler_is_none(motia: Motia) -> None:
+    def handler(request: Any, ctx: Any) -> dict[str, Any]:
+        return {"status": 404, "body": {"error": "no such order"}}
+
+    with serving(make_step(handler, http("PUT", "/orders/:id/ship"))):
+        assert motia.http("PUT", "/orders/17/ship").status == 404
+        assert motia.http("GET", "/orders/17/ship").status == 405
+        with pytest.raises(StartsNothing) as error:
+            motia.http("PUT", "/order/:id/ship")
+    assert "Did you mean 'PUT /orders/:id/ship'?" in str(error.value)
+    assert str(error.value).endswith("The Steps answer:\n    PUT /orders/:id/ship")
+
+
+# -- messages, ticks, changes
+
+
+def test_a_message_runs_each_step_that_listens_and_not_what_they_cause(motia: Motia) -> None:
+    def sends(input: Any, ctx: Any) -> str:
+        ctx.enqueue("next", input)
+        return "sent"
+
+    first = make_step(sends, name="First", enqueues=["next"])
+    others = make_step(name="Second"), make_step(nothing, {"type": "queue", "topic": "next"})
+    with installed(first, *others):
+        runs = motia.queue("work", {"n": 1})
+        assert [(run.step, run.status) for run in runs] == [
+            ("First", "succeeded"),
+            ("Second", "succeeded"),
+        ]
+        assert runs[0].output == "sent"
+        assert [(run.step, run.status) for run in motia.runs.of("Work")] == [("Work", "queued")]
+        assert motia.enqueued("next") == [{"n": 1}]
+        assert [each.topic for each in motia.messages] == ["work", "next"]
+
+
+@pytest.mark.parametrize("is_light", [False, True], ids=["kept", "light"])
+def test_what_kills_a_run_is_raised_where_it_was_called(motia: Motia, is_light: bool) -> None:
+    record = "failures" if is_light else "all"
+    trigger = {"type": "queue", "topic": "work", "config": {"maxRetries": 0}}
+    with installed(make_step(fails, trigger, record=record)):
+        with pytest.raises(LookupError, match="not here") as error:
+            motia.queue("work")
+        assert error.value.__notes__ == ["It killed the run of Work by queue work."]
+        [run] = motia.queue("work", raises=False)
+        assert (run.status, run.error) == ("dead", "LookupError: not here")
+        assert repr(run) == "<Work by queue work: dead, LookupError: not here>"
+
+
+def test_a_death_that_another_step_has_handled_is_not_raised(motia: Motia) -> None:
+    def calls(input: Any, ctx: Any) -> str:
+        try:
+            return str(ctx.invoke("Inner"))
+        except LookupError:
+            return "handled"
+
+    with installed(
+        make_step(calls), make_step(fails, {"type": "queue", "topic": "i"}, name="Inner")
+    ):
+        [run] = motia.queue("work")
+    assert run.output == "handled"
+    assert [each.status for each in motia.runs] == ["succeeded", "dead"]
+
+
+def test_a_tick_is_that_of_the_schedules_that_are_due_then(motia: Motia) -> None:
+    def handler(_: Any, ctx: Any) -> str:
+        return f"{ctx.trigger.index} {ctx.trigger.scheduled_time:%H:%M}"
+
+    with installed(make_step(handler, CRON, HOURLY)):
+        assert [run.output for run in motia.cron("Work", at="2026-03-02 07:30")] == [
+            "0 07:00",
+            "1 07:00",
+        ]
+        assert [run.output for run in motia.cron("Work", at="2026-03-02 08:30")] == ["1 08:00"]
+        assert motia.cron("Work") == []  # a tick has its run once
+
+
+def test_a_change_is_from_what_was_there_to_what_is(motia: Motia) -> None:
+    def handler(change: Any, ctx: Any) -> list[Any]:
+        return [change.event_type, change.old_value, change.new_value]
+
+    with installed(make_step(handler, {"type": "state", "groupId": "g"})):
+        calls: list[tuple[Any, dict[str, Any]]] = [
+            (1, {}), (2, {}), (3, {"old": 9}), (4, {"old": None}), (None, {}), (None, {"old": 7})
+        ]  # fmt: skip
+        told = [motia.state_change("g", "k", new, **old)[0].output for new, old in calls]
+    assert told == [
+        ["state:created", None, 1],
+        ["state:updated", 1, 2],
+        ["state:updated", 9, 3],
+        ["state:created", None, 4],
+        ["state:deleted", 4, None],
+        ["state:deleted", 7, None],
+    ]
+
+
+def test_a_stream_is_written_deleted_and_sent_to(motia: Motia) -> None:
+    def handler(change: Any, ctx: Any) -> list[Any]:
+        return [change.event.type, change.id]
+
+    step = make_step(handler, {"type": "stream", "streamName": "orders"})
+    with installed(step, streams=[make_stream()]):
+        runs = [
+            *motia.stream_event("orders", "g", "1", {"n": 1}),
+            *motia.stream_event("orders", "g", "1", None),
+            *motia.stream_event("orders", "g", event="paid", data={"n": 2}),
+        ]
+        assert [run.output for run in runs] == [["create", "1"], ["delete", "1"], ["event", None]]
+        assert motia.streamed("orders")[2] == (
+            "event",
+            "g",
+            None,
+            {"type": "paid", "data": {"n": 2}},
+        )
+        with pytest.raises(TypeError, match="expected an item"):
+            motia.stream_event("orders", "g")
+
+
+def test_what_is_not_there_is_named_with_what_is(motia: Motia) -> None:
+    steps = (
+        make_step(name="Nightly"),
+        make_step(nothing, CRON, name="Daily"),
+        make_step(nothing, {"type": "state", "groupId": "orders"}, name="Watch"),
+    )
+    with installed(*steps, streams=[make_stream()]):
+        with pytest.raises(
+            StartsNothing, match="topic 'werk'. Did you mean 'work'. There is 'work'"
+        ):
+            motia.queue("werk")
+        with pytest.raises(UnknownStep, match="Did you mean 'Nightly'"):
+            motia.cron("Nightli")
+        with pytest.raises(StartsNothing, match="'Nightly' has no cron trigger.* There is 'Daily'"):
+            motia.cron("Nightly")
+        with pytest.raises(StartsNothing, match="state 'order/1'.* Did you mean 'orders/\\*'"):
+            motia.state_change("order", "1", {})
+        with pytest.raises(UnknownStream, match="Did you mean 'orders'"):
+            motia.stream_event("order", "g", "1", {})
+        with pytest.raises(StartsNothing, match="No Step watches the stream 'orders'"):
+            motia.stream_event("orders", "g", "1", {})
+        with pytest.raises(StartsNothing, match="No Step knows the topic 'works'"):
+            motia.enqueued("works")
+        with pytest.raises(UnknownStep, match="Did you mean 'Watch'"):
+            motia.runs.of("Watsch")
+
+
+# -- reads
+
+
+def test_a_message_to_nobody_and_one_from_outside_are_read_alike(motia: Motia) -> None:
+    with installed(make_step(enqueues=["unheard"])):
+        assert motia.enqueued("unheard") == []
+        data = {"n": [1]}
+        enqueue("unheard", data)
+        data["n"].append(2)
+        enqueue("never.declared", "x", delaySeconds=5)
+        assert motia.enqueued("unheard") == [{"n": [1]}]
+        assert motia.enqueued("never.declared") == ["x"]
+        assert motia.messages[1].delay_seconds == 5
+
+
+def test_logs_are_read_with_their_step_and_without_secrets(motia: Motia) -> None:
+    def handler(input: Any, ctx: Any) -> None:
+        ctx.logger.warn("Odd", {"n": 1, "password": "x"})
+
+    with installed(make_step(handler)):
+        motia.queue("work")
+        [log] = motia.logs
+        assert log[:2] == ("warning", "Odd")
+        assert log.fields["n"] == 1 and log.fields["password"] != "x"
+        assert motia.logs.of("Work") == [log]
+        assert motia.runs[0].events[0].startswith('warning: Odd {"n":1,"password":')
+
+
+def test_an_async_step_joins_the_tests_transaction(motia: Motia) -> None:
+    async def handler(input: Any, ctx: Any) -> int:
+        await ctx.state.set("g", "k", 1)
+        return int(await User.objects.acount())
+
+    User.objects.create(username="ada")
+    with installed(make_step(handler)):
+        [run] = motia.queue("work")
+    assert run.output == 1
+    assert motia.state.get("g", "k") == 1
+
+
+def test_an_invocation_is_a_run_like_any_other(motia: Motia) -> None:
+    with installed(make_step(lambda input: input["n"] * 2)):
+        assert invoke("Work", {"n": 21}) == 42
+        assert str(motia.trace) == "Work by invoke: succeeded"
+
+
+# -- where state lives
+
+
+def test_state_is_in_memory_where_the_settings_name_a_redis_and_empty_each_time() -> None:
+    redis = {"BACKEND": "motia_django.stores.redis.RedisState"}
+    with override_settings(MOTIA={"STATE": redis, "LEASE": 7}):
+        for _ in range(2):
+            with Motia() as motia:
+                assert isinstance(state_store(), MemoryState)
+                assert motia.state.list_groups() == []
+                state.set("g", "k", 1)
+
+
+def test_state_is_where_the_test_wants_it() -> None:
+    with Motia(state="memory"):
+        state.set("g", "k", 1)
+        assert isinstance(state_store(), MemoryState)
+    assert state.get("g", "k") is None
+    with override_settings(MOTIA={"STATE": {"BACKEND": MEMORY_STATE}}):
+        with Motia() as motia:
+            assert motia.state.get("g", "k") is None
+    with pytest.raises(ValueError, match="expected one of project, memory, or None, got 'redis'"):
+        Motia(state="redis")
