@@ -14,10 +14,11 @@ TEST := $(VENV)/.installed-test
 BENCH := $(VENV)/.installed-bench
 MYSQL := $(VENV)/.installed-mysql
 GRID := $(VENV)/.installed-grid
+AUDIT := $(VENV)/.installed-audit
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint grid bench newcomer chaos docs screenshots servers
+.PHONY: help setup demo test lint audit grid bench newcomer chaos docs screenshots servers
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -46,14 +47,21 @@ test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, PostgreSQL
 	  MOTIA_TEST_DATABASE=mariadb $(BIN)/python -m pytest $(WORKERS) -q; \
 	else test "$(CI)" != true; fi
 
-lint: $(TEST)  ## ruff, mypy, the layers of imports, missing migrations
+lint: $(TEST)  ## ruff, mypy, the layers of imports, bandit, missing migrations
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --ini setup.cfg --recursive motia_django
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 
-grid: $(GRID)  ## the tests on every Python and Django we support (each Python must be installed)
+audit: $(AUDIT)  ## what is known of holes in the packages that are installed (it asks the network)
+	@$(BIN)/pip-audit --local --skip-editable --progress-spinner off
+
+grid: $(GRID)  ## the tests on every Python, Django and database we support, and with the lowest versions
+	@$(MAKE) servers
+	@mkdir -p .tox
+	@$(BIN)/python -m scripts.lowest_versions > .tox/lowest.txt
 	@PYENV_VERSION="$(PYENVS)" UV_PYTHON_DOWNLOADS=never $(BIN)/tox
 
 # pyenv hides all but its global version, unless told.
@@ -107,6 +115,11 @@ $(BENCH): setup.cfg pyproject.toml | $(BIN)/pip
 $(MYSQL): setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Building mysqlclient into $(VENV) (once)."
 	@$(INSTALL) -e '.[mysql]' && touch $@ || test "$(CI)" != true
+
+$(AUDIT): setup.cfg pyproject.toml | $(BIN)/pip
+	@echo "Installing pip-audit into $(VENV) (once)."
+	@$(INSTALL) -e '.[audit]'
+	@touch $@
 
 $(GRID): setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Installing tox into $(VENV) (once)."

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from motia_django.triggers.stream import stream as stream
     from motia_django.triggers.written import *  # noqa: F403
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 _HOMES = {
     name: home

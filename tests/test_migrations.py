@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
@@ -20,8 +22,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
 on_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="of PostgreSQL's own ways"
 )
+on_mariadb = pytest.mark.skipif(connection.vendor != "mysql", reason="of MariaDB's own ways")
 
 BEFORE, ERROR_INDEX = "0003_streams_expiry", "motia_run_error"
+OTHERS: dict[str, dict[str, Any]] = {
+    "StateItem": {"group": "ü", "key": "k ", "value": {"a": ["\x00", 2**70]}, "version": 2**40},
+    "StreamItem": {"stream": "orders", "group": "g", "item": "É", "value": {"id": "É"}},
+    "StreamEvent": {"stream": "orders", "group": "g", "kind": "event", "data": {"type": "x"}},
+    "Pause": {"step": "Work", "by": "ann", "reason": "ü"},
+    "Worker": {"name": "celery@here"},
+    "Turn": {"run_id": UUID(int=7), "lane": "a", "holds": "a"},
+}
+"""A row of each other table, as it was."""
+AT_ONCE = re.compile(
+    r'ALTER TABLE "\w+" ADD COLUMN "\w+" [\w() ]+ NULL'
+    r"|(CREATE|DROP) INDEX CONCURRENTLY .+",
+)
+"""What PostgreSQL does to a table, whatever its size, while others read and write it."""
 
 
 @pytest.fixture(autouse=True)
@@ -58,10 +75,15 @@ def indexes() -> dict[str, Any]:
 def test_each_migration_goes_there_and_back_with_what_is_in_the_tables() -> None:
     old = migrated(BEFORE)
     run = insert(old.get_model("motia", "Run"), source="work", error="OSError: é", status="dead")
+    for model, values in OTHERS.items():
+        old.get_model("motia", model).objects.create(**values)
     steps = names()[names().index(BEFORE) :]
     for there in (*steps[1:], *reversed(steps), *steps[1:]):
-        kept = migrated(there).get_model("motia", "Run").objects.get(id=run.id)
+        tables = migrated(there)
+        kept = tables.get_model("motia", "Run").objects.get(id=run.id)
         assert (kept.step, kept.error, kept.status) == ("Work", "OSError: é", "dead")
+        for model, values in OTHERS.items():
+            assert tables.get_model("motia", model).objects.filter(**values).exists(), model
     assert Run.objects.get(id=run.id).fingerprint is None
     assert ERROR_INDEX in indexes()
 
@@ -84,6 +106,29 @@ def test_on_the_way_no_index_of_the_runs_is_built_in_a_transaction() -> None:
     [sql] = [each for each in statements if "INDEX" in each]
     assert sql.startswith(f'CREATE INDEX CONCURRENTLY "{ERROR_INDEX}"')
     assert "IS NOT NULL" in sql
+
+
+@on_postgresql
+def test_no_migration_writes_a_table_anew_or_holds_those_up_who_write_it() -> None:
+    migrated(BEFORE)
+    for name in names()[names().index(BEFORE) + 1 :]:
+        files = table_files()
+        with CaptureQueriesContext(connection) as asked:
+            migrated(name)
+        assert table_files().items() >= files.items(), f"{name} writes a table anew"
+        changes = [each["sql"].rstrip(";") for each in asked if is_about(each["sql"], files)]
+        assert [each for each in changes if not AT_ONCE.fullmatch(each)] == [], name
+
+
+@on_mariadb
+def test_no_migration_copies_a_table() -> None:
+    migrated(BEFORE)
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION alter_algorithm = 'NOCOPY'")
+    try:
+        migrated(names()[-1])
+    finally:
+        connection.close()
 
 
 @on_postgresql
@@ -110,3 +155,19 @@ def test_an_index_of_the_runs_is_added_in_a_migration_of_its_own() -> None:
 def is_of_the_runs(operation: Any) -> bool:
     """Return whether it adds an index of the table of runs."""
     return isinstance(operation, AddIndex) and operation.model_name == "run"
+
+
+def table_files() -> dict[str, int]:
+    """Return the file that each of our tables is in: another one once it was written anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, pg_relation_filenode(oid) FROM pg_class"
+            " WHERE relname LIKE 'motia%' AND relkind = 'r'"
+        )
+        return dict(cursor.fetchall())
+
+
+def is_about(sql: str, tables: Iterable[str]) -> bool:
+    """Return whether a statement changes one of these tables, or the indexes of one."""
+    is_change = sql.startswith(("ALTER", "CREATE INDEX", "CREATE UNIQUE", "DROP"))
+    return is_change and any(f'"{table}"' in sql for table in tables)

@@ -17,7 +17,7 @@ from motia_django.registry import registry
 from motia_django.runner import invoked_as
 from motia_django.runs import INVOKE, Status
 
-SECRET = "SECRET"
+SECRET = "SECRET"  # nosec B105  # it stands where a secret was
 """Stands where a secret was."""
 _WIDTH = 80
 

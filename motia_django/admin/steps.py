@@ -152,7 +152,7 @@ class StepAdmin(ReadOnlyAdmin):
     def resume_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Resume a Step; one that is gone too."""
         name, links = unquote(object_id), self.links(request)
-        if not permits.may(request, SEE, name):
+        if "\x00" in name or not permits.may(request, SEE, name):
             raise Http404(_("There is no Step named %s.") % name)
         back = (name in registry() and links.step(name)) or links.steps()
         return pauses.resume(self, request, name, back)

@@ -25,10 +25,12 @@ EVICTS = "motia.W013"
 SEEN_AGAIN_TOO_SOON = "motia.W014"
 FORGETS = "motia.W015"
 NO_PRIORITIES = "motia.W016"
+READS_PICKLES = "motia.W027"
 NO_TIME_LIMIT = "motia.I001"
 
 _VISIBILITY_TIMEOUT = 3600
 """Kombu's, in seconds."""
+_PICKLES = {"pickle", "application/x-python-serialize"}
 _CARRIED_LIGHT = ("queue", "state", "stream")
 _PLACES = {
     "memory": "in the memory of the process that sends them, and no worker ever sees them",
@@ -44,6 +46,8 @@ def broker() -> Warnings:
     if app.conf.task_always_eager:
         yield _eager()
         return
+    if _PICKLES & {*(app.conf.accept_content or ()), app.conf.task_serializer}:
+        yield _reads_pickles()
     try:
         connection = app.connection_for_write()
         driver = connection.transport.driver_type
@@ -165,6 +169,15 @@ def _eager() -> checks.CheckMessage:
         " whoever made the request waits for them; nothing is delayed, and nothing rescued.",
         hint="Take CELERY_TASK_ALWAYS_EAGER out of the settings of production.",
         id=EAGER,
+    )
+
+
+def _reads_pickles() -> checks.CheckMessage:
+    return checks.Warning(
+        "Workers read pickles: whoever can write to the broker can have them run any code.",
+        hint='Take "pickle" out of CELERY_ACCEPT_CONTENT and CELERY_TASK_SERIALIZER. Steps need'
+        " neither: their messages are plain JSON.",
+        id=READS_PICKLES,
     )
 
 

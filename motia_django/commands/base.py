@@ -7,13 +7,15 @@ import json
 import os
 import socket
 from abc import ABC, abstractmethod
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandError, OutputWrapper
 
 from motia_django import payloads
+
+_MOST_ROWS = 10**12
 
 
 class Subcommand(ABC):
@@ -58,6 +60,14 @@ def add_format(parser: ArgumentParser) -> None:
     )
 
 
+def how_many(text: str) -> int:
+    """Parse the number of a `--limit`: more rows than any table has are as many as that."""
+    try:
+        return min(int(text), _MOST_ROWS)
+    except ValueError as error:
+        raise ArgumentTypeError(f"expected a whole number, got {text!r:.100}") from error
+
+
 def operator() -> str:
     """Return who gives the command, for timelines and logs."""
     try:
@@ -65,6 +75,19 @@ def operator() -> str:
     except (KeyError, OSError, ImportError):  # a container may run as a user without a name
         user = f"uid {os.getuid()}"
     return f"motia_steps ({user}@{socket.gethostname()})"
+
+
+def refuse_unreadable(options: Mapping[str, Any]) -> None:
+    """Raise `CommandError` for an argument that is no text, which no database could look for.
+
+    A shell hands on bytes that are not UTF-8, and Python makes lone surrogates of them.
+    """
+    for name, value in options.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and payloads.plain_text(text) != text:
+                raise CommandError(
+                    f"{name}: expected text in UTF-8, got {text!r:.200}", returncode=2
+                )
 
 
 def parsed_json(text: str, option: str) -> Any:

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.utils.timezone import localtime
 
 from motia_django import batches
-from motia_django.commands.base import Subcommand, add_format, operator
+from motia_django.commands.base import Subcommand, add_format, how_many, operator
 from motia_django.models import Batch
 
 
@@ -22,7 +22,7 @@ class Batches(Subcommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--stop", type=int, metavar="NUMBER", help="stop this batch")
-        parser.add_argument("--limit", type=int, default=20, help="how many, 20 by default")
+        parser.add_argument("--limit", type=how_many, default=20, help="how many, 20 by default")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:

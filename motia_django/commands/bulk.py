@@ -15,7 +15,7 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db.models import Q
 
 from motia_django import ledger, operations
-from motia_django.commands.base import Subcommand
+from motia_django.commands.base import Subcommand, how_many
 from motia_django.commands.runs import use_broker_of_dev
 from motia_django.commands.selection import Selection, add_filters, matching, parsed_ids
 from motia_django.operations import Result
@@ -40,7 +40,7 @@ class Bulk(Subcommand):
         parser.add_argument("ids", nargs="*", metavar="run id")
         add_filters(parser, dead=Status.DEAD in self.statuses)
         parser.add_argument("--all", action="store_true", help=f"all {self._kind}")
-        parser.add_argument("--limit", type=int, help="at most so many, the oldest first")
+        parser.add_argument("--limit", type=how_many, help="at most so many, the oldest first")
         parser.add_argument("--reason", default="", help="why, for the runs' timelines")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
         parser.add_argument("--yes", action="store_true", help="do not ask")

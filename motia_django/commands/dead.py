@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from motia_django import ledger, operations
-from motia_django.commands.base import Subcommand, add_format, operator, parsed_json
+from motia_django.commands.base import Subcommand, add_format, how_many, operator, parsed_json
 from motia_django.commands.bulk import Bulk
 from motia_django.commands.runs import described, hint_for_gone, step_of
 from motia_django.commands.selection import Selection, add_filters, known, matching
@@ -38,7 +38,7 @@ class Dead(Subcommand):
             "--groups", action="store_true", help="errors instead of runs, with how many each has"
         )
         parser.add_argument("--oldest", action="store_true", help="the oldest first")
-        parser.add_argument("--limit", type=int, default=20, help="how many, 20 by default")
+        parser.add_argument("--limit", type=how_many, default=20, help="how many, 20 by default")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from django.utils.timezone import localtime
 from motia_django import ledger, payloads
 from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
-from motia_django.commands.base import Subcommand, add_format, parsed_json
+from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
 from motia_django.commands.steps import found
 from motia_django.conf import settings
 from motia_django.dispatch import enqueue
@@ -100,7 +100,7 @@ class Runs(Subcommand):
         parser.add_argument(
             "--key", metavar="KEY", help="only those with this index key: orderId=17, or just 17"
         )
-        parser.add_argument("--limit", type=int, default=20, help="how many, 20 by default")
+        parser.add_argument("--limit", type=how_many, default=20, help="how many, 20 by default")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:

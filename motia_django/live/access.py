@@ -115,7 +115,7 @@ def auth_of(request: RestRequest) -> Auth:
     return Auth(user=request.user, auth=request.auth, request=request)
 
 
-def request_of_scope(scope: Mapping[str, Any], token: str = "") -> HttpRequest:
+def request_of_scope(scope: Mapping[str, Any], token: str = "") -> HttpRequest:  # nosec B107
     """Return a WebSocket's handshake as a request to authenticate.
 
     It has the headers and cookies of the handshake, the session and user of whoever is logged in

@@ -65,11 +65,15 @@ class IncomingRequest(RestRequest):
 
     def _read_json(self) -> None:
         request = self._request
-        encoding = request.encoding or django_settings.DEFAULT_CHARSET
-        if request.content_type != "application/json" or encoding.lower() != "utf-8":
+        if request.content_type != "application/json":
             return
+        encoding = request.encoding or django_settings.DEFAULT_CHARSET
         try:
-            self._data = self._full_data = payloads.read(request.body)
+            # Here Django asks how large it is; REST framework would read on, whatever its size.
+            content = request.body
+            if encoding.lower() != "utf-8":
+                return
+            self._data = self._full_data = payloads.read(content)
         except ValueError:
             return
         self._files: MultiValueDict[str, Any] = MultiValueDict()

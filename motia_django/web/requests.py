@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +20,8 @@ from motia_django.triggers.exchange import Request
 from motia_django.triggers.texts import form_of
 from motia_django.web.incoming import IncomingRequest
 
+_LENGTH = re.compile("[0-9]{1,18}")
+
 
 class TooLarge(APIException):
     """The body, or a file in it, is larger than the Step takes."""
@@ -27,7 +31,13 @@ class TooLarge(APIException):
 
 
 def take_in(request: IncomingRequest, trigger: HttpTrigger) -> None:
-    """Do what has to be done before authentication may read a form; raise `TooLarge`."""
+    """Do what has to be done before authentication may read a form.
+
+    Raise `TooLarge`, or `ParseError` for a character set that is none.
+    """
+    encoding = request._request.encoding
+    if encoding is not None and not is_of_text(encoding):
+        raise ParseError(f"charset: expected one of text, got {encoding!r:.100}.")
     if trigger.intake.max_body_size is not None:
         _check_size(request, trigger.intake.max_body_size)
     if trigger.intake.raw_body:
@@ -53,6 +63,21 @@ def read_request(
         raw_body=raw_body,
         raw=request,
     )
+
+
+@lru_cache(maxsize=64)
+def is_of_text(encoding: str) -> bool:
+    """Return whether bytes become text by it: Python has some that pack or unpack them, as zlib.
+
+    Whoever names such a one would have the body unpacked, to whatever size.
+    """
+    try:
+        b"a".decode(encoding)
+    except UnicodeDecodeError:  # such as utf-16, which has no character of one byte
+        return True
+    except (LookupError, UnicodeError):
+        return False
+    return True
 
 
 def refused(error: Exception) -> Exception:
@@ -108,7 +133,9 @@ def _without_files(body: Any) -> Any:
 def _check_size(request: IncomingRequest, most: int) -> None:
     """Raise `TooLarge` before the body is parsed; one without a length is read to know it."""
     length = str(request.META.get("CONTENT_LENGTH") or "")
-    size = int(length) if length.isdecimal() else len(request._request.body)
+    if length and not _LENGTH.fullmatch(length):
+        raise ParseError("Content-Length: expected a number of bytes.")
+    size = int(length) if length else len(request._request.body)
     if size > most:
         raise TooLarge(f"The body has {size} bytes, and at most {most} are accepted here.")
 
@@ -125,14 +152,14 @@ def _body(request: IncomingRequest, trigger: HttpTrigger) -> Any:
     """Return the parsed body; where there is none, an empty object if the Step expects one."""
     try:
         data = request.data
+        if not (request.is_json or isinstance(data, QueryDict) or _is_json(data)):
+            _refuse_what_json_lacks(_without_files(data))
     except RecursionError as error:
         raise ParseError("JSON parse error - it is nested too deeply") from error
     except UnicodeError as error:
         raise ParseError(f"Form parse error - {error}") from error
     if isinstance(data, QueryDict):
         data = _form(data, trigger)
-    elif not request.is_json and not _is_json(data):
-        _refuse_what_json_lacks(_without_files(data))
     if data or _has_content(request):
         return data
     return {} if trigger.body_schema is not None else None

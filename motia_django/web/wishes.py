@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from motia_django import payloads
 from motia_django.exceptions import InvalidKey
@@ -52,8 +52,8 @@ def read(text: str | None) -> Wish:
     """
     kind, data = _opened(text)
     subscription_id = data.get("subscriptionId")
-    if not isinstance(subscription_id, str) or not 1 <= len(subscription_id) <= 255:
-        raise NotMotia(_NOT_MOTIA, "expected a subscriptionId of 1 to 255 characters")
+    if not _is_name(subscription_id):
+        raise NotMotia(_NOT_MOTIA, "expected a subscriptionId of 1 to 255 characters of Unicode")
     try:
         names = (data.get(name) for name in ("streamName", "groupId", "id"))
         subscription = Subscription.checked(*names)
@@ -67,6 +67,12 @@ def not_possible(error: NotPossible) -> str:
     return payloads.dumps(
         {"type": "error", "subscriptionId": error.subscription_id, "message": str(error)}
     )
+
+
+def _is_name(given: Any) -> TypeGuard[str]:
+    """Return whether it can be sent back: half of a surrogate pair can be said, and not written."""
+    is_short = isinstance(given, str) and 1 <= len(given) <= 255
+    return is_short and given == given.encode("utf-8", "replace").decode()
 
 
 def _opened(text: str | None) -> tuple[Literal["join", "leave"], Mapping[str, Any]]:

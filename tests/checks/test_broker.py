@@ -70,6 +70,18 @@ def test_celerys_default_app_is_not_asked_for_its_broker(
     assert ids() == []  # motia.W003 says it all
 
 
+@pytest.mark.parametrize(
+    "conf", [{"accept_content": ["json", "pickle"]}, {"task_serializer": "pickle"}]
+)
+def test_workers_that_read_pickles_are_a_warning(
+    conf: dict[str, Any], project_app: MakeApp
+) -> None:
+    app = project_app("memory://")
+    assert ids() == ["motia.W010"]
+    app.conf.update(conf)
+    assert ids() == ["motia.W027", "motia.W010"]
+
+
 @pytest.mark.parametrize("url", ["memory://", "filesystem://"])
 def test_a_broker_of_one_machine_is_a_warning(url: str, project_app: MakeApp) -> None:
     project_app(url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running import ROOT, Project, eventually
+from tests.journeys.running import Project, eventually
+from tests.packaging.distribution import wheel
 from tests.servers import fresh_redis
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -86,16 +86,10 @@ def test_what_is_bought_is_packed(motia):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the built wheel's content and nothing else."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "tests")
-    )
-    run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)])
-    [wheel] = folder.glob("*.whl")
-    site = folder / "site"
-    run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "-t", str(site), str(wheel)])
+    """A folder into which the built wheel was installed, and nothing else."""
+    site = tmp_path_factory.mktemp("wheel") / "site"
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
+    run([*install, "-t", str(site), str(wheel())])
     return site
 
 

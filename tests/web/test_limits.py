@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.web.serving import answering, http, serving
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
+JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"
 LARGE = b"x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
@@ -31,6 +33,7 @@ def part(name: str, content: bytes = b"x", more: str = "") -> bytes:
     ("content_type", "body", "status", "detail"),
     [
         ("application/json", b'"%s"' % LARGE, 413, "The body is larger than is accepted here."),
+        (f"{JSON}; charset=utf-16", LARGE, 413, "The body is larger than is accepted here."),
         (FORM, b"a=" + LARGE, 413, "The body is larger than is accepted here."),
         (PARTS, part("a", LARGE) + b"--x--", 413, "The body is larger than is accepted here."),
         (FORM, b"&".join([b"a=1"] * MANY), 400, "There are more fields than are accepted here."),
@@ -64,6 +67,9 @@ def test_too_many_values_in_a_query_are_answered_in_the_projects_format() -> Non
         (f"{PARTS}; charset=idna", part("a") + b"--x--"),
         ("application/json; charset=utf-16", b"{}"),
         ("application/json; charset=hex", b"{}"),
+        ("application/json; charset=zlib", zlib.compress(b"{}")),
+        (f"{FORM}; charset=zlib", b"a=1"),
+        (f"{FORM}; charset=undefined", b"a=1"),
     ],
 )
 def test_a_body_in_a_character_set_that_it_is_not_in_is_a_400(

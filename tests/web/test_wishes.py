@@ -41,6 +41,7 @@ def test_a_group_or_an_item_of_it_is_asked_for() -> None:
         (said(subscriptionId=1), 4008),
         (said(subscriptionId=""), 4008),
         (said(subscriptionId="x" * 256), 4008),
+        (said(subscriptionId="\ud800", groupId=""), 4008),
         (said(more="x" * LONGEST), 4009),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from motia_django.commands.base import Subcommand
+from motia_django.commands.base import Subcommand, refuse_unreadable
 from motia_django.commands.batches import Batches
 from motia_django.commands.controls import Cancel, Pause, Prune, Resume
 from motia_django.commands.dead import Dead, Discard, Redrive
@@ -66,6 +66,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
         subcommand = self._subcommand(options.get("subcommand") or "list")
+        refuse_unreadable(options)
         if subcommand.needs_checks:
             self.check(display_num_errors=False)
         subcommand.run(options)
