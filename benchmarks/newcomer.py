@@ -26,6 +26,7 @@ from typing import Any
 
 from benchmarks import report
 from tests.journeys.running import free_port
+from tests.packaging.distribution import wheel
 
 ROOT = Path(__file__).resolve().parents[1]
 _BLOCK = '```sh title="{}"\n(.*?)```'
@@ -141,17 +142,13 @@ def _read(browser: urllib.request.OpenerDirector, url: str) -> str:
 def main() -> int:
     """Build the wheel, play, print the table."""
     with tempfile.TemporaryDirectory(prefix="newcomer-") as folder:
-        build = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, str(ROOT)]
-        subprocess.run(build, check=True, capture_output=True)
-        [wheel] = Path(folder).glob("*.whl")
-        typed = [line.replace("motia-django[", f"{wheel}[") for line in lines("a new project")]
+        built = str(wheel())
+        typed = [line.replace("motia-django[", f"{built}[") for line in lines("a new project")]
         kept = ("PATH", "HOME", "LANG", *(name for name in os.environ if name.startswith("PIP_")))
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         with closing(Terminal(Path(folder), environment | USER)) as terminal:
             taken = list(play(terminal, typed, free_port()))
-    rows = [
-        [line.replace(str(wheel), "motia-django"), f"{seconds:.1f} s"] for line, seconds in taken
-    ]
+    rows = [[line.replace(built, "motia-django"), f"{seconds:.1f} s"] for line, seconds in taken]
     rows.append(["**all of it**", f"**{sum(seconds for _, seconds in taken):.0f} s**"])
     text = (
         f"{report.machine('django', 'celery')}\n\n{report.table(('what is typed', 'takes'), rows)}"

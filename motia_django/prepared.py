@@ -12,20 +12,17 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from django.db import connections
-
 from motia_django.conf import settings
 
 
 @contextmanager
-def cursor(alias: str) -> Iterator[Any]:
-    """Open a cursor to a database for one of a run's few statements.
+def cursor(connection: Any) -> Iterator[Any]:
+    """Open a cursor of one of Django's connections for one of a run's few statements.
 
     With `MOTIA["PREPARE"]` PostgreSQL parses and plans what it executes once for the connection.
     Values are bound by the server then, and have to be of the types that it expects. Where Django
     logs its queries, as with DEBUG, they are executed as ever: the log is to have their values.
     """
-    connection: Any = connections[alias]
     if connection.queries_logged or not prepares(connection):
         with connection.cursor() as usual:
             yield usual

@@ -61,7 +61,7 @@ def take(
     connection = connections[database()]
     sql = _taking(connection.vendor, may_be_undone and not connection.in_atomic_block)
     given = {**known, "worker": worker[:255], "id": run_id, "step": step}
-    with prepared.cursor(database()) as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(sql, _written(given))
         rows = cursor.fetchall()
     known |= {"id": run_id, "step": step, "status": Status.RUNNING}
@@ -86,7 +86,7 @@ def write(run: Run, changes: Mapping[str, Any], *, may_be_undone: bool) -> bool:
     given = {name: value for name, value in changes.items() if value is not None}
     emptied = tuple(name for name in changes if name not in given)
     sql = _writing(connection.vendor, tuple(given), emptied, lazily)
-    with prepared.cursor(database()) as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(sql, _written({**given, "id": run.id, "fence": run.fence}))
         return bool(cursor.rowcount)
 
@@ -112,7 +112,7 @@ def insert_values(names: Sequence[str], rows: Sequence[Sequence[Any]], **alike: 
         if connection.vendor == "postgresql":
             given = [dict(zip(names, row, strict=True)) for row in some]
             values = [orjson.dumps(given).decode()]
-        with prepared.cursor(database()) as cursor:
+        with prepared.cursor(connection) as cursor:
             cursor.execute(_inserting(connection.vendor, names, len(some), **alike), values)
 
 

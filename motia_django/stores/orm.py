@@ -191,7 +191,7 @@ def _locked(group: str, key: str) -> _Row | None:
     if not _is_postgresql():
         rows = locked(_item(group, key), _lock)
         return next(iter(rows.values_list(*_FACTS)), None)
-    with prepared.cursor(_database()) as cursor:
+    with prepared.cursor(connections[_database()]) as cursor:
         cursor.execute(_LOCKING, [group, key])
         for id, text, version, expires_at in cursor.fetchall():
             return id, payloads.loads(text), version, expires_at
@@ -206,7 +206,7 @@ def _made(write: Write, text: str) -> Change | None:
 
 def _inserted(write: Write, text: str) -> int:
     values = {"group": write.group, "key": write.key, "value": text, **_beginning(write)}
-    with prepared.cursor(_database()) as cursor:
+    with prepared.cursor(connections[_database()]) as cursor:
         cursor.execute(_INSERTING, values)
         return values["version"] if cursor.rowcount else 0
 

@@ -27,6 +27,21 @@ class Log(NamedTuple):
     step: str
 
 
+def _known(run: Run | models.Run) -> dict[str, Any]:
+    """Return what a run and its row have in common."""
+    return {
+        "id": str(run.id),
+        "step": run.step,
+        "trigger": run.trigger,
+        "source": run.source,
+        "attempt": run.attempt,
+        "input": run.input,
+        "trace_id": run.trace_id,
+        "parent_id": str(run.parent_id) if run.parent_id else None,
+        "created_at": run.created_at,
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """One run as it is now, with secrets masked as the history has them."""
@@ -57,38 +72,22 @@ class Ran:
     def of_row(cls, row: models.Run) -> Ran:
         """Return a run as the ledger has it."""
         return cls(
-            id=str(row.id),
-            step=row.step,
-            trigger=row.trigger,
-            source=row.source,
+            **_known(row),
             status=str(row.status),
-            attempt=row.attempt,
-            input=row.input,
             output=row.output,
             error=last_line(row.error) if row.error else "",
             timeline=tuple(row.timeline or ()),
-            trace_id=row.trace_id,
-            parent_id=str(row.parent_id) if row.parent_id else None,
-            created_at=row.created_at,
         )
 
     @classmethod
     def unrecorded(cls, run: Run, outcome: Outcome) -> Ran:
         """Return a run that went well and of which the history keeps only failures."""
         return cls(
-            id=str(run.id),
-            step=run.step,
-            trigger=run.trigger,
-            source=run.source,
+            **_known(run),
             status=str(outcome.status),
-            attempt=run.attempt,
-            input=run.input,
             output=told(outcome.value),
             error=outcome.summary,
             timeline=tuple(joined(run.timeline, run.attempt, outcome.timeline)),
-            trace_id=run.trace_id,
-            parent_id=str(run.parent_id) if run.parent_id else None,
-            created_at=run.created_at,
         )
 
     @property
