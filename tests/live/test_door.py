@@ -6,20 +6,18 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.core.handlers.asgi import ASGIHandler
 from django.test import override_settings
-from django.urls import clear_url_caches, include, path
 from django.utils.decorators import async_only_middleware
 
 from motia_django.live import hub as hub_module
 from motia_django.live.hub import hub
-from motia_django.web.event_stream import stream_patterns
-from tests.factories import installed, make_stream
+from tests.factories import make_stream
+from tests.web.serving import serving_streams
 
 pytestmark = pytest.mark.usefixtures("database")
 GetResponse = Callable[[Any], Awaitable[Any]]
@@ -58,13 +56,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     def on_leave() -> None:
         said.append("leave")
 
-    with installed(streams=[make_stream("orders", onJoin=on_join, onLeave=on_leave)]):
-        urls = ModuleType("urls_of_this_test")
-        urls.urlpatterns = [path("", include((stream_patterns(), "motia")))]  # type: ignore[attr-defined]
-        with override_settings(ROOT_URLCONF=urls):
-            clear_url_caches()
-            yield said
-    clear_url_caches()
+    with serving_streams(make_stream("orders", onJoin=on_join, onLeave=on_leave)):
+        yield said
 
 
 def browser(*middleware: str) -> Any:

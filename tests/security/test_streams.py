@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.test import Client, override_settings
-from django.urls import clear_url_caches, include, path
+from django.test import Client
 
 from motia_django import Stream
 from motia_django.web import wishes
-from motia_django.web.event_stream import stream_patterns
 from motia_django.web.wishes import NotMotia, NotPossible
-from tests.factories import installed, make_stream
+from tests.factories import make_stream
 from tests.security.malice import DIGITS, LONG, REFUSED, TAKEN, TEXTS, by_name, told_nothing
+from tests.web.serving import serving_streams
 
 pytestmark = pytest.mark.django_db
 JOIN = {"subscriptionId": "1", "streamName": "orders", "groupId": "g"}
@@ -28,13 +26,8 @@ TOKENS = ["motia.", "motia.x~y~z", "motia." + LONG, "motia.\x00", *TEXTS.values(
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    with installed(streams=[make_stream("orders")]):
-        urls = ModuleType("urls_of_this_test")
-        urls.urlpatterns = [path("", include((stream_patterns(), "motia")))]  # type: ignore[attr-defined]
-        with override_settings(ROOT_URLCONF=urls):
-            clear_url_caches()
-            yield Client(raise_request_exception=False)
-    clear_url_caches()
+    with serving_streams(make_stream("orders")) as client:
+        yield client
 
 
 @pytest.mark.parametrize("text", **by_name(TEXTS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -12,6 +12,7 @@ from django.test import Client, override_settings
 from django.urls import clear_url_caches, include, path
 
 from motia_django.registry import registry
+from motia_django.web.event_stream import stream_patterns
 from motia_django.web.routing import urlpatterns_for
 from tests.factories import installed, make_step
 
@@ -26,9 +27,21 @@ def serving(*steps: Any) -> Iterator[Client]:
 @contextmanager
 def served(prefix: str = "") -> Iterator[Client]:
     """Serve the Steps of the process as they are now, at the root or under a prefix."""
+    with _at(prefix, urlpatterns_for(registry().routes())) as client:
+        yield client
+
+
+@contextmanager
+def serving_streams(*streams: Any) -> Iterator[Client]:
+    """Serve these streams at the root, as Server-Sent Events."""
+    with installed(streams=streams), _at("", stream_patterns()) as client:
+        yield client
+
+
+@contextmanager
+def _at(prefix: str, patterns: Sequence[Any]) -> Iterator[Client]:
     urls = ModuleType("urls_of_this_test")
-    patterns = (urlpatterns_for(registry().routes()), "motia")
-    urls.urlpatterns = [path(prefix, include(patterns))]  # type: ignore[attr-defined]
+    urls.urlpatterns = [path(prefix, include((patterns, "motia")))]  # type: ignore[attr-defined]
     with override_settings(ROOT_URLCONF=urls):
         clear_url_caches()
         yield Client(raise_request_exception=False)

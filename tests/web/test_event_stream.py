@@ -8,14 +8,13 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from runpy import run_path
-from types import ModuleType
 from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client, RequestFactory, override_settings
-from django.urls import clear_url_caches, include, path, reverse
+from django.test import Client, RequestFactory
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,8 +30,8 @@ from motia_django.live.positions import Position
 from motia_django.live.tokens import StreamTokenAuthentication, stream_token
 from motia_django.models import StreamEvent
 from motia_django.web import asking
-from motia_django.web.event_stream import stream_patterns
 from tests.factories import installed, make_stream
+from tests.web.serving import serving_streams
 
 pytestmark = pytest.mark.django_db
 NASTY = "größe/🚲 %2F?&#+"
@@ -46,14 +45,9 @@ def only_for_ann(subscription: Any, auth: Any) -> bool:
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """A client of a log that is not new: there, ids that other tests rolled back mean a sync."""
     monkeypatch.setattr(log, "_BRAND_NEW", 0)
-    streams = [make_stream("orders"), make_stream("private", canAccess=only_for_ann)]
-    with installed(streams=streams):
-        urls = ModuleType("urls_of_this_test")
-        urls.urlpatterns = [path("", include((stream_patterns(), "motia")))]  # type: ignore[attr-defined]
-        with override_settings(ROOT_URLCONF=urls):
-            clear_url_caches()
-            yield Client(raise_request_exception=False)
-    clear_url_caches()
+    private = make_stream("private", canAccess=only_for_ann)
+    with serving_streams(make_stream("orders"), private) as client:
+        yield client
 
 
 def events(response: Any) -> list[dict[str, str]]:
