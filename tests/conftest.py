@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.core.management import get_commands
 from django.test import TransactionTestCase
 
 from tests.emptying import empty
@@ -48,9 +49,10 @@ def _asks_the_database(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def urls_of_the_sample_project() -> None:
-    """Make the routes of the sample project's Steps before a test puts others in their place."""
+def what_the_sample_project_has() -> None:
+    """Find its routes and commands, kept for good, before a test puts others in their place."""
     importlib.import_module("sample_project.urls")
+    get_commands()
 
 
 @pytest.fixture
