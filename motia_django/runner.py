@@ -172,7 +172,7 @@ def announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
     if settlement.status is Status.DEAD:
         _tell(logging.ERROR, run, outcome, "it is dead")
         signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
-    elif outcome.failed and settlement.wake_at:
+    elif settlement.wake_at:
         wait = (settlement.wake_at - timezone.now()).total_seconds()
         _tell(logging.WARNING, run, outcome, f"next try in {max(wait, 0):.1f} s")
 
