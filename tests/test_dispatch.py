@@ -298,8 +298,6 @@ def test_a_condition_that_raises_fails_the_run_not_the_writer() -> None:
 def test_an_eager_celery_runs_steps_at_once_delays_and_retries_included(
     settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
-    from motia_django.celery_app import project_app
-
     tries: list[int] = []
 
     def fail_twice(input: Any, ctx: Any) -> None:
@@ -307,12 +305,9 @@ def test_an_eager_celery_runs_steps_at_once_delays_and_retries_included(
         if ctx.attempt < 3:
             raise ValueError("not yet")
 
-    project_app().conf.task_always_eager = True
-    try:
-        with installed(make_step(fail_twice)), django_capture_on_commit_callbacks(execute=True):
-            [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
-    finally:
-        project_app().conf.task_always_eager = False
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    with installed(make_step(fail_twice)), django_capture_on_commit_callbacks(execute=True):
+        [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
     assert tries == [1, 2, 3]
     assert row(run_id).status == Status.SUCCEEDED
 
@@ -320,18 +315,13 @@ def test_an_eager_celery_runs_steps_at_once_delays_and_retries_included(
 def test_an_eager_loop_ends_as_every_other(
     settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
-    from motia_django.celery_app import project_app
-
     def again(input: Any, ctx: Any) -> None:
         ctx.enqueue("work")
 
-    project_app().conf.task_always_eager = True
-    try:
-        with installed(make_step(again, enqueues=["work"])):
-            with django_capture_on_commit_callbacks(execute=True):
-                enqueue("work")
-    finally:
-        project_app().conf.task_always_eager = False
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    with installed(make_step(again, enqueues=["work"])):
+        with django_capture_on_commit_callbacks(execute=True):
+            enqueue("work")
     statuses = [run.status for run in rows()]
     assert statuses == [Status.SUCCEEDED] * 65 + [Status.DEAD]
 
