@@ -11,8 +11,8 @@ from django.dispatch import Signal
 class NamedSignal(Signal):
     """A signal whose senders are names.
 
-    Django takes two strings for one sender only if they are one object, which a name in the code and
-    the same name out of a row are not. Here each name that is connected is kept as one object.
+    Django takes two strings for one sender only if they are one object, which a name in the code
+    and the same name out of a row are not. Here each name that is connected is kept as one object.
     """
 
     def __init__(self) -> None:
