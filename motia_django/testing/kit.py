@@ -24,6 +24,7 @@ from motia_django.testing.clock import Clock
 from motia_django.testing.commits import commit
 from motia_django.testing.failures import Failures, InjectedFailure
 from motia_django.testing.post import Post
+from motia_django.testing.quiet import without_tracebacks
 from motia_django.testing.ran import Log, Ran, Told, in_order
 from motia_django.testing.stores import store_of_tests
 from motia_django.testing.trace import Trace
@@ -66,6 +67,7 @@ class Motia:
             stack.enter_context(self._store)
             stack.enter_context(broker.replaced(self._post.lend))
             stack.enter_context(self._witness)
+            stack.enter_context(without_tracebacks())
             stack.callback(self._failures.stop)
             stack.callback(self.time.stop)
             self._open = stack.pop_all()
