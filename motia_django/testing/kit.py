@@ -120,7 +120,10 @@ class Motia:
     def cron(
         self, step: str, *, at: datetime | str | None = None, raises: bool = True
     ) -> list[Ran]:
-        """Run a Step by its newest tick up to now, or up to `at`, where the time goes for that."""
+        """Run a Step by its newest tick up to now, or up to `at`, where the time goes for that.
+
+        Return its runs: one, unless several of its schedules were due at that tick.
+        """
         if at is not None:
             self.time.travel(at)
         return self._started(lambda: causes.tick(step), raises)

@@ -1,4 +1,4 @@
-"""Quiet while a test goes on: what a test learns from an error or a run is logged in a line only."""
+"""Quiet while a test goes on: what fails is raised or asked for, and logged in a line only."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 from motia_django import discovery, models, registry
 from motia_django.admin import reproductions, words
 from motia_django.payloads import MASK
+from motia_django.steps import Step
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, make_stream, once
 
@@ -247,28 +248,26 @@ def test_a_message_is_copied_as_a_command(admin_client: Client, make_run: MakeRu
     assert json.loads(words[6]) == {"n": 1, "t": "it's \x00"}
 
 
-def failure_of(text: str) -> Exception | None:
-    """Return what a test that was printed fails with; None if it passes."""
+def failure_of(text: str) -> str:
+    """Return what a test that was printed fails with, as it is run; an empty text if it passes."""
     namespace: dict[str, Any] = {"__name__": "printed"}
     exec(compile(text, "printed", "exec"), namespace)
     [case] = [each for name, each in namespace.items() if name.endswith("Test")]
-    [method] = unittest.defaultTestLoader.getTestCaseNames(case)
-    test = case(method)
-    test.client = Client()
-    try:
-        getattr(test, method)()
-    except Exception as error:
-        return error
-    return None
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    assert result.testsRun == 1
+    return "".join(text for _, text in [*result.failures, *result.errors])
 
 
 def test_a_message_is_copied_as_a_test_that_tells_whether_it_is_mended(
     admin_client: Client, make_run: MakeRun
 ) -> None:
     good = make_run(**MESSAGE, input={"n": 1, "text": 'x"""\\' * 40}, output={"a": 1})
-    assert failure_of(copies(admin_client, good)["test"]) is None
+    assert failure_of(copies(admin_client, good)["test"]) == ""
     bad = make_run(**MESSAGE, status="dead", input={"n": 2}, error='ValueError: """\\n"')
-    assert repr(failure_of(copies(admin_client, bad)["test"])) == "ValueError('too much')"
+    text = copies(admin_client, bad)["test"]
+    assert ", which died: " in text
+    assert "ValueError: too much" in failure_of(text)
 
 
 def test_the_state_that_a_run_found_is_made_for_the_test(
@@ -282,9 +281,9 @@ def test_the_state_that_a_run_found_is_made_for_the_test(
     ]
     run = make_run(**MESSAGE, input={"n": 1}, timeline=changes)
     text = copies(admin_client, run)["test"]
-    assert "state.set('g', 'k', {'n': 1})" in text
+    assert "self.motia.state.set('g', 'k', {'n': 1})" in text
     assert text.count("state.set") == 1
-    assert failure_of(text) is None
+    assert failure_of(text) == ""
 
 
 def test_a_request_is_copied_as_a_test(admin_client: Client, make_run: MakeRun) -> None:
@@ -292,13 +291,19 @@ def test_a_request_is_copied_as_a_test(admin_client: Client, make_run: MakeRun) 
         body = {**REQUEST, "query": {}, "body": {"title": "x", "description": ""}}
         run = make_run(input=body, output={"status": 201})
         text = copies(admin_client, run)["test"]
-        assert failure_of(text) is None
+        assert failure_of(text) == ""
         wrong = make_run(input={**body, "body": {"title": ""}}, output={"status": 201})
-        assert isinstance(failure_of(copies(admin_client, wrong)["test"]), AssertionError)
+        assert "AssertionError: 400 != 201" in failure_of(copies(admin_client, wrong)["test"])
 
 
 @pytest.mark.parametrize(
-    "values", [{"step": "Gone"}, {"trigger": "cron"}, {"input": {"motia:cut": {}}}]
+    "values",
+    [
+        {"step": "Gone"},
+        {"source": "another topic"},
+        {"input": {"motia:cut": {}}},
+        *({"trigger": kind} for kind in ("cron", "state", "stream", "nonsense")),
+    ],
 )
 def test_a_run_that_no_test_can_repeat_is_not_copied_as_one(
     make_run: MakeRun, values: dict[str, Any]
@@ -306,11 +311,70 @@ def test_a_run_that_no_test_can_repeat_is_not_copied_as_one(
     assert reproductions.of_run(make_run(**{**MESSAGE, "input": 1, **values})) == ""
 
 
+def starter(kind: str, change: dict[str, Any]) -> Step:
+    """Return a Step of this trigger that fails unless it is given this input, times aside."""
+
+    def handler(input: Any, ctx: Any) -> None:
+        given = input if ctx.trigger.type in ("queue", "invoke") else input.to_json()
+        given = {key: value for key, value in given.items() if key in change}
+        assert given == change, given
+
+    return make_step(handler, {"type": kind, **STARTED_BY[kind]}, name="Follow")
+
+
+STARTED_BY: dict[str, dict[str, Any]] = {
+    "state": {"groupId": "orders"},
+    "stream": {"streamName": "board of today"},
+}
+CHANGED = {"groupId": "orders", "itemId": "17"}
+FOLLOWED = {"streamName": "board of today", "groupId": "a", "id": "17"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("state", {**CHANGED, "oldValue": None, "newValue": {"n": 1}}),
+        ("state", {**CHANGED, "oldValue": {"n": 1}, "newValue": {"n": 2}}),
+        ("state", {**CHANGED, "oldValue": {"n": 1}, "newValue": None}),
+        ("stream", {**FOLLOWED, "event": {"type": "create", "data": {"id": "17", "n": 1}}}),
+        ("stream", {**FOLLOWED, "event": {"type": "update", "data": {"id": "17", "n": 1}}}),
+        ("stream", {**FOLLOWED, "event": {"type": "delete", "data": {"id": "17"}}}),
+        (
+            "stream",
+            {**FOLLOWED, "event": {"type": "event", "data": {"type": "seen", "data": {"by": 1}}}},
+        ),
+    ],
+)
+def test_a_change_is_copied_as_a_test(kind: str, change: Any, make_run: MakeRun) -> None:
+    with installed(starter(kind, change), streams=[make_stream("board of today")]):
+        run = make_run(step="Follow", trigger=kind, source="x", input={**change, "timestamp": 1})
+        assert failure_of(reproductions.of_run(run)) == ""
+
+
+def test_a_tick_is_copied_as_a_test(make_run: MakeRun) -> None:
+    ticks: list[Any] = []
+    report = make_step(
+        lambda input, ctx: ticks.append(ctx.trigger.scheduled_time.isoformat()),
+        {"type": "cron", "schedule": "0 7 * * *"},
+        name="Report",
+    )
+    with installed(report):
+        due = "2026-03-02T07:00:00+00:00"
+        run = make_run(step="Report", trigger="cron", source="x", input={"scheduledTime": due})
+        assert failure_of(reproductions.of_run(run)) == ""
+    assert ticks == [due]
+
+
+def test_an_invocation_is_copied_as_a_test(make_run: MakeRun) -> None:
+    run = make_run(step="Work", trigger="invoke", source="", input={"n": 2})
+    assert "ValueError: too much" in failure_of(reproductions.of_run(run))
+
+
 @pytest.mark.parametrize("step", ["7 of 9", "shop::Pay-now", "ü", "'\"\\"])
 def test_a_step_of_any_name_has_a_test(make_run: MakeRun, step: str) -> None:
     with installed(make_step(lambda input: None, name=step)):
         text = reproductions.of_run(make_run(**{**MESSAGE, "step": step}, input=1))
-        assert failure_of(text) is None
+        assert failure_of(text) == ""
 
 
 def test_the_texts_are_escaped_and_need_no_script(admin_client: Client, make_run: MakeRun) -> None:
