@@ -75,6 +75,20 @@ def test_the_error_is_the_first_thing(admin_client: Client, make_run: MakeRun) -
     assert places == sorted(places)
 
 
+def test_redrives_stand_between_the_attempts(admin_client: Client, make_run: MakeRun) -> None:
+    def failed(number: int) -> dict[str, Any]:
+        return {"at": 1, "kind": "attempt", "attempt": number, "error": f"KeyError: {number}"}
+
+    redriven = {"at": None, "kind": "redriven", "by": "ada", "time": timezone.now().isoformat()}
+    timeline = [failed(1), failed(2), redriven, failed(1), {**redriven, "by": "bob"}]
+    run = make_run(**MESSAGE, status="queued", attempt=0, timeline=timeline)
+    rows = admin_client.get(at(run)).context["attempts"]
+    assert [each.get("number") or each["redriven"].text for each in rows] == [
+        1, 2, "by ada", 1, "by bob",
+    ]  # fmt: skip
+    assert "redriven by ada</td>" in html(admin_client, run)
+
+
 def test_the_waterfall_has_a_line_for_each_run_with_a_link_and_words(
     admin_client: Client, make_run: MakeRun
 ) -> None:
