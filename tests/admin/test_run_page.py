@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import unittest
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -73,6 +75,38 @@ def test_the_error_is_the_first_thing(admin_client: Client, make_run: MakeRun) -
     ]
     places = [page.index(part) for part in parts]
     assert places == sorted(places)
+
+
+def test_how_the_list_was_narrowed_is_kept_through_a_redrive(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(**MESSAGE, status="dead", error="KeyError: 1", input={"n": 1})
+    origin = "?_changelist_filters=status%3Ddead%26q%3Da%2526b%26self%3D1"
+    response = admin_client.get(at(run) + origin)
+    assert f'action="../redrive/{origin}"' in response.content.decode()
+    assert response.context["runs_url"] == f"{LIST}?status=dead&q=a%26b&self=1"
+    asked = admin_client.get(at(run, "edit") + origin)
+    assert asked.context["run_url"] == at(run) + origin
+    done = admin_client.post(at(run, "redrive") + origin, {"reason": ""})
+    assert done.headers["Location"] == at(run) + origin
+    refused = admin_client.post(at(run, "redrive") + origin, {"reason": ""})
+    assert refused.headers["Location"] == at(run) + origin
+    assert admin_client.get(at(run)).context["runs_url"] == LIST
+
+
+@pytest.mark.parametrize(
+    ("address", "crumbs"),
+    [
+        ("run/", "Home › Motia Steps › Runs"),
+        ("flow/", "Home › Motia Steps › Flows"),
+        ("overview/", "Home › Motia Steps › Overview"),
+        ("step/Work/change/", "Home › Motia Steps › Steps › Work"),
+    ],
+)
+def test_breadcrumbs_lead_through_the_app(admin_client: Client, address: str, crumbs: str) -> None:
+    page = admin_client.get(f"/admin/motia/{address}").content.decode()
+    [found] = re.findall(r'class="breadcrumbs">(.*?)</', page.replace("</a>", ""), re.DOTALL)
+    assert " ".join(re.sub("<[^>]*>", "", unescape(found)).split()) == crumbs
 
 
 def test_redrives_stand_between_the_attempts(admin_client: Client, make_run: MakeRun) -> None:
