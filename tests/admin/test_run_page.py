@@ -374,16 +374,16 @@ STARTED_BY: dict[str, dict[str, Any]] = {
     "state": {"groupId": "orders"},
     "stream": {"streamName": "board of today"},
 }
-CHANGED = {"groupId": "orders", "itemId": "17"}
+OF_STATE = {"groupId": "orders", "itemId": "17"}
 FOLLOWED = {"streamName": "board of today", "groupId": "a", "id": "17"}
 
 
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
-        ("state", {**CHANGED, "oldValue": None, "newValue": {"n": 1}}),
-        ("state", {**CHANGED, "oldValue": {"n": 1}, "newValue": {"n": 2}}),
-        ("state", {**CHANGED, "oldValue": {"n": 1}, "newValue": None}),
+        ("state", {**OF_STATE, "oldValue": None, "newValue": {"n": 1}}),
+        ("state", {**OF_STATE, "oldValue": {"n": 1}, "newValue": {"n": 2}}),
+        ("state", {**OF_STATE, "oldValue": {"n": 1}, "newValue": None}),
         ("stream", {**FOLLOWED, "event": {"type": "create", "data": {"id": "17", "n": 1}}}),
         ("stream", {**FOLLOWED, "event": {"type": "update", "data": {"id": "17", "n": 1}}}),
         ("stream", {**FOLLOWED, "event": {"type": "delete", "data": {"id": "17"}}}),
