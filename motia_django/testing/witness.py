@@ -42,7 +42,7 @@ class Witness:
             self.failures.append((run, outcome.error))
 
     def _died(self, run: Run, error: str, **kwargs: Any) -> None:
-        """Note a death, and its error if no attempt has told of it: at birth, or by the last `Retry`."""
+        """Note a death, and its error if no attempt has told of it, as of the last `Retry`."""
         self.deaths.append(run)
         errors = [outcome.error for each, outcome in self.attempts if each.id == run.id]
         last = (errors and errors[-1]) or MotiaError(error)
