@@ -96,6 +96,7 @@ class Settings:
         "apikey",
         "authorization",
         "cookie",
+        "signature",
         "credit_card",
         "cvv",
     )
