@@ -50,6 +50,7 @@ class Waits:
     for_worker: Waiting | None
     for_turn: Waiting | None
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
     """The runs that were born in one minute."""
