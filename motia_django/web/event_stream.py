@@ -78,8 +78,7 @@ class Admitted(HttpResponse):
         self.view = view
         self.subscriptions = subscriptions
         self.auth: Auth = access.auth_of(view.request)
-        last_id = view.request.headers.get("Last-Event-ID", "")
-        self.since, self.lacked = asking.read(last_id, subscriptions)
+        self.since, self.lacked = asking.read(asking.last_id(view.request), subscriptions)
 
 
 class EventStream(StreamingHttpResponse):
