@@ -30,7 +30,7 @@ async def adisconnect(user: Any) -> None:
 
 
 def key_of(user: Any) -> tuple[str, str, None] | None:
-    """Return the key under which a user's connections hear that they are to end; None for nobody."""
+    """Return the key by which a user's connections hear that they are to end; None for nobody."""
     pk = getattr(user, "pk", None)
     return None if pk is None else (NOWHERE, str(pk), None)
 
