@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from motia_django import tracebacks
 from motia_django.delivery import Delivery, Turn
 from motia_django.exceptions import Dead, Retry
 from motia_django.payloads import plain_text
@@ -249,8 +250,8 @@ def summary_of(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return an exception with its traceback, as Python prints it."""
-    return plain_text("".join(traceback.format_exception(error)))
+    """Return an exception with its traceback, as Python prints it, from the project's code on."""
+    return plain_text("".join(traceback.format_exception(*tracebacks.shown(error))))
 
 
 def in_short(error: str) -> str:
