@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from motia_django import calls, ledger, payloads, publish, signals, spans, tracing
+from motia_django import calls, ledger, observers, payloads, publish, signals, spans, tracing
 from motia_django.conf import settings
 from motia_django.exceptions import TooDeep, UndeclaredTopic, did_you_mean
 from motia_django.messages import Message, read_messages
@@ -278,7 +278,7 @@ def _stillborn(run: Run, limit: int) -> None:
     logger.error("Run %s of %s is dead: %s", run.id, run.step, error)
     outcome = Outcome(status=Status.DEAD, error=error, started_at=now, finished_at=now)
     ledger.record(run, outcome)
-    signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
+    observers.tell_of_loop(signals.run_died, run, error=outcome.summary)
 
 
 def _wanted(listener: Listener, change: StateChange | StreamChange) -> bool:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from motia_django import (
     handling,
     ledger,
+    observers,
     payloads,
     publish,
     recording,
@@ -102,7 +103,7 @@ def perform(
     """
     timeline, started_at = Timeline(), timezone.now()
     sentry.watch()
-    signals.run_started.send_robust(run.step, run=run)
+    observers.tell(signals.run_started, run)
     result: dict[str, Any]
     try:
         step = registry().step(run.step)
@@ -148,7 +149,7 @@ def _over(run: Run, result: dict[str, Any], timeline: Timeline) -> Outcome:
         error = result["error"]
         timeline.fail(summary_of(error), traceback_of(error))
     over = Outcome(**result, finished_at=timezone.now(), timeline=tuple(timeline.entries()))
-    signals.run_finished.send_robust(run.step, run=run, outcome=over)
+    observers.tell(signals.run_finished, run, outcome=over)
     return over
 
 
@@ -171,7 +172,7 @@ def announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
     """Tell the log and the observers of an attempt that failed."""
     if settlement.status is Status.DEAD:
         _tell(logging.ERROR, run, outcome, "it is dead")
-        signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
+        observers.tell(signals.run_died, run, error=outcome.summary)
     elif outcome.failed and settlement.wake_at:
         wait = (settlement.wake_at - timezone.now()).total_seconds()
         _tell(logging.WARNING, run, outcome, f"next try in {max(wait, 0):.1f} s")
@@ -192,7 +193,7 @@ def record(run: Run, outcome: Outcome) -> None:
     except (DatabaseError, InterfaceError):
         logger.exception("Run %s of %s could not be recorded", run.id, run.step)
     if outcome.failed:
-        signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
+        observers.tell(signals.run_died, run, error=outcome.summary)
 
 
 def invoke(name: str, data: Any = None) -> Any:
@@ -258,11 +259,10 @@ def delivery_of(run: Run) -> Delivery:
 
 
 def _child(step: Step, index: int, data: Any) -> Run:
-    scope = tracing.current()
-    depth = scope.depth + 1 if scope else 0
+    scope, cause = tracing.current(), tracing.cause()
+    depth = cause.depth + 1 if cause else 0
     if depth > settings().max_depth:
         raise TooDeep(f"invoke({step.name!r}): {depth} runs have caused one another: a loop")
-    cause = tracing.cause()
     trace_id, span = (cause.trace_id, cause.span) if cause else tracing.begun()
     return Run(
         id=new_run_id(),
@@ -272,7 +272,7 @@ def _child(step: Step, index: int, data: Any) -> Run:
         source=scope.step if scope else "",
         input=data,
         trace_id=trace_id,
-        parent_id=scope.run_id if scope else None,
+        parent_id=cause.run_id if cause else None,
         parent_span=span,
         depth=depth,
         status=Status.RUNNING,
