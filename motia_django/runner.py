@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from motia_django import (
+    deaths,
     handling,
     ledger,
     observers,
@@ -156,7 +157,9 @@ def _over(run: Run, result: dict[str, Any], timeline: Timeline) -> Outcome:
 def conclude(run: Run, outcome: Outcome) -> Settlement | None:
     """Write an attempt's outcome to the ledger and tell the log; None if its lease was lost."""
     delivery = delivery_of(run)
-    settlement = ledger.finish(run, outcome, delivery)
+    settlement = deaths.written(
+        run, outcome, delivery, lambda told: ledger.finish(run, told, delivery)
+    )
     if settlement is None:
         what = outcome.summary or outcome.status
         text = "Run %s of %s was given to another: attempt %d counts for nothing (%s)"
@@ -164,11 +167,22 @@ def conclude(run: Run, outcome: Outcome) -> Settlement | None:
         return None
     if settlement.freed is not None:
         publish.hand_over(settlement.freed, delivery)
-    announce(run, outcome, settlement)
+    _announce(run, outcome, settlement)
     return settlement
 
 
-def announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
+def keep(run: Run, outcome: Outcome) -> Settlement | None:
+    """Keep a light run whose first attempt failed, and tell the log; None if it was kept before."""
+    delivery = delivery_of(run)
+    settlement = deaths.written(
+        run, outcome, delivery, lambda told: ledger.keep_failed(run, told, delivery)
+    )
+    if settlement is not None:
+        _announce(run, outcome, settlement)
+    return settlement
+
+
+def _announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
     """Tell the log and the observers of an attempt that failed."""
     if settlement.status is Status.DEAD:
         _tell(logging.ERROR, run, outcome, "it is dead")
