@@ -61,6 +61,13 @@ def test_a_step_is_shown_with_its_schemas_and_next_time() -> None:
     assert "next: 20" in steps("show", "RemindUsers")
 
 
+def test_what_follows_from_a_death_is_shown() -> None:
+    with installed(make_step(lambda input: None, onDead="payment.died")):
+        assert "onDead       payment.died" in steps("show", "Work")
+        assert json.loads(steps("list", "--format", "json"))[0]["onDead"] == "payment.died"
+    assert "onDead" not in steps("show", "CreateTodo")
+
+
 def test_what_is_asked_of_a_request_is_shown() -> None:
     trigger = {
         "type": "http",
