@@ -67,4 +67,5 @@ run_died = NamedSignal()
 message_enqueued = NamedSignal()
 """Sent for each message, with `message` (`motia_django.messages.Message`); the sender is its topic.
 
-Its runs are about to be kept in the caller's transaction, which may yet be rolled back."""
+Its runs are about to be kept in the caller's transaction, which may yet be rolled back; those that
+follow from a death (`onDead`) have just been kept."""

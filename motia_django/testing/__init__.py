@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from motia_django.testing.asking import Answer as Answer
     from motia_django.testing.cases import MotiaMixin as MotiaMixin
+    from motia_django.testing.followers import Follower as Follower
     from motia_django.testing.kit import Motia as Motia
     from motia_django.testing.ran import Log as Log
     from motia_django.testing.ran import Ran as Ran
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Answer": "asking",
+    "Follower": "followers",
     "Log": "ran",
     "Motia": "kit",
     "MotiaMixin": "cases",

@@ -49,13 +49,7 @@ def pytest_runtest_makereport(
     report = yield
     kit: Any = getattr(item, "funcargs", {}).get("motia")
     if call.when == "call" and report.failed and kit is not None:
-        report.sections.append(("Motia: what ran", _told(kit)))
+        from motia_django.testing.trace import what_ran
+
+        report.sections.append(("Motia: what ran", what_ran(kit)))
     return report
-
-
-def _told(kit: Any) -> str:
-    """Return what ran; never fail for a test whose database is not to be had any more."""
-    try:
-        return kit.trace.in_full() or "nothing"
-    except Exception as error:
-        return f"it cannot be read: {error!r}"

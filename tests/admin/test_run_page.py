@@ -294,6 +294,9 @@ def test_a_message_is_copied_as_a_command(admin_client: Client, make_run: MakeRu
     words = shlex.split(copies(admin_client, run)["command"])
     assert words[1:5] == ["manage.py", "motia_steps", "enqueue", "work"]
     assert json.loads(words[6]) == {"n": 1, "t": "it's \x00"}
+    assert len(words) == 7
+    run = make_run(**MESSAGE, input=1, message_group="order 17")
+    assert shlex.split(copies(admin_client, run)["command"])[7:] == ["--group", "order 17"]
 
 
 def failure_of(text: str) -> str:
@@ -374,16 +377,16 @@ STARTED_BY: dict[str, dict[str, Any]] = {
     "state": {"groupId": "orders"},
     "stream": {"streamName": "board of today"},
 }
-OF_STATE = {"groupId": "orders", "itemId": "17"}
+ORDER = {"groupId": "orders", "itemId": "17"}
 FOLLOWED = {"streamName": "board of today", "groupId": "a", "id": "17"}
 
 
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
-        ("state", {**OF_STATE, "oldValue": None, "newValue": {"n": 1}}),
-        ("state", {**OF_STATE, "oldValue": {"n": 1}, "newValue": {"n": 2}}),
-        ("state", {**OF_STATE, "oldValue": {"n": 1}, "newValue": None}),
+        ("state", {**ORDER, "oldValue": None, "newValue": {"n": 1}}),
+        ("state", {**ORDER, "oldValue": {"n": 1}, "newValue": {"n": 2}}),
+        ("state", {**ORDER, "oldValue": {"n": 1}, "newValue": None}),
         ("stream", {**FOLLOWED, "event": {"type": "create", "data": {"id": "17", "n": 1}}}),
         ("stream", {**FOLLOWED, "event": {"type": "update", "data": {"id": "17", "n": 1}}}),
         ("stream", {**FOLLOWED, "event": {"type": "delete", "data": {"id": "17"}}}),
