@@ -23,6 +23,7 @@ from motia_django import (
     signals,
     spans,
     telemetry,
+    tracebacks,
     tracing,
 )
 from motia_django.conf import settings
@@ -303,6 +304,6 @@ def _tell(level: int, run: Run, outcome: Outcome, what_next: str) -> None:
         run.attempt,
         what_next,
         outcome.summary,
-        exc_info=outcome.error,
+        exc_info=outcome.error and tracebacks.shown(outcome.error),
         extra={"step": run.step, "run_id": str(run.id), "trace_id": run.trace_id},
     )

@@ -92,10 +92,11 @@ def _error(problem: Problem) -> checks.CheckMessage:
 def _unheard_topics(steps: Registry) -> Messages:
     heard = steps.topics()
     for step in steps:
+        own = {trigger.source for _, trigger in step.triggers_of("queue")}
         for topic in sorted(step.topics - heard):
             yield checks.Warning(
                 f"Step {step.name!r} enqueues to {topic!r}, and no Step listens on that topic.",
-                hint=did_you_mean(topic, heard).strip() or None,
+                hint=did_you_mean(topic, heard - own).strip() or None,
                 obj=_where(step),
                 id=NOBODY_HEARS,
             )

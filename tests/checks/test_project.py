@@ -37,10 +37,13 @@ def test_the_checks_are_djangos_too() -> None:
 
 
 def test_a_topic_that_nobody_hears_is_a_warning_with_the_nearest_topic() -> None:
-    [warning] = found(make_step(nothing, enqueues=["wrok", "work"]))
+    sends = make_step(nothing, {"type": "queue", "topic": "wark"}, name="Sends", enqueues=["wrok"])
+    [warning] = found(sends, make_step())
     assert warning.id == "motia.W001"
     assert "'wrok'" in warning.msg
     assert warning.hint == "Did you mean 'work'?"
+    [alone] = found(sends)
+    assert alone.hint is None  # its own topic was not meant
 
 
 def test_so_is_one_that_is_to_hear_of_the_dead() -> None:
