@@ -7,10 +7,9 @@ What takes `among` looks at the runs of these Steps only; None means all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -81,16 +80,18 @@ def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Waits:
     """
     waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
     rows = list(waiting.only(*QUEUED)[:_MOST_QUEUED])
-    in_turn = turns.waiting([row.id for row in rows if row.limited])
+    free = [row for row in rows if not row.limited][:_MOST_COMPARED]
+    limited = [row for row in rows if row.limited][:_MOST_COMPARED]
+    in_turn = turns.waiting([row.id for row in limited])
+    called = [row for row in limited if row.id not in in_turn]
     return Waits(
-        for_worker=_longest(row for row in rows if row.id not in in_turn),
-        for_turn=_longest(row for row in rows if row.id in in_turn),
+        for_worker=_longest([*free, *called]),
+        for_turn=_longest([row for row in limited if row.id in in_turn]),
     )
 
 
-def _longest(rows: Iterable[models.Run]) -> Waiting | None:
-    told = ((row, queued_at(row)) for row in islice(rows, _MOST_COMPARED))
-    return min(told, key=lambda each: each[1], default=None)
+def _longest(rows: Sequence[models.Run]) -> Waiting | None:
+    return min(((row, queued_at(row)) for row in rows), key=lambda each: each[1], default=None)
 
 
 def failing(among: Among = None) -> dict[str, int]:
