@@ -42,6 +42,8 @@ PROBLEMS = "motia_problems"
 """The attribute of a request that says what is wrong with its query string."""
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 """Where an exception's class comes from: in a narrow column its name is enough."""
+_MOST_NAMED = 3
+"""Index keys that the search's help names."""
 MORE_KEYED = "motia_more_keyed"
 """The attribute that says whether there may be more runs with the index key."""
 
@@ -87,12 +89,19 @@ class RunAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by: ClassVar[tuple[str, ...]] = ()
     search_fields = ("id",)
-    search_help_text = gettext_lazy(
-        "The whole id of a run or of a trace, or an index key: orderId=123, or just 123."
-    )
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
+
+    @property
+    def search_help_text(self) -> str:  # type: ignore[override]
+        """What may be searched for: of the index keys those that this project's Steps name."""
+        names = sorted(registry().index_names())
+        if not names:
+            return _("The whole id of a run or of a trace.")
+        keys = ", ".join(f"{name}=..." for name in names[:_MOST_NAMED])
+        text = _("The whole id of a run or of a trace, or an index key: %s, or just its value.")
+        return text % keys
 
     @admin.display(description=gettext_lazy("Step"))
     def name(self, row: models.Run) -> SafeString | str:

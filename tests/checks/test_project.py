@@ -9,6 +9,7 @@ from django.test import override_settings
 
 from motia_django import registry
 from motia_django.checks import ALL, deployment
+from motia_django.declarations import Problem
 from motia_django.registry import Registry
 from tests.factories import make_step, nothing
 
@@ -41,6 +42,12 @@ def test_a_topic_that_nobody_hears_is_a_warning_with_the_nearest_topic() -> None
     assert warning.id == "motia.W001"
     assert "'wrok'" in warning.msg
     assert warning.hint == "Did you mean 'work'?"
+
+
+def test_while_a_file_is_broken_it_may_be_the_one_that_would_hear() -> None:
+    broken = Problem(id="motia.E001", message="expected a config")
+    with registry.installed(Registry([make_step(nothing, enqueues=["work"])], [broken])):
+        assert [each.id for check in ALL for each in check(None)] == ["motia.E001"]
 
 
 def test_http_steps_that_no_url_includes_are_a_warning() -> None:
