@@ -102,6 +102,7 @@ class Settings:
         "apikey",
         "authorization",
         "cookie",
+        "signature",
         "credit_card",
         "cvv",
     )

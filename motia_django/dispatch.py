@@ -161,6 +161,8 @@ def _runs_of(
 
 def _run_for(listener: Listener, message: Message, data: Any) -> Run:
     key = message.dedupe_key
+    if not message.message_group_id:
+        listener.trigger.delivery.tell_ungrouped(listener.step.name, message.topic)
     return _run(
         listener,
         source=message.topic,

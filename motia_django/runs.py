@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import traceback
 from collections.abc import Mapping
@@ -17,6 +18,10 @@ from motia_django.exceptions import Dead, Retry
 from motia_django.payloads import plain_text
 from motia_django.timeline import Entry
 from motia_django.tracing import Scope
+
+_MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
+"""Where an exception's class comes from."""
+_SAID_BESIDE = re.compile(r"(?<=^InvalidInput: )The input of Step '[^']*' is invalid: ")
 
 
 class Status(StrEnum):
@@ -246,6 +251,11 @@ def summary_of(error: BaseException) -> str:
 def traceback_of(error: BaseException) -> str:
     """Return an exception with its traceback, as Python prints it."""
     return plain_text("".join(traceback.format_exception(error)))
+
+
+def in_short(error: str) -> str:
+    """Return that line for a narrow column: what its neighbours say of it as well is left out."""
+    return _SAID_BESIDE.sub("", _MODULE.sub("", last_line(error)))
 
 
 def last_line(error: str) -> str:

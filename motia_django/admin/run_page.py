@@ -29,13 +29,15 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
     """Return the page's context."""
     lines = timelines.lines(row.timeline, links)
     attempts = attempts_of(row, row.timeline)
+    waits = waiting.reasons(row, links)
     return {
         "run": row,
         "status": words.badge(row.status),
         "kind": words.kind(row.trigger),
         "is_final": Status(row.status).final,
         "is_gone": row.step not in registry(),
-        "waits": waiting.reasons(row, links),
+        "waits": waits,
+        "is_behind": any(each.links for each in waits),
         "offered": offered(row, request),
         "step_url": links.step(row.step),
         "runs_url": links.runs(),

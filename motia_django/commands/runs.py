@@ -12,12 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
+from django.utils import timezone
 from django.utils.timezone import localtime
 
 from motia_django import ledger, payloads
 from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
+from motia_django.commands.selection import statuses
 from motia_django.commands.steps import found
 from motia_django.conf import settings
 from motia_django.dispatch import enqueue
@@ -25,7 +27,7 @@ from motia_django.exceptions import InvalidInput, MotiaError
 from motia_django.models import Run
 from motia_django.registry import registry
 from motia_django.runner import invoke
-from motia_django.runs import Status, last_line, summary_of
+from motia_django.runs import ANSWERED, Status, in_short, last_line, summary_of
 from motia_django.timeline import in_words
 
 
@@ -67,14 +69,22 @@ class Enqueue(Subcommand):
         parser.add_argument("topic")
         parser.add_argument("--data", default="null", help="the message, as JSON")
         parser.add_argument("--delay", type=float, default=0, help="seconds before the first try")
+        parser.add_argument("--group", help="the message group, for fifo triggers")
+        parser.add_argument(
+            "--dedupe-key", help="while a run that it began is unfinished, it begins no other"
+        )
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
-        data = parsed_json(options["data"], "--data")
+        message = {
+            "topic": options["topic"],
+            "data": parsed_json(options["data"], "--data"),
+            "delaySeconds": options["delay"],
+            "messageGroupId": options.get("group"),
+            "dedupeKey": options.get("dedupe_key"),
+        }
         try:
-            ids = enqueue(
-                {"topic": options["topic"], "data": data, "delaySeconds": options["delay"]}
-            )
+            ids = enqueue(message)
         except MotiaError as error:
             raise CommandError(str(error)) from error
         for run_id in ids:
@@ -93,7 +103,9 @@ class Runs(Subcommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--step", help="only this Step's")
-        parser.add_argument("--status", choices=[each.value for each in Status])
+        parser.add_argument(
+            "--status", type=statuses, help=f"only these: {', '.join(Status)}; several by commas"
+        )
         parser.add_argument(
             "--no-step", action="store_true", help="only those whose Step is not there any more"
         )
@@ -104,8 +116,9 @@ class Runs(Subcommand):
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        filters = {key: options[key] for key in ("step", "status") if options.get(key)}
-        found = ledger.rows(**filters)
+        found = ledger.rows(**({"step": options["step"]} if options.get("step") else {}))
+        if options.get("status"):
+            found = found.filter(status__in=options["status"])
         if options.get("key"):
             found = found.filter(id__in=ledger.found_by_key(options["key"]))
         if options.get("no_step"):
@@ -114,18 +127,30 @@ class Runs(Subcommand):
         if options.get("format") == "json":
             self.json([described(row) for row in rows])
             return
+        keys = ledger.keys_of_runs(row.id for row in rows)
         self.table(
-            ("RUN", "CREATED", "STEP", "STATUS", "TRIGGER", "TRY", "TOOK", "ERROR"),
+            (
+                "RUN",
+                "CREATED",
+                "STEP",
+                *key_head(keys),
+                "STATUS",
+                "TRIGGER",
+                "TRY",
+                "TOOK",
+                "ERROR",
+            ),
             [
                 (
                     row.id,
                     f"{localtime(row.created_at):%Y-%m-%d %H:%M:%S}",
                     step_of(row),
+                    *key_cell(row, keys),
                     row.status,
                     f"{row.trigger} {row.source}".strip(),
                     row.attempt,
                     _took(row),
-                    last_line(row.error)[:80],
+                    in_short(row.error)[:80],
                 )
                 for row in rows
             ],
@@ -190,10 +215,21 @@ def step_of(row: Run) -> str:
     return row.step if row.step in registry() else f"{row.step} (no such Step)"
 
 
+def key_head(keys: Mapping[UUID, Sequence[str]]) -> list[str]:
+    """Return the heading of the index keys, if any run that is shown has some."""
+    return ["KEYS"] if keys else []
+
+
+def key_cell(row: Run, keys: Mapping[UUID, Sequence[str]]) -> list[str]:
+    """Return a run's index keys, if any run that is shown has some."""
+    return [" ".join(keys.get(row.id, ()))] if keys else []
+
+
 def hint_for_gone(rows: Iterable[Run]) -> str:
     """Return how to go on with those of these runs that wait or died without a Step."""
     open_ones = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
-    gone = {row.step for row in rows if row.status in open_ones and row.step not in registry()}
+    movable = (row for row in rows if row.status in open_ones and row.trigger not in ANSWERED)
+    gone = {row.step for row in movable if row.step not in registry()}
     return "\n".join(
         f"Give the runs of {step} to another: motia_steps redrive --step {quote(step)} --to STEP"
         for step in sorted(gone)
@@ -210,6 +246,7 @@ def described(row: Run) -> dict[str, Any]:
         "status": row.status,
         "trigger": row.trigger,
         "source": row.source,
+        "messageGroup": row.message_group or None,
         "attempt": row.attempt,
         "traceId": row.trace_id,
         "parentId": row.parent_id,
@@ -225,7 +262,11 @@ def described(row: Run) -> dict[str, Any]:
 
 
 def _took(row: Run) -> str:
-    if row.started_at is None or row.finished_at is None:
+    if row.started_at is None:
+        return ""
+    if row.status == Status.RUNNING:
+        return f"{(timezone.now() - row.started_at).total_seconds():.3f} s so far"
+    if row.finished_at is None or row.finished_at < row.started_at:
         return ""
     return f"{(row.finished_at - row.started_at).total_seconds():.3f} s"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -132,6 +132,16 @@ def known(step: str) -> str:
         return registry().step(step).name
     except UnknownStep as error:
         raise CommandError(str(error), returncode=2) from error
+
+
+def statuses(text: str) -> list[str]:
+    """Parse the statuses of `--status`: one, or several with commas between them."""
+    found = [each.strip() for each in text.split(",")]
+    for each in found:
+        if each not in list(Status):
+            known = ", ".join(Status)
+            raise ArgumentTypeError(f"expected some of {known}, got {each!r:.100}")
+    return found
 
 
 def moment(text: str, option: str) -> datetime:

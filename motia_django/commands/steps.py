@@ -170,7 +170,9 @@ def _described_trigger(listener: Listener) -> dict[str, Any]:
         facts |= schedules.facts(listener)
         facts |= {"overlap": trigger.overlap, "catchUp": trigger.catch_up}
     if trigger.kind not in ("http",):
+        said = trigger.delivery.as_said()
         facts["retries"] = trigger.delivery.max_retries
+        facts |= {"config": said} if said else {}
     return facts
 
 

@@ -97,8 +97,9 @@ class Motia:
     def queue(self, topic: str, data: Any = None, *, raises: bool = True, **keys: Any) -> list[Ran]:
         """Send a message, and run the Steps that listen on its topic; return their runs.
 
-        `keys` are those of `enqueue`: `delaySeconds`, `messageGroupId`, `dedupeKey`. What kills a
-        run is raised, unless the test asked for it by `fail`, or not `raises`; so below.
+        `keys` are those of `enqueue`: `delaySeconds`, `messageGroupId`, `dedupeKey`. What an
+        attempt fails by is raised, whether more are left or not, unless it is a `Retry`, the test
+        asked for it by `fail`, or not `raises`; so below.
         """
         return self._started(lambda: causes.send(topic, data, keys), raises)
 
@@ -182,7 +183,8 @@ class Motia:
         on to each that is `scheduled`. The tree has the traces in which anything ran since the last
         draining. Raise `MotiaError` after so many runs as are the `most`: for a loop, most likely.
         """
-        deaths, count = len(self._witness.deaths), 0
+        failures, deaths = len(self._witness.failures), len(self._witness.deaths)
+        count = 0
         commit()
         while len(self._post) or self._worker.look_after() or (scheduled and self._worker.wait()):
             for letter in self._post.take(0, 1):
@@ -191,10 +193,10 @@ class Motia:
                     text = "which seems to be a loop; else allow more by drain(most=...)"
                     raise MotiaError(f"drain: {most} runs and no end, {text}: {letter.task}")
                 self._worker.run(letter)
-        self._raise(deaths, raises)
+        self._raise(failures, raises)
         told, self._told = self._told, len(self._witness.attempts)
         traces = {run.trace_id for run, _ in self._witness.attempts[told:]}
-        traces |= {run.trace_id for run, _ in self._witness.deaths[deaths:]}
+        traces |= {run.trace_id for run in self._witness.deaths[deaths:]}
         return Trace(each for each in self.runs if each.trace_id in traces)
 
     # -- reading what they did
@@ -265,14 +267,14 @@ class Motia:
     def _started(self, cause: Callable[[], None], raises: bool) -> list[Ran]:
         """Run what this causes, but not what that causes; return their runs."""
         commit()
-        deaths, waiting = len(self._witness.deaths), len(self._post)
+        failures, waiting = len(self._witness.failures), len(self._post)
         before = {*ledger.rows(parent_id=None).values_list("id", flat=True)}
         cause()
         commit()
         letters = self._post.take(waiting)
         for letter in letters:
             self._worker.run(letter)
-        self._raise(deaths, raises)
+        self._raise(failures, raises)
         own = {letter.id for letter in letters}
         return [
             each
@@ -281,14 +283,14 @@ class Motia:
         ]
 
     def _raise(self, since: int, raises: bool) -> None:
-        """Raise what killed a run since then, if nobody asked for it."""
-        for run, text in self._witness.deaths[since:] if raises else ():
-            error = self._witness.error_of(run.id)
-            is_wanted = self._failures.is_wanted(error) or text.startswith("WorkerLost")
+        """Raise what the first attempt failed by since then, if nobody asked for it."""
+        for run, error in self._witness.failures[since:] if raises else ():
+            is_lost = isinstance(error, MotiaError) and str(error).startswith("WorkerLost")
+            is_wanted = self._failures.is_wanted(error) or is_lost
             if run.trigger not in ANSWERED and not is_wanted:
-                found = error or MotiaError(text)
-                found.add_note(f"It killed the run of {run.step} by {run.trigger} {run.source}.")
-                raise found
+                which = f"Attempt {run.attempt} of {run.step} by {run.trigger} {run.source}"
+                error.add_note(f"{which} failed by it.")
+                raise error
 
 
 def _keeps_all(step: str) -> bool:

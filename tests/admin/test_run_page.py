@@ -245,6 +245,9 @@ def test_a_message_is_copied_as_a_command(admin_client: Client, make_run: MakeRu
     words = shlex.split(copies(admin_client, run)["command"])
     assert words[1:5] == ["manage.py", "motia_steps", "enqueue", "work"]
     assert json.loads(words[6]) == {"n": 1, "t": "it's \x00"}
+    assert len(words) == 7
+    run = make_run(**MESSAGE, input=1, message_group="order 17")
+    assert shlex.split(copies(admin_client, run)["command"])[7:] == ["--group", "order 17"]
 
 
 def failure_of(text: str) -> Exception | None:

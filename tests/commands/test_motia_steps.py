@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pydantic import BaseModel
 
-from motia_django import enqueue
+from motia_django import enqueue, models
 from motia_django.discovery import discover
 from motia_django.registry import Registry
 from motia_django.registry import installed as registry_installed
-from tests.factories import deliver, installed, make_step, rows
+from motia_django.runs import Status
+from tests.factories import deliver, installed, kept_run, make_step, nothing, rows
 from tests.projects import Project
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +125,55 @@ def test_enqueue_can_wait() -> None:
     with installed(make_step()):
         steps("enqueue", "work", "--delay", "60")
     assert rows()[0].status == "scheduled"
+
+
+def test_enqueue_has_a_group_and_a_key() -> None:
+    fifo = {"type": "queue", "topic": "work", "config": {"type": "fifo"}}
+    with installed(make_step(nothing, fifo)):
+        words = ("enqueue", "work", "--group", "größe 17", "--dedupe-key", "once")
+        assert steps(*words) == steps(*words)
+        [listed] = json.loads(steps("runs", "--format", "json"))
+    assert listed["messageGroup"] == "größe 17"
+    with installed(make_step()), pytest.raises(CommandError, match="messageGroupId"):
+        steps("enqueue", "work", "--group", "x" * 256)
+
+
+def test_what_a_trigger_says_of_its_runs_is_shown() -> None:
+    said = {
+        "type": "fifo",
+        "maxRetries": 5,
+        "backoffDelayMs": 500,
+        "concurrency": {"limit": 2, "key": "customer.id"},
+        "visibilityTimeout": 40,
+    }
+    trigger = {"type": "queue", "topic": "work", "config": said}
+    with installed(make_step(nothing, trigger), make_step(name="Plain")):
+        [shown] = json.loads(steps("show", "Work", "--format", "json"))["triggers"]
+        [plain] = json.loads(steps("show", "Plain", "--format", "json"))["triggers"]
+        assert "'key': 'customer.id'" in steps("show", "Work")
+    assert shown["config"] == said
+    assert "config" not in plain
+
+
+def test_a_later_attempt_that_goes_on_has_taken_no_negative_time() -> None:
+    now = timezone.now()
+    run = kept_run(status=Status.RUNNING)
+    models.Run.objects.filter(id=run.id).update(
+        attempt=2, started_at=now, finished_at=now - timedelta(seconds=10)
+    )
+    with installed(make_step()):
+        assert re.search(r"  \d+\.\d{3} s so far", steps("runs"))
+        assert re.search(r"took \d+\.\d{3} s so far", steps("trace", str(run.id)))
+
+
+def test_runs_of_several_statuses_are_asked_for_as_in_the_admin() -> None:
+    for status in ("scheduled", "queued", "dead"):
+        kept_run(status=Status(status))
+    with installed(make_step()):
+        listed = json.loads(steps("runs", "--status", "scheduled, queued", "--format", "json"))
+        with pytest.raises(CommandError, match="expected some of scheduled, queued, .*got 'late'"):
+            steps("runs", "--status", "dead,late")
+    assert sorted(each["status"] for each in listed) == ["queued", "scheduled"]
 
 
 def test_enqueue_to_nobody_fails() -> None:

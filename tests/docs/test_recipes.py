@@ -87,6 +87,7 @@ def test_an_event_is_worked_on_once_however_late_it_is_sent_again(
         assert told(client, event) == 200
         assert told(client, {**event, "id": "evt_2", "status": "there"}) == 202
         assert told(client, {**event, "id": "evt_3"}, "guessed") == 401
+        assert told(client, {"id": "evt_4"}, "guessed") == 401
         assert told(client, {"id": "evt_4"}) == 400
         work_off()
     assert len(rows(step="TrackParcel", status=Status.SUCCEEDED)) == 2
