@@ -70,7 +70,9 @@ class Dead(Subcommand):
 
     def _show_groups(self, options: Mapping[str, Any], limit: int) -> None:
         """Show what killed the runs, what killed last first; perhaps of one Step."""
-        others = [name for name in ("topic", "error", "since", "before") if options.get(name)]
+        others = [
+            name for name in ("topic", "key", "error", "since", "before") if options.get(name)
+        ]
         if others:
             raise CommandError(f"--groups: not together with --{others[0]}", returncode=2)
         step = options.get("step")

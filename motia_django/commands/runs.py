@@ -1,13 +1,11 @@
-"""`run`, `enqueue`, `runs` and `trace`: start Steps, and see what became of them."""
+"""`run`, `enqueue` and `runs`: start Steps, and see what became of them."""
 
 from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
-from textwrap import indent
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +21,11 @@ from motia_django.commands.selection import statuses
 from motia_django.commands.steps import found
 from motia_django.conf import settings
 from motia_django.dispatch import enqueue
-from motia_django.exceptions import InvalidInput, MotiaError
+from motia_django.exceptions import InvalidInput, MotiaError, did_you_mean
 from motia_django.models import Run
 from motia_django.registry import registry
 from motia_django.runner import invoke
-from motia_django.runs import ANSWERED, Status, in_short, last_line, summary_of
-from motia_django.timeline import in_words
+from motia_django.runs import ANSWERED, Status, in_short, summary_of
 
 
 class RunStep(Subcommand):
@@ -76,8 +73,14 @@ class Enqueue(Subcommand):
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
+        topic, heard = options["topic"], registry().topics()
+        if topic not in heard:
+            raise CommandError(
+                f"Nobody listens on the topic {topic!r}: nothing was sent."
+                f"{did_you_mean(topic, heard)}"
+            )
         message = {
-            "topic": options["topic"],
+            "topic": topic,
             "data": parsed_json(options["data"], "--data"),
             "delaySeconds": options["delay"],
             "messageGroupId": options.get("group"),
@@ -89,10 +92,6 @@ class Enqueue(Subcommand):
             raise CommandError(str(error)) from error
         for run_id in ids:
             self.out.write(run_id)
-        if not ids:
-            raise CommandError(
-                f"Nobody listens on the topic {options['topic']!r}: nothing was sent"
-            )
 
 
 class Runs(Subcommand):
@@ -149,7 +148,7 @@ class Runs(Subcommand):
                     row.status,
                     f"{row.trigger} {row.source}".strip(),
                     row.attempt,
-                    _took(row),
+                    took(row),
                     in_short(row.error)[:80],
                 )
                 for row in rows
@@ -157,50 +156,6 @@ class Runs(Subcommand):
         )
         if hint_for_gone(rows):
             self.out.write(f"\n{hint_for_gone(rows)}")
-
-
-class Trace(Subcommand):
-    """`motia_steps trace <id>`."""
-
-    name = "trace"
-    help = (
-        "Show all runs that one cause led to, with their timelines. Takes a trace's or a run's id."
-    )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("id", help="a trace id (32 hex digits) or a run id")
-        parser.add_argument("--traceback", dest="show_traceback", action="store_true")
-        add_format(parser)
-
-    def run(self, options: Mapping[str, Any]) -> None:
-        rows = list(ledger.trace(_trace_id(options["id"])))
-        if not rows:
-            raise CommandError(f"There is no trace and no run {options['id']!r}")
-        if options.get("format") == "json":
-            self.json([described(row) for row in rows])
-            return
-        self.out.write(f"trace {rows[0].trace_id}  {len(rows)} runs\n")
-        for depth, row in _as_tree(rows):
-            self._print(row, "  " * depth, rows[0].created_at)
-            self._print_timeline(row, "  " * (depth + 2), bool(options.get("show_traceback")))
-        if hint_for_gone(rows):
-            self.out.write(f"\n{hint_for_gone(rows)}")
-
-    def _print(self, row: Run, margin: str, began: datetime) -> None:
-        after = (row.created_at - began).total_seconds()
-        tries = f", attempt {row.attempt}" if row.attempt > 1 else ""
-        self.out.write(
-            f"{margin}{step_of(row)}  {row.status}{tries}  {row.trigger} {row.source}"
-            f"  +{after:.3f} s  took {_took(row)}  {row.id}"
-        )
-
-    def _print_timeline(self, row: Run, margin: str, tracebacks: bool) -> None:
-        for entry in row.timeline:
-            self.out.write(f"{margin}{in_words(entry)}")
-            if tracebacks and entry.get("traceback"):
-                self.out.write(indent(str(entry["traceback"]).rstrip(), f"{margin}  "))
-        if row.error and not any(entry.get("kind") == "error" for entry in row.timeline):
-            self.out.write(f"{margin}{last_line(row.error)}")
 
 
 def use_broker_of_dev() -> None:
@@ -261,7 +216,8 @@ def described(row: Run) -> dict[str, Any]:
     }
 
 
-def _took(row: Run) -> str:
+def took(row: Run) -> str:
+    """Return how long a run's last attempt took, or takes; an empty text if none began."""
     if row.started_at is None:
         return ""
     if row.status == Status.RUNNING:
@@ -269,27 +225,3 @@ def _took(row: Run) -> str:
     if row.finished_at is None or row.finished_at < row.started_at:
         return ""
     return f"{(row.finished_at - row.started_at).total_seconds():.3f} s"
-
-
-def _trace_id(text: str) -> str:
-    """Return the trace that a run belongs to; what is no run's id is a trace id itself."""
-    try:
-        run = ledger.find(UUID(text))
-    except ValueError:
-        return text
-    return run.trace_id if run else text
-
-
-def _as_tree(rows: Sequence[Run]) -> Iterator[tuple[int, Run]]:
-    """Yield the runs with their depth, each below the one that caused it."""
-    known = {row.id for row in rows}
-    children: dict[UUID | None, list[Run]] = {}
-    for row in rows:
-        parent = row.parent_id if row.parent_id in known else None
-        children.setdefault(parent, []).append(row)
-
-    pending = [(0, row) for row in reversed(children.get(None, []))]
-    while pending:
-        depth, row = pending.pop()
-        yield depth, row
-        pending += [(depth + 1, child) for child in reversed(children.get(row.id, []))]

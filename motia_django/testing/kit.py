@@ -25,6 +25,7 @@ from motia_django.testing.commits import commit
 from motia_django.testing.failures import Failures, InjectedFailure
 from motia_django.testing.followers import Follower, Streamed, address_of
 from motia_django.testing.post import Post
+from motia_django.testing.quiet import without_tracebacks
 from motia_django.testing.ran import Log, Ran, Told, in_order
 from motia_django.testing.stores import store_of_tests
 from motia_django.testing.trace import Trace
@@ -57,6 +58,7 @@ class Motia:
             stack.enter_context(self._store)
             stack.enter_context(broker.replaced(self._post.lend))
             stack.enter_context(self._witness)
+            stack.enter_context(without_tracebacks())
             stack.callback(self._failures.stop)
             stack.callback(self.time.stop)
             self._open = stack.pop_all()
@@ -106,7 +108,10 @@ class Motia:
     def cron(
         self, step: str, *, at: datetime | str | None = None, raises: bool = True
     ) -> list[Ran]:
-        """Run a Step by its newest tick up to now, or up to `at`, where the time goes for that."""
+        """Run a Step by its newest tick up to now, or up to `at`, where the time goes for that.
+
+        Return its runs: one, unless several of its schedules were due at that tick.
+        """
         if at is not None:
             self.time.travel(at)
         return self._started(lambda: causes.tick(step), raises)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from motia_django.exceptions import NotSetUp
+from motia_django.testing import check_set_up
+
 if TYPE_CHECKING:
     from motia_django.testing.kit import Motia
 
@@ -16,6 +19,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", 'motia(state=None): where state lives, "project" or "memory", with `motia`'
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail where pytest-django would skip, since tests that are skipped look well."""
+    if "motia" in getattr(item, "fixturenames", ()):
+        try:
+            check_set_up()
+        except NotSetUp as error:
+            pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

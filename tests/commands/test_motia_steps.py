@@ -61,6 +61,13 @@ def test_a_step_is_shown_with_its_schemas_and_next_time() -> None:
     assert "next: 20" in steps("show", "RemindUsers")
 
 
+def test_what_follows_from_a_death_is_shown() -> None:
+    with installed(make_step(lambda input: None, onDead="payment.died")):
+        assert "onDead       payment.died" in steps("show", "Work")
+        assert json.loads(steps("list", "--format", "json"))[0]["onDead"] == "payment.died"
+    assert "onDead" not in steps("show", "CreateTodo")
+
+
 def test_what_is_asked_of_a_request_is_shown() -> None:
     trigger = {
         "type": "http",
@@ -176,9 +183,14 @@ def test_runs_of_several_statuses_are_asked_for_as_in_the_admin() -> None:
     assert sorted(each["status"] for each in listed) == ["queued", "scheduled"]
 
 
-def test_enqueue_to_nobody_fails() -> None:
-    with installed(make_step()), pytest.raises(CommandError, match="Nobody listens on the topic"):
-        steps("enqueue", "silence")
+def test_enqueue_to_nobody_fails(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        installed(make_step()),
+        pytest.raises(CommandError, match="Nobody listens on the topic") as error,
+    ):
+        steps("enqueue", "wrok")
+    assert str(error.value).endswith("nothing was sent. Did you mean 'work'?")
+    assert caplog.records == []
 
 
 def test_runs_are_listed_newest_first_and_filtered() -> None:
@@ -193,32 +205,6 @@ def test_runs_are_listed_newest_first_and_filtered() -> None:
     assert failed[0]["input"] == {"password": "********"}
     assert "ZeroDivisionError: division by zero" in table
     assert "Works" not in table
-
-
-def test_a_trace_is_a_tree_with_timelines() -> None:
-    def begin(input: Any, ctx: Any) -> None:
-        ctx.logger.info("beginning", {"id": 7})
-        ctx.enqueue("work", {})
-
-    first = make_step(begin, {"type": "queue", "topic": "begin"}, name="First", enqueues=["work"])
-    with installed(first, make_step()):
-        [run_id] = enqueue("begin")
-        deliver([run_id])
-        by_run = steps("trace", run_id)
-        by_trace = steps("trace", rows()[0].trace_id)
-        assert len(json.loads(steps("trace", run_id, "--format", "json"))) == 2
-    assert by_run == by_trace
-    lines = by_run.splitlines()
-    assert any(line.startswith("First  succeeded") for line in lines)
-    assert any(line.startswith("  Work  queued") for line in lines)
-    assert 'info: beginning {"id":7}' in by_run
-    assert "enqueue work -> Work" in by_run
-
-
-@pytest.mark.parametrize("id", ["nonsense", "0" * 32, "01a20471-6247-70bc-9f51-1d2a934d20bd"])
-def test_a_trace_that_is_not_there_is_said_so(id: str) -> None:
-    with pytest.raises(CommandError, match="There is no trace and no run"):
-        steps("trace", id)
 
 
 def test_check_is_content_with_the_sample_project() -> None:
