@@ -5,6 +5,9 @@ VENV ?= .venv
 PORT ?= 8000
 # Most tests that take long wait for processes, so there are more of them at once than cores.
 WORKERS ?= -n 4 --dist worksteal
+# Of the mutants of each module, how many are tried, and how many at once.
+SHARE ?= 0.4
+AT_ONCE ?= 2
 # Where Python may not keep what it compiles, each of the many processes would compile everything.
 COMPILE = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q --collect-only >/dev/null || true
 
@@ -18,7 +21,7 @@ AUDIT := $(VENV)/.installed-audit
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint audit grid bench newcomer chaos docs screenshots servers
+.PHONY: help setup demo test lint audit grid bench newcomer chaos mutants docs screenshots servers
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -81,6 +84,9 @@ chaos:  ## the promises under fire: half an hour; QUICK=1 for the short form
 	@$(MAKE) $(TEST)
 	@$(MAKE) servers
 	@$(BIN)/python -m benchmarks.chaos $(if $(QUICK),--quick)
+
+mutants: $(TEST)  ## whether tests notice what is wrong in runs and the ledger; SHARE=1 for all of it
+	@$(BIN)/python -m benchmarks.mutants --share $(SHARE) --at-once $(AT_ONCE)
 
 docs: $(TEST)  ## the documentation as a site, in docs/_build/site, without a warning
 	@$(BIN)/python -m scripts.build_docs

@@ -242,6 +242,23 @@ def test_what_was_born_long_ago_and_died_again_just_now_is_failing(make_run: Mak
     assert pulse.failing() == {"CreateTodo": 1}
 
 
+def test_each_failure_is_counted_once_and_only_for_whom_is_asked(make_run: MakeRun) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    make_run(step="Pay", status="dead", fingerprint=MARK)
+    make_run(step="Mail", status="scheduled", attempt=2, wake_at=later, fingerprint=MARK)
+    make_run(step="Mail", status="scheduled", attempt=0, wake_at=later)
+    make_run(step="Mail", status="queued", wake_at=timezone.now() - timedelta(minutes=1))
+    assert pulse.failing() == {"Mail": 1, "Pay": 1}
+    assert pulse.failing(["Pay"]) == {"Pay": 1}
+    assert (pulse.dead(), pulse.dead(["Mail"])) == (1, 0)
+    assert (pulse.late(), pulse.late(["Pay"])) == (1, 0)
+    assert pulse.longest_queued(["Pay"]) is None
+    assert [sum(each.runs for each in pulse.last_hour(among)) for among in (None, ["Pay"])] == [
+        4,
+        1,
+    ]
+
+
 def test_of_many_dead_of_very_many_errors_the_newest_are_looked_at(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
