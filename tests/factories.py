@@ -150,6 +150,16 @@ def heard(signal: Any, hearer: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextmanager
+def listening(signal: Any, receiver: Callable[..., Any]) -> Iterator[None]:
+    """Have one of our own signals heard for the block."""
+    signal.connect(receiver)
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver)
+
+
+@contextmanager
 def published() -> Iterator[list[str]]:
     """Collect the ids of the runs that are handed to the broker, in their order."""
     ids: list[str] = []

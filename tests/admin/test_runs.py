@@ -183,6 +183,23 @@ def test_runs_are_found_by_their_index_keys(admin_client: Client, make_run: Make
     assert listed(admin_client, f"?q={order}") == [other]
 
 
+def test_runs_are_told_apart_by_their_index_keys_in_one_query(
+    admin_client: Client, make_run: MakeRun, install: Callable[..., None]
+) -> None:
+    one, other = make_run(), make_run(step="Gone")
+    for row, value in ((one, "<17>"), (other, "18")):
+        models.RunKey.objects.create(run_id=row.id, name="orderId", value=value)
+    config = {"name": "CreateTodo", "triggers": [{"type": "queue", "topic": "t"}]}
+    install(config)
+    with CaptureQueriesContext(connection) as without:
+        assert "orderId=18" not in admin_client.get(LIST).content.decode()
+    install({**config, "index": ["orderId"]})
+    with CaptureQueriesContext(connection) as queries:
+        html = admin_client.get(LIST).content.decode()
+    assert "orderId=&lt;17&gt;" in html and "orderId=18" in html
+    assert len(queries) == len(without) + 1
+
+
 def test_a_search_that_finds_nothing_says_what_was_looked_for(
     admin_client: Client, install: Callable[..., None]
 ) -> None:
@@ -191,8 +208,11 @@ def test_a_search_that_finds_nothing_says_what_was_looked_for(
     assert (
         "the index keys customer.id, orderId." in admin_client.get(LIST + "?q=7").content.decode()
     )
+    help_text = "or an index key: customer.id=..., orderId=..., or just its value."
+    assert help_text in admin_client.get(LIST).content.decode()
     install({"name": "Work", "triggers": [queue]})
     assert "no Step has an index key" in admin_client.get(LIST + "?q=7").content.decode()
+    assert "The whole id of a run or of a trace.<" in admin_client.get(LIST).content.decode()
 
 
 def test_the_search_finds_a_run_by_its_id_and_a_trace_by_its_own(

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.journeys.running import ROOT, Project, children_of, eventually
+from tests.journeys.running import ROOT, Project, children_of, eventually, free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
@@ -40,6 +40,16 @@ def start_dev(project: Project) -> None:
     eventually(lambda: "Stop with Ctrl-C" in project.log("dev"), project.all_logs)
 
 
+def kill_worker(project: Project) -> None:
+    """Kill the worker's main process, which leaves its children behind."""
+    workers = [
+        each
+        for each in children_of(project.processes["dev"])
+        if "worker" in each.cmdline() and "motia_django.commands.tied" not in each.cmdline()
+    ]
+    min(workers, key=lambda each: each.create_time()).kill()
+
+
 def test_one_command_runs_everything_and_leaves_nothing_behind(project: Project) -> None:
     start_dev(project)
     log = project.log("dev")
@@ -56,6 +66,13 @@ def test_one_command_runs_everything_and_leaves_nothing_behind(project: Project)
     sent = project.command("motia_steps", "enqueue", "todo.created", "--data", data)
     assert sent.stderr == ""
     eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == 2)
+
+    kill_worker(project)
+    again = "worker was killed by SIGKILL; starting it again"
+    eventually(lambda: again in project.log("dev"), project.all_logs)
+    created = project.call("POST", "/todos", {"title": "y"})
+    processed = f"worker | [ProcessTodo] Todo processed todoId={created.json['id']}"
+    eventually(lambda: processed in project.log("dev"), project.all_logs)
 
     family = children_of(project.processes["dev"])
     assert len(family) >= 5  # redis and its keeper, web, worker and its children, beat
@@ -76,13 +93,20 @@ def test_a_killed_dev_leaves_nothing_behind_either(project: Project) -> None:
     assert alive == []
 
 
-def test_a_taken_port_and_a_missing_table_are_said_plainly(
+def test_a_taken_port_a_silent_broker_and_a_missing_table_are_said_plainly(
     project: Project, tmp_path: Path
 ) -> None:
     start_dev(project)
     again = project.command("motia_steps", "dev", "--port", str(project.port), check=False)
     assert again.returncode == 1
     assert f"Port {project.port} is taken" in again.stderr
+
+    project.environment["CELERY_BROKER_URL"] = "redis://:hidden@127.0.0.1:1/0"
+    port = str(free_port())
+    silent = project.command("motia_steps", "dev", "--port", port, check=False)
+    assert silent.returncode == 1
+    assert "broker, redis://:**@127.0.0.1:1/0, does not answer" in silent.stderr
+    del project.environment["CELERY_BROKER_URL"]
 
     project.environment["SAMPLE_DATA"] = str(tmp_path / "empty")
     (tmp_path / "empty").mkdir()
