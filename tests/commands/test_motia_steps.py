@@ -170,7 +170,7 @@ def test_a_later_attempt_that_goes_on_has_taken_no_negative_time() -> None:
     )
     with installed(make_step()):
         assert re.search(r"  \d+\.\d{3} s so far", steps("runs"))
-        assert re.search(r"took \d+\.\d{3} s so far", steps("trace", str(run.id)))
+        assert re.search(r"running for \d+\.\d{3} s", steps("trace", str(run.id)))
 
 
 def test_runs_of_several_statuses_are_asked_for_as_in_the_admin() -> None:
