@@ -327,15 +327,21 @@ def test_a_great_many_dead_are_not_counted_to_the_end(
 
 
 def test_a_broker_that_is_away_is_told_of_and_not_waited_for(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> Any:
         raise ConnectionRefusedError
 
     monkeypatch.setattr("motia_django.admin.parts._reach", away)
-    [broker, *_] = admin_client.get(PAGE).context["parts"]
-    assert broker.is_bad
-    assert "ConnectionRefusedError" in broker.told
+    with installed(make_step(print, HOURLY, name="Report")):
+        make_run(step="Report", trigger="cron", created_at=timezone.now() - timedelta(hours=5))
+        [broker, *_, beat] = admin_client.get(PAGE).context["parts"]
+        assert broker.is_bad
+        assert "ConnectionRefusedError" in broker.told
+        assert beat.told.endswith("did not come: Report (0 * * * *).")
+        monkeypatch.setattr("motia_django.admin.parts._reach", lambda: None)
+        [*_, beat] = admin_client.get(PAGE).context["parts"]
+        assert beat.told.endswith(" Is beat running?")
 
 
 def test_it_asks_few_questions_and_only_of_who_may_look(
