@@ -34,6 +34,8 @@ _LATELY = timedelta(hours=1)
 _MOST_SAMPLED = 20_000
 _MOST_QUEUED = 1000
 _MOST_COMPARED = 100
+_MOST_LIMITED = 20
+"""Of each of them it is asked whether it was called up."""
 _MOST_ERRORS = 500
 QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
 _MINUTES = 60
@@ -81,7 +83,7 @@ def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Waits:
     waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
     rows = list(waiting.only(*QUEUED)[:_MOST_QUEUED])
     free = [row for row in rows if not row.limited][:_MOST_COMPARED]
-    limited = [row for row in rows if row.limited][:_MOST_COMPARED]
+    limited = [row for row in rows if row.limited][:_MOST_LIMITED]
     in_turn = turns.waiting([row.id for row in limited])
     called = [row for row in limited if row.id not in in_turn]
     return Waits(
