@@ -273,6 +273,14 @@ def test_a_plain_condition_keeps_unwanted_changes_from_making_runs() -> None:
     assert [run.source for run in rows()] == ["orders/1"]
 
 
+def test_a_plain_condition_keeps_unwanted_events_of_a_stream_from_making_runs() -> None:
+    trigger = {"type": "stream", "streamName": "s", "condition": lambda change: change.id == "2"}
+    with installed(make_step(nothing, trigger), streams=[make_stream("s")]):
+        for item in ("1", "2"):
+            Stream("s").set("g", item, {"n": 1})
+    assert [run.source for run in rows()] == ["s/g/2"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_light_step_is_told_what_was_written_whatever_the_writer_does_with_the_answer(
     monkeypatch: pytest.MonkeyPatch,

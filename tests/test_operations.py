@@ -406,12 +406,9 @@ def test_what_was_changed_since_it_was_seen_is_left_alone() -> None:
 
 
 def test_a_note_is_added_to_the_runs_own_timeline() -> None:
-    other = kept_run(timeline=({"at": None, "kind": "note", "message": "other"},))
-    run = kept_run(timeline=({"at": None, "kind": "note", "message": "own"},))
+    older, run, newer = (kept_run(timeline=({"at": None, "kind": kind},)) for kind in "abc")
     operations.cancel(run.id, by="ada")
-    assert [each.get("message") for each in row(run).timeline][:1] == ["own"]
-    assert kinds(run.id) == ["note", "cancelled"]
-    assert kinds(other.id) == ["note"]
+    assert [kinds(each.id) for each in (older, run, newer)] == [["a"], ["b", "cancelled"], ["c"]]
 
 
 def test_cancel_frees_the_key_by_which_messages_are_told_apart() -> None:

@@ -248,13 +248,14 @@ def test_each_failure_is_counted_once_and_only_for_whom_is_asked(make_run: MakeR
     make_run(step="Mail", status="scheduled", attempt=2, wake_at=later, fingerprint=MARK)
     make_run(step="Mail", status="scheduled", attempt=0, wake_at=later)
     make_run(step="Mail", status="queued", wake_at=timezone.now() - timedelta(minutes=1))
+    make_run(step="Mail", status="queued", wake_at=timezone.now())
     assert pulse.failing() == {"Mail": 1, "Pay": 1}
     assert pulse.failing(["Pay"]) == {"Pay": 1}
     assert (pulse.dead(), pulse.dead(["Mail"])) == (1, 0)
     assert (pulse.late(), pulse.late(["Pay"])) == (1, 0)
     assert pulse.longest_queued(["Pay"]).for_worker is None
     assert [sum(each.runs for each in pulse.last_hour(among)) for among in (None, ["Pay"])] == [
-        4,
+        5,
         1,
     ]
 
