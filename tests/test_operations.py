@@ -403,6 +403,16 @@ def test_what_was_changed_since_it_was_seen_is_left_alone() -> None:
     ledger.wake(run.id)
     assert ledger.cancel(seen, {"at": None, "kind": "cancelled"}) is None
     assert (row(run).status, row(run).timeline) == (Status.QUEUED, [])
+    seen = row(run)
+    models.Run.objects.filter(id=run.id).update(fence=run.fence + 1)
+    assert ledger.cancel(seen, {"at": None, "kind": "cancelled"}) is None
+    assert row(run).status == Status.QUEUED
+
+
+def test_the_secrets_of_a_run_that_is_never_to_run_are_masked() -> None:
+    run = kept_run(input={"password": "secret", "n": 1})
+    operations.cancel(run.id, by="ada")
+    assert row(run).input == {"password": "********", "n": 1}
 
 
 def test_a_note_is_added_to_the_runs_own_timeline() -> None:

@@ -190,7 +190,8 @@ def test_invoke_runs_a_step_as_a_child_and_returns_its_result() -> None:
     assert (paid.trigger, paid.parent_id, paid.trace_id) == ("invoke", parent.id, parent.trace_id)
     assert (paid.source, paid.depth, paid.attempt) == ("Work", 1, 1)
     assert (paid.status, paid.input, paid.output) == (Status.SUCCEEDED, {"amount": 5}, {"paid": 5})
-    assert parent.timeline[-1]["kind"] == "invoke"
+    noted = parent.timeline[-1]
+    assert (noted["kind"], noted["step"], noted["run_id"]) == ("invoke", "Pay", str(paid.id))
 
 
 def test_invoke_can_be_awaited_by_async_handlers_and_run_async_steps() -> None:

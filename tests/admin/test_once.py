@@ -228,5 +228,6 @@ def test_forms_that_are_too_old_to_be_sent_are_forgotten() -> None:
 
 def test_an_id_that_was_made_elsewhere_is_good_too() -> None:
     form = UUID(int=uuid4().int | 1 << 127)
+    ledger.once(new_run_id(), lambda: ["other"], by="1", place="/")
     assert ledger.once(form, lambda: ["a"], by="1", place="/") == (["a"], True)
     assert ledger.once(form, lambda: ["b"], by="1", place="/") == (["a"], False)

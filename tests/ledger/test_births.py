@@ -61,6 +61,15 @@ def test_each_trigger_has_a_run_of_the_key() -> None:
         assert enqueue({"topic": "work", "dedupeKey": "k"}) == first
 
 
+@pytest.mark.parametrize("keep", [lambda run, note: ledger.keep([run], note=note),
+                                  ledger.keep_or_find], ids=["keep", "keep_or_find"])  # fmt: skip
+def test_who_had_a_run_born_is_noted_in_it(keep: Any) -> None:
+    note = {"at": None, "kind": "sent", "by": "ada"}
+    run = make_run(dedupe_key="k")
+    keep(run, note)
+    assert row(run).timeline == [note]
+
+
 def test_the_key_of_a_transaction_that_was_rolled_back_is_free() -> None:
     with installed(make_step()):
         with pytest.raises(ZeroDivisionError), transaction.atomic():

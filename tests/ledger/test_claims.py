@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from motia_django import ledger, models
 from motia_django.delivery import ONCE, Concurrency, Delivery, Turn
+from motia_django.ledger.rows import LONGEST_SOURCE
 from motia_django.runs import Outcome, Run, Status
 from tests.factories import kept_run, make_run, row
 
@@ -205,9 +206,9 @@ def test_a_lease_that_is_renewed_while_it_is_looked_for_is_not_lost(
 
 
 def test_a_lost_run_is_given_to_one_rescuer() -> None:
-    run = claimed(kept_run())
-    models.Run.objects.filter(id=run.id).update(wake_at=timezone.now() - MINUTE)
-    assert [each.id for each in ledger.take_lost(10)] == [run.id]
+    runs = [claimed(kept_run()) for _ in range(2)]
+    models.Run.objects.update(wake_at=timezone.now() - MINUTE)
+    assert {each.id for each in ledger.take_lost(10)} == {run.id for run in runs}
     assert ledger.take_lost(10) == []
 
 
@@ -265,6 +266,12 @@ def test_a_message_that_never_arrived_is_published_again_with_growing_patience()
         waits.append((wake_at - before).total_seconds())
     assert waits[0] < waits[1] < waits[2]
     assert row(run).publishes == 4
+
+
+def test_one_scheduled_run_is_woken_alone() -> None:
+    run, other = (kept_run(status=Status.SCHEDULED) for _ in range(2))
+    ledger.wake(run.id)
+    assert [row(each).status for each in (run, other)] == [Status.QUEUED, Status.SCHEDULED]
 
 
 def test_take_due_takes_the_longest_overdue_first_and_no_more_than_asked() -> None:
@@ -359,10 +366,12 @@ def test_where_the_database_returns_what_it_changed_they_cost_two(
 def test_a_run_taken_at_once_is_read_as_any_other() -> None:
     earlier = ({"at": 0.1, "kind": "note", "message": "né\x00"},)
     values: Any = {"parent_id": UUID(int=5), "parent_span": f"{7:016x}-01", "depth": 3}
-    run = kept_run(input={"n": [1, None, 2**70]}, dedupe_key="k", timeline=earlier, **values)
+    values |= {"index": 2, "source": "topic" * 99, "dedupe_key": "k"}
+    run = kept_run(input={"n": [1, None, 2**70]}, timeline=earlier, **values)
     taken = at_once(run)
     assert taken == ledger.find(run.id)
     assert (taken.status, taken.attempt, taken.fence) == (Status.RUNNING, 1, 1)
+    assert (taken.index, taken.source) == (2, ("topic" * 99)[:LONGEST_SOURCE])
     assert row(run).worker == "here"
 
 
