@@ -143,6 +143,12 @@ def test_what_kills_a_run_is_raised_where_it_was_called(motia: Motia, is_light: 
         assert repr(run) == "<Work by queue work: dead, LookupError: not here>"
 
 
+def test_what_is_found_says_what_it_is(motia: Motia) -> None:
+    with serving(make_step(lambda: {"body": "ä"}, http())):
+        assert repr(motia.http("GET", "/x")) == '<Answer 200: "ä">'
+        assert repr(motia.trace) == "<Trace\nWork by http GET /x: succeeded, 200>"
+
+
 def test_a_death_that_another_step_has_handled_is_not_raised(motia: Motia) -> None:
     def calls(input: Any, ctx: Any) -> str:
         try:
