@@ -31,7 +31,7 @@ ERRORS = [each("a text") for each in PLAIN] + [
     UnknownStep("CreateTdo", ["CreateTodo", "ListTodos"]),
     UnknownFlow("tdos", ["todos"]),
     UnknownStream("ordrs", ["orders"]),
-    VersionConflict("orders", "17", expected="3", found="4"),
+    VersionConflict("orders", "17", expected=3, found=4),
 ]
 
 
