@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from motia_django.exceptions import MotiaError as MotiaError
     from motia_django.exceptions import Retry as Retry
     from motia_django.exceptions import VersionConflict as VersionConflict
+    from motia_django.live.dismissals import adisconnect as adisconnect
+    from motia_django.live.dismissals import disconnect as disconnect
     from motia_django.live.tokens import stream_token as stream_token
     from motia_django.loggers import Logger as Logger
     from motia_django.pagination import apaginate as apaginate
@@ -79,6 +81,7 @@ _HOMES = {
         " StreamTriggerInput TriggerCondition TriggerConfig TriggerInput TriggerMetadata"
         " generate_step_id schema_to_json_schema step_wrapper",
         "exceptions": "Dead LeaseLost MotiaError Retry VersionConflict",
+        "live.dismissals": "adisconnect disconnect",
         "live.tokens": "stream_token",
         "loggers": "Logger",
         "pagination": "apaginate paginate",

@@ -43,16 +43,22 @@ def task_name(step: str) -> str:
     return f"motia.{step}"
 
 
+def setting_name(name: str) -> str:
+    """Return what the project calls one of Celery's options: `CELERY_TASK_ALWAYS_EAGER`.
+
+    To change one, use this name: up to Celery 5.6 what has it hides what is set without namespace.
+    """
+    namespace = getattr(project_app(), "namespace", None)
+    return f"{namespace}_{name}".upper() if namespace else name
+
+
 def _follow_override(*, setting: str, value: Any, **kwargs: Any) -> None:
     """Make `override_settings(CELERY_TASK_ALWAYS_EAGER=True)` work whenever a test uses it.
 
     Celery reads Django's settings once, so that it would depend on which test was the first.
     """
-    app: Any = project_app()
-    prefix = f"{app.namespace}_" if getattr(app, "namespace", None) else ""
-    name = setting.removeprefix(prefix).lower()
-    if setting.startswith(prefix) and name in _EAGER:
-        app.conf[name] = bool(value)
+    if setting in {setting_name(name) for name in _EAGER}:
+        project_app().conf[setting] = bool(value)
 
 
 def _current() -> Celery:

@@ -25,7 +25,12 @@ RETENTION: Mapping[str, float | None] = {
 }
 
 
-STREAMS: Mapping[str, Any] = {"WAKE": "auto", "CACHE": "default", "POLL": 0.25}
+STREAMS: Mapping[str, Any] = {
+    "WAKE": "auto",
+    "CACHE": "default",
+    "POLL": 0.25,
+    "LIFETIME": 3600.0,
+}
 WAYS_TO_WAKE = ("auto", "redis", "postgresql", "poll")
 
 
@@ -82,7 +87,8 @@ class Settings:
 
     streams: Mapping[str, Any] = field(default_factory=lambda: dict(STREAMS))
     """How processes tell each other that a stream has changed: `WAKE` is auto, redis, postgresql or
-    poll; `CACHE` the alias of the cache that is on Redis; `POLL` the seconds between two looks."""
+    poll; `CACHE` the alias of the cache that is on Redis; `POLL` the seconds between two looks.
+    `LIFETIME` is how many seconds, give or take a fifth, a connection may be open."""
 
     stream_retention: float = 3600.0
     """Seconds for which the events of streams are kept, so that who was away may resume."""
@@ -96,6 +102,7 @@ class Settings:
         "apikey",
         "authorization",
         "cookie",
+        "signature",
         "credit_card",
         "cvv",
     )
@@ -199,13 +206,15 @@ def _check_retention(days: Any) -> None:
 def _check_streams(declared: Any) -> None:
     if not isinstance(declared, Mapping) or set(declared) != set(STREAMS):
         raise _wrong("streams", f"a dict with {', '.join(STREAMS)}", declared)
-    wake, cache, poll = (declared[key] for key in STREAMS)
+    wake, cache, poll, lifetime = (declared[key] for key in STREAMS)
     if wake not in WAYS_TO_WAKE:
         raise _wrong("streams", f"'WAKE' to be one of {', '.join(WAYS_TO_WAKE)}", declared)
     if not isinstance(cache, str):
         raise _wrong("streams", "'CACHE' to be the alias of a cache", declared)
-    if isinstance(poll, bool) or not isinstance(poll, int | float) or not 0 < poll <= 60:
+    if not _is_within(poll, 60):
         raise _wrong("streams", "'POLL' to be a number greater than 0, up to 60", declared)
+    if not _is_within(lifetime, 1e6):
+        raise _wrong("streams", "'LIFETIME' to be a number greater than 0, up to 1e6", declared)
 
 
 def _check_token(token: Any) -> None:
@@ -219,9 +228,12 @@ def _check_token(token: Any) -> None:
 
 
 def _is_age(days: Any) -> bool:
-    return days is None or (
-        isinstance(days, int | float) and not isinstance(days, bool) and 0 < days < 1e5
-    )
+    return days is None or _is_within(days, 1e5)
+
+
+def _is_within(value: Any, most: float) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and bool(0 < value <= most)
 
 
 def _wrong(name: str, expected: str, got: object) -> SettingsError:

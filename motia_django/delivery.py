@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from motia_django import declarations, keys, payloads
 from motia_django.declarations import Mismatch, Reader
+
+logger = logging.getLogger("motia.dispatch")
 
 LONGEST_BACKOFF = timedelta(hours=1)
 JITTER = 0.2
@@ -23,6 +27,10 @@ class Concurrency:
     limit: int
     key: tuple[str, ...] = ()
     """The path of the key in the input; empty counts all runs of the trigger together."""
+
+    def as_said(self) -> int | dict[str, Any]:
+        """Return it as a file says it."""
+        return {"limit": self.limit, "key": ".".join(self.key)} if self.key else self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +107,22 @@ class Delivery:
         inner.finish("an http trigger's config")
         return replace(ONCE, index=index)
 
+    def as_said(self) -> dict[str, Any]:
+        """Return what is not as by default, as a file says it."""
+        values = {each.name: (getattr(self, each.name), each.default) for each in fields(self)}
+        said: dict[str, Any] = {
+            declarations.camel(name): value
+            for name, (value, usual) in values.items()
+            if value != usual
+        }
+        if self.index:
+            said["index"] = list(self.index)
+        if said.pop("fifo", False):
+            said["type"] = "fifo"
+        if self.concurrency is not None:
+            said["concurrency"] = self.concurrency.as_said()
+        return said
+
     @property
     def limited(self) -> bool:
         """Whether a run may have to wait its turn."""
@@ -125,7 +149,21 @@ class Delivery:
             return _named("pool", step, index)
         for part in self.concurrency.key:
             data = data.get(part) if isinstance(data, Mapping) else None
+        if data is None:
+            key = ".".join(self.concurrency.key)
+            _tell(
+                f"Step {step!r} counts its runs by {key!r}, and some messages have none: of those"
+                f" all together {self.concurrency.limit} may run at once."
+            )
         return _named("pool", step, index, *self.concurrency.key, payloads.dumps(data))
+
+    def tell_ungrouped(self, step: str, topic: str) -> None:
+        """Tell the log of a message without a group, where it has to have one to be of use."""
+        if self.fifo:
+            _tell(
+                f"Step {step!r} keeps the order of each message group, and messages on {topic!r}"
+                " come without a messageGroupId: those are one group, run one at a time."
+            )
 
     def allows(self, attempt: int) -> bool:
         """Return whether another try may follow the failed `attempt` (counted from 1)."""
@@ -142,6 +180,12 @@ class Delivery:
 
 ONCE = Delivery(max_retries=0)
 """For runs whose cause waits for their answer: http requests and invocations."""
+
+
+@lru_cache(maxsize=1024)
+def _tell(text: str) -> None:
+    """Tell the log of a slip: once in each process, since the next message is sent alike."""
+    logger.warning(text)
 
 
 def _named(*parts: object) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from motia_django import calls, ledger, payloads, publish, signals, spans, tracing
+from motia_django import calls, ledger, observers, payloads, publish, signals, spans, tracing
 from motia_django.conf import settings
 from motia_django.exceptions import TooDeep, UndeclaredTopic, did_you_mean
 from motia_django.messages import Message, read_messages
@@ -50,7 +50,7 @@ def enqueue(
         _check_declared(each.topic)
     tracing.check_lease()
     with spans.of_sending([each.topic for each in messages]):
-        return _bear([run for each in messages for run in _runs_for(each)])
+        return bear([run for each in messages for run in _runs_for(each)])
 
 
 def send(message: Message, note: Entry) -> dict[str, bool]:
@@ -62,7 +62,7 @@ def send(message: Message, note: Entry) -> dict[str, bool]:
     """
     runs = [replace(each, light=False) for each in _runs_for(message)]
     made = {str(run.id) for run in runs}
-    return {run_id: run_id in made for run_id in _bear(runs, note)}
+    return {run_id: run_id in made for run_id in bear(runs, note)}
 
 
 def start(listener: Listener, input: Any, note: Entry, source: str | None = None) -> str:
@@ -72,7 +72,7 @@ def start(listener: Listener, input: Any, note: Entry, source: str | None = None
     """
     named, group = source or listener.trigger.source, source or ""
     run = _run(listener, source=named, input=payloads.plain(input), group=group)
-    [run_id] = _bear([replace(run, light=False)], note)
+    [run_id] = bear([replace(run, light=False)], note)
     return run_id
 
 
@@ -107,7 +107,7 @@ def state_changed(
     listeners = [each for each in registry().watchers(change) if _wanted(each, change)]
     source = f"{change.group_id}/{change.item_id}"
     runs = _runs_of(listeners, change, source, cause)
-    return _bear(runs) if once is None else _bear_once(runs, f"state {source} {once}")
+    return bear(runs) if once is None else _bear_once(runs, f"state {source} {once}")
 
 
 def stream_changed(change: StreamChange) -> list[str]:
@@ -115,7 +115,32 @@ def stream_changed(change: StreamChange) -> list[str]:
     listeners = [each for each in registry().stream_watchers(change) if _wanted(each, change)]
     parts = (change.stream_name, change.group_id, change.id)
     source = "/".join(part for part in parts if part is not None)
-    return _bear(_runs_of(listeners, change, source))
+    return bear(_runs_of(listeners, change, source))
+
+
+def runs_of(message: Message) -> list[Run]:
+    """Make the runs of a message, one for each trigger that listens; they are yet to be born."""
+    data = payloads.plain(message.data)
+    listeners = registry().subscribers(message.topic)
+    if not listeners:
+        logger.info("Nobody listens on the topic %r", message.topic)
+    return [_run_for(each, message, data) for each in listeners]
+
+
+def bear(runs: Sequence[Run], note: Entry | None = None) -> list[str]:
+    """Keep the runs, publish them after commit, and return their ids; loops are born dead.
+
+    In the place of a run that is there already, by its dedupe key, stands the one that is there.
+    """
+    limit = settings().max_depth
+    born = [run for run in runs if run.depth <= limit]
+    ids = _kept([run for run in born if not run.light], note)
+    for run in runs:
+        if run.depth > limit:
+            _stillborn(run, limit)
+    new = [run for run in born if ids.get(run.id, run.id) == run.id]
+    publish.publish_on_commit([run for run in new if run.status is Status.QUEUED])
+    return [str(ids.get(run.id, run.id)) for run in runs]
 
 
 def _check_declared(topic: str) -> None:
@@ -133,13 +158,10 @@ def _check_declared(topic: str) -> None:
 
 
 def _runs_for(message: Message) -> list[Run]:
-    data = payloads.plain(message.data)
-    listeners = registry().subscribers(message.topic)
-    runs = [_run_for(each, message, data) for each in listeners]
+    runs = runs_of(message)
     signals.message_enqueued.send_robust(message.topic, message=message)
-    tracing.note("enqueue", topic=message.topic, data=data, steps=[run.step for run in runs])
-    if not runs:
-        logger.info("Nobody listens on the topic %r", message.topic)
+    steps = [run.step for run in runs]
+    tracing.note("enqueue", topic=message.topic, data=message.data, steps=steps)
     return runs
 
 
@@ -161,6 +183,8 @@ def _runs_of(
 
 def _run_for(listener: Listener, message: Message, data: Any) -> Run:
     key = message.dedupe_key
+    if not message.message_group_id:
+        listener.trigger.delivery.tell_ungrouped(listener.step.name, message.topic)
     return _run(
         listener,
         source=message.topic,
@@ -214,22 +238,6 @@ def _run(
     )
 
 
-def _bear(runs: Sequence[Run], note: Entry | None = None) -> list[str]:
-    """Keep the runs, publish them after commit, and return their ids; loops are born dead.
-
-    In the place of a run that is there already, by its dedupe key, stands the one that is there.
-    """
-    limit = settings().max_depth
-    born = [run for run in runs if run.depth <= limit]
-    ids = _kept([run for run in born if not run.light], note)
-    for run in runs:
-        if run.depth > limit:
-            _stillborn(run, limit)
-    new = [run for run in born if ids.get(run.id, run.id) == run.id]
-    publish.publish_on_commit([run for run in new if run.status is Status.QUEUED])
-    return [str(ids.get(run.id, run.id)) for run in runs]
-
-
 def _bear_once(runs: Sequence[Run], key: str) -> list[str]:
     """Keep and publish those of the runs that were not born for this key before."""
     limit = settings().max_depth
@@ -278,7 +286,7 @@ def _stillborn(run: Run, limit: int) -> None:
     logger.error("Run %s of %s is dead: %s", run.id, run.step, error)
     outcome = Outcome(status=Status.DEAD, error=error, started_at=now, finished_at=now)
     ledger.record(run, outcome)
-    signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
+    observers.tell_of_loop(signals.run_died, run, error=outcome.summary)
 
 
 def _wanted(listener: Listener, change: StateChange | StreamChange) -> bool:

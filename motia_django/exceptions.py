@@ -203,6 +203,10 @@ class VersionConflict(MotiaError):
         return known, (self.group, self.key)
 
 
+class NotSetUp(MotiaError):
+    """The testing kit was asked for before Django was set up; the text says how it is."""
+
+
 class StartsNothing(MotiaError, LookupError):
     """What a test calls can start no Step; the text says what could."""
 

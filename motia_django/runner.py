@@ -12,8 +12,10 @@ from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from motia_django import (
+    deaths,
     handling,
     ledger,
+    observers,
     payloads,
     publish,
     recording,
@@ -21,6 +23,7 @@ from motia_django import (
     signals,
     spans,
     telemetry,
+    tracebacks,
     tracing,
 )
 from motia_django.conf import settings
@@ -102,7 +105,7 @@ def perform(
     """
     timeline, started_at = Timeline(), timezone.now()
     sentry.watch()
-    signals.run_started.send_robust(run.step, run=run)
+    observers.tell(signals.run_started, run)
     result: dict[str, Any]
     try:
         step = registry().step(run.step)
@@ -148,14 +151,16 @@ def _over(run: Run, result: dict[str, Any], timeline: Timeline) -> Outcome:
         error = result["error"]
         timeline.fail(summary_of(error), traceback_of(error))
     over = Outcome(**result, finished_at=timezone.now(), timeline=tuple(timeline.entries()))
-    signals.run_finished.send_robust(run.step, run=run, outcome=over)
+    observers.tell(signals.run_finished, run, outcome=over)
     return over
 
 
 def conclude(run: Run, outcome: Outcome) -> Settlement | None:
     """Write an attempt's outcome to the ledger and tell the log; None if its lease was lost."""
     delivery = delivery_of(run)
-    settlement = ledger.finish(run, outcome, delivery)
+    settlement = deaths.written(
+        run, outcome, delivery, lambda told: ledger.finish(run, told, delivery)
+    )
     if settlement is None:
         what = outcome.summary or outcome.status
         text = "Run %s of %s was given to another: attempt %d counts for nothing (%s)"
@@ -163,15 +168,26 @@ def conclude(run: Run, outcome: Outcome) -> Settlement | None:
         return None
     if settlement.freed is not None:
         publish.hand_over(settlement.freed, delivery)
-    announce(run, outcome, settlement)
+    _announce(run, outcome, settlement)
     return settlement
 
 
-def announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
+def keep(run: Run, outcome: Outcome) -> Settlement | None:
+    """Keep a light run whose first attempt failed, and tell the log; None if it was kept before."""
+    delivery = delivery_of(run)
+    settlement = deaths.written(
+        run, outcome, delivery, lambda told: ledger.keep_failed(run, told, delivery)
+    )
+    if settlement is not None:
+        _announce(run, outcome, settlement)
+    return settlement
+
+
+def _announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
     """Tell the log and the observers of an attempt that failed."""
     if settlement.status is Status.DEAD:
         _tell(logging.ERROR, run, outcome, "it is dead")
-        signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
+        observers.tell(signals.run_died, run, error=outcome.summary)
     elif outcome.failed and settlement.wake_at:
         wait = (settlement.wake_at - timezone.now()).total_seconds()
         _tell(logging.WARNING, run, outcome, f"next try in {max(wait, 0):.1f} s")
@@ -192,7 +208,7 @@ def record(run: Run, outcome: Outcome) -> None:
     except (DatabaseError, InterfaceError):
         logger.exception("Run %s of %s could not be recorded", run.id, run.step)
     if outcome.failed:
-        signals.run_died.send_robust(run.step, run=run, error=outcome.summary)
+        observers.tell(signals.run_died, run, error=outcome.summary)
 
 
 def invoke(name: str, data: Any = None) -> Any:
@@ -258,11 +274,10 @@ def delivery_of(run: Run) -> Delivery:
 
 
 def _child(step: Step, index: int, data: Any) -> Run:
-    scope = tracing.current()
-    depth = scope.depth + 1 if scope else 0
+    scope, cause = tracing.current(), tracing.cause()
+    depth = cause.depth + 1 if cause else 0
     if depth > settings().max_depth:
         raise TooDeep(f"invoke({step.name!r}): {depth} runs have caused one another: a loop")
-    cause = tracing.cause()
     trace_id, span = (cause.trace_id, cause.span) if cause else tracing.begun()
     return Run(
         id=new_run_id(),
@@ -272,7 +287,7 @@ def _child(step: Step, index: int, data: Any) -> Run:
         source=scope.step if scope else "",
         input=data,
         trace_id=trace_id,
-        parent_id=scope.run_id if scope else None,
+        parent_id=cause.run_id if cause else None,
         parent_span=span,
         depth=depth,
         status=Status.RUNNING,
@@ -289,6 +304,6 @@ def _tell(level: int, run: Run, outcome: Outcome, what_next: str) -> None:
         run.attempt,
         what_next,
         outcome.summary,
-        exc_info=outcome.error,
+        exc_info=outcome.error and tracebacks.shown(outcome.error),
         extra={"step": run.step, "run_id": str(run.id), "trace_id": run.trace_id},
     )

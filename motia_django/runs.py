@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import traceback
 from collections.abc import Mapping
@@ -12,11 +13,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from motia_django import telemetry, tracebacks
 from motia_django.delivery import Delivery, Turn
 from motia_django.exceptions import Dead, Retry
 from motia_django.payloads import plain_text
 from motia_django.timeline import Entry
-from motia_django.tracing import Scope
+from motia_django.tracing import Cause, Scope
+
+_MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
+"""Where an exception's class comes from."""
+_SAID_BESIDE = re.compile(r"(?<=^InvalidInput: )The input of Step '[^']*' is invalid: ")
 
 
 class Status(StrEnum):
@@ -109,6 +115,11 @@ class Run:
     """How often it was published before, since it was queued."""
     timeline: tuple[Entry, ...] = ()
     """What earlier attempts noted."""
+
+    def as_cause(self) -> Cause:
+        """Return the run as the cause of what follows from it."""
+        span = telemetry.span_in(self.trace_id) or self.parent_span
+        return Cause(trace_id=self.trace_id, run_id=self.id, depth=self.depth, span=span)
 
     def to_message(self) -> dict[str, Any]:
         """Return what a light run is sent as, in plain JSON."""
@@ -244,8 +255,13 @@ def summary_of(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return an exception with its traceback, as Python prints it."""
-    return plain_text("".join(traceback.format_exception(error)))
+    """Return an exception with its traceback, as Python prints it, from the project's code on."""
+    return plain_text("".join(traceback.format_exception(*tracebacks.shown(error))))
+
+
+def in_short(error: str) -> str:
+    """Return that line for a narrow column: what its neighbours say of it as well is left out."""
+    return _SAID_BESIDE.sub("", _MODULE.sub("", last_line(error)))
 
 
 def last_line(error: str) -> str:

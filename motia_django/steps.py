@@ -39,6 +39,8 @@ class Step:
     """The topics of what follows from it outside of the code; for the picture of the flow only."""
     virtual_subscribes: tuple[str, ...] = ()
     """The topics that lead to it outside of the code; for the picture of the flow only."""
+    on_dead: str = ""
+    """The topic of the message that follows from the death of a run in the background."""
     flows: tuple[str, ...] = ()
     docs: str = ""
     """The address of what people should read about it, such as a runbook."""
@@ -160,6 +162,7 @@ def _read_config(reader: Reader, *, needs_trigger: bool) -> dict[str, Any]:
         "description": reader.take("description", declarations.any_text, default=""),
         "enqueues": reader.take("enqueues", _topics, default=()),
         **_read_virtual(reader),
+        "on_dead": reader.take("on_dead", declarations.name_up_to(255), default=""),
         "flows": reader.take("flows", declarations.texts, default=()),
         "docs": reader.take("docs", declarations.web_address, default=""),
         "triggers": _read_triggers(reader, _list_of_dicts if needs_trigger else _dicts),

@@ -15,13 +15,12 @@ from uuid import UUID
 from celery import Task, shared_task
 from celery.exceptions import Reject, SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connections
-from django.utils import timezone
 
 from motia_django import leases, ledger, publish, runner, ticks
 from motia_django.celery_app import task_name
 from motia_django.conf import settings
 from motia_django.registry import registry
-from motia_django.runs import Outcome, Run, Settlement, Status, settle
+from motia_django.runs import Outcome, Run, Settlement, Status
 from motia_django.steps import Step
 
 TICK = "motia_django.tick"
@@ -129,11 +128,8 @@ def _is_paused(step: str) -> bool:
 
 
 def _keep_failed(run: Run, outcome: Outcome) -> None:
-    settlement = settle(run, outcome, runner.delivery_of(run), timezone.now())
-    if not ledger.keep_failed(run, outcome, settlement):
-        return
-    runner.announce(run, outcome, settlement)
-    if settlement.status is Status.SCHEDULED and publish.is_eager():
+    settlement = runner.keep(run, outcome)
+    if settlement and settlement.status is Status.SCHEDULED and publish.is_eager():
         _try_again_now(replace(run, light=False))
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import localtime
 
 from motia_django import payloads
 from motia_django.conf import settings
@@ -103,6 +105,8 @@ def in_words(entry: Entry) -> str:
     kind = str(entry.get("kind", "?"))
     if kind in OPERATIONS:
         return _operation(kind, entry)
+    if kind == "attempt":
+        return _attempt(entry)
     facts = {key: value for key, value in entry.items() if key not in ("at", "kind", "attempt")}
     at = "" if entry.get("at") is None else f"+{entry['at']:.3f} s  "
     told = _TOLD[kind](facts) if kind in _TOLD else f"{kind} {payloads.dumps(facts)}"
@@ -121,6 +125,16 @@ def _operation(kind: str, facts: Entry) -> str:
 
 
 _OTHER_RUN = {"rerun": ", as run %(run_id)s", "repeats": ", this being run again: %(run_id)s"}
+
+
+def _attempt(facts: Entry) -> str:
+    """Tell of an attempt that failed: when it was, how long it took, and the error in a line."""
+    began = parse_datetime(str(facts.get("began")))
+    at = f"  {localtime(began):%Y-%m-%d %H:%M:%S}" if began else ""
+    return (
+        f"attempt {facts.get('attempt', '?')}{at}  failed after {facts.get('at') or 0:.3f} s:"
+        f" {facts.get('error')}"
+    )
 
 
 def _log(facts: Entry) -> str:
@@ -143,7 +157,6 @@ _TOLD: dict[str, Callable[[Entry], str]] = {
         f" {facts.get('group')}/{facts.get('item') or ''}"
     ),
     "invoke": lambda facts: f"invoke {facts.get('step')}: {facts.get('status')}",
-    "attempt": lambda facts: f"the attempt that began at {facts.get('began')} had failed",
     "error": lambda facts: f"error: {facts.get('message')}",
     "note": lambda facts: f"note: {facts.get('message')}",
     "overlap": lambda facts: f"skipped, since run {facts.get('run_id')} still went on",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +54,7 @@ class Cause:
 
 
 _scope: ContextVar[Scope | None] = ContextVar("motia_scope", default=None)
+_told_of: ContextVar[Cause | None] = ContextVar("motia_told_of", default=None)
 
 
 def current() -> Scope | None:
@@ -62,10 +63,13 @@ def current() -> Scope | None:
 
 
 def cause() -> Cause | None:
-    """Return the run going on here as the cause of what it does, or None outside of any Step."""
+    """Return the run that causes what is done here: the one going on, or the one that is told of.
+
+    None outside of any Step.
+    """
     scope = _scope.get()
     if scope is None:
-        return None
+        return _told_of.get()
     return Cause(
         trace_id=scope.trace_id,
         run_id=scope.run_id,
@@ -113,6 +117,17 @@ class entered:  # noqa: N801  # to be read as a function: with entered(scope): .
                 self._span.__exit__(*raised)
         finally:
             _scope.reset(self._token)
+
+
+@contextmanager
+def caused_by(cause: Cause | None) -> Iterator[None]:
+    """Have what is done in the block caused by a run that does not go on here, or by none."""
+    outside, told_of = _scope.set(None), _told_of.set(cause)
+    try:
+        yield
+    finally:
+        _told_of.reset(told_of)
+        _scope.reset(outside)
 
 
 def begun(headers: Mapping[str, str] | None = None) -> tuple[str, str | None]:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from celery.signals import after_task_publish
+from celery.signals import after_task_publish, before_task_publish
 from django.utils import timezone
 
 from motia_django import ledger, models, registry, tasks
@@ -22,6 +22,19 @@ from motia_django.tracing import new_trace_id
 from motia_django.upkeep import upkeep
 
 QUEUE = {"type": "queue", "topic": "work"}
+
+_hearers: dict[str, list[Callable[..., Any]]] = {}
+
+
+def _pass_on(signal: Any, **kwargs: Any) -> None:
+    for hearer in _hearers.get(signal.name, ()):
+        hearer(**kwargs)
+
+
+# Up to Celery 5.6 who connects to them later than the first message is sent may not be heard:
+# it keeps asking the list of receivers of then, of which it clears away the dead in a copy.
+before_task_publish.connect(_pass_on)
+after_task_publish.connect(_pass_on)
 
 
 def nothing(input: Any, ctx: Any) -> None:
@@ -126,6 +139,27 @@ def let_time_pass(run: Run | str | UUID) -> None:
 
 
 @contextmanager
+def heard(signal: Any, hearer: Callable[..., Any]) -> Iterator[None]:
+    """Have `before_task_publish` or `after_task_publish` heard for the block."""
+    hearers = _hearers.setdefault(signal.name, [])
+    hearers.append(hearer)
+    try:
+        yield
+    finally:
+        hearers.remove(hearer)
+
+
+@contextmanager
+def listening(signal: Any, receiver: Callable[..., Any]) -> Iterator[None]:
+    """Have one of our own signals heard for the block."""
+    signal.connect(receiver)
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver)
+
+
+@contextmanager
 def published() -> Iterator[list[str]]:
     """Collect the ids of the runs that are handed to the broker, in their order."""
     ids: list[str] = []
@@ -133,8 +167,5 @@ def published() -> Iterator[list[str]]:
     def note(headers: Mapping[str, Any], **kwargs: Any) -> None:
         ids.append(headers["id"])
 
-    after_task_publish.connect(note)
-    try:
+    with heard(after_task_publish, note):
         yield ids
-    finally:
-        after_task_publish.disconnect(note)

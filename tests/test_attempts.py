@@ -33,6 +33,7 @@ from motia_django import (
 from motia_django.runs import Status
 from tests.factories import (
     deliver,
+    heard,
     installed,
     kept_run,
     make_step,
@@ -462,9 +463,6 @@ def published_headers() -> Any:
     def note(headers: Any, **kwargs: Any) -> None:
         seen.append(headers)
 
-    before_task_publish.connect(note)
-    try:
+    with heard(before_task_publish, note):
         publish.publish([kept_run()])
-    finally:
-        before_task_publish.disconnect(note)
     return seen[0]

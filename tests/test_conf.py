@@ -61,7 +61,12 @@ def test_an_unknown_key_like_none_is_refused_with_all_there_are() -> None:
 
 def test_what_is_not_named_of_streams_has_its_default() -> None:
     with override_settings(MOTIA={"STREAMS": {"POLL": 1}}):
-        assert settings().streams == {"WAKE": "auto", "CACHE": "default", "POLL": 1}
+        assert settings().streams == {
+            "WAKE": "auto",
+            "CACHE": "default",
+            "POLL": 1,
+            "LIFETIME": 3600.0,
+        }
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,9 @@ def test_what_is_not_named_of_streams_has_its_default() -> None:
         ({"CACHE": None}, "the alias of a cache"),
         ({"POLL": 0}, "a number greater than 0"),
         ({"POLL": "1"}, "a number greater than 0"),
+        ({"LIFETIME": 0}, "a number greater than 0"),
+        ({"LIFETIME": None}, "a number greater than 0"),
+        ({"LIFETIME": True}, "a number greater than 0"),
         ({"POL": 1}, "a dict with WAKE, CACHE, POLL"),
         ("redis", "a dict with WAKE, CACHE, POLL"),
     ],

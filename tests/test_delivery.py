@@ -58,6 +58,9 @@ def test_every_key_is_read_in_snake_case_and_in_camel_case() -> None:
     expected = Delivery(**READ)  # type: ignore[arg-type]
     assert read(FULL) == (expected, [])
     assert read({camel(key): value for key, value in FULL.items()}) == (expected, [])
+    assert expected.as_said() == {camel(key): value for key, value in FULL.items()}
+    assert Delivery().as_said() == {}
+    assert Delivery(concurrency=Concurrency(limit=3)).as_said() == {"concurrency": 3}
 
 
 def test_the_standard_type_needs_no_saying() -> None:

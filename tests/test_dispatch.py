@@ -304,8 +304,6 @@ def test_a_condition_that_raises_fails_the_run_not_the_writer() -> None:
 def test_an_eager_celery_runs_steps_at_once_delays_and_retries_included(
     settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
-    from motia_django.celery_app import project_app
-
     tries: list[int] = []
 
     def fail_twice(input: Any, ctx: Any) -> None:
@@ -313,12 +311,9 @@ def test_an_eager_celery_runs_steps_at_once_delays_and_retries_included(
         if ctx.attempt < 3:
             raise ValueError("not yet")
 
-    project_app().conf.task_always_eager = True
-    try:
-        with installed(make_step(fail_twice)), django_capture_on_commit_callbacks(execute=True):
-            [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
-    finally:
-        project_app().conf.task_always_eager = False
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    with installed(make_step(fail_twice)), django_capture_on_commit_callbacks(execute=True):
+        [run_id] = enqueue({"topic": "work", "delaySeconds": 60})
     assert tries == [1, 2, 3]
     assert row(run_id).status == Status.SUCCEEDED
 
@@ -326,18 +321,13 @@ def test_an_eager_celery_runs_steps_at_once_delays_and_retries_included(
 def test_an_eager_loop_ends_as_every_other(
     settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
-    from motia_django.celery_app import project_app
-
     def again(input: Any, ctx: Any) -> None:
         ctx.enqueue("work")
 
-    project_app().conf.task_always_eager = True
-    try:
-        with installed(make_step(again, enqueues=["work"])):
-            with django_capture_on_commit_callbacks(execute=True):
-                enqueue("work")
-    finally:
-        project_app().conf.task_always_eager = False
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    with installed(make_step(again, enqueues=["work"])):
+        with django_capture_on_commit_callbacks(execute=True):
+            enqueue("work")
     statuses = [run.status for run in rows()]
     assert statuses == [Status.SUCCEEDED] * 65 + [Status.DEAD]
 
@@ -354,3 +344,27 @@ def test_async_callers_have_a_twin(listener: None) -> None:
 
     [run_id] = async_to_sync(aenqueue)("work", {"n": 1})
     assert row(run_id).input == {"n": 1}
+
+
+def test_what_makes_an_order_or_a_limit_another_than_was_meant_is_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fifo = {"type": "queue", "topic": "work", "config": {"type": "fifo"}}
+    keyed = {
+        "type": "queue",
+        "topic": "work",
+        "config": {"concurrency": {"limit": 2, "key": "n.id"}},
+    }
+    cron = {"type": "cron", "schedule": "0 7 * * *", "config": {"type": "fifo"}}
+    steps = [
+        make_step(nothing, fifo, cron, name="Ungrouped"),
+        make_step(nothing, keyed, name="Keyed"),
+    ]
+    with installed(*steps), caplog.at_level(logging.WARNING, "motia.dispatch"):
+        enqueue("work", {"n": {"id": 1}}, messageGroupId="a")
+        assert caplog.messages == []
+        lacking: list[Any] = [{"n": 1}, None, {"n": {}}]
+        enqueue([{"topic": "work", "data": each} for each in lacking])
+    ungrouped, unkeyed = caplog.messages
+    assert ungrouped.startswith("Step 'Ungrouped' keeps the order of each message group, and")
+    assert unkeyed.startswith("Step 'Keyed' counts its runs by 'n.id', and some messages have none")

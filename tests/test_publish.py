@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -24,7 +23,7 @@ from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
 from motia_django.roads import long_road, short_road
 from motia_django.upkeep import upkeep
-from tests.factories import deliver, installed, make_step, nothing, row, rows
+from tests.factories import deliver, heard, installed, make_step, nothing, row, rows
 from tests.servers import fresh_rabbitmq, fresh_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,16 +55,6 @@ def arrived(least: int) -> list[str]:
     while len(set(ids)) < least:
         ids += [message.headers["id"] for message in taken()]
     return ids
-
-
-@contextmanager
-def hooked(signal: Any, receiver: Any) -> Iterator[None]:
-    """Have one of Celery's signals heard for the block."""
-    signal.connect(receiver, weak=False)
-    try:
-        yield
-    finally:
-        signal.disconnect(receiver)
 
 
 @pytest.fixture(autouse=True)
@@ -280,7 +269,7 @@ def test_a_list_goes_to_a_real_redis_in_its_order_each_with_celerys_signals(
     def tell(sender: str, headers: dict[str, Any], **kwargs: Any) -> None:
         told.append(headers["id"])
 
-    with hooked(before_task_publish, tell), hooked(after_task_publish, tell):
+    with heard(before_task_publish, tell), heard(after_task_publish, tell):
         ids = enqueue([{"topic": "work", "data": number} for number in range(250)])
     assert [message.headers["id"] for message in taken()] == ids
     assert told == [run_id for run_id in ids for _ in range(2)]
@@ -290,7 +279,7 @@ def test_what_a_signal_adds_to_a_message_arrives_with_it() -> None:
     def add(sender: str, headers: dict[str, Any], **kwargs: Any) -> None:
         headers["tenant"] = "acme"
 
-    with hooked(before_task_publish, add):
+    with heard(before_task_publish, add):
         enqueue([{"topic": "work"}, {"topic": "work"}])
     assert [message.headers["tenant"] for message in taken()] == ["acme", "acme"]
 
@@ -488,7 +477,7 @@ def test_a_list_whose_connection_breaks_in_its_midst_is_sent_again(
             there.close()
 
     light = make_step(nothing, {"type": "queue", "topic": "work"}, record="failures")
-    with installed(light), hooked(before_task_publish, cut):
+    with installed(light), heard(before_task_publish, cut):
         ids = enqueue([{"topic": "work"} for _ in range(100)])
     assert "upkeep will try again" in caplog.text
     with installed(light):

@@ -83,6 +83,15 @@ def test_a_value_of_the_wrong_kind_is_a_problem(key: str, value: Any) -> None:
     assert f"config.{key}: expected" in wrong({"name": "A", "triggers": TRIGGERS, key: value})
 
 
+@pytest.mark.parametrize("key", ["onDead", "on_dead"])
+def test_what_follows_from_a_death_is_one_topic(key: str) -> None:
+    assert good(**{key: "payment.died"}).on_dead == "payment.died"
+    assert good().on_dead == ""
+    for value in ("", " ", "x" * 256, ["payment.died"], {"topic": "payment.died"}, 5, None):
+        raw = {"name": "A", "triggers": TRIGGERS, key: value}
+        assert f"config.{key}: expected a string" in wrong(raw)
+
+
 @pytest.mark.parametrize(
     "key", ["virtualEnqueues", "virtual_enqueues", "virtualEmits", "virtual_emits"]
 )

@@ -27,6 +27,7 @@ from tests.docs.pages import ROOT
 from tests.factories import (
     QUEUE,
     deliver,
+    heard,
     installed,
     kept_run,
     let_time_pass,
@@ -431,13 +432,9 @@ def test_messages_carry_w3c_s_header_where_a_span_is_known(parent_span: str | No
     def note(headers: Any, **kwargs: Any) -> None:
         sent.append(headers.get("traceparent"))
 
-    after_task_publish.connect(note)
-    try:
-        with installed(make_step()):
-            run = kept_run(parent_span=parent_span)
-            publish([run])
-    finally:
-        after_task_publish.disconnect(note)
+    with heard(after_task_publish, note), installed(make_step()):
+        run = kept_run(parent_span=parent_span)
+        publish([run])
     assert sent == [parent_span and f"00-{run.trace_id}-{parent_span}"]
 
 

@@ -30,6 +30,8 @@ class Attempt:
     became: str = FAILED
     error: str = ""
     traceback: str = field(default="", repr=False)
+    turn: int = 0
+    """How often the run had been redriven before."""
 
 
 def attempts_of(row: models.Run, timeline: Any = None) -> list[Attempt]:
@@ -37,8 +39,9 @@ def attempts_of(row: models.Run, timeline: Any = None) -> list[Attempt]:
 
     Without a timeline there is the last one at most, of which the row itself tells.
     """
-    told = list(_told(timeline)) if isinstance(timeline, list) else []
-    last = _last(row)
+    entries = timeline if isinstance(timeline, list) else []
+    told = list(_told(entries))
+    last = _last(row, len(redrives(entries)))
     if last is None:
         return told
     is_told = bool(told) and told[-1].number == last.number and last.became == FAILED
@@ -49,8 +52,20 @@ def attempts_of(row: models.Run, timeline: Any = None) -> list[Attempt]:
     return [*told[:-1], replace(told[-1], began=last.began, ended=last.ended)]
 
 
+def redrives(timeline: Any) -> list[dict[str, Any]]:
+    """Return what a timeline tells of redrives, each of which begins to count attempts anew."""
+    entries = timeline if isinstance(timeline, list) else []
+    return [each for each in entries if isinstance(each, dict) and each.get("kind") in _AFRESH]
+
+
+def redriven_at(timeline: Any) -> list[datetime]:
+    """Return when a run was redriven, as far as its timeline tells."""
+    moments = (_moment(each.get("time")) for each in redrives(timeline))
+    return [each for each in moments if each is not None]
+
+
 def _told(entries: Sequence[Any]) -> Iterator[Attempt]:
-    """Read the attempts that failed out of a timeline. A redrive begins to count anew."""
+    """Read the attempts that failed out of a timeline."""
     found: dict[tuple[int, int], Attempt] = {}
     turn = 0
     for entry in entries:
@@ -59,7 +74,7 @@ def _told(entries: Sequence[Any]) -> Iterator[Attempt]:
         turn += entry.get("kind") in _AFRESH
         number = entry.get("attempt")
         if isinstance(number, int) and entry.get("kind") in (*_ERRORS, "attempt"):
-            before = found.get((turn, number), Attempt(number=number))
+            before = found.get((turn, number), Attempt(number=number, turn=turn))
             found[turn, number] = _with(before, entry)
     yield from found.values()
 
@@ -73,11 +88,11 @@ def _with(attempt: Attempt, entry: dict[str, Any]) -> Attempt:
     return replace(attempt, error=str(entry.get("message") or ""), traceback=traceback)
 
 
-def _last(row: models.Run) -> Attempt | None:
+def _last(row: models.Run, turn: int) -> Attempt | None:
     """Return the last attempt as the row's own columns have it."""
     if row.started_at is None or not row.attempt:
         return None
-    last = Attempt(number=row.attempt, began=row.started_at, ended=row.finished_at)
+    last = Attempt(number=row.attempt, began=row.started_at, ended=row.finished_at, turn=turn)
     if row.status == Status.RUNNING:
         return replace(last, ended=None, became=Status.RUNNING)
     if row.status in (Status.SUCCEEDED, Status.SKIPPED):

@@ -45,7 +45,14 @@ class Chosen:
     @property
     def told(self) -> list[str]:
         """What they have in common, in words."""
-        return list(in_words(self.selection))
+        return list(in_words(self.selection, self._error()))
+
+    def _error(self) -> str:
+        """Return the error that they have in common, if they are chosen by that."""
+        if "fingerprint" not in self.selection.wanted:
+            return ""
+        errors = self.selection.rows().order_by().values_list("error", flat=True)
+        return words.error_line("".join(errors[:1]))
 
 
 def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen:
@@ -72,8 +79,8 @@ def permitted(selection: Selection, what: Intervention, request: HttpRequest) ->
     return selection
 
 
-def in_words(selection: Selection) -> Iterator[str]:
-    """Yield what these runs have in common."""
+def in_words(selection: Selection, error: str = "") -> Iterator[str]:
+    """Yield what these runs have in common; an `error` in the place of its fingerprint."""
     if selection.ids is not None:
         count = len(selection.ids)
         yield ngettext("%d run, chosen by hand", "%d runs, chosen by hand", count) % count
@@ -81,7 +88,7 @@ def in_words(selection: Selection) -> Iterator[str]:
         yield _("Steps that are gone")
     for name, value in selection.wanted.items():
         if name in _WORDS:
-            yield _WORDS[name](value)
+            yield _WORDS[name](error or value if name == "fingerprint" else value)
 
 
 def _pairs(query: QueryDict) -> Iterator[tuple[str, str]]:

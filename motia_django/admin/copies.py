@@ -86,7 +86,8 @@ def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
         return Copy(id="command", title=_("As curl"), text=text, note=note)
     data = quote(payloads.dumps(placed(words.masked_input(row.input))))
     if row.trigger == "queue":
-        text = f"{_COMMAND} enqueue {quote(row.source)} --data {data}"
+        group = f" --group {quote(row.message_group)}" if row.message_group else ""
+        text = f"{_COMMAND} enqueue {quote(row.source)} --data {data}{group}"
         note = note or _("All Steps that listen on the topic get it.")
     elif row.trigger == INVOKE:
         text = f"{_COMMAND} run {quote(row.step)} --input {data}"

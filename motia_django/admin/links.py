@@ -16,6 +16,8 @@ from django.utils.http import urlencode
 from motia_django import models
 from motia_django.admin import permits
 
+_ORIGIN = "_changelist_filters"
+
 
 @dataclass(frozen=True, slots=True)
 class Links:
@@ -31,6 +33,17 @@ class Links:
     def runs(self, **query: str) -> str:
         """Return the address of the list of runs, narrowed by `query`."""
         return self._to(models.Run, "changelist", **query)
+
+    @property
+    def origin(self) -> str:
+        """The query by which a run's pages remember, as Django's do, how the list was narrowed."""
+        filters = self.request.GET.get(_ORIGIN, "")
+        return f"?{urlencode({_ORIGIN: filters})}" if filters else ""
+
+    def runs_before(self) -> str:
+        """Return the address of the list of runs that the reader came from, as it was narrowed."""
+        url, filters = self.runs(), self.request.GET.get(_ORIGIN, "")
+        return f"{url}?{filters}" if url and filters else url
 
     def dead_letters(self, **query: str) -> str:
         """Return the address of the errors of dead runs."""

@@ -75,6 +75,9 @@ def _numbers(now: Vitals, links: Links) -> Iterator[Number]:
     yield _number(_("failing Steps"), failing, "#failing" if failing else links.steps())
     yield _number(_("dead letters"), now.dead, links.dead())
     yield _oldest(now, links)
+    if now.next_in_turn is not None:
+        waited, url = words.duration(now.waited_in_turn), links.run(now.next_in_turn.id)
+        yield Number(name=_("longest wait for a turn"), value=waited, url=url, is_bad=False)
     yield _number(_("runs late to be sent"), now.overdue, links.runs(status=words.WAITING))
     yield _number(_("silent workers"), len(now.silent), "#parts")
     yield _number(_("late schedules"), len(now.late), links.schedules())

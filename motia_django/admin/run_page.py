@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from motia_django import ledger, models
 from motia_django.admin import copies, permits, timelines, traces, waiting, words
-from motia_django.admin.attempts import FAILED, Attempt, attempts_of
+from motia_django.admin.attempts import FAILED, Attempt, attempts_of, redrives
 from motia_django.admin.interventions import offered
 from motia_django.admin.links import Links
 from motia_django.registry import registry
@@ -29,16 +29,19 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
     """Return the page's context."""
     lines = timelines.lines(row.timeline, links)
     attempts = attempts_of(row, row.timeline)
+    waits = waiting.reasons(row, links)
     return {
         "run": row,
         "status": words.badge(row.status),
         "kind": words.kind(row.trigger),
         "is_final": Status(row.status).final,
         "is_gone": row.step not in registry(),
-        "waits": waiting.reasons(row, links),
+        "waits": waits,
+        "is_behind": any(each.links for each in waits),
         "offered": offered(row, request),
         "step_url": links.step(row.step),
-        "runs_url": links.runs(),
+        "runs_url": links.runs_before(),
+        "origin": links.origin,
         "trace_url": links.runs(q=row.trace_id),
         "cause": _cause(row, links),
         "caused": _caused(row, links),
@@ -48,7 +51,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "trace": traces.trace_of(row, links),
         "problem": words.error_line(row.error),
         "traceback": words.traceback(row.error),
-        "attempts": _told(attempts),
+        "attempts": _told(attempts, timelines.lines(redrives(row.timeline), links)),
         "input": None if row.input is None else words.document(words.masked_input(row.input)),
         "output": None if row.output is None else words.document(row.output),
         "timeline": lines,
@@ -154,21 +157,28 @@ def _keys(row: models.Run, links: Links) -> Pairs:
     return [(str(each), links.runs(q=str(each))) for each in keys]
 
 
-def _told(found: Sequence[Attempt]) -> list[dict[str, Any]]:
-    """Return the attempts, if there was more than one or one that failed."""
-    if len(found) == 1 and found[0].became != FAILED:
+def _told(found: Sequence[Attempt], redriven: Sequence[timelines.Line]) -> list[dict[str, Any]]:
+    """Return the attempts, if there was more than one or one that failed, and redrives between."""
+    if not found or (len(found) == 1 and found[0].became != FAILED and not redriven):
         return []
-    return [
-        {
-            "number": each.number,
-            "status": _became(each),
-            "began": words.moment(each.began),
-            "took": words.duration(each.ended - each.began if each.began and each.ended else None),
-            "error": words.shortened(each.error),
-            "traceback": words.traceback(each.traceback),
-        }
-        for each in found
-    ]
+    rows: list[dict[str, Any]] = []
+    turn = 0
+    for each in found:
+        rows += [{"redriven": line} for line in redriven[turn : each.turn]]
+        rows.append(_attempt(each))
+        turn = each.turn
+    return [*rows, *({"redriven": line} for line in redriven[turn:])]
+
+
+def _attempt(one: Attempt) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "status": _became(one),
+        "began": words.moment(one.began),
+        "took": words.duration(one.ended - one.began if one.began and one.ended else None),
+        "error": words.shortened(one.error),
+        "traceback": words.traceback(one.traceback),
+    }
 
 
 def _became(attempt: Attempt) -> SafeString:

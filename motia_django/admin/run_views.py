@@ -29,13 +29,13 @@ def intervene(
         raise Http404
     if not what.allowed(request, row.step):
         raise PermissionDenied
-    address = admin.links(request).run(row.pk)
+    links = admin.links(request)
     if not what.applies(row):
         text = _("That cannot be done to this run now: it is %s.")
         admin.message_user(
             request, text % words.STATUSES.get(row.status, row.status), messages.ERROR
         )
-        return HttpResponseRedirect(address)
+        return HttpResponseRedirect(links.run(row.pk) + links.origin)
     form = what.form(row, request.POST if request.method == "POST" else None)
     form.limit(lambda step: permits.may(request, SEE, step) and what.allowed(request, step))
     if request.method == "POST" and form.is_valid():
@@ -46,7 +46,7 @@ def intervene(
                 admin.message_user(request, what.past(1), messages.SUCCESS)
             else:
                 admin.message_user(request, once.already(), messages.WARNING)
-            return HttpResponseRedirect(admin.links(request).run(run_id))
+            return HttpResponseRedirect(links.run(run_id) + links.origin)
     return _page(admin, request, row, what, form)
 
 
@@ -81,13 +81,13 @@ def _page(
 ) -> HttpResponse:
     shown = {"run": row, "what": what, "form": form, "kind": words.kind(row.trigger)}
     title = f"{what.label}: {row.step}"
+    links = admin.links(request)
     return admin.page(
         request,
         "admin/motia/run/intervene.html",
         title,
         **shown,
         status=words.badge(row.status),
-        run_url=admin.links(request).run(row.pk),
-        runs_url=admin.links(request).runs(),
+        run_url=links.run(row.pk) + links.origin,
         input=None if row.input is None else words.document(words.masked_input(row.input)),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
@@ -36,12 +35,12 @@ from motia_django.admin.run_filters import (
 )
 from motia_django.ledger.keys import MOST_FOUND
 from motia_django.registry import registry
-from motia_django.runs import last_line
+from motia_django.runs import in_short
 
 PROBLEMS = "motia_problems"
 """The attribute of a request that says what is wrong with its query string."""
-_MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
-"""Where an exception's class comes from: in a narrow column its name is enough."""
+KEYS = "motia_keys"
+"""The attribute of a row that has the run's index keys, as the list shows them."""
 MORE_KEYED = "motia_more_keyed"
 """The attribute that says whether there may be more runs with the index key."""
 
@@ -66,6 +65,15 @@ class RunList(ChangeList):
         self.is_newest_only, rows = run_filters.bounded(rows, request)
         self.is_keyed_cut = getattr(request, MORE_KEYED, False)
         return rows.defer("input", "output", "timeline")
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page's rows, and their index keys if any Step has some."""
+        super().get_results(request)
+        rows = list(self.result_list)
+        keys = ledger.keys_of_runs(row.id for row in rows) if registry().index_names() else {}
+        for row in rows:
+            setattr(row, KEYS, keys.get(row.id, ()))
+        self.result_list = rows
 
 
 class RunAdmin(ReadOnlyAdmin):
@@ -96,10 +104,12 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Step"))
     def name(self, row: models.Run) -> SafeString | str:
-        """Return the Step's name, with a mark if there is no such Step."""
-        if row.step in registry():
-            return row.step
-        return words.stacked(row.step, _("no such Step"))
+        """Return the Step's name, marked if there is no such Step, and the run's index keys."""
+        name: SafeString | str = row.step
+        if row.step not in registry():
+            name = words.stacked(row.step, _("no such Step"))
+        found = getattr(row, KEYS, ())
+        return words.below(name, ", ".join(found)) if found else name
 
     @admin.display(description=gettext_lazy("status"))
     def standing(self, row: models.Run) -> SafeString:
@@ -127,7 +137,7 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("error"), empty_value="")
     def problem(self, row: models.Run) -> str:
         """Return the error in a few words."""
-        return Truncator(_MODULE.sub("", last_line(row.error))).chars(80)
+        return Truncator(in_short(row.error)).chars(80)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return permits.narrowed(super().get_queryset(request), request)

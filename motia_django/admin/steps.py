@@ -31,7 +31,7 @@ from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.triggers import InForce
 from motia_django.registry import registry
-from motia_django.steps import Step
+from motia_django.steps import Step, Topic
 
 LAST_RUNS = 20
 SEE = "motia.view_step"
@@ -201,20 +201,23 @@ def _row(step: Step, links: Links, in_force: InForce, board: Board | None) -> Ro
 
 
 def _topics(step: Step, links: Links) -> list[dict[str, Any]]:
-    """Return the topics that a Step sends to, then those that follow outside of the code."""
-    sent = [
-        {
-            "topic": each,
-            "heard_by": listeners(each.name, links),
-            "is_unheard": not registry().subscribers(each.name),
-        }
-        for each in step.enqueues
-    ]
+    """Return the topics that a Step sends to, then that of its failures, then the virtual ones."""
+    failing = [Topic(name=step.on_dead)] if step.on_dead else []
+    sent = [_sent(each, links) for each in step.enqueues]
+    sent += [_sent(each, links) | {"is_failure": True} for each in failing]
     told = [
         {"topic": each, "heard_by": listeners(each.name, links), "is_virtual": True}
         for each in step.virtual_enqueues
     ]
     return sent + told
+
+
+def _sent(topic: Topic, links: Links) -> dict[str, Any]:
+    return {
+        "topic": topic,
+        "heard_by": listeners(topic.name, links),
+        "is_unheard": not registry().subscribers(topic.name),
+    }
 
 
 def _sends(request: HttpRequest, step: Step) -> list[str]:

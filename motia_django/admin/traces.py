@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from motia_django import ledger, models
 from motia_django.admin import permits, waterfall, words
-from motia_django.admin.attempts import attempts_of
+from motia_django.admin.attempts import attempts_of, redriven_at
 from motia_django.admin.links import Links
 from motia_django.admin.waterfall import Axis, Mark, Span, Tick
 
@@ -113,8 +113,8 @@ def _lives(runs: Sequence[models.Run], this: models.Run) -> dict[UUID, list[Span
     timelines = {**dict(found), this.id: this.timeline}
     now = timezone.now()
     return {
-        run.id: waterfall.spans_of(run, attempts_of(run, timelines.get(run.id)), now)
-        for run in runs
+        run.id: waterfall.spans_of(run, attempts_of(run, told), now, redriven_at(told))
+        for run, told in ((run, timelines.get(run.id)) for run in runs)
     }
 
 

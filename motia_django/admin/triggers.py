@@ -188,9 +188,24 @@ def _delivery(delivery: Delivery) -> list[tuple[str, str]]:
     if delivery.delay_seconds:
         delay = timedelta(seconds=delivery.delay_seconds)
         facts.append((_("Delay before the first try"), words.duration(delay)))
+    facts += _turns(delivery)
     if delivery.queue:
         facts.append((_("Celery queue"), delivery.queue))
+    if delivery.priority is not None:
+        facts.append((_("Priority"), str(delivery.priority)))
+    if delivery.index:
+        facts.append((_("Found by"), ", ".join(delivery.index)))
     return facts
+
+
+def _turns(delivery: Delivery) -> Iterator[tuple[str, str]]:
+    """Yield for what its runs may have to wait besides a worker."""
+    if delivery.fifo:
+        yield _("Order"), _("one at a time in each message group, in the order of their arrival")
+    if delivery.concurrency is not None:
+        limit, key = delivery.concurrency.limit, ".".join(delivery.concurrency.key)
+        told = _("%(limit)d for each %(key)s") % {"limit": limit, "key": key}
+        yield _("Most runs at once"), told if key else str(limit)
 
 
 def _retries(delivery: Delivery) -> str:

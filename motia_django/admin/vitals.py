@@ -33,6 +33,9 @@ class Vitals:
     oldest: models.Run | None
     """The run that has waited for a worker for longest; those of paused Steps wait on purpose."""
     waited: timedelta | None
+    next_in_turn: models.Run | None
+    """The run that has waited for its turn for longest, behind others of its group or limit."""
+    waited_in_turn: timedelta | None
     overdue: int
     """Runs that upkeep should have sent by now."""
     silent: Sequence[models.Worker]
@@ -52,13 +55,17 @@ class Vitals:
 def of(request: HttpRequest) -> Vitals:
     """Ask for everything."""
     seen, paused = permits.visible(request), ledger.paused()
-    oldest = pulse.longest_queued(seen, but=list(paused))
+    waits = pulse.longest_queued(seen, but=list(paused))
+    oldest, waited = _since(waits.for_worker)
+    next_in_turn, waited_in_turn = _since(waits.for_turn)
     return Vitals(
         failing=pulse.failing(seen),
         dead=pulse.dead(seen),
         killers=ledger.killed_lately(KILLERS, seen),
-        oldest=oldest[0] if oldest else None,
-        waited=timezone.now() - oldest[1] if oldest else None,
+        oldest=oldest,
+        waited=waited,
+        next_in_turn=next_in_turn,
+        waited_in_turn=waited_in_turn,
         overdue=pulse.late(seen),
         silent=pulse.silent_workers(),
         alive=pulse.live_workers(),
@@ -67,3 +74,8 @@ def of(request: HttpRequest) -> Vitals:
         lapsed=[each for each in ledger.lapsed() if seen is None or each.step in seen],
         minutes=pulse.last_hour(seen),
     )
+
+
+def _since(found: pulse.Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:
+    """Return a run that waits, and for how long it has."""
+    return (found[0], timezone.now() - found[1]) if found else (None, None)

@@ -81,10 +81,10 @@ def _in_turn(row: models.Run, links: Links) -> list[Reason]:
     turn = _turns().filter(run_id=row.id).first()
     if turn is None:
         return []
-    return [*_behind(turn, links), *_without_slot(row, turn, links)]
+    return [*_behind(row, turn, links), *_without_slot(row, turn, links)]
 
 
-def _behind(turn: models.Turn, links: Links) -> list[Reason]:
+def _behind(row: models.Run, turn: models.Turn, links: Links) -> list[Reason]:
     """Return which run of its lane goes before it."""
     if turn.lane is None or turn.holds is not None:
         return []
@@ -92,7 +92,10 @@ def _behind(turn: models.Turn, links: Links) -> list[Reason]:
     first = others.filter(holds=turn.lane).first() or others.filter(id__lt=turn.id).first()
     if first is None:
         return []
-    text = _("It waits its turn: a run of its message group, or of its Step's order, is before it.")
+    text = _("It waits its turn: another run without a message group is before it.")
+    if row.message_group:
+        text = _("It waits its turn: another run of its message group, %s, is before it.")
+        text %= row.message_group
     return [Reason(text=text, links=_named([first], links))]
 
 

@@ -98,17 +98,20 @@ class Axis:
         return min(max((moment - self.begins) / self.length, 0), 1)
 
 
-def spans_of(row: models.Run, attempts: Sequence[Attempt], now: datetime) -> list[Span]:
+def spans_of(
+    row: models.Run, attempts: Sequence[Attempt], now: datetime, redriven: Sequence[datetime] = ()
+) -> list[Span]:
     """Return a run's life in stretches; clocks that disagree make none that ends before it begins.
 
-    Attempts of which it is not known when they were are left out.
+    Attempts of which it is not known when they were are left out. From its death until it was
+    `redriven` a run waits for nothing.
     """
     known = [each for each in attempts if each.began is not None]
     spans = list(_first_wait(row, known, now))
     for before, after in pairwise([*known, None]):
         assert before is not None
         spans.append(_worked(before, now))
-        spans += _between(row, before, after, now)
+        spans += _between(row, before, after, now, redriven)
     return spans
 
 
@@ -136,13 +139,19 @@ def _first_wait(row: models.Run, known: Sequence[Attempt], now: datetime) -> Ite
 
 
 def _between(
-    row: models.Run, before: Attempt, after: Attempt | None, now: datetime
+    row: models.Run,
+    before: Attempt,
+    after: Attempt | None,
+    now: datetime,
+    redriven: Sequence[datetime],
 ) -> Iterator[Span]:
     """Yield the time from one attempt to the next, or to now if the next is still to come."""
     is_open = after is None and row.status in (Status.SCHEDULED, Status.QUEUED)
     begins, ends = before.ended or before.began, now if is_open else after and after.began
     if begins and ends and (ends > begins or is_open):
-        yield _wait("backoff", begins, ends, is_open=is_open)
+        afresh = max((each for each in redriven if begins <= each <= ends), default=None)
+        kind = "waited" if afresh else "backoff"
+        yield _wait(kind, afresh or begins, ends, is_open=is_open)
 
 
 def _wait(kind: str, begins: datetime, ends: datetime, *, is_open: bool) -> Span:

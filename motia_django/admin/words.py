@@ -70,7 +70,7 @@ def stacked(first: str, second: str) -> SafeString:
     return format_html(shape, first, second, second)
 
 
-def below(first: SafeString, second: str) -> SafeString:
+def below(first: SafeString | str, second: str) -> SafeString:
     """Return a remark in quiet text under something else."""
     return format_html('{} <span class="motia-stack">{}</span>', first, second)
 

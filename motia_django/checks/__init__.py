@@ -8,13 +8,20 @@ from typing import Any
 from django.core import checks
 from django.core.checks import CheckMessage
 
+from motia_django.checks.counting import counted_keys
 from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
 from motia_django.conf import settings
 from motia_django.exceptions import SettingsError
 
 Check = Callable[..., list[CheckMessage]]
 
-ALL: tuple[Check, ...] = (step_files, project_settings, step_warnings, celery_app)
+ALL: tuple[Check, ...] = (
+    step_files,
+    project_settings,
+    step_warnings,
+    counted_keys,
+    celery_app,
+)
 """What every `check` looks at."""
 
 

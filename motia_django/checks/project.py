@@ -25,6 +25,7 @@ NOBODY_HEARS = "motia.W001"
 NO_CELERY_APP = "motia.W003"
 NOT_ROUTED = "motia.W004"
 NO_STEPS = "motia.W005"
+NEVER_DEAD = "motia.W006"
 NOBODY_READS = "motia.I002"
 
 
@@ -49,7 +50,13 @@ def project_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
 def step_warnings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Warn of Steps that are right in themselves and will not do what was meant."""
     steps = registry()
-    return [*_unheard_topics(steps), *_unrouted(steps), *_no_steps(steps), *_unread_keys(steps)]
+    return [
+        *_unheard_topics(steps),
+        *_in_vain(steps),
+        *_unrouted(steps),
+        *_no_steps(steps),
+        *_unread_keys(steps),
+    ]
 
 
 def celery_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -85,12 +92,34 @@ def _error(problem: Problem) -> checks.CheckMessage:
 def _unheard_topics(steps: Registry) -> Messages:
     heard = steps.topics()
     for step in steps:
+        own = {trigger.source for _, trigger in step.triggers_of("queue")}
         for topic in sorted(step.topics - heard):
             yield checks.Warning(
                 f"Step {step.name!r} enqueues to {topic!r}, and no Step listens on that topic.",
-                hint=did_you_mean(topic, heard).strip() or None,
+                hint=did_you_mean(topic, heard - own).strip() or None,
                 obj=_where(step),
                 id=NOBODY_HEARS,
+            )
+        if step.on_dead and step.on_dead not in heard:
+            yield checks.Warning(
+                f"When a run of Step {step.name!r} is dead, {step.on_dead!r} is to be told"
+                " (onDead), and no Step listens on that topic.",
+                hint=did_you_mean(step.on_dead, heard).strip() or None,
+                obj=_where(step),
+                id=NOBODY_HEARS,
+            )
+
+
+def _in_vain(steps: Registry) -> Messages:
+    in_background = steps.in_background()
+    for step in steps:
+        if step.on_dead and step not in in_background:
+            yield checks.Warning(
+                f"Step {step.name!r} has onDead, and only requests start it: whoever sends one"
+                " learns of its failure himself, and no message is sent.",
+                hint="Leave onDead out, or let the Step enqueue what may fail later.",
+                obj=_where(step),
+                id=NEVER_DEAD,
             )
 
 

@@ -17,13 +17,15 @@ from django.utils.timezone import localtime
 from motia_django import ledger, operations
 from motia_django.commands.base import Subcommand, add_format, how_many, operator, parsed_json
 from motia_django.commands.bulk import Bulk
-from motia_django.commands.runs import described, hint_for_gone, step_of
+from motia_django.commands.runs import described, hint_for_gone, key_cell, key_head, step_of
 from motia_django.commands.selection import Selection, add_filters, known, matching
 from motia_django.ledger.errors import MOST_RUNS, DeadBy
 from motia_django.ledger.interventions import WAITING
 from motia_django.models import Run
 from motia_django.registry import registry
-from motia_django.runs import ANSWERED, Status, last_line
+from motia_django.runs import ANSWERED, Status, in_short, last_line
+
+_NONE = "No run is dead, or none that was asked for."
 
 
 class Dead(Subcommand):
@@ -52,9 +54,13 @@ class Dead(Subcommand):
         if options.get("format") == "json":
             self.json([described(row) for row in shown[:limit]])
             return
+        if not shown:
+            self.out.write(_NONE)
+            return
+        keys = ledger.keys_of_runs(row.id for row in shown[:limit])
         self.table(
-            ("RUN", "DIED", "AGE", "STEP", "TRIGGER", "TRY", "ERROR"),
-            [_line(row) for row in shown[:limit]],
+            ("RUN", "DIED", "AGE", "STEP", *key_head(keys), "TRIGGER", "TRY", "ERROR"),
+            [_line(row, keys) for row in shown[:limit]],
         )
         if len(shown) > limit:
             self.out.write(f"\nThere are more than {limit}: see more with --limit, or narrow them.")
@@ -64,7 +70,9 @@ class Dead(Subcommand):
 
     def _show_groups(self, options: Mapping[str, Any], limit: int) -> None:
         """Show what killed the runs, what killed last first; perhaps of one Step."""
-        others = [name for name in ("topic", "error", "since", "before") if options.get(name)]
+        others = [
+            name for name in ("topic", "key", "error", "since", "before") if options.get(name)
+        ]
         if others:
             raise CommandError(f"--groups: not together with --{others[0]}", returncode=2)
         step = options.get("step")
@@ -72,6 +80,9 @@ class Dead(Subcommand):
         groups = found[:limit]
         if options.get("format") == "json":
             self.json([_described_group(group) for group in groups])
+            return
+        if not found:
+            self.out.write(_NONE)
             return
         self.table(
             ("FINGERPRINT", "RUNS", "FIRST", "LAST", "STEP", "ERROR"),
@@ -152,7 +163,7 @@ def _group_line(group: DeadBy) -> tuple[object, ...]:
         f"{MOST_RUNS:,}+" if is_more else f"{group.runs:,}",
         *(f"{localtime(died_at(each)):%Y-%m-%d %H:%M:%S}" for each in (group.first, group.last)),
         step_of(group.last),
-        last_line(group.last.error)[:80],
+        in_short(group.last.error)[:80],
     )
 
 
@@ -174,16 +185,17 @@ def died_at(row: Run) -> datetime:
     return row.finished_at or row.created_at
 
 
-def _line(row: Run) -> tuple[object, ...]:
+def _line(row: Run, keys: Mapping[UUID, Sequence[str]]) -> tuple[object, ...]:
     died = died_at(row)
     return (
         row.id,
         f"{localtime(died):%Y-%m-%d %H:%M:%S}",
         _age(timezone.now() - died),
         step_of(row),
+        *key_cell(row, keys),
         f"{row.trigger} {row.source}".strip(),
         row.attempt,
-        last_line(row.error)[:80],
+        in_short(row.error)[:80],
     )
 
 

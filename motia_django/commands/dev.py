@@ -86,7 +86,7 @@ class Dev(Subcommand):
                 _wait_for_port("127.0.0.1", int(part.command[-1]), part)
 
     def _watch(self, redis: list[Part], parts: list[Part]) -> None:
-        """Look after the processes until somebody interrupts or one of them gives up."""
+        """Look after the processes until somebody interrupts or one of them cannot be kept up."""
         seen = _snapshot()
         while True:
             time.sleep(_LOOK_AGAIN)
@@ -94,12 +94,20 @@ class Dev(Subcommand):
                 raise KeyboardInterrupt
             for part in (*redis, *parts):
                 if part.exit_code is not None:
-                    raise CommandError(f"{part.name} ended with exit code {part.exit_code}")
+                    self._revive(part)
             now = _snapshot()
             changed = sorted(str(file) for file in {*seen, *now} if seen.get(file) != now.get(file))
             seen = now
             if changed:
                 self._restart(parts, changed)
+
+    def _revive(self, part: Part) -> None:
+        """Start a part that has ended again; raise `CommandError` if that is no use."""
+        if part.name == "redis" or part.keeps_ending():
+            raise CommandError(f"{part.name} {part.end}")
+        self._write("dev", f"{part.name} {part.end}; starting it again")
+        part.send(signal.SIGKILL)  # what it has left behind
+        part.start(self._write)
 
     def _restart(self, parts: list[Part], changed: list[str]) -> None:
         """Start anew, unless what was changed would not start: then the old keeps running."""
@@ -116,7 +124,8 @@ class Dev(Subcommand):
     def _greet(self, options: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         base = f"http://localhost:{options['port']}"
         broker = "an embedded Redis" if environment else "the project's own"
-        lines = ["", f"Steps    {len(registry())} in {len(registry().flows())} flows"]
+        flows = len(registry().flows())
+        lines = ["", f"Steps    {len(registry())} in {flows} flow{'' if flows == 1 else 's'}"]
         lines += [f"API      {route}" for route in _routes(base)]
         lines += [f"Stream   {base}{path}" for path in _streams()]
         lines += [f"Admin    {base}{_admin()}"] if _admin() else []
@@ -210,7 +219,7 @@ def _wait_for_port(host: str, port: int, part: Part) -> None:
     deadline = time.monotonic() + _START_PATIENCE
     while time.monotonic() < deadline:
         if part.exit_code is not None:
-            raise CommandError(f"{part.name} ended with exit code {part.exit_code}")
+            raise CommandError(f"{part.name} {part.end}")
         try:
             socket.create_connection((host, port), timeout=1).close()
             return

@@ -14,9 +14,10 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.management.base import CommandError
 
+from motia_django.commands import new_http
 from motia_django.commands.base import Subcommand
 from motia_django.registry import registry
-from motia_django.steps import in_urls
+from motia_django.triggers.http import METHODS
 
 KINDS = ("http", "queue", "cron", "state", "stream")
 _SENDING = '    ctx.enqueue({{"topic": {}, "data": {{"id": ctx.run_id}}}})\n'
@@ -27,13 +28,16 @@ class New(Subcommand):
 
     name = "new"
     help = "Write a Step file and its test."
+    needs_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("step", help="the Step's name, such as CreateInvoice")
         parser.add_argument("--trigger", choices=KINDS, default="http")
         parser.add_argument("--app", help="the label of the Django app it goes into")
         parser.add_argument("--path", help="of an http Step; default: /<step-name>")
-        parser.add_argument("--method", default="POST", help="of an http Step")
+        parser.add_argument(
+            "--method", default="POST", type=str.upper, choices=METHODS, help="of an http Step"
+        )
         parser.add_argument("--topic", help="of a queue Step; default: <step.name>")
         parser.add_argument("--schedule", default="0 * * * *", help="of a cron Step")
         parser.add_argument("--group", default="orders", help="of state, of a state Step")
@@ -54,7 +58,7 @@ class New(Subcommand):
         texts = {
             "name": options["step"],
             "path": options.get("path") or f"/{'-'.join(words)}",
-            "method": options["method"].upper(),
+            "method": options["method"],
             "topic": options.get("topic") or ".".join(words),
             "schedule": options["schedule"],
             "group": options["group"],
@@ -62,10 +66,13 @@ class New(Subcommand):
         }
         values = {key: _quoted(text)[1:-1] for key, text in texts.items()} | {
             "class_name": _class_name(words),
-            "address": _address(texts["name"], texts["path"]),
             "topics": _quoted(options["enqueues"]),
             "sending": "".join(_SENDING.format(_quoted(each)) for each in options["enqueues"]),
         }
+        if options["trigger"] == "http":
+            values |= new_http.values(
+                values["name"], values["class_name"], values["method"], values["path"]
+            )
         for file, template in templates.items():
             self._write(file, template, values)
 
@@ -100,12 +107,6 @@ def _class_name(words: Sequence[str]) -> str:
     """Return what a class of these words is called; no name begins with a digit."""
     name = "".join(word.capitalize() for word in words)
     return name if name.isidentifier() else f"Step{name}"
-
-
-def _address(name: str, path: str) -> str:
-    """Return how a test asks for where an http Step answers, with a value for each parameter."""
-    values = dict.fromkeys(re.findall(r":(\w+)", path), "1")
-    return f"reverse({_quoted(f'motia:{in_urls(name)}')}{f', kwargs={values}' if values else ''})"
 
 
 def _quoted(value: Any) -> str:

@@ -14,6 +14,9 @@ _COLOURS = {"web": 36, "worker": 32, "beat": 35, "redis": 33}
 _QUIET = {"PYTHONUNBUFFERED": "1", "DJANGO_RUNSERVER_HIDE_WARNING": "true"}
 _PATIENCE = 8.0
 """Seconds that processes get to end by themselves."""
+_ENDS = 3
+_ENDS_WITHIN = 60.0
+"""A part that ends so often within so many seconds is given up."""
 
 
 @dataclass(slots=True)
@@ -24,6 +27,8 @@ class Part:
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    ends: list[float] = field(default_factory=list)
+    """When it ended by itself, by the monotonic clock."""
 
     def start(self, write: Callable[[str, str], None]) -> None:
         """Start it, and pass on each of its lines as `write(name, line)`."""
@@ -44,6 +49,21 @@ class Part:
     def exit_code(self) -> int | None:
         """The exit code, or None while it runs or before it was started."""
         return None if self.process is None else self.process.poll()
+
+    @property
+    def end(self) -> str:
+        """How it ended, in words that follow its name."""
+        code = self.exit_code or 0
+        killed = -code if code < 0 else code - 128
+        if killed in set(signal.Signals):
+            return f"was killed by {signal.Signals(killed).name}"
+        return f"ended with exit code {code}"
+
+    def keeps_ending(self) -> bool:
+        """Note that it has ended; return whether it is no use to start it once more."""
+        now = time.monotonic()
+        self.ends = [*(each for each in self.ends if now - each < _ENDS_WITHIN), now]
+        return len(self.ends) >= _ENDS
 
     def send(self, number: int) -> None:
         """Send a signal to the process and all its children."""

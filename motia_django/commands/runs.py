@@ -1,32 +1,31 @@
-"""`run`, `enqueue`, `runs` and `trace`: start Steps, and see what became of them."""
+"""`run`, `enqueue` and `runs`: start Steps, and see what became of them."""
 
 from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
-from textwrap import indent
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
+from django.utils import timezone
 from django.utils.timezone import localtime
 
 from motia_django import ledger, payloads
 from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
+from motia_django.commands.selection import statuses
 from motia_django.commands.steps import found
 from motia_django.conf import settings
 from motia_django.dispatch import enqueue
-from motia_django.exceptions import InvalidInput, MotiaError
+from motia_django.exceptions import InvalidInput, MotiaError, did_you_mean
 from motia_django.models import Run
 from motia_django.registry import registry
 from motia_django.runner import invoke
-from motia_django.runs import Status, last_line, summary_of
-from motia_django.timeline import in_words
+from motia_django.runs import ANSWERED, Status, in_short, summary_of
 
 
 class RunStep(Subcommand):
@@ -67,22 +66,32 @@ class Enqueue(Subcommand):
         parser.add_argument("topic")
         parser.add_argument("--data", default="null", help="the message, as JSON")
         parser.add_argument("--delay", type=float, default=0, help="seconds before the first try")
+        parser.add_argument("--group", help="the message group, for fifo triggers")
+        parser.add_argument(
+            "--dedupe-key", help="while a run that it began is unfinished, it begins no other"
+        )
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
-        data = parsed_json(options["data"], "--data")
-        try:
-            ids = enqueue(
-                {"topic": options["topic"], "data": data, "delaySeconds": options["delay"]}
+        topic, heard = options["topic"], registry().topics()
+        if topic not in heard:
+            raise CommandError(
+                f"Nobody listens on the topic {topic!r}: nothing was sent."
+                f"{did_you_mean(topic, heard)}"
             )
+        message = {
+            "topic": topic,
+            "data": parsed_json(options["data"], "--data"),
+            "delaySeconds": options["delay"],
+            "messageGroupId": options.get("group"),
+            "dedupeKey": options.get("dedupe_key"),
+        }
+        try:
+            ids = enqueue(message)
         except MotiaError as error:
             raise CommandError(str(error)) from error
         for run_id in ids:
             self.out.write(run_id)
-        if not ids:
-            raise CommandError(
-                f"Nobody listens on the topic {options['topic']!r}: nothing was sent"
-            )
 
 
 class Runs(Subcommand):
@@ -93,7 +102,9 @@ class Runs(Subcommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--step", help="only this Step's")
-        parser.add_argument("--status", choices=[each.value for each in Status])
+        parser.add_argument(
+            "--status", type=statuses, help=f"only these: {', '.join(Status)}; several by commas"
+        )
         parser.add_argument(
             "--no-step", action="store_true", help="only those whose Step is not there any more"
         )
@@ -104,8 +115,9 @@ class Runs(Subcommand):
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        filters = {key: options[key] for key in ("step", "status") if options.get(key)}
-        found = ledger.rows(**filters)
+        found = ledger.rows(**({"step": options["step"]} if options.get("step") else {}))
+        if options.get("status"):
+            found = found.filter(status__in=options["status"])
         if options.get("key"):
             found = found.filter(id__in=ledger.found_by_key(options["key"]))
         if options.get("no_step"):
@@ -114,68 +126,36 @@ class Runs(Subcommand):
         if options.get("format") == "json":
             self.json([described(row) for row in rows])
             return
+        keys = ledger.keys_of_runs(row.id for row in rows)
         self.table(
-            ("RUN", "CREATED", "STEP", "STATUS", "TRIGGER", "TRY", "TOOK", "ERROR"),
+            (
+                "RUN",
+                "CREATED",
+                "STEP",
+                *key_head(keys),
+                "STATUS",
+                "TRIGGER",
+                "TRY",
+                "TOOK",
+                "ERROR",
+            ),
             [
                 (
                     row.id,
                     f"{localtime(row.created_at):%Y-%m-%d %H:%M:%S}",
                     step_of(row),
+                    *key_cell(row, keys),
                     row.status,
                     f"{row.trigger} {row.source}".strip(),
                     row.attempt,
-                    _took(row),
-                    last_line(row.error)[:80],
+                    took(row),
+                    in_short(row.error)[:80],
                 )
                 for row in rows
             ],
         )
         if hint_for_gone(rows):
             self.out.write(f"\n{hint_for_gone(rows)}")
-
-
-class Trace(Subcommand):
-    """`motia_steps trace <id>`."""
-
-    name = "trace"
-    help = (
-        "Show all runs that one cause led to, with their timelines. Takes a trace's or a run's id."
-    )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("id", help="a trace id (32 hex digits) or a run id")
-        parser.add_argument("--traceback", dest="show_traceback", action="store_true")
-        add_format(parser)
-
-    def run(self, options: Mapping[str, Any]) -> None:
-        rows = list(ledger.trace(_trace_id(options["id"])))
-        if not rows:
-            raise CommandError(f"There is no trace and no run {options['id']!r}")
-        if options.get("format") == "json":
-            self.json([described(row) for row in rows])
-            return
-        self.out.write(f"trace {rows[0].trace_id}  {len(rows)} runs\n")
-        for depth, row in _as_tree(rows):
-            self._print(row, "  " * depth, rows[0].created_at)
-            self._print_timeline(row, "  " * (depth + 2), bool(options.get("show_traceback")))
-        if hint_for_gone(rows):
-            self.out.write(f"\n{hint_for_gone(rows)}")
-
-    def _print(self, row: Run, margin: str, began: datetime) -> None:
-        after = (row.created_at - began).total_seconds()
-        tries = f", attempt {row.attempt}" if row.attempt > 1 else ""
-        self.out.write(
-            f"{margin}{step_of(row)}  {row.status}{tries}  {row.trigger} {row.source}"
-            f"  +{after:.3f} s  took {_took(row)}  {row.id}"
-        )
-
-    def _print_timeline(self, row: Run, margin: str, tracebacks: bool) -> None:
-        for entry in row.timeline:
-            self.out.write(f"{margin}{in_words(entry)}")
-            if tracebacks and entry.get("traceback"):
-                self.out.write(indent(str(entry["traceback"]).rstrip(), f"{margin}  "))
-        if row.error and not any(entry.get("kind") == "error" for entry in row.timeline):
-            self.out.write(f"{margin}{last_line(row.error)}")
 
 
 def use_broker_of_dev() -> None:
@@ -190,10 +170,21 @@ def step_of(row: Run) -> str:
     return row.step if row.step in registry() else f"{row.step} (no such Step)"
 
 
+def key_head(keys: Mapping[UUID, Sequence[str]]) -> list[str]:
+    """Return the heading of the index keys, if any run that is shown has some."""
+    return ["KEYS"] if keys else []
+
+
+def key_cell(row: Run, keys: Mapping[UUID, Sequence[str]]) -> list[str]:
+    """Return a run's index keys, if any run that is shown has some."""
+    return [" ".join(keys.get(row.id, ()))] if keys else []
+
+
 def hint_for_gone(rows: Iterable[Run]) -> str:
     """Return how to go on with those of these runs that wait or died without a Step."""
     open_ones = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
-    gone = {row.step for row in rows if row.status in open_ones and row.step not in registry()}
+    movable = (row for row in rows if row.status in open_ones and row.trigger not in ANSWERED)
+    gone = {row.step for row in movable if row.step not in registry()}
     return "\n".join(
         f"Give the runs of {step} to another: motia_steps redrive --step {quote(step)} --to STEP"
         for step in sorted(gone)
@@ -210,6 +201,7 @@ def described(row: Run) -> dict[str, Any]:
         "status": row.status,
         "trigger": row.trigger,
         "source": row.source,
+        "messageGroup": row.message_group or None,
         "attempt": row.attempt,
         "traceId": row.trace_id,
         "parentId": row.parent_id,
@@ -224,31 +216,12 @@ def described(row: Run) -> dict[str, Any]:
     }
 
 
-def _took(row: Run) -> str:
-    if row.started_at is None or row.finished_at is None:
+def took(row: Run) -> str:
+    """Return how long a run's last attempt took, or takes; an empty text if none began."""
+    if row.started_at is None:
+        return ""
+    if row.status == Status.RUNNING:
+        return f"{(timezone.now() - row.started_at).total_seconds():.3f} s so far"
+    if row.finished_at is None or row.finished_at < row.started_at:
         return ""
     return f"{(row.finished_at - row.started_at).total_seconds():.3f} s"
-
-
-def _trace_id(text: str) -> str:
-    """Return the trace that a run belongs to; what is no run's id is a trace id itself."""
-    try:
-        run = ledger.find(UUID(text))
-    except ValueError:
-        return text
-    return run.trace_id if run else text
-
-
-def _as_tree(rows: Sequence[Run]) -> Iterator[tuple[int, Run]]:
-    """Yield the runs with their depth, each below the one that caused it."""
-    known = {row.id for row in rows}
-    children: dict[UUID | None, list[Run]] = {}
-    for row in rows:
-        parent = row.parent_id if row.parent_id in known else None
-        children.setdefault(parent, []).append(row)
-
-    pending = [(0, row) for row in reversed(children.get(None, []))]
-    while pending:
-        depth, row = pending.pop()
-        yield depth, row
-        pending += [(depth + 1, child) for child in reversed(children.get(row.id, []))]

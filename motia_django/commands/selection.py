@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -77,6 +77,9 @@ def add_filters(parser: ArgumentParser, *, dead: bool) -> None:
             metavar="TEXT",
             help="only those whose error has this text, or is of this fingerprint",
         )
+    parser.add_argument(
+        "--key", metavar="KEY", help="only those with this index key: orderId=17, or just 17"
+    )
     parser.add_argument("--since", metavar="WHEN", help=f"only those that {when} since: {_WHEN}")
     parser.add_argument("--before", metavar="WHEN", help=f"only those that {when} before")
 
@@ -88,6 +91,8 @@ def matching(options: Mapping[str, Any]) -> Q:
         filters &= Q(step=known_to_history(options["step"]))
     if options.get("topic"):
         filters &= Q(source=options["topic"])
+    if options.get("key"):
+        filters &= Q(id__in=ledger.found_by_key(options["key"]))
     if options.get("error"):
         filters &= _with_error(options["error"])
     if options.get("since"):
@@ -112,7 +117,8 @@ def parsed_ids(texts: Sequence[str]) -> list[UUID]:
             ids.append(UUID(text))
         except ValueError as error:
             raise CommandError(
-                f"expected a run's id, such as 01a20481-a3e3-7e98-8543-12a9b22a742e, got {text!r}",
+                f"expected a run's id, such as 01a20481-a3e3-7e98-8543-12a9b22a742e, got {text!r}"
+                " (`motia_steps runs --key` finds those with an index key)",
                 returncode=2,
             ) from error
     return list(dict.fromkeys(ids))
@@ -132,6 +138,16 @@ def known(step: str) -> str:
         return registry().step(step).name
     except UnknownStep as error:
         raise CommandError(str(error), returncode=2) from error
+
+
+def statuses(text: str) -> list[str]:
+    """Parse the statuses of `--status`: one, or several with commas between them."""
+    found = [each.strip() for each in text.split(",")]
+    for each in found:
+        if each not in list(Status):
+            known = ", ".join(Status)
+            raise ArgumentTypeError(f"expected some of {known}, got {each!r:.100}")
+    return found
 
 
 def moment(text: str, option: str) -> datetime:

@@ -17,7 +17,8 @@ from string import Template
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-_NEW = ("celery.py", "__init__.py")
+_NEW = ("{name}/celery.py", "{name}/__init__.py", "pytest.ini")
+"""What it writes besides, by its path in the project's folder."""
 _PARTS = ("settings_apps", "settings_sqlite", "settings_celery")
 _CHANGED = {
     "settings.py": {
@@ -62,7 +63,8 @@ def startproject(name: str, folder: str | None = None) -> Path:
     for file, changes in _CHANGED.items():
         _change(root / name / file, changes, parts)
     for file in _NEW:
-        (root / name / file).write_text(_template(file, name=name), "utf-8")
+        path = root / file.format(name=name)
+        path.write_text(_template(path.name, name=name), "utf-8")
     return root
 
 

@@ -73,12 +73,15 @@ class Show(Subcommand):
             value = facts[key]
             text = ", ".join(value) if isinstance(value, list) else value
             self.out.write(f"{key:12} {text}".rstrip())
-        if step.docs:
-            self.out.write(f"{'docs':12} {step.docs}")
-        if facts["index"]:
-            self.out.write(f"{'index':12} {', '.join(facts['index'])}")
-        if pause:
-            self.out.write(f"{'paused':12} {told(pause)}")
+        not_always = {
+            "onDead": step.on_dead,
+            "docs": step.docs,
+            "index": ", ".join(facts["index"]),
+            "paused": told(pause) if pause else "",
+        }
+        for key, text in not_always.items():
+            if text:
+                self.out.write(f"{key:12} {text}")
         for trigger in facts["triggers"]:
             self.out.write(f"{'trigger':12} {trigger.pop('type')} {trigger.pop('source')}")
             for key, value in trigger.items():
@@ -144,6 +147,7 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
         "flows": list(step.flows),
         "index": sorted({name for each in step.triggers for name in step.index_names(each)}),
         "enqueues": [topic.name for topic in step.enqueues],
+        "onDead": step.on_dead or None,
         "docs": step.docs or None,
         "paused": _described_pause(pause),
         "triggers": [
@@ -170,7 +174,9 @@ def _described_trigger(listener: Listener) -> dict[str, Any]:
         facts |= schedules.facts(listener)
         facts |= {"overlap": trigger.overlap, "catchUp": trigger.catch_up}
     if trigger.kind not in ("http",):
+        said = trigger.delivery.as_said()
         facts["retries"] = trigger.delivery.max_retries
+        facts |= {"config": said} if said else {}
     return facts
 
 

@@ -96,6 +96,7 @@ def step(
     enqueues: Sequence[str | Mapping[str, Any]] | None = None,
     virtual_enqueues: Sequence[str | Mapping[str, Any]] | None = None,
     virtual_subscribes: Sequence[str] | None = None,
+    on_dead: str | None = None,
     flows: Sequence[str] | None = None,
     docs: str | None = None,
     atomic: bool | None = None,

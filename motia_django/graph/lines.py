@@ -45,7 +45,7 @@ def line(edge: Edge, route: Route, margin: float) -> Line:
     points = _simple([(x + margin, y + margin) for x, y in route.points])
     x, y = route.label_at or _middle(route.points)
     return Line(
-        classes="motia-edge motia-virtual" if edge.is_virtual else "motia-edge",
+        classes=_classes(edge),
         path=SafeString(" ".join(_path(points))),
         is_conditional=edge.is_conditional,
         label=fitted(_words(edge), _WIDEST, LETTERS),
@@ -54,9 +54,15 @@ def line(edge: Edge, route: Route, margin: float) -> Line:
     )
 
 
+def _classes(edge: Edge) -> str:
+    marks = {"motia-virtual": edge.is_virtual, "motia-failure": edge.is_failure}
+    return " ".join(["motia-edge", *(name for name, has in marks.items() if has)])
+
+
 def _words(edge: Edge) -> str:
     condition = _("if %s") % edge.condition if edge.condition else ""
-    return ", ".join(filter(None, (edge.label, condition)))
+    when = _("when dead") if edge.is_failure else ""
+    return ", ".join(filter(None, (edge.label, when, condition)))
 
 
 def _simple(points: Sequence[Point]) -> list[Point]:

@@ -60,6 +60,8 @@ class Edge:
     """The name of the trigger's condition, if it has one that is a word."""
     is_virtual: bool = False
     """Whether it happens outside of the code, as a Step's config says."""
+    is_failure: bool = False
+    """Whether it happens when a run of the Step is dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def key_of(kind: Kind, name: str) -> str:
 def merged(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     """Return the edges with those between the same two nodes made one.
 
-    One that is sure, or real, makes what it is merged with sure, or real.
+    One that is sure, or real, or no failure's makes what it is merged with so, too.
     """
     found: dict[tuple[str, str], Edge] = {}
     for edge in edges:
@@ -102,6 +104,7 @@ def _joined(first: Edge, second: Edge) -> Edge:
         is_conditional=is_conditional,
         condition=_both(first.condition, second.condition) if is_conditional else "",
         is_virtual=first.is_virtual and second.is_virtual,
+        is_failure=first.is_failure and second.is_failure,
     )
 
 

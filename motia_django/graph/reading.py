@@ -63,6 +63,8 @@ def _edges(step: Step) -> Iterator[Edge]:
                 is_conditional=each.conditional,
                 is_virtual=is_virtual,
             )
+    if step.on_dead:
+        yield Edge(source=key, target=key_of(Kind.TOPIC, step.on_dead), is_failure=True)
 
 
 def _named(condition: Condition | None) -> str:

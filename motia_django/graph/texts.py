@@ -91,7 +91,8 @@ def _lines(node: Node) -> list[str]:
 def _label(edge: Edge) -> str:
     """Return an edge's label, and on what it depends if it does."""
     sometimes = f"if {edge.condition}" if edge.condition else "sometimes"
-    return ", ".join(filter(None, (edge.label, sometimes if edge.is_conditional else "")))
+    when = "when dead" if edge.is_failure else ""
+    return ", ".join(filter(None, (edge.label, when, sometimes if edge.is_conditional else "")))
 
 
 def _entities(text: str) -> str:

@@ -57,6 +57,7 @@ from motia_django.ledger.interventions import (
 )
 from motia_django.ledger.keys import KeySweep
 from motia_django.ledger.keys import found as found_by_key
+from motia_django.ledger.keys import of_runs as keys_of_runs
 from motia_django.ledger.once import give_back, once, prune_starts
 from motia_django.ledger.overrides import (
     forget_lapsed,
@@ -101,6 +102,7 @@ __all__ = [
     "keep_failed",
     "keep_once",
     "keep_or_find",
+    "keys_of_runs",
     "killed_lately",
     "lapsed",
     "leave_batch",

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from motia_django import models, payloads
+from motia_django.delivery import Delivery
 from motia_django.exceptions import DedupeConflict
 from motia_django.ledger import keys, statements, turns
 from motia_django.ledger.due import patience
@@ -24,7 +25,7 @@ from motia_django.ledger.rows import (
     timeline_of,
     values_of,
 )
-from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status
+from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status, settle
 from motia_django.timeline import Entry
 
 _TRIES = 5
@@ -96,11 +97,12 @@ def take_in(run: Run, kind: str, note: str) -> bool:
     )
 
 
-def keep_failed(run: Run, outcome: Outcome, settlement: Settlement) -> bool:
+def keep_failed(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
     """Insert a light run whose first attempt failed, to be kept like any other from now on.
 
-    Return False if it is there already: then this was a second delivery.
+    Return None if it is there already: then this was a second delivery.
     """
+    settlement = settle(run, outcome, delivery, timezone.now())
     row = row_of(
         run,
         status=settlement.status,
@@ -112,7 +114,7 @@ def keep_failed(run: Run, outcome: Outcome, settlement: Settlement) -> bool:
         finished_at=outcome.finished_at,
         fence=1,
     )
-    return _inserted(row, run)
+    return settlement if _inserted(row, run) else None
 
 
 def record(run: Run, outcome: Outcome) -> None:

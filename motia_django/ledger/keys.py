@@ -88,6 +88,14 @@ def found(asked: str, most: int = MOST_FOUND) -> list[UUID]:
     return list(dict.fromkeys(rows.values_list("run_id", flat=True)[:most]))
 
 
+def of_runs(run_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
+    """Return the keys of those of these runs that have some, each as `orderId=17`."""
+    found: dict[UUID, list[str]] = {}
+    for each in models.RunKey.objects.filter(run_id__in=list(run_ids)).order_by("name"):
+        found.setdefault(each.run_id, []).append(str(each))
+    return found
+
+
 def _forget_gone(keyed: set[UUID]) -> None:
     """Delete the keys of those of these runs, which have some, that are gone."""
     there = set(all_runs().filter(id__in=keyed).values_list("id", flat=True))

@@ -7,7 +7,7 @@ What takes `among` looks at the runs of these Steps only; None means all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger import errors
+from motia_django.ledger import errors, turns
 from motia_django.ledger.due import queued_at
 from motia_django.ledger.rows import all_runs, database
 from motia_django.ledger.workers import workers
@@ -32,13 +32,23 @@ LATE_AFTER = timedelta(seconds=15)
 """What was due so long ago, upkeep should have published."""
 _LATELY = timedelta(hours=1)
 _MOST_SAMPLED = 20_000
-_MOST_QUEUED = 100
+_MOST_QUEUED = 1000
 _MOST_ERRORS = 500
 QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
 _MINUTES = 60
 
 
 Among = Sequence[str] | None
+Waiting = tuple[models.Run, datetime]
+"""A queued run, and since when it waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """The runs that have waited for longest: for a worker, and for their turn."""
+
+    for_worker: Waiting | None
+    for_turn: Waiting | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +72,22 @@ def late(among: Among = None) -> int:
     return _counted(_runs(among).filter(wake_at__lt=before, status__in=due))
 
 
-def longest_queued(
-    among: Among = None, *, but: Sequence[str] = ()
-) -> tuple[models.Run, datetime] | None:
-    """Return the run that has waited for a worker for longest, without large columns, and since.
+def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Waits:
+    """Return which runs have waited for longest, without large columns, and since when.
 
-    Runs of the Steps in `but` do not count, nor do those that wait their turn, unless there is no
-    other. Of very many, those that were born first are looked at.
+    Runs of the Steps in `but` do not count. Of very many, those that were born first are looked at.
     """
     waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
-    rows = list(waiting.only(*QUEUED)[:_MOST_QUEUED])
-    found = [row for row in rows if not row.limited] or rows
-    return min(((row, queued_at(row)) for row in found), key=lambda each: each[1], default=None)
+    rows = [(row, queued_at(row)) for row in waiting.only(*QUEUED)[:_MOST_QUEUED]]
+    in_turn = turns.waiting([row.id for row, _ in rows if row.limited])
+    return Waits(
+        for_worker=_longest(each for each in rows if each[0].id not in in_turn),
+        for_turn=_longest(each for each in rows if each[0].id in in_turn),
+    )
+
+
+def _longest(rows: Iterable[Waiting]) -> Waiting | None:
+    return min(rows, key=lambda each: each[1], default=None)
 
 
 def failing(among: Among = None) -> dict[str, int]:

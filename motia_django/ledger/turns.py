@@ -75,6 +75,13 @@ def turns_of(run_ids: Iterable[UUID]) -> dict[UUID, Turn]:
     return {row.run_id: Turn(lane=row.lane, pool=row.pool) for row in rows}
 
 
+def waiting(run_ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of these runs wait their turn: they have yet to be called up."""
+    ids = list(run_ids)
+    rows = _turns().filter(run_id__in=ids, called=False) if ids else _turns().none()
+    return set(rows.values_list("run_id", flat=True))
+
+
 def sweep() -> int:
     """Delete turns whose runs are finished or gone, which would hold others up; return how many."""
     unfinished = all_runs().filter(id=OuterRef("run_id"), status__in=UNFINISHED)

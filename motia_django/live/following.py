@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Sequence
 
-from motia_django.live import access, frames
+from motia_django.live import access, dismissals, frames
 from motia_django.live.access import Auth, Subscription
 from motia_django.live.frames import Clock, Frame, Message
 from motia_django.live.hub import hub
@@ -27,8 +27,16 @@ _NOT_YET = Position(2**63)
 """Stands for the position of a picture that is being taken: what is heard meanwhile is held."""
 
 
-class TooSlow(Exception):
-    """A client takes its frames too slowly, and was cut off; it may come back and resume."""
+class CutOff(Exception):
+    """A client was cut off; it may come back, be judged again, and resume."""
+
+
+class TooSlow(CutOff):
+    """It takes its frames too slowly."""
+
+
+class Dismissed(CutOff):
+    """Its user was disconnected."""
 
 
 class Following:
@@ -47,10 +55,11 @@ class Following:
     exactly the events that are not in it.
     """
 
-    def __init__(self, auth: Auth, *, cut_off: Callable[[], object] | None = None) -> None:
-        """Begin with no subscription; `cut_off` is called if the client turns out to be slow."""
+    def __init__(self, auth: Auth, *, cut_off: Callable[[CutOff], object] | None = None) -> None:
+        """Begin with no subscription; `cut_off` is called with the reason if it is cut off."""
         self._auth = auth
         self._cut_off = cut_off
+        self._user = dismissals.key_of(auth.user)
         self._clock = Clock()
         self._relay: Relay | None = None
         self._joining = asyncio.Lock()
@@ -62,7 +71,8 @@ class Following:
         self._held: list[Heard] | None = None
         self._room, self._text = MOST_WAITING, MOST_TEXT
         self._waiter: asyncio.Future[None] | None = None
-        self._is_cut = self._is_closed = False
+        self._cut_by: CutOff | None = None
+        self._is_closed = False
 
     async def join(
         self,
@@ -104,12 +114,12 @@ class Following:
     async def messages(self, patience: float | None = None) -> list[Message]:
         """Wait for messages and return all there are; none after `patience` seconds without one.
 
-        Raise `TooSlow` once the client was cut off: then end the connection.
+        Raise `CutOff` once the client was: then end the connection.
         """
-        if not self._queue and not self._is_cut:
+        if not self._queue and not self._cut_by:
             await self._wait(patience)
-        if self._is_cut:
-            raise TooSlow
+        if self._cut_by:
+            raise self._cut_by
         queue, self._queue = self._queue, []
         self._room, self._text = MOST_WAITING, MOST_TEXT
         return [Message(frame.at(self._clock.tick()), token) for frame, token in queue]
@@ -137,7 +147,9 @@ class Following:
 
     def hear(self, heard: Heard) -> None:
         """Take an event from the relay."""
-        if self._held is not None:
+        if heard.event.stream == dismissals.NOWHERE:
+            self._cut(Dismissed("come back, please"))
+        elif self._held is not None:
             self._held.append(heard)
         elif self._wants(heard):
             self._put(heard.frame, self._token_after(heard.position))
@@ -146,6 +158,8 @@ class Following:
         """Register first, then look: no event falls in between, and what was both is told once."""
         if self._relay is None:
             self._relay = hub().enter()
+            if self._user is not None:
+                self._relay.add(self._user, self)
         relay, self._held = self._relay, []
         try:
             for each in admitted:
@@ -192,24 +206,26 @@ class Following:
             self._put(Frame(frames.unauthorized(*each.key)), None)
 
     def _put(self, frame: Frame, token: str | None) -> None:
-        if self._is_cut:
+        if self._cut_by:
             return
         self._queue.append((frame, token))
         self._text -= len(frame.tail)
         if len(self._queue) > self._room or self._text < 0:
-            self._cut()
-        self._wake()
+            self._cut(TooSlow("too slow"))
+        else:
+            self._wake()
 
-    def _cut(self) -> None:
-        """Give up on a client that does not take its frames; nothing is kept for it."""
-        logger.info("A follower of streams was too slow, and was cut off")
-        self._is_cut = True
+    def _cut(self, why: CutOff) -> None:
+        """Give up on a client; nothing is kept for it."""
+        logger.info("A follower of streams was cut off: %s", why)
+        self._cut_by = why
         self._queue.clear()
         for key in self._since:
             if self._relay is not None:
                 self._relay.remove(key, self)
         if self._cut_off is not None:
-            self._cut_off()
+            self._cut_off(why)
+        self._wake()
 
     async def _wait(self, patience: float | None) -> None:
         loop = asyncio.get_running_loop()
@@ -238,6 +254,8 @@ class Following:
                 self._forget(each)
             relay, self._relay = self._relay, None
             if relay is not None:
+                if self._user is not None:
+                    relay.remove(self._user, self)
                 hub().leave(relay)
             await access.leave(entered, self._auth)
 

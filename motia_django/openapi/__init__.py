@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiViewExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from rest_framework.views import APIView
 
 
@@ -30,3 +30,19 @@ class StepViewExtension(OpenApiViewExtension):
                 return super().initialize_request(request, *args, **kwargs)
 
         return Described
+
+
+class SignatureExtension(OpenApiAuthenticationExtension):
+    """Tells drf-spectacular in which header a signature of the body is expected."""
+
+    target_class = "motia_django.webhooks.Signature"
+    match_subclasses = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # each header is a scheme of its own
+        """Return the name of the scheme."""
+        return f"signature-{self.target.header}"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Return the scheme."""
+        return {"type": "apiKey", "in": "header", "name": self.target.header}

@@ -21,6 +21,7 @@ from motia_django.openapi.parameters import (
 from motia_django.registry import Listener
 from motia_django.triggers import HttpTrigger
 from motia_django.web.views import StepView
+from motia_django.webhooks import Signature
 
 
 class StepSchema(AutoSchema):
@@ -71,9 +72,13 @@ class StepSchema(AutoSchema):
         return list(step.flows) or [step.app]
 
     def get_auth(self) -> list[dict[str, Any]]:
-        """Return how callers say who they are; nobody has to where no permission asks."""
+        """Return how callers say who they are; nobody has to where no permission asks.
+
+        A signature is asked for without one.
+        """
         found = list(super().get_auth())
-        asks_nobody = not self.view.get_permissions() and {} not in found
+        is_signed = any(isinstance(each, Signature) for each in self.view.get_authenticators())
+        asks_nobody = not self.view.get_permissions() and {} not in found and not is_signed
         return [*found, {}] if found and asks_nobody else found
 
     @property

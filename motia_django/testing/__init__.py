@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from motia_django.testing.asking import Answer as Answer
     from motia_django.testing.cases import MotiaMixin as MotiaMixin
+    from motia_django.testing.followers import Follower as Follower
     from motia_django.testing.kit import Motia as Motia
     from motia_django.testing.ran import Log as Log
     from motia_django.testing.ran import Ran as Ran
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Answer": "asking",
+    "Follower": "followers",
     "Log": "ran",
     "Motia": "kit",
     "MotiaMixin": "cases",
@@ -31,7 +33,26 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    check_set_up()
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def check_set_up() -> None:
+    """Raise `NotSetUp` if Django is not."""
+    from django.apps import apps
+
+    from motia_django.exceptions import NotSetUp
+
+    if not apps.ready:
+        raise NotSetUp(
+            "The testing kit needs Django, which is not set up. For pytest, have pytest-django"
+            " (pip install 'motia-django[testing]') and name the settings in a pytest.ini beside"
+            " manage.py:\n\n"
+            "    [pytest]\n"
+            "    DJANGO_SETTINGS_MODULE = shop.settings\n"
+            "    python_files = tests.py test_*.py\n\n"
+            "Without pytest, the tests are run by manage.py test."
+        )
 
 
 def __dir__() -> list[str]:

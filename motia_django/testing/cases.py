@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from motia_django.testing.kit import Motia
+from motia_django.testing.trace import what_ran
+
+__unittest = True  # unittest leaves what is below out of the tracebacks that it prints
 
 if TYPE_CHECKING:
     from unittest import TestCase as Case
@@ -13,13 +17,23 @@ else:
 
 
 class MotiaMixin(Case):
-    """Gives a test `self.motia`: `class OrderTest(MotiaMixin, TestCase)`."""
+    """Gives a test `self.motia`: `class OrderTest(MotiaMixin, TestCase)`.
+
+    It is there before the test's own `setUp`, whether that calls `super().setUp()` or not. The
+    error of a test that fails is told with what ran.
+    """
 
     motia: Motia
     motia_state: str | None = None
     """Where state lives meanwhile, as `Motia(state=...)` has it."""
 
-    def setUp(self) -> None:
-        """Begin, before the test's own `setUp` goes on."""
-        super().setUp()
+    def _callSetUp(self) -> None:  # noqa: N802  unittest's own seam, for async cases
         self.motia = self.enterContext(Motia(state=self.motia_state))
+        super()._callSetUp()  # type: ignore[misc]
+
+    def _callTestMethod(self, method: Callable[[], object]) -> None:  # noqa: N802  the same
+        try:
+            super()._callTestMethod(method)  # type: ignore[misc]
+        except Exception as error:
+            error.add_note(f"Motia: what ran\n{what_ran(self.motia)}")
+            raise

@@ -97,8 +97,9 @@ def change_stream(stream: str, group: str, item: str | None, value: Any, event: 
 
 
 def check_topic(topic: str) -> None:
-    """Raise `StartsNothing` if no Step listens on a topic, or says that it enqueues to it."""
-    known = registry().topics().union(*(each.topics for each in registry()))
+    """Raise `StartsNothing` if no Step listens on a topic, or says that it sends to it."""
+    sent = ({*each.topics, each.on_dead} for each in registry())
+    known = registry().topics().union(*sent) - {""}
     if topic not in known:
         raise StartsNothing(_unknown(f"No Step knows the topic {topic!r}", topic, known))
 

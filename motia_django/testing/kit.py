@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from rest_framework.test import APIClient
@@ -23,22 +23,14 @@ from motia_django.testing.asking import NOT_GIVEN, Answer, ask, body_of
 from motia_django.testing.clock import Clock
 from motia_django.testing.commits import commit
 from motia_django.testing.failures import Failures, InjectedFailure
+from motia_django.testing.followers import Follower, Streamed, address_of
 from motia_django.testing.post import Post
+from motia_django.testing.quiet import without_tracebacks
 from motia_django.testing.ran import Log, Ran, Told, in_order
 from motia_django.testing.stores import store_of_tests
 from motia_django.testing.trace import Trace
 from motia_django.testing.witness import Witness
 from motia_django.testing.worker import Worker
-
-
-class Streamed(NamedTuple):
-    """An event of a stream, as followers are told it."""
-
-    type: str
-    """`create`, `update`, `delete`, or `event` for one that was sent."""
-    group: str
-    item: str | None
-    data: Any
 
 
 class Motia:
@@ -66,6 +58,7 @@ class Motia:
             stack.enter_context(self._store)
             stack.enter_context(broker.replaced(self._post.lend))
             stack.enter_context(self._witness)
+            stack.enter_context(without_tracebacks())
             stack.callback(self._failures.stop)
             stack.callback(self.time.stop)
             self._open = stack.pop_all()
@@ -95,13 +88,9 @@ class Motia:
         `user` is who asks, authenticated whatever the Step's authentication is. An error that
         would be a 500 is raised here, unless the test asked for it by `fail`, or not `raises`.
         """
-        client = self.client
-        if user is not None:
-            client = APIClient()
-            client.force_authenticate(user)
         commit()
         sent = body_of(json, form, body, content_type)
-        answer = ask(client, method, path, body=sent, query=query, headers=headers)
+        answer = ask(self._client(user), method, path, body=sent, query=query, headers=headers)
         commit()
         if answer.error is not None and raises and not self._failures.is_wanted(answer.error):
             raise answer.error
@@ -110,15 +99,19 @@ class Motia:
     def queue(self, topic: str, data: Any = None, *, raises: bool = True, **keys: Any) -> list[Ran]:
         """Send a message, and run the Steps that listen on its topic; return their runs.
 
-        `keys` are those of `enqueue`: `delaySeconds`, `messageGroupId`, `dedupeKey`. What kills a
-        run is raised, unless the test asked for it by `fail`, or not `raises`; so below.
+        `keys` are those of `enqueue`: `delaySeconds`, `messageGroupId`, `dedupeKey`. What an
+        attempt fails by is raised, whether more are left or not, unless it is a `Retry`, the test
+        asked for it by `fail`, or not `raises`; so below.
         """
         return self._started(lambda: causes.send(topic, data, keys), raises)
 
     def cron(
         self, step: str, *, at: datetime | str | None = None, raises: bool = True
     ) -> list[Ran]:
-        """Run a Step by its newest tick up to now, or up to `at`, where the time goes for that."""
+        """Run a Step by its newest tick up to now, or up to `at`, where the time goes for that.
+
+        Return its runs: one, unless several of its schedules were due at that tick.
+        """
         if at is not None:
             self.time.travel(at)
         return self._started(lambda: causes.tick(step), raises)
@@ -150,6 +143,29 @@ class Motia:
         sent = None if event is None else (event, data)
         return self._started(lambda: causes.change_stream(stream, group, item, value, sent), raises)
 
+    def follow(
+        self,
+        stream: str,
+        group: str,
+        item: str | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        user: Any = None,
+    ) -> Follower:
+        """Follow a group of a stream, or an item, as a browser does; `user` is who, as in `http`.
+
+        What he is told is that of a server without ASGI: all there is, at each `listen()`.
+        """
+        follower = Follower(
+            client=self._client(user),
+            address=address_of(stream, group, item),
+            query=query,
+            headers=headers,
+        )
+        follower.listen()
+        return follower
+
     def fail(
         self,
         step: str,
@@ -172,7 +188,8 @@ class Motia:
         on to each that is `scheduled`. The tree has the traces in which anything ran since the last
         draining. Raise `MotiaError` after so many runs as are the `most`: for a loop, most likely.
         """
-        deaths, count = len(self._witness.deaths), 0
+        failures, deaths = len(self._witness.failures), len(self._witness.deaths)
+        count = 0
         commit()
         while len(self._post) or self._worker.look_after() or (scheduled and self._worker.wait()):
             for letter in self._post.take(0, 1):
@@ -181,10 +198,10 @@ class Motia:
                     text = "which seems to be a loop; else allow more by drain(most=...)"
                     raise MotiaError(f"drain: {most} runs and no end, {text}: {letter.task}")
                 self._worker.run(letter)
-        self._raise(deaths, raises)
+        self._raise(failures, raises)
         told, self._told = self._told, len(self._witness.attempts)
         traces = {run.trace_id for run, _ in self._witness.attempts[told:]}
-        traces |= {run.trace_id for run, _ in self._witness.deaths[deaths:]}
+        traces |= {run.trace_id for run in self._witness.deaths[deaths:]}
         return Trace(each for each in self.runs if each.trace_id in traces)
 
     # -- reading what they did
@@ -245,17 +262,24 @@ class Motia:
         found = log.events().filter(stream=registry().stream(stream).name).order_by("id")
         return [Streamed(each.kind, each.group, each.item, each.data) for each in found]
 
+    def _client(self, user: Any) -> APIClient:
+        """Return the client by which this user asks; for None it is the test's own."""
+        client = self.client if user is None else APIClient()
+        if user is not None:
+            client.force_authenticate(user)
+        return client
+
     def _started(self, cause: Callable[[], None], raises: bool) -> list[Ran]:
         """Run what this causes, but not what that causes; return their runs."""
         commit()
-        deaths, waiting = len(self._witness.deaths), len(self._post)
+        failures, waiting = len(self._witness.failures), len(self._post)
         before = {*ledger.rows(parent_id=None).values_list("id", flat=True)}
         cause()
         commit()
         letters = self._post.take(waiting)
         for letter in letters:
             self._worker.run(letter)
-        self._raise(deaths, raises)
+        self._raise(failures, raises)
         own = {letter.id for letter in letters}
         return [
             each
@@ -264,14 +288,14 @@ class Motia:
         ]
 
     def _raise(self, since: int, raises: bool) -> None:
-        """Raise what killed a run since then, if nobody asked for it."""
-        for run, text in self._witness.deaths[since:] if raises else ():
-            error = self._witness.error_of(run.id)
-            is_wanted = self._failures.is_wanted(error) or text.startswith("WorkerLost")
+        """Raise what the first attempt failed by since then, if nobody asked for it."""
+        for run, error in self._witness.failures[since:] if raises else ():
+            is_lost = isinstance(error, MotiaError) and str(error).startswith("WorkerLost")
+            is_wanted = self._failures.is_wanted(error) or is_lost
             if run.trigger not in ANSWERED and not is_wanted:
-                found = error or MotiaError(text)
-                found.add_note(f"It killed the run of {run.step} by {run.trigger} {run.source}.")
-                raise found
+                which = f"Attempt {run.attempt} of {run.step} by {run.trigger} {run.source}"
+                error.add_note(f"{which} failed by it.")
+                raise error
 
 
 def _keeps_all(step: str) -> bool:

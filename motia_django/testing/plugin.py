@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from motia_django.exceptions import NotSetUp
+from motia_django.testing import check_set_up
+
 if TYPE_CHECKING:
     from motia_django.testing.kit import Motia
 
@@ -16,6 +19,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", 'motia(state=None): where state lives, "project" or "memory", with `motia`'
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail where pytest-django would skip, since tests that are skipped look well."""
+    if "motia" in getattr(item, "fixturenames", ()):
+        try:
+            check_set_up()
+        except NotSetUp as error:
+            pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture
@@ -36,13 +49,7 @@ def pytest_runtest_makereport(
     report = yield
     kit: Any = getattr(item, "funcargs", {}).get("motia")
     if call.when == "call" and report.failed and kit is not None:
-        report.sections.append(("Motia: what ran", _told(kit)))
+        from motia_django.testing.trace import what_ran
+
+        report.sections.append(("Motia: what ran", what_ran(kit)))
     return report
-
-
-def _told(kit: Any) -> str:
-    """Return what ran; never fail for a test whose database is not to be had any more."""
-    try:
-        return kit.trace.in_full() or "nothing"
-    except Exception as error:
-        return f"it cannot be read: {error!r}"

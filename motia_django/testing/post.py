@@ -12,7 +12,7 @@ from kombu import Connection, Producer
 from kombu.serialization import prepare_accept_content
 from kombu.transport import virtual
 
-from motia_django.celery_app import project_app
+from motia_django.celery_app import project_app, setting_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +58,14 @@ class Post:
         conf: Any = project_app().conf
         is_eager = conf.task_always_eager
         if is_eager:
-            conf.task_always_eager = False
+            conf[setting_name("task_always_eager")] = False
         _catching.append(self)
         try:
             yield _producer()
         finally:
             _catching.pop()
             if is_eager:
-                conf.task_always_eager = True
+                conf[setting_name("task_always_eager")] = True
 
 
 _catching: list[Post] = []

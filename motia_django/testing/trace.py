@@ -74,6 +74,14 @@ class Trace:
         return lines
 
 
+def what_ran(kit: Any) -> str:
+    """Return it for a test that failed; never fail itself, if the database is not to be had."""
+    try:
+        return kit.trace.in_full() or "nothing"
+    except Exception as error:
+        return f"it cannot be read: {error!r}"
+
+
 def _plain(run: Ran, below: dict[str | None, list[Ran]], stable: Stable) -> dict[str, Any]:
     return {
         "run": stable.text(str(run)),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 
 from motia_django import ledger, payloads, signals
+from motia_django.exceptions import MotiaError, Retry
 from motia_django.messages import Message
 from motia_django.runs import Outcome, Run
 
@@ -19,8 +19,9 @@ class Witness:
 
     def __init__(self) -> None:
         self.attempts: list[tuple[Run, Outcome]] = []
-        self.deaths: list[tuple[Run, str]] = []
-        """Runs that are dead, each with its error in one line."""
+        self.deaths: list[Run] = []
+        self.failures: list[tuple[Run, Exception]] = []
+        """What attempts failed by that did not ask for another, and what else killed a run."""
         self.messages: list[Message] = []
         """Messages whose transactions were not rolled back."""
 
@@ -35,16 +36,18 @@ class Witness:
         signals.run_died.disconnect(self._died)
         signals.message_enqueued.disconnect(self._enqueued)
 
-    def error_of(self, run_id: UUID) -> Exception | None:
-        """Return what ended the last attempt of a run, None if that is not known."""
-        errors = [outcome.error for run, outcome in self.attempts if run.id == run_id]
-        return errors[-1] if errors else None
-
     def _finished(self, run: Run, outcome: Outcome, **kwargs: Any) -> None:
         self.attempts.append((run, outcome))
+        if outcome.failed and outcome.error and not isinstance(outcome.error, Retry):
+            self.failures.append((run, outcome.error))
 
     def _died(self, run: Run, error: str, **kwargs: Any) -> None:
-        self.deaths.append((run, error))
+        """Note a death, and its error if no attempt has told of it, as of the last `Retry`."""
+        self.deaths.append(run)
+        errors = [outcome.error for each, outcome in self.attempts if each.id == run.id]
+        last = (errors and errors[-1]) or MotiaError(error)
+        if not any(each is last for _, each in self.failures):
+            self.failures.append((run, last))
 
     def _enqueued(self, message: Message, **kwargs: Any) -> None:
         """Note a message as it is now, once its transaction is through."""

@@ -64,7 +64,8 @@ class CronExpression:
         """The expression in the reader's language: "At 03:00 on Monday through Friday"."""
         from motia_django.triggers import cron_words  # dozens of patterns, for people alone
 
-        told = cron_words.translated(CronSim(self.fields, datetime(2024, 1, 1)).explain())
+        told = CronSim(self.fields, datetime(2024, 1, 1)).explain()
+        told = cron_words.translated(cron_words.plainer(told))
         if self.years is None:
             return told
         years = ", ".join(map(str, sorted(self.years)))

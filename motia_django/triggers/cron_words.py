@@ -65,6 +65,9 @@ PHRASES: dict[str, Promise] = {
     f"every (?P<nth>{_NTH}) day of month": pgettext_lazy("schedule", "every %(nth)s day of month"),
     f"every (?P<nth>{_NTH}) day of week": pgettext_lazy("schedule", "every %(nth)s day of week"),
     f"every (?P<nth>{_NTH}) month": pgettext_lazy("schedule", "every %(nth)s month"),
+    r"every (?P<number>\d+) seconds": pgettext_lazy("schedule", "every %(number)s seconds"),
+    r"every (?P<number>\d+) minutes": pgettext_lazy("schedule", "every %(number)s minutes"),
+    r"every (?P<number>\d+) hours": pgettext_lazy("schedule", "every %(number)s hours"),
     rf"from (?P<first>{_TIME}|\d+|{_NAME}) through (?P<last>{_TIME}|\d+|{_NAME})": pgettext_lazy(
         "schedule", "from %(first)s through %(last)s"
     ),
@@ -101,6 +104,35 @@ PHRASES: dict[str, Promise] = {
     "and": pgettext_lazy("schedule", "and"),
 }
 _PATTERNS = [(re.compile(rf"(?:{pattern})(?![\w:])"), text) for pattern, text in PHRASES.items()]
+
+
+_EVENLY = re.compile(
+    rf"every ({_NTH}) (second) of every minute|every ({_NTH}) (minute) of every hour"
+    rf"|at minute 0 past every ({_NTH}) (hour)",
+    re.IGNORECASE,
+)
+_WHOLE = {"second": 60, "minute": 60, "hour": 24}
+
+
+def plainer(english: str) -> str:
+    """Return what cronsim says, with what comes at even intervals said so: "Every 15 seconds"."""
+    found = _EVENLY.match(english)
+    if found is None:
+        return english
+    nth, unit = (each for each in found.groups() if each)
+    number = _number(nth)
+    if not number or _WHOLE[unit] % number:
+        return english
+    return f"Every {number} {unit}s{english[found.end() :]}"
+
+
+def _number(ordinal: str) -> int:
+    """Return the number of `second` to `ninth` and of `15th`; 0 of `last` and `first`."""
+    if ordinal.endswith("th") and ordinal[:-2].isdigit():
+        return int(ordinal[:-2])
+    return {word: number for number, word in enumerate(_ORDINALS, 1) if 1 < number < 10}.get(
+        ordinal, 0
+    )
 
 
 def translated(english: str) -> str:

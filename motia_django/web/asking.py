@@ -2,7 +2,7 @@
 
 Its `Last-Event-ID` is a position of the log, such as `1042~9-5.2`. If it was refused some of what
 it asks for, these follow, as bits in the order in which they are asked for: `1042!5` is the first
-and the third.
+and the third. An `EventSource` that is new can set no header: it has it in `?lastEventId=`.
 """
 
 from __future__ import annotations
@@ -37,18 +37,24 @@ def asked_for(request: RestRequest, route: Mapping[str, str]) -> list[Subscripti
     return unique
 
 
+def last_id(request: RestRequest) -> str:
+    """Return what the browser was given to come back with: what it sends itself, else the page."""
+    header: str | None = request.headers.get("Last-Event-ID")
+    return header or request.query_params.get("lastEventId", "")
+
+
 def mark(asked: Sequence[Subscription], admitted: Container[Subscription]) -> str:
     """Return what follows each position while only some of what is asked for is followed."""
     refused = sum(1 << place for place, each in enumerate(asked) if each not in admitted)
     return f"!{refused:x}" if refused else ""
 
 
-def read(last_id: str, asked: Sequence[Subscription]) -> tuple[Position | None, list[Subscription]]:
+def read(given: str, asked: Sequence[Subscription]) -> tuple[Position | None, list[Subscription]]:
     """Return where the browser was, and what of what it asks for it was refused.
 
     The position is None if nothing can be resumed from this.
     """
-    found = _LAST_ID.fullmatch(last_id)
+    found = _LAST_ID.fullmatch(given)
     if found is None:
         return None, []
     bits = int(found[2] or "0", 16)

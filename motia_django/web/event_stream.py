@@ -24,9 +24,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request as RestRequest
 from rest_framework.response import Response as RestResponse
 
+from motia_django.conf import settings
 from motia_django.live import access, frames, log
 from motia_django.live.access import Auth, Gate, Subscription
-from motia_django.live.following import Following, TooSlow
+from motia_django.live.following import CutOff, Following
 from motia_django.live.frames import Clock, Frame, Message
 from motia_django.live.pictures import picture
 from motia_django.live.positions import Position
@@ -38,8 +39,6 @@ logger = logging.getLogger("motia.streams")
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a line is sent, so that nobody on the way hangs up."""
-LIFETIME = 3600.0
-"""Seconds, give or take, after which the browser has to come back, and is judged again."""
 _RECENT = 1000
 """Events up to which a browser that comes back says itself how far the log is known."""
 _RETRY = 2000
@@ -78,8 +77,7 @@ class Admitted(HttpResponse):
         self.view = view
         self.subscriptions = subscriptions
         self.auth: Auth = access.auth_of(view.request)
-        last_id = view.request.headers.get("Last-Event-ID", "")
-        self.since, self.lacked = asking.read(last_id, subscriptions)
+        self.since, self.lacked = asking.read(asking.last_id(view.request), subscriptions)
 
 
 class EventStream(StreamingHttpResponse):
@@ -104,6 +102,12 @@ class EventStream(StreamingHttpResponse):
     def _leave(self) -> None:
         if self._following.is_joined and not self._loop.is_closed():
             asyncio.run_coroutine_threadsafe(self._following.close(), self._loop)
+
+
+def lifetime() -> float:
+    """Return the seconds after which one client has to come back, and is judged again."""
+    seconds: float = settings().streams["LIFETIME"]
+    return seconds * random.uniform(0.8, 1.2)
 
 
 def stream_patterns() -> list[URLPattern]:
@@ -140,7 +144,7 @@ def _judged(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
 
 async def _streamed(admitted: Admitted) -> HttpResponseBase:
     task: list[asyncio.Task[Any]] = []
-    following = Following(admitted.auth, cut_off=lambda: [each.cancel() for each in task])
+    following = Following(admitted.auth, cut_off=lambda why: [each.cancel() for each in task])
     try:
         joined = await following.join(
             *admitted.subscriptions, since=admitted.since, lacked=admitted.lacked
@@ -159,16 +163,16 @@ async def _streamed(admitted: Admitted) -> HttpResponseBase:
 async def _parts(
     following: Following, task: list[asyncio.Task[Any]], mark: str
 ) -> AsyncIterator[bytes]:
-    """Yield what the client is sent, until it goes, is too slow, or has been here for long."""
+    """Yield what the client is sent, until it goes, is cut off, or has been here for long."""
     task += [each for each in [asyncio.current_task()] if each is not None]
-    end = time.monotonic() + LIFETIME * random.uniform(0.8, 1.2)
+    end = time.monotonic() + lifetime()
     try:
         await give_back_what_is_kept()
         yield _retry(_RETRY)
         while time.monotonic() < end:
             messages = await following.messages(HEARTBEAT)
             yield _written(messages, mark) if messages else _heartbeat(following.position, mark)
-    except TooSlow:
+    except CutOff:
         pass
     finally:
         task.clear()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,10 +17,10 @@ from rest_framework.exceptions import APIException
 
 from motia_django.live import access
 from motia_django.live.access import Auth, Subscription
-from motia_django.live.following import Following, TooSlow
+from motia_django.live.following import CutOff, Following, TooSlow
 from motia_django.live.threads import in_thread
 from motia_django.web import origins, wishes
-from motia_django.web.event_stream import LIFETIME
+from motia_django.web.event_stream import lifetime
 from motia_django.web.wishes import NotMotia, NotPossible, Wish
 
 logger = logging.getLogger("motia.streams")
@@ -106,23 +105,23 @@ class StreamSocket(AsyncWebsocketConsumer):
             self._joined[wish.subscription_id] = wish.subscription
 
     async def _tell(self, following: Following) -> None:
-        """Send what there is to hear, until the client is gone or too slow."""
+        """Send what there is to hear, until the client is gone or cut off."""
         try:
             while True:
                 messages = await following.messages()
                 async with self._sending:
                     for message in messages:
                         await self._send(message.text)
-        except TooSlow:
+        except CutOff:
             pass  # and `_cut_off` was called
 
     async def _grow_old(self) -> None:
-        """End the connection after about an hour, so that its client comes back to be judged."""
-        await asyncio.sleep(LIFETIME * random.uniform(0.8, 1.2))
+        """End the connection after its time, so that its client comes back to be judged."""
+        await asyncio.sleep(lifetime())
         self._hang_up(_GO_AWAY, "come back, please")
 
-    def _cut_off(self) -> None:
-        self._hang_up(_LATER, "too slow")
+    def _cut_off(self, why: CutOff) -> None:
+        self._hang_up(_LATER if isinstance(why, TooSlow) else _GO_AWAY, str(why))
 
     def _hang_up(self, code: int, reason: str) -> None:
         """End the connection in a moment, whether its client takes that or not."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from motia_django.celery_app import project_app
 from tests.browser import console_pages, filling
 
 MOST_QUERIES = 20
@@ -24,12 +22,9 @@ def known(transactional_db: None, eager: None) -> dict[str, str]:
 
 
 @pytest.fixture
-def eager() -> Iterator[None]:
+def eager(settings: Any) -> None:
     """Run Steps here."""
-    app: Any = project_app()
-    before, app.conf.task_always_eager = app.conf.task_always_eager, True
-    yield
-    app.conf.task_always_eager = before
+    settings.CELERY_TASK_ALWAYS_EAGER = True
 
 
 def test_no_page_asks_much_or_counts_without_end(known: dict[str, str]) -> None:

@@ -470,6 +470,14 @@ def test_the_preview_says_what_would_be_refused_with_examples(
     assert {name: number for name, _, number in prospect.steps} == {"Work": 6, "Gone": 1}
 
 
+def test_the_preview_names_the_error_and_not_its_fingerprint(
+    admin_client: Client, dead: Dead
+) -> None:
+    dead(error="Traceback (most recent call last):\n  x\nKeyError: 'n'")
+    chosen = admin_client.get(f"{PREVIEW}?deed=redrive&error={ONE}").context["chosen"]
+    assert chosen.told == ["dead", "with the error KeyError: 'n'"]
+
+
 def test_the_preview_says_which_steps_are_paused_and_that_no_worker_is_alive(
     admin_client: Client, dead: Dead
 ) -> None:

@@ -596,7 +596,14 @@ def test_a_run_behind_another_names_it(admin_client: Client, dead: Dead) -> None
     for run, holds in ((first, "lane"), (second, None)):
         models.Turn.objects.create(run_id=run.id, lane="lane", holds=holds)
     [reason] = admin_client.get(at(second)).context["waits"]
-    assert "waits its turn" in reason.text
+    assert reason.text == "It waits its turn: another run without a message group is before it."
+    assert 'value="Retry now" title' in text(admin_client, at(second))
+    models.Run.objects.filter(id=second.id).update(message_group="order 17")
+    html = text(admin_client, at(second))
+    assert "another run of its message group, order 17, is before it." in html
+    assert "<dt>Message group</dt><dd><code>order 17</code></dd>" in html
+    models.Run.objects.filter(id=second.id).update(status="dead")
+    assert "order 17</code> (stays the same, whatever" in text(admin_client, at(second, "edit"))
     assert reason.links == [(f"run {first.id}", at(first))]
 
 

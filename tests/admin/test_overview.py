@@ -14,14 +14,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from motia_django import ledger, models
+from motia_django import dispatch, ledger, models
 from motia_django.beat import operators
 from motia_django.ledger import pulse
 from motia_django.runs import lowest_id_at
 from motia_django.standings import late_schedules
 from motia_django.tasks import TICK
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, nothing
 
 PAGE = "/admin/motia/overview/"
 MARK = "f" * 16
@@ -154,21 +154,28 @@ def test_a_run_that_was_published_again_and_again_has_waited_since_the_first_tim
     waits = sum((ledger.patience(times) for times in range(3)), timedelta())
     row = make_run(status="queued", fence=2, publishes=3, created_at=now - timedelta(days=1),
                    wake_at=now)  # fmt: skip
-    assert pulse.longest_queued() == (row, now - waits)
+    assert pulse.longest_queued().for_worker == (row, now - waits)
 
 
-def test_what_waits_its_turn_is_told_of_only_where_nothing_waits_for_a_worker(
-    make_run: MakeRun,
+@pytest.mark.usefixtures("_well")
+@pytest.mark.parametrize("config", [{"type": "fifo"}, {"concurrency": 1}], ids=["fifo", "limit"])
+def test_what_waits_its_turn_is_no_worry_and_told_apart_from_what_waits_for_a_worker(
+    admin_client: Client, config: dict[str, Any], django_capture_on_commit_callbacks: Any
 ) -> None:
-    now = timezone.now()
-    turn = make_run(status="queued", limited=True, created_at=now - timedelta(hours=3))
-    found = pulse.longest_queued()
-    assert found is not None
-    assert found[0] == turn
-    worker = make_run(status="queued", created_at=now - timedelta(minutes=1))
-    found = pulse.longest_queued()
-    assert found is not None
-    assert found == (worker, worker.created_at)
+    trigger = {"type": "queue", "topic": "work", "config": config}
+    with installed(make_step(nothing, trigger)), django_capture_on_commit_callbacks(execute=True):
+        first, second, _third = dispatch.enqueue([{"topic": "work", "data": n} for n in range(3)])
+    later = timezone.now() + timedelta(minutes=1)
+    models.Run.objects.update(created_at=timezone.now() - timedelta(hours=3))
+    models.Run.objects.exclude(id=first).update(publishes=5, wake_at=later)
+    waits = pulse.longest_queued()
+    assert waits.for_worker is not None and str(waits.for_worker[0].id) == first
+    assert waits.for_turn is not None and str(waits.for_turn[0].id) == second
+    found = numbers(admin_client)
+    assert not found["longest wait for a worker"][1]
+    value, is_bad = found["longest wait for a turn"]
+    assert "min" in value and not is_bad
+    assert findings(admin_client) == []
 
 
 @pytest.mark.usefixtures("_well")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import unittest
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from django.utils import timezone
 from motia_django import discovery, models, registry
 from motia_django.admin import reproductions, words
 from motia_django.payloads import MASK
+from motia_django.steps import Step
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, make_stream, once
 
@@ -72,6 +75,52 @@ def test_the_error_is_the_first_thing(admin_client: Client, make_run: MakeRun) -
     ]
     places = [page.index(part) for part in parts]
     assert places == sorted(places)
+
+
+def test_how_the_list_was_narrowed_is_kept_through_a_redrive(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(**MESSAGE, status="dead", error="KeyError: 1", input={"n": 1})
+    origin = "?_changelist_filters=status%3Ddead%26q%3Da%2526b%26self%3D1"
+    response = admin_client.get(at(run) + origin)
+    assert f'action="../redrive/{origin}"' in response.content.decode()
+    assert response.context["runs_url"] == f"{LIST}?status=dead&q=a%26b&self=1"
+    asked = admin_client.get(at(run, "edit") + origin)
+    assert asked.context["run_url"] == at(run) + origin
+    done = admin_client.post(at(run, "redrive") + origin, {"reason": ""})
+    assert done.headers["Location"] == at(run) + origin
+    refused = admin_client.post(at(run, "redrive") + origin, {"reason": ""})
+    assert refused.headers["Location"] == at(run) + origin
+    assert admin_client.get(at(run)).context["runs_url"] == LIST
+
+
+@pytest.mark.parametrize(
+    ("address", "crumbs"),
+    [
+        ("run/", "Home › Motia Steps › Runs"),
+        ("flow/", "Home › Motia Steps › Flows"),
+        ("overview/", "Home › Motia Steps › Overview"),
+        ("step/Work/change/", "Home › Motia Steps › Steps › Work"),
+    ],
+)
+def test_breadcrumbs_lead_through_the_app(admin_client: Client, address: str, crumbs: str) -> None:
+    page = admin_client.get(f"/admin/motia/{address}").content.decode()
+    [found] = re.findall(r'class="breadcrumbs">(.*?)</', page.replace("</a>", ""), re.DOTALL)
+    assert " ".join(re.sub("<[^>]*>", "", unescape(found)).split()) == crumbs
+
+
+def test_redrives_stand_between_the_attempts(admin_client: Client, make_run: MakeRun) -> None:
+    def failed(number: int) -> dict[str, Any]:
+        return {"at": 1, "kind": "attempt", "attempt": number, "error": f"KeyError: {number}"}
+
+    redriven = {"at": None, "kind": "redriven", "by": "ada", "time": timezone.now().isoformat()}
+    timeline = [failed(1), failed(2), redriven, failed(1), {**redriven, "by": "bob"}]
+    run = make_run(**MESSAGE, status="queued", attempt=0, timeline=timeline)
+    rows = admin_client.get(at(run)).context["attempts"]
+    assert [each.get("number") or each["redriven"].text for each in rows] == [
+        1, 2, "by ada", 1, "by bob",
+    ]  # fmt: skip
+    assert "redriven by ada</td>" in html(admin_client, run)
 
 
 def test_the_waterfall_has_a_line_for_each_run_with_a_link_and_words(
@@ -245,30 +294,31 @@ def test_a_message_is_copied_as_a_command(admin_client: Client, make_run: MakeRu
     words = shlex.split(copies(admin_client, run)["command"])
     assert words[1:5] == ["manage.py", "motia_steps", "enqueue", "work"]
     assert json.loads(words[6]) == {"n": 1, "t": "it's \x00"}
+    assert len(words) == 7
+    run = make_run(**MESSAGE, input=1, message_group="order 17")
+    assert shlex.split(copies(admin_client, run)["command"])[7:] == ["--group", "order 17"]
 
 
-def failure_of(text: str) -> Exception | None:
-    """Return what a test that was printed fails with; None if it passes."""
+def failure_of(text: str) -> str:
+    """Return what a test that was printed fails with, as it is run; an empty text if it passes."""
     namespace: dict[str, Any] = {"__name__": "printed"}
     exec(compile(text, "printed", "exec"), namespace)
     [case] = [each for name, each in namespace.items() if name.endswith("Test")]
-    [method] = unittest.defaultTestLoader.getTestCaseNames(case)
-    test = case(method)
-    test.client = Client()
-    try:
-        getattr(test, method)()
-    except Exception as error:
-        return error
-    return None
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    assert result.testsRun == 1
+    return "".join(text for _, text in [*result.failures, *result.errors])
 
 
 def test_a_message_is_copied_as_a_test_that_tells_whether_it_is_mended(
     admin_client: Client, make_run: MakeRun
 ) -> None:
     good = make_run(**MESSAGE, input={"n": 1, "text": 'x"""\\' * 40}, output={"a": 1})
-    assert failure_of(copies(admin_client, good)["test"]) is None
+    assert failure_of(copies(admin_client, good)["test"]) == ""
     bad = make_run(**MESSAGE, status="dead", input={"n": 2}, error='ValueError: """\\n"')
-    assert repr(failure_of(copies(admin_client, bad)["test"])) == "ValueError('too much')"
+    text = copies(admin_client, bad)["test"]
+    assert ", which died: " in text
+    assert "ValueError: too much" in failure_of(text)
 
 
 def test_the_state_that_a_run_found_is_made_for_the_test(
@@ -282,9 +332,9 @@ def test_the_state_that_a_run_found_is_made_for_the_test(
     ]
     run = make_run(**MESSAGE, input={"n": 1}, timeline=changes)
     text = copies(admin_client, run)["test"]
-    assert "state.set('g', 'k', {'n': 1})" in text
+    assert "self.motia.state.set('g', 'k', {'n': 1})" in text
     assert text.count("state.set") == 1
-    assert failure_of(text) is None
+    assert failure_of(text) == ""
 
 
 def test_a_request_is_copied_as_a_test(admin_client: Client, make_run: MakeRun) -> None:
@@ -292,13 +342,19 @@ def test_a_request_is_copied_as_a_test(admin_client: Client, make_run: MakeRun) 
         body = {**REQUEST, "query": {}, "body": {"title": "x", "description": ""}}
         run = make_run(input=body, output={"status": 201})
         text = copies(admin_client, run)["test"]
-        assert failure_of(text) is None
+        assert failure_of(text) == ""
         wrong = make_run(input={**body, "body": {"title": ""}}, output={"status": 201})
-        assert isinstance(failure_of(copies(admin_client, wrong)["test"]), AssertionError)
+        assert "AssertionError: 400 != 201" in failure_of(copies(admin_client, wrong)["test"])
 
 
 @pytest.mark.parametrize(
-    "values", [{"step": "Gone"}, {"trigger": "cron"}, {"input": {"motia:cut": {}}}]
+    "values",
+    [
+        {"step": "Gone"},
+        {"source": "another topic"},
+        {"input": {"motia:cut": {}}},
+        *({"trigger": kind} for kind in ("cron", "state", "stream", "nonsense")),
+    ],
 )
 def test_a_run_that_no_test_can_repeat_is_not_copied_as_one(
     make_run: MakeRun, values: dict[str, Any]
@@ -306,11 +362,70 @@ def test_a_run_that_no_test_can_repeat_is_not_copied_as_one(
     assert reproductions.of_run(make_run(**{**MESSAGE, "input": 1, **values})) == ""
 
 
+def starter(kind: str, change: dict[str, Any]) -> Step:
+    """Return a Step of this trigger that fails unless it is given this input, times aside."""
+
+    def handler(input: Any, ctx: Any) -> None:
+        given = input if ctx.trigger.type in ("queue", "invoke") else input.to_json()
+        given = {key: value for key, value in given.items() if key in change}
+        assert given == change, given
+
+    return make_step(handler, {"type": kind, **STARTED_BY[kind]}, name="Follow")
+
+
+STARTED_BY: dict[str, dict[str, Any]] = {
+    "state": {"groupId": "orders"},
+    "stream": {"streamName": "board of today"},
+}
+ORDER = {"groupId": "orders", "itemId": "17"}
+FOLLOWED = {"streamName": "board of today", "groupId": "a", "id": "17"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("state", {**ORDER, "oldValue": None, "newValue": {"n": 1}}),
+        ("state", {**ORDER, "oldValue": {"n": 1}, "newValue": {"n": 2}}),
+        ("state", {**ORDER, "oldValue": {"n": 1}, "newValue": None}),
+        ("stream", {**FOLLOWED, "event": {"type": "create", "data": {"id": "17", "n": 1}}}),
+        ("stream", {**FOLLOWED, "event": {"type": "update", "data": {"id": "17", "n": 1}}}),
+        ("stream", {**FOLLOWED, "event": {"type": "delete", "data": {"id": "17"}}}),
+        (
+            "stream",
+            {**FOLLOWED, "event": {"type": "event", "data": {"type": "seen", "data": {"by": 1}}}},
+        ),
+    ],
+)
+def test_a_change_is_copied_as_a_test(kind: str, change: Any, make_run: MakeRun) -> None:
+    with installed(starter(kind, change), streams=[make_stream("board of today")]):
+        run = make_run(step="Follow", trigger=kind, source="x", input={**change, "timestamp": 1})
+        assert failure_of(reproductions.of_run(run)) == ""
+
+
+def test_a_tick_is_copied_as_a_test(make_run: MakeRun) -> None:
+    ticks: list[Any] = []
+    report = make_step(
+        lambda input, ctx: ticks.append(ctx.trigger.scheduled_time.isoformat()),
+        {"type": "cron", "schedule": "0 7 * * *"},
+        name="Report",
+    )
+    with installed(report):
+        due = "2026-03-02T07:00:00+00:00"
+        run = make_run(step="Report", trigger="cron", source="x", input={"scheduledTime": due})
+        assert failure_of(reproductions.of_run(run)) == ""
+    assert ticks == [due]
+
+
+def test_an_invocation_is_copied_as_a_test(make_run: MakeRun) -> None:
+    run = make_run(step="Work", trigger="invoke", source="", input={"n": 2})
+    assert "ValueError: too much" in failure_of(reproductions.of_run(run))
+
+
 @pytest.mark.parametrize("step", ["7 of 9", "shop::Pay-now", "ü", "'\"\\"])
 def test_a_step_of_any_name_has_a_test(make_run: MakeRun, step: str) -> None:
     with installed(make_step(lambda input: None, name=step)):
         text = reproductions.of_run(make_run(**{**MESSAGE, "step": step}, input=1))
-        assert failure_of(text) is None
+        assert failure_of(text) == ""
 
 
 def test_the_texts_are_escaped_and_need_no_script(admin_client: Client, make_run: MakeRun) -> None:

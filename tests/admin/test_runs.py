@@ -183,6 +183,23 @@ def test_runs_are_found_by_their_index_keys(admin_client: Client, make_run: Make
     assert listed(admin_client, f"?q={order}") == [other]
 
 
+def test_runs_are_told_apart_by_their_index_keys_in_one_query(
+    admin_client: Client, make_run: MakeRun, install: Callable[..., None]
+) -> None:
+    one, other = make_run(), make_run(step="Gone")
+    for row, value in ((one, "<17>"), (other, "18")):
+        models.RunKey.objects.create(run_id=row.id, name="orderId", value=value)
+    config = {"name": "CreateTodo", "triggers": [{"type": "queue", "topic": "t"}]}
+    install(config)
+    with CaptureQueriesContext(connection) as without:
+        assert "orderId=18" not in admin_client.get(LIST).content.decode()
+    install({**config, "index": ["orderId"]})
+    with CaptureQueriesContext(connection) as queries:
+        html = admin_client.get(LIST).content.decode()
+    assert "orderId=&lt;17&gt;" in html and "orderId=18" in html
+    assert len(queries) == len(without) + 1
+
+
 def test_a_search_that_finds_nothing_says_what_was_looked_for(
     admin_client: Client, install: Callable[..., None]
 ) -> None:

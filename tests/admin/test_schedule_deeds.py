@@ -135,7 +135,7 @@ def test_an_override_stands_beside_what_the_file_says_until_it_is_dropped(
     assert (row.expression, row.zone, row.told) == (
         "*/5 * * * *",
         "Europe/Berlin",
-        "Every fifth minute of every hour",
+        "Every 5 minutes",
     )
     assert row.override.endswith("by admin (admin): too slow")
     assert row.declared == "0 3 * * * in Europe/Berlin"

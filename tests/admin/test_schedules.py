@@ -30,7 +30,7 @@ def rows(client: Client) -> list[Any]:
     ("expression", "told"),
     [
         ("0 3 * * 1-5", "At 03:00 on Monday through Friday"),
-        ("*/10 * * * * *", "Every 10th second"),
+        ("*/10 * * * * *", "Every 10 seconds"),
         ("@hourly", "At the start of every hour"),
         ("0 0 12 24 12 * 2027,2028", "At 12:00 on December 24 in 2027, 2028"),
     ],

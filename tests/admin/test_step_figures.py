@@ -191,6 +191,16 @@ def test_the_documentation_is_linked_where_there_is_any(
     assert "Documentation" not in text_of(admin_client, page_of("B")).partition("<main")[2]
 
 
+def test_what_follows_from_a_death_is_told_on_the_page(
+    admin_client: Client, install: Install
+) -> None:
+    install(config("A", onDead="a.died"), config("B"))
+    html = text_of(admin_client, page_of("A"))
+    assert '<code>a.died</code> <span class="quiet">(when a run is dead)</span> →' in html
+    assert html.count("nobody listens") == 1
+    assert "a.died" not in text_of(admin_client, page_of("B"))
+
+
 def test_what_follows_outside_of_the_code_is_told_on_the_page(
     admin_client: Client, install: Install
 ) -> None:

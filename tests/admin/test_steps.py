@@ -162,7 +162,16 @@ def test_what_a_trigger_skips_makes_up_for_and_never_tries_again_is_told(
 def test_the_page_shows_schemas_delivery_and_listeners(
     admin_client: Client, install: Install
 ) -> None:
-    delivery = {"maxRetries": 5, "backoffDelayMs": 2000, "queue": "slow", "delaySeconds": 3}
+    delivery = {
+        "maxRetries": 5,
+        "backoffDelayMs": 2000,
+        "queue": "slow",
+        "delaySeconds": 3,
+        "type": "fifo",
+        "concurrency": {"limit": 2, "key": "customer.id"},
+        "priority": 7,
+        "index": ["orderId"],
+    }
     install(
         config(
             "Http",
@@ -201,6 +210,10 @@ def test_the_page_shows_schemas_delivery_and_listeners(
         "5, after 2 s, doubling",
         "slow",
         "3 s",
+        "one at a time in each message group",
+        "2 for each customer.id",
+        "Priority</dt><dd>7",
+        "Found by</dt><dd>orderId",
         "nobody listens",
         "The label",
         "sometimes",

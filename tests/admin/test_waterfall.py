@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motia_django import models
-from motia_django.admin.attempts import Attempt, attempts_of
+from motia_django.admin.attempts import Attempt, attempts_of, redriven_at
 from motia_django.admin.waterfall import axis_of, in_words, spans_of
 from motia_django.runs import Status
 
@@ -36,7 +36,8 @@ def failed(number: int, began: float, ended: float, error: str = "E") -> dict[st
 
 def life(row: models.Run, timeline: Any = None, now: float = 100) -> list[tuple[str, float, float]]:
     """Return each stretch of a run's life, from when to when in seconds after noon."""
-    spans = spans_of(row, attempts_of(row, timeline), NOON + timedelta(seconds=now))
+    moment = NOON + timedelta(seconds=now)
+    spans = spans_of(row, attempts_of(row, timeline), moment, redriven_at(timeline))
     return [
         (each.kind, (each.begins - NOON).total_seconds(), (each.ends - NOON).total_seconds())
         for each in spans
@@ -78,11 +79,15 @@ def test_what_was_cancelled_waited_until_then() -> None:
 
 
 def test_a_redriven_run_counts_anew_and_keeps_its_first_attempts() -> None:
-    redriven = {"at": None, "kind": "redriven", "by": "me"}
+    redriven = {"at": None, "kind": "redriven", "by": "me", "time": at(15).isoformat()}  # type: ignore[union-attr]
     timeline = [failed(1, 2, 3, "first"), redriven, failed(1, 20, 21, "second")]
     row = run(status="dead", attempt=1, started_at=20, finished_at=21, error="second")
     assert [each.error for each in attempts_of(row, timeline)] == ["first", "second"]
-    assert [kind for kind, _, _ in life(row, timeline)] == ["waited", "failed", "backoff", "failed"]
+    assert [each.turn for each in attempts_of(row, timeline)] == [0, 1]
+    assert life(row, timeline)[1:] == [("failed", 2, 3), ("waited", 15, 20), ("failed", 20, 21)]
+    again = run(status="queued", attempt=0, started_at=None, finished_at=None)
+    assert life(again, timeline[:2])[1:] == [("failed", 2, 3), ("waited", 15, 100)]
+    assert life(again, [failed(1, 2, 3), {"kind": "redriven"}])[2] == ("backoff", 3, 100)
 
 
 def test_attempts_of_which_only_the_errors_were_noted_are_told_without_their_times() -> None:
@@ -96,14 +101,16 @@ def test_attempts_of_which_only_the_errors_were_noted_are_told_without_their_tim
 @pytest.mark.parametrize(
     "timeline",
     [
-        None, {}, "x", [None, 3, {}], [{"kind": "attempt"}], [{"kind": "attempt", "attempt": "x"}],
+        None, {}, "x", [None, 3, {}], [{"kind": "redriven"}, {"kind": "moved", "time": []}],
+        [{"kind": "attempt"}], [{"kind": "attempt", "attempt": "x"}],
         [{"kind": "attempt", "attempt": 1, "began": "x", "ended": []}],
         [{"kind": "attempt", "attempt": 1, "began": "2026-13-45T00:00", "ended": None}],
         [{"kind": "attempt", "attempt": 1, "began": "2026-11-28T12:00:00", "ended": 7}],
     ],
 )  # fmt: skip
 def test_a_timeline_of_any_shape_is_read(timeline: Any) -> None:
-    spans = spans_of(run(status="dead"), attempts_of(run(status="dead"), timeline), NOON)
+    dead = run(status="dead")
+    spans = spans_of(dead, attempts_of(dead, timeline), NOON, redriven_at(timeline))
     assert in_words(spans)
 
 

@@ -61,8 +61,8 @@ def test_an_order_gets_on_before_ones_eyes_whoever_is_looking(project: Project, 
 
     page.expose_function("saw", saw)
     page.evaluate(
-        "new MutationObserver(() => document.querySelectorAll('#orders progress')"
-        ".forEach((each) => saw(String(each.value))))"
+        "new MutationObserver((records) => records.flatMap((record) => [...record.addedNodes])"
+        ".forEach((row) => saw(String(row.querySelector('progress').value))))"
         ".observe(document.getElementById('orders'), {childList: true})"
     )
     order(page, "Ada <b>Lovelace</b>", "120")

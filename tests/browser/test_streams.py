@@ -1,25 +1,24 @@
-"""A real browser's EventSource, with the script that the documentation shows."""
+"""A real browser follows a stream, by the script that is shipped, as the documentation shows it."""
 
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request
+from playwright.sync_api import Browser, Page, Request
 
-from tests.docs.pages import DOCS, blocks
-from tests.journeys.running import Project, eventually, sample_project
+from tests.browser.proxy import proxy
+from tests.docs.pages import DOCS, ROOT, blocks
+from tests.journeys.running import Project, sample_project
 from tests.journeys.test_streams import SETTINGS, serve, shout
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
-UVICORN = ["uvicorn", "--port", "PORT", "--timeout-graceful-shutdown", "1"]
-SERVERS = {
-    "uvicorn": [*UVICORN, "sample_project.asgi:application"],
-    "gunicorn": ["gunicorn", "-b", "127.0.0.1:PORT", "sample_project.wsgi"],
-}
+SCRIPT = ROOT / "motia_django/static/motia_django/streams.js"
+OPTIONS = ["--port", "PORT", "--timeout-graceful-shutdown", "1"]
+UVICORN = ["uvicorn", *OPTIONS, "sample_project.asgi:application"]
+GUNICORN = ["gunicorn", "-b", "127.0.0.1:PORT", "sample_project.wsgi"]
 
 
 @pytest.fixture
@@ -29,42 +28,83 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield started
 
 
-def script() -> str:
+def shown() -> str:
     """Return the script of the page on streams, for the stream of the journeys."""
-    shown = next(each.text for each in blocks(DOCS / "streams.md") if each.language == "js")
-    return shown.replace('"orders", "7"', '"shouts", "g"')
+    script = next(each.text for each in blocks(DOCS / "streams.md") if each.language == "js")
+    said = "window.said = [];\nwindow.statuses = [];\n"
+    script = script.replace("/streams/orders/7/", "/streams/shouts/g/")
+    script = script.replace("console.log(type, data)", "said.push([type, data])")
+    return said + script.replace("document.title = status", "statuses.push([status, code])")
 
 
-@pytest.mark.parametrize("server", SERVERS)
-def test_the_script_that_is_shown_keeps_up_and_comes_back_after_an_outage(
-    project: Project, page: Page, server: str
+def follow(page: Page, port: int) -> None:
+    """Open a page and follow the stream on it."""
+    page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
+    page.add_script_tag(content=SCRIPT.read_text("utf-8"))
+    page.add_script_tag(content=shown())
+    page.wait_for_function("statuses.length === 1")
+
+
+def send(project: Project, kind: str, data: int) -> None:
+    """Send an event that is kept in no item."""
+    project.python(f"from motia_django import streams; streams.shouts.send('g', {kind!r}, {data})")
+
+
+def test_a_page_behind_a_proxy_comes_back_after_a_restart_and_is_told_each_event_once(
+    project: Project, page: Page
 ) -> None:
-    ids: list[str] = []
+    server = serve(project, "web", UVICORN)
+    shout(project, server, id="a", number=0)
+    with proxy() as behind:
+        behind.upstream = server
+        follow(page, behind.port)
+        page.wait_for_function("orders.get('a')?.number === 0")
+        shout(project, server, id="a", number=1)
+        send(project, "before", 1)
+        page.wait_for_function("orders.get('a').number === 1 && said.length === 1")
+
+        behind.upstream = None
+        project.kill("web", signal.SIGTERM)
+        send(project, "meanwhile", 2)
+        page.wait_for_function("statuses.at(-1)[0] === 'reconnecting'")
+        again = serve(project, "again", UVICORN)
+        shout(project, again, id="a", number=2)
+        while behind.refused < 2:
+            page.wait_for_timeout(100)
+        behind.upstream = again
+        page.wait_for_function("orders.get('a').number === 2")
+        send(project, "after", 3)
+        page.wait_for_function("said.at(-1)[0] === 'after'")
+    assert page.evaluate("said") == [["before", 1], ["meanwhile", 2], ["after", 3]]
+    statuses = [status for status, *_ in page.evaluate("statuses")]
+    assert statuses[:3] == ["connected", "reconnecting", "connected"]
+
+
+def test_a_server_without_asgi_is_asked_again_and_again_and_a_refusal_ends_it(
+    project: Project, browser: Browser
+) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
 
     def note(request: Request) -> None:
-        if "/streams/" in request.url:
-            ids.append(request.all_headers().get("last-event-id", ""))
+        asked.append(request.url)
 
-    port = serve(project, "web", SERVERS[server])
-    shout(project, port, id="a", number=0)
-    page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
+    port = serve(project, "web", GUNICORN)
     page.on("request", note)
-    page.add_script_tag(content=script())
-    page.wait_for_function("orders.get('a')?.number === 0")
-    for number in range(1, 4):
-        shout(project, port, id="a", number=number)
-        page.wait_for_function(f"orders.get('a').number === {number}")
+    follow(page, port)
+    shout(project, port, id="a", number=1)
+    page.wait_for_function("orders.get('a')?.number === 1")
     shout(project, port, group="other", id="b")
-    if server == "gunicorn":  # of an answer without any event the browser keeps the position, too
-        known = len(set(ids))
-        while len(set(ids)) == known:
-            page.wait_for_timeout(100)
-        return
-    project.kill("web", signal.SIGTERM)
-    again = [word.replace("PORT", str(port)) for word in SERVERS[server]]
-    project.start("again", [sys.executable, "-m", *again])
-    eventually(lambda: project.call("GET", "/admin/login/").status == 200, project.all_logs)
-    shout(project, port, id="a", number=9)
-    page.wait_for_function("orders.get('a').number === 9")
-    assert ids[0] == ""
-    assert any(ids)  # not each: of a request that finds nobody, not all headers are reported
+    known = asked[-1]
+    assert "lastEventId=" in known
+    while asked[-1] == known:  # of an answer without any event it keeps the position, too
+        page.wait_for_timeout(100)
+    assert page.evaluate("statuses.flat()[0]") == "connected"
+    assert page.evaluate("statuses.length") == 1
+    page.evaluate(
+        "following.close(); window.ends = [];"
+        "motia.follow('/streams/nothing/g/', { status: (...words) => ends.push(words) })"
+    )
+    page.wait_for_function("ends.length")
+    assert page.evaluate("ends") == [["refused", 403]]
+    page.close()

@@ -10,7 +10,7 @@ from django.test import override_settings
 from motia_django import registry
 from motia_django.checks import ALL, deployment
 from motia_django.registry import Registry
-from tests.factories import make_step, nothing
+from tests.factories import QUEUE, make_step, nothing
 
 HTTP = {"type": "http", "path": "/x"}
 
@@ -46,10 +46,26 @@ def test_before_deploying_broker_database_and_state_are_asked_unless_settings_ar
 
 
 def test_a_topic_that_nobody_hears_is_a_warning_with_the_nearest_topic() -> None:
-    [warning] = found(make_step(nothing, enqueues=["wrok", "work"]))
+    sends = make_step(nothing, {"type": "queue", "topic": "wark"}, name="Sends", enqueues=["wrok"])
+    [warning] = found(sends, make_step())
     assert warning.id == "motia.W001"
     assert "'wrok'" in warning.msg
     assert warning.hint == "Did you mean 'work'?"
+    [alone] = found(sends)
+    assert alone.hint is None  # its own topic was not meant
+
+
+def test_so_is_one_that_is_to_hear_of_the_dead() -> None:
+    [warning] = found(make_step(nothing, onDead="wrok"))
+    assert warning.id == "motia.W001"
+    assert "'wrok' is to be told (onDead)" in warning.msg
+    assert warning.hint == "Did you mean 'work'?"
+    assert found(make_step(nothing, onDead="work")) == []
+
+
+def test_a_step_that_only_requests_start_warns_that_nobody_hears_of_its_dead() -> None:
+    assert ids(make_step(nothing, HTTP, onDead="work"), make_step(name="B")) == ["motia.W006"]
+    assert ids(make_step(nothing, HTTP, QUEUE, onDead="work")) == []
 
 
 def test_http_steps_that_no_url_includes_are_a_warning() -> None:

@@ -75,6 +75,38 @@ def test_a_dead_run_whose_step_is_gone_is_marked_with_a_hint(steps: Steps) -> No
     assert "motia_steps redrive --step 'Old Name' --to STEP" in printed
 
 
+def test_nobody_is_told_to_redrive_what_was_answered(steps: Steps) -> None:
+    dead_run(step="Old Name", trigger="http", source="POST /old")
+    assert "Old Name (no such Step)" in steps("dead")
+    assert "redrive" not in steps("dead")
+
+
+def test_an_error_is_told_from_its_reason_on(steps: Steps) -> None:
+    text = "motia_django.exceptions.InvalidInput: The input of Step 'Work' is invalid: amount: a"
+    dead_run(error=text)
+    marked("a" * 16, error=text)
+    for words in ((), ("--groups",)):
+        assert steps("dead", *words).splitlines()[-1].endswith("  InvalidInput: amount: a")
+
+
+def test_where_nothing_is_dead_that_is_said(steps: Steps) -> None:
+    for words in ((), ("--groups",)):
+        assert steps("dead", *words) == "No run is dead, or none that was asked for.\n"
+        assert steps("dead", *words, "--format", "json") == "[]\n"
+
+
+def test_dead_runs_are_told_apart_by_their_index_keys(steps: Steps) -> None:
+    one, other = dead_run(), dead_run()
+    assert "KEYS" not in steps("dead")
+    models.RunKey.objects.create(run_id=one.id, name="orderId", value="17")
+    head, *lines = steps("dead").splitlines()
+    assert "KEYS" in head.split()
+    assert {line.split()[0]: "orderId=17" in line for line in lines} == {
+        str(one.id): True,
+        str(other.id): False,
+    }
+
+
 def test_dead_runs_can_be_read_by_machines(steps: Steps) -> None:
     run = dead_run(step="Old", input={"password": "p", "amount": 1})
     [listed] = json.loads(steps("dead", "--format", "json"))

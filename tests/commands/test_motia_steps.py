@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pydantic import BaseModel
 
-from motia_django import enqueue
+from motia_django import enqueue, models
 from motia_django.discovery import discover
 from motia_django.registry import Registry
 from motia_django.registry import installed as registry_installed
-from tests.factories import deliver, installed, make_step, rows
+from motia_django.runs import Status
+from tests.factories import deliver, installed, kept_run, make_step, nothing, rows
 from tests.projects import Project
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +69,13 @@ def test_what_people_should_read_and_look_for_is_shown() -> None:
     assert "docs         https://wiki.example/work" in shown
     assert "index        orderId" in shown
     assert "conditional: True" in shown
+
+
+def test_what_follows_from_a_death_is_shown() -> None:
+    with installed(make_step(lambda input: None, onDead="payment.died")):
+        assert "onDead       payment.died" in steps("show", "Work")
+        assert json.loads(steps("list", "--format", "json"))[0]["onDead"] == "payment.died"
+    assert "onDead" not in steps("show", "CreateTodo")
 
 
 def test_what_is_asked_of_a_request_is_shown() -> None:
@@ -133,9 +144,63 @@ def test_enqueue_can_wait() -> None:
     assert rows()[0].status == "scheduled"
 
 
-def test_enqueue_to_nobody_fails() -> None:
-    with installed(make_step()), pytest.raises(CommandError, match="Nobody listens on the topic"):
-        steps("enqueue", "silence")
+def test_enqueue_has_a_group_and_a_key() -> None:
+    fifo = {"type": "queue", "topic": "work", "config": {"type": "fifo"}}
+    with installed(make_step(nothing, fifo)):
+        words = ("enqueue", "work", "--group", "größe 17", "--dedupe-key", "once")
+        assert steps(*words) == steps(*words)
+        [listed] = json.loads(steps("runs", "--format", "json"))
+    assert listed["messageGroup"] == "größe 17"
+    with installed(make_step()), pytest.raises(CommandError, match="messageGroupId"):
+        steps("enqueue", "work", "--group", "x" * 256)
+
+
+def test_what_a_trigger_says_of_its_runs_is_shown() -> None:
+    said = {
+        "type": "fifo",
+        "maxRetries": 5,
+        "backoffDelayMs": 500,
+        "concurrency": {"limit": 2, "key": "customer.id"},
+        "visibilityTimeout": 40,
+    }
+    trigger = {"type": "queue", "topic": "work", "config": said}
+    with installed(make_step(nothing, trigger), make_step(name="Plain")):
+        [shown] = json.loads(steps("show", "Work", "--format", "json"))["triggers"]
+        [plain] = json.loads(steps("show", "Plain", "--format", "json"))["triggers"]
+        assert "'key': 'customer.id'" in steps("show", "Work")
+    assert shown["config"] == said
+    assert "config" not in plain
+
+
+def test_a_later_attempt_that_goes_on_has_taken_no_negative_time() -> None:
+    now = timezone.now()
+    run = kept_run(status=Status.RUNNING)
+    models.Run.objects.filter(id=run.id).update(
+        attempt=2, started_at=now, finished_at=now - timedelta(seconds=10)
+    )
+    with installed(make_step()):
+        assert re.search(r"  \d+\.\d{3} s so far", steps("runs"))
+        assert re.search(r"running for \d+\.\d{3} s", steps("trace", str(run.id)))
+
+
+def test_runs_of_several_statuses_are_asked_for_as_in_the_admin() -> None:
+    for status in ("scheduled", "queued", "dead"):
+        kept_run(status=Status(status))
+    with installed(make_step()):
+        listed = json.loads(steps("runs", "--status", "scheduled, queued", "--format", "json"))
+        with pytest.raises(CommandError, match="expected some of scheduled, queued, .*got 'late'"):
+            steps("runs", "--status", "dead,late")
+    assert sorted(each["status"] for each in listed) == ["queued", "scheduled"]
+
+
+def test_enqueue_to_nobody_fails(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        installed(make_step()),
+        pytest.raises(CommandError, match="Nobody listens on the topic") as error,
+    ):
+        steps("enqueue", "wrok")
+    assert str(error.value).endswith("nothing was sent. Did you mean 'work'?")
+    assert caplog.records == []
 
 
 def test_runs_are_listed_newest_first_and_filtered() -> None:
@@ -150,32 +215,6 @@ def test_runs_are_listed_newest_first_and_filtered() -> None:
     assert failed[0]["input"] == {"password": "********"}
     assert "ZeroDivisionError: division by zero" in table
     assert "Works" not in table
-
-
-def test_a_trace_is_a_tree_with_timelines() -> None:
-    def begin(input: Any, ctx: Any) -> None:
-        ctx.logger.info("beginning", {"id": 7})
-        ctx.enqueue("work", {})
-
-    first = make_step(begin, {"type": "queue", "topic": "begin"}, name="First", enqueues=["work"])
-    with installed(first, make_step()):
-        [run_id] = enqueue("begin")
-        deliver([run_id])
-        by_run = steps("trace", run_id)
-        by_trace = steps("trace", rows()[0].trace_id)
-        assert len(json.loads(steps("trace", run_id, "--format", "json"))) == 2
-    assert by_run == by_trace
-    lines = by_run.splitlines()
-    assert any(line.startswith("First  succeeded") for line in lines)
-    assert any(line.startswith("  Work  queued") for line in lines)
-    assert 'info: beginning {"id":7}' in by_run
-    assert "enqueue work -> Work" in by_run
-
-
-@pytest.mark.parametrize("id", ["nonsense", "0" * 32, "01a20471-6247-70bc-9f51-1d2a934d20bd"])
-def test_a_trace_that_is_not_there_is_said_so(id: str) -> None:
-    with pytest.raises(CommandError, match="There is no trace and no run"):
-        steps("trace", id)
 
 
 def test_check_is_content_with_the_sample_project() -> None:

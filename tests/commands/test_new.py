@@ -1,29 +1,78 @@
-"""`motia_steps new`: what it writes is a Step that loads, and a test that passes."""
+"""The Steps that `new` writes, and their tests, which are run."""
 
 from __future__ import annotations
 
-import importlib
 import io
 import unittest
 
 import pytest
 
 from motia_django.commands.new import KINDS
+from motia_django.registry import registry
+from motia_django.triggers.http import METHODS
 from tests.commands.conftest import Fails, Steps
 from tests.projects import Project
 from tests.web.serving import served
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 ODD = 'Say "Hi" \\ 🙂 to all'
+PATHS = {"Plain": "/{}/orders", "Named": "/{}/orders/:id/", "Hard": "/{}/:from/:_to/:json/:title"}
 
 
-def written(project: Project, name: str) -> None:
-    """Run the test that was written for a Step, in the project as it is now."""
-    module = importlib.import_module(f"{project.name}.{name}")
-    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
-    said = io.StringIO()
-    done = unittest.TextTestRunner(said).run(suite)
-    assert done.testsRun and done.wasSuccessful(), said.getvalue()
+def run_tests(project: Project) -> unittest.TestResult:
+    """Run the tests that were written, as `manage.py test` does, and return what came of them."""
+    names = [f"{project.name}.{file.stem}" for file in project.folder.glob("test_*.py")]
+    suite = unittest.defaultTestLoader.loadTestsFromNames(names)
+    return unittest.TextTestRunner(stream=io.StringIO()).run(suite)
+
+
+def text_of(project: Project, file: str) -> str:
+    return (project.folder / file).read_text("utf-8")
+
+
+def test_an_http_step_of_any_method_and_path_passes_its_tests(
+    project: Project, steps: Steps
+) -> None:
+    for method in METHODS:
+        for kind, path in PATHS.items():
+            name = f"{kind} {method} Order"
+            steps("new", name, "--method", method.lower(), "--path", path.format(method.lower()))
+    assert len(project.load()) == len(METHODS) * len(PATHS)
+    with served():
+        result = run_tests(project)
+    assert [text for _, text in result.failures + result.errors] == []
+    assert result.testsRun == (len(METHODS) + 3) * len(PATHS)
+
+
+def test_an_http_step_asks_for_what_its_method_and_path_have(
+    project: Project, steps: Steps
+) -> None:
+    project.load()
+    steps("new", "ReadOrder", "--method", "GET", "--path", "/orders/:id")
+    steps("new", "SayHello", "--method", "GET")
+    steps("new", "CreateOrder", "--enqueues", "order.created")
+    project.load()
+    read, hello, create = (
+        registry().step(name).triggers[0] for name in ("ReadOrder", "SayHello", "CreateOrder")
+    )
+    assert (read.source, hello.source) == ("GET /orders/:id", "GET /say-hello")
+    assert "paramsSchema" in text_of(project, "steps/read_order_step.py")
+    assert "bodySchema" not in text_of(project, "steps/read_order_step.py")
+    assert "pydantic" not in text_of(project, "steps/say_hello_step.py")
+    assert 'kwargs={"id": "1"}' in text_of(project, "test_read_order_step.py")
+    assert create.schema is not None
+    assert 'ctx.enqueue({"topic": "order.created"' in text_of(project, "steps/create_order_step.py")
+
+
+@pytest.mark.parametrize("path", ["orders", "/orders/{id}", "/:id/:id"])
+def test_a_path_that_is_none_is_refused(path: str, project: Project, fails: Fails) -> None:
+    _, error, code = fails("new", "ReadOrder", "--path", path)
+    assert error.startswith('--path: expected a path such as "/todos/:id"')
+    assert code == 2
+    assert not (project.folder / "steps").exists()
+
+
+def test_a_method_that_is_none_is_refused(project: Project, fails: Fails) -> None:
+    assert "invalid choice: 'FETCH'" in fails("new", "ReadOrder", "--method", "fetch")[1]
 
 
 @pytest.mark.parametrize(
@@ -39,16 +88,10 @@ def test_a_step_of_any_name_loads_and_its_test_passes(
     step = project.only_step()
     assert step.name == name
     assert [*step.topics] == ['a "quoted" 🙂 topic']
-    [test] = project.folder.glob("test_*.py")
     with served():
-        written(project, test.stem)
-
-
-def test_an_http_step_may_have_parameters_in_its_path(project: Project, steps: Steps) -> None:
-    steps("new", "PayOrder", "--path", "/orders/:id/pay", "--method", "put")
-    assert project.only_step().triggers[0].source == "PUT /orders/:id/pay"
-    with served():
-        written(project, "test_pay_order_step")
+        result = run_tests(project)
+    assert [text for _, text in result.failures + result.errors] == []
+    assert result.testsRun
 
 
 def test_tests_go_where_the_apps_tests_are_and_no_file_is_written_over(

@@ -57,6 +57,7 @@ def test_all_that_is_played_is_told_of(steps_of_both: None) -> None:
     assert text.count("Light by queue both.light") == 1
     assert told["state"]["both.order"] == [["came", {"all": [0, 1, 2, 3]}]]
     assert ["whole", {"n": 1}] in told["state"]["both.items"]
+    assert text.count("Undo by queue both.spent.died") == 1
 
 
 @pytest.mark.journey

@@ -84,6 +84,13 @@ def test_virtual_and_conditional_edges_look_different() -> None:
     assert drawing.count('marker-start="url(#motia-perhaps)"') == 1
 
 
+def test_what_follows_from_a_death_looks_like_a_failure_and_says_so() -> None:
+    root = parsed(registry_of(named("A", onDead="died")))
+    edges = [each.get("class") for each in root.iter(f"{SVG}g") if "edge" in each.get("class", "")]
+    assert edges == ["motia-edge motia-failure"]
+    assert "when dead" in texts(root)
+
+
 def test_a_step_has_its_figures_with_their_links() -> None:
     figures = (Figure(text="3 runs", url="/runs?a=1&b=2"), Figure(text="1 failed", tone="bad"))
     extra = Extra(url="/step", figures=figures, failed_share=0.25, mark="paused")

@@ -66,6 +66,19 @@ def test_what_happens_outside_of_the_code_is_a_virtual_edge(key: str, other: str
     assert edge(graph, "topic:approved", "step:Go").is_virtual
 
 
+def test_what_follows_from_a_death_is_an_edge_of_a_failure() -> None:
+    send = named("Charge", enqueues=["both"], onDead="died")
+    graph = read(registry_of(send, named("GiveBack", *hears("died"))))
+    found = edge(graph, "step:Charge", "topic:died")
+    assert (found.is_failure, found.is_virtual) == (True, False)
+    assert not node(graph, "step:GiveBack").is_unsent
+    lost = read(
+        registry_of(named("Charge", onDead="died"), named("A", on_dead="a", enqueues=["a"]))
+    )
+    assert node(lost, "topic:died").is_unheard
+    assert not edge(lost, "step:A", "topic:a").is_failure
+
+
 def test_what_is_declared_twice_is_one_edge_and_a_real_one_if_one_is_real() -> None:
     send = named("Send", enqueues=["t"], virtualEnqueues=["t"])
     hear = named("Hear", *hears("t", condition=is_large), *hears("t"))

@@ -35,6 +35,13 @@ def test_mermaid_has_a_line_for_each_node_and_edge() -> None:
     ]
 
 
+def test_what_follows_from_a_death_is_said_to() -> None:
+    graph = read(registry_of(named("Send", onDead="t")))
+    assert '    n0 -->|"when dead"| n1' in mermaid(graph).splitlines()
+    assert '    n0 -> n1 [label="when dead"]' in dot(graph).splitlines()
+    assert [each["is_failure"] for each in plain(graph)["edges"]] == [True]
+
+
 def test_no_name_gets_out_of_its_quotes_in_mermaid() -> None:
     node = (
         r'n\d+(?:\["|\(\["|\[\("|\[\[")[^"<>`\\;#]*(?:#\d+;[^"<>`\\;#]*)*(?:"\]|"\]\)|"\)\]|"\]\])'

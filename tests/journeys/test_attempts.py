@@ -58,6 +58,8 @@ def test_what_kills_every_worker_ends_dead_though_it_is_in_no_table(project: Pro
     assert run["input"] == {"n": 1}
     assert 2 <= run["attempt"] <= 3
     assert "worker_lost" in {entry["kind"] for entry in run["timeline"]}
+    told = ended(project, "Mourn", "succeeded")
+    assert (told["input"]["runId"], told["input"]["input"]) == (run["id"], {"n": 1})
 
 
 def test_a_process_that_was_frozen_cannot_go_on_with_a_run_that_another_has(

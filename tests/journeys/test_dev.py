@@ -40,6 +40,16 @@ def start_dev(project: Project) -> None:
     eventually(lambda: "Stop with Ctrl-C" in project.log("dev"), project.all_logs)
 
 
+def kill_worker(project: Project) -> None:
+    """Kill the worker's main process, which leaves its children behind."""
+    workers = [
+        each
+        for each in children_of(project.processes["dev"])
+        if "worker" in each.cmdline() and "motia_django.commands.tied" not in each.cmdline()
+    ]
+    min(workers, key=lambda each: each.create_time()).kill()
+
+
 def test_one_command_runs_everything_and_leaves_nothing_behind(project: Project) -> None:
     start_dev(project)
     log = project.log("dev")
@@ -56,6 +66,13 @@ def test_one_command_runs_everything_and_leaves_nothing_behind(project: Project)
     sent = project.command("motia_steps", "enqueue", "todo.created", "--data", data)
     assert sent.stderr == ""
     eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == 2)
+
+    kill_worker(project)
+    again = "worker was killed by SIGKILL; starting it again"
+    eventually(lambda: again in project.log("dev"), project.all_logs)
+    created = project.call("POST", "/todos", {"title": "y"})
+    processed = f"worker | [ProcessTodo] Todo processed todoId={created.json['id']}"
+    eventually(lambda: processed in project.log("dev"), project.all_logs)
 
     family = children_of(project.processes["dev"])
     assert len(family) >= 5  # redis and its keeper, web, worker and its children, beat

@@ -14,9 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from motia_django import dispatch, enqueue, invoke, ledger, models, operations, state
+from motia_django.delivery import ONCE
 from motia_django.exceptions import CannotIntervene
 from motia_django.ledger import keys
-from motia_django.runs import Outcome, Settlement, Status, new_run_id
+from motia_django.runs import Outcome, Status, new_run_id
 from motia_django.web.views import view_for
 from tests.factories import installed, kept_run, make_run, make_step, rows, work_off
 
@@ -89,8 +90,8 @@ def test_light_runs_are_found_once_they_are_in_the_ledger() -> None:
     taken, failed = make_run(input={"orderId": "a"}), make_run(input={"orderId": "b"})
     outcome = Outcome(status=Status.DEAD, error=ValueError(), started_at=now, finished_at=now)
     assert ledger.take_in(taken, "note", "because")
-    assert ledger.keep_failed(failed, outcome, Settlement(status=Status.DEAD))
-    assert not ledger.keep_failed(failed, outcome, Settlement(status=Status.DEAD))
+    assert ledger.keep_failed(failed, outcome, ONCE)
+    assert not ledger.keep_failed(failed, outcome, ONCE)
     assert found("a") == [taken.id]
     assert found("b") == [failed.id]
 

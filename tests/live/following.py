@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import connections
 
 from motia_django.live.access import Auth, Subscription
@@ -29,6 +29,11 @@ def item(name: str, stream: str = "orders", group: str = "g") -> Subscription:
 def anybody() -> Auth:
     """Return somebody who is not logged in."""
     return Auth(user=AnonymousUser(), request=cast(Any, SimpleNamespace()))
+
+
+def somebody(pk: int) -> Auth:
+    """Return a user of this number."""
+    return Auth(user=User(pk=pk), request=cast(Any, SimpleNamespace()))
 
 
 async def away(function: Callable[..., T], *args: Any) -> T:

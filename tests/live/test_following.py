@@ -14,11 +14,11 @@ import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
-from motia_django import Stream
+from motia_django import Stream, disconnect
 from motia_django.live import following as following_module
 from motia_django.live import hub as hub_module
 from motia_django.live import log
-from motia_django.live.following import Following, TooSlow
+from motia_django.live.following import CutOff, Dismissed, Following, TooSlow
 from motia_django.live.holes import Holes
 from motia_django.live.positions import Position
 from motia_django.models import StreamEvent
@@ -31,6 +31,7 @@ from tests.live.following import (
     hear,
     item,
     nothing_more,
+    somebody,
     told,
 )
 
@@ -415,7 +416,8 @@ def test_a_slow_client_is_cut_off_and_resumes(monkeypatch: pytest.MonkeyPatch) -
 
     async def scenario() -> None:
         cut = asyncio.Event()
-        slow, quick = Following(anybody(), cut_off=cut.set), Following(anybody())
+        slow = Following(anybody(), cut_off=lambda why: cut.set())
+        quick = Following(anybody())
         for each in (slow, quick):
             await each.join(GROUP)
         [first] = await hear(slow)
@@ -434,6 +436,39 @@ def test_a_slow_client_is_cut_off_and_resumes(monkeypatch: pytest.MonkeyPatch) -
         await quick.close()
 
     run(scenario())
+
+
+def test_a_user_who_is_disconnected_is_cut_off_wherever_he_follows_and_nobody_else() -> None:
+    async def scenario() -> None:
+        why: list[CutOff] = []
+        ada = [Following(somebody(7), cut_off=why.append) for _ in range(2)]
+        others = [Following(somebody(77)), Following(anybody())]
+        for each in (*ada, *others):
+            await each.join(GROUP)
+            await hear(each)
+        await ada[1].join(item("x"))
+        await away(disconnect, somebody(7).user)
+        for each in ada:
+            with pytest.raises(Dismissed):
+                await hear(each, 2)
+        assert [str(each) for each in why] == ["come back, please"] * 2
+        await away(lambda: put("a"))
+        for each in others:
+            assert [told(message)[0] for message in await hear(each)] == ["create"]
+        for each in (*ada, *others):
+            await each.close()
+        again = Following(somebody(7))  # what has ended the others is over
+        await again.join(GROUP, since=Position(await away(log.newest)))
+        await away(lambda: put("a"))
+        assert [told(message)[0] for message in await hear(again)] == ["update"]
+        await again.close()
+
+    run(scenario())
+
+
+def test_nobody_can_be_disconnected_who_is_nobody() -> None:
+    with pytest.raises(ValueError, match="expected a user who is saved"):
+        disconnect(anybody().user)
 
 
 def test_a_connection_that_was_closed_leaves_nothing_behind() -> None:

@@ -47,9 +47,11 @@ def test_an_address_names_a_group_or_is_refused(client: Client, text: str) -> No
 @pytest.mark.parametrize("text", [*TEXTS.values(), LONG, f"{DIGITS}~1", "5~" + "1." * 5000 + "1"])
 def test_a_position_that_is_none_begins_anew(client: Client, text: str) -> None:
     Stream("orders").set("g", "a", {"n": 1})
-    answer = client.get("/streams/orders/g/", headers={"Last-Event-ID": text})
-    assert answer.status_code == 200
-    assert b'"type":"sync"' in answer.content
+    by_header = client.get("/streams/orders/g/", headers={"Last-Event-ID": text})
+    by_address = client.get("/streams/orders/g/", {"lastEventId": text})
+    for answer in (by_header, by_address):
+        assert answer.status_code == 200
+        assert b'"type":"sync"' in answer.content
 
 
 @pytest.mark.parametrize("text", TOKENS)

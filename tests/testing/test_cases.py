@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.test import TestCase
+from django.test import SimpleTestCase, TestCase, TransactionTestCase
 
 from motia_django import broker, enqueue
 from motia_django.stores import state_store
@@ -39,6 +39,50 @@ class WorkTest(MotiaMixin, TestCase):
     async def test_an_async_test(self) -> None:
         trace = await sync_to_async(self.motia.drain)()
         assert len(trace) == 1
+
+
+class ForgetfulTest(MotiaMixin, SimpleTestCase):
+    """Does not call `super().setUp()`, and asks no database."""
+
+    motia_state = "memory"
+
+    def setUp(self) -> None:
+        self.client_of_setup = self.motia.client
+
+    def test_the_kit_is_there(self) -> None:
+        assert self.motia.client is self.client_of_setup
+
+    async def test_an_async_test(self) -> None:
+        assert self.motia.client is self.client_of_setup
+
+
+class CommittedTest(MotiaMixin, TransactionTestCase):
+    def setUp(self) -> None:
+        self.enterContext(installed(make_step(lambda input: input)))
+
+    def test_a_message_is_run(self) -> None:
+        assert self.motia.queue("work", 1)[0].output == 1
+
+
+class FailingTest(MotiaMixin, TestCase):
+    """What pytest is not to collect by itself: run below."""
+
+    __test__ = False
+
+    def test_that_fails(self) -> None:
+        with installed(make_step(lambda input: input)):
+            self.motia.queue("work")
+            raise AssertionError("not so")
+
+
+@pytest.mark.django_db
+def test_the_error_of_a_case_that_fails_is_told_with_what_ran() -> None:
+    result = unittest.TestResult()
+    FailingTest("test_that_fails").run(result)
+    [(_, text)] = result.failures
+    assert text.count("File ") == 1, text
+    assert 'raise AssertionError("not so")' in text
+    assert text.endswith("not so\nMotia: what ran\nWork by queue work: succeeded\n"), text
 
 
 @pytest.mark.django_db

@@ -57,6 +57,19 @@ def test_a_draining_tells_of_what_has_run_since_the_last_one(motia: Motia) -> No
         assert len(motia.trace) == 2
 
 
+def test_what_follows_from_a_death_is_run_below_it(motia: Motia) -> None:
+    charge = make_step(notes, PATIENT, name="Charge", onDead="payment.died")
+    listening = {"type": "queue", "topic": "payment.died"}
+    with installed(charge, make_step(lambda input: None, listening, name="GiveBack")):
+        assert motia.enqueued("payment.died") == []
+        motia.fail("Charge", times=None)
+        enqueue("work", {"n": 17})
+        trace = motia.drain(scheduled=True)
+        [told] = motia.enqueued("payment.died")
+    assert (told["input"], told["attempt"]) == ({"n": 17}, 6)
+    assert str(trace).splitlines()[-1] == "└─ GiveBack by queue payment.died: succeeded"
+
+
 @pytest.mark.parametrize("config", [{"type": "fifo"}, {"concurrency": 1}])
 def test_runs_that_wait_their_turn_are_handed_on(motia: Motia, config: dict[str, Any]) -> None:
     with installed(make_step(notes, {**FIFO, "config": config})):

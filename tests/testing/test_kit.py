@@ -11,7 +11,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from motia_django import enqueue, invoke, state
 from motia_django.conf import MEMORY_STATE
-from motia_django.exceptions import StartsNothing, UnknownStep, UnknownStream
+from motia_django.exceptions import Retry, StartsNothing, UnknownStep, UnknownStream
 from motia_django.stores import state_store
 from motia_django.stores.memory import MemoryState
 from motia_django.testing import Motia
@@ -130,17 +130,47 @@ def test_a_message_runs_each_step_that_listens_and_not_what_they_cause(motia: Mo
         assert [each.topic for each in motia.messages] == ["work", "next"]
 
 
+@pytest.mark.parametrize("retries", [0, 3])
 @pytest.mark.parametrize("is_light", [False, True], ids=["kept", "light"])
-def test_what_kills_a_run_is_raised_where_it_was_called(motia: Motia, is_light: bool) -> None:
+def test_what_an_attempt_fails_by_is_raised_where_it_was_called(
+    motia: Motia, is_light: bool, retries: int
+) -> None:
     record = "failures" if is_light else "all"
-    trigger = {"type": "queue", "topic": "work", "config": {"maxRetries": 0}}
+    trigger = {"type": "queue", "topic": "work", "config": {"maxRetries": retries}}
     with installed(make_step(fails, trigger, record=record)):
         with pytest.raises(LookupError, match="not here") as error:
             motia.queue("work")
-        assert error.value.__notes__ == ["It killed the run of Work by queue work."]
+        assert error.value.__notes__ == ["Attempt 1 of Work by queue work failed by it."]
         [run] = motia.queue("work", raises=False)
-        assert (run.status, run.error) == ("dead", "LookupError: not here")
-        assert repr(run) == "<Work by queue work: dead, LookupError: not here>"
+        status = "scheduled" if retries else "dead"
+        assert (run.status, run.error) == (status, "LookupError: not here")
+        assert repr(run) == f"<Work by queue work: {status}, LookupError: not here>"
+        if retries:
+            with pytest.raises(LookupError, match="not here") as error:
+                motia.drain(scheduled=True)
+            assert error.value.__notes__ == ["Attempt 2 of Work by queue work failed by it."]
+
+
+def test_what_a_condition_raises_is_raised_though_its_run_is_tried_again(motia: Motia) -> None:
+    def is_wanted(input: Any, ctx: Any) -> bool:
+        raise LookupError("in the condition")
+
+    trigger = {"type": "queue", "topic": "work", "condition": is_wanted}
+    with installed(make_step(nothing, trigger)), pytest.raises(LookupError, match="condition"):
+        motia.queue("work")
+
+
+def test_another_try_that_a_handler_asks_for_is_no_error_until_none_is_left(motia: Motia) -> None:
+    def waits(input: Any, ctx: Any) -> None:
+        raise Retry("not yet", after=1)
+
+    trigger = {"type": "queue", "topic": "work", "config": {"maxRetries": 2}}
+    with installed(make_step(waits, trigger)):
+        [run] = motia.queue("work")
+        assert run.status == "scheduled"
+        with pytest.raises(Retry, match="not yet"):
+            motia.drain(scheduled=True)
+        assert [run.status for run in motia.runs] == ["dead"]
 
 
 def test_what_is_found_says_what_it_is(motia: Motia) -> None:

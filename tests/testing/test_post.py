@@ -14,7 +14,7 @@ from motia_django.celery_app import project_app
 from motia_django.testing import Motia
 from motia_django.testing.commits import commit
 from motia_django.testing.post import Post
-from tests.factories import installed, make_step
+from tests.factories import heard, installed, make_step
 
 pytestmark = pytest.mark.django_db
 
@@ -35,14 +35,10 @@ def test_a_message_is_celerys_own(post: Post) -> None:
     def note(sender: str, **kwargs: Any) -> None:
         told.append(sender)
 
-    after_task_publish.connect(note)
-    try:
-        with installed(step):
-            [run_id] = enqueue("work", {"n": 1})
-            commit()
-            [letter] = post.take()
-    finally:
-        after_task_publish.disconnect(note)
+    with heard(after_task_publish, note), installed(step):
+        [run_id] = enqueue("work", {"n": 1})
+        commit()
+        [letter] = post.take()
     assert (letter.id, letter.task, letter.queue) == (run_id, "motia.Work", "slow")
     assert letter.arguments == (run_id,)
     assert letter.headers["timelimit"] == [15, 5]

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from motia_django.triggers.cron import CronExpression
-from motia_django.triggers.cron_words import PHRASES, WORDS, translated
+from motia_django.triggers.cron_words import PHRASES, WORDS, plainer, translated
 from tests.catalogs import spoken
 
 SECONDS = ["0", "*", "30", "*/10", "1,2,3,4,5", "5-9", "5-9,30"]
@@ -33,6 +33,28 @@ def english(fields: tuple[str, ...]) -> str:
 @example(("0", "0", "3", "*", "*", "1-5"))
 def test_in_english_it_stays_as_it_is(fields: tuple[str, ...]) -> None:
     assert translated(english(fields)) == english(fields)
+    assert translated(plainer(english(fields))) == plainer(english(fields))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("*/15 * * * * *", "Every 15 seconds"),
+        ("*/2 * * * * *", "Every 2 seconds"),
+        ("*/7 * * * * *", "Every seventh second of every minute"),
+        ("*/5 * * * *", "Every 5 minutes"),
+        ("*/59 * * * *", "Every 59th minute of every hour"),
+        ("*/10 * * * MON", "Every 10 minutes on Monday"),
+        ("0 */2 * * *", "Every 2 hours"),
+        ("0 */12 * * 1-5", "Every 12 hours on Monday through Friday"),
+        ("0 */5 * * *", "At minute 0 past every fifth hour"),
+        ("30 */2 * * *", "At minute 30 past every second hour"),
+        ("*/15 9-17 * * *", "Every 15th minute from 09:00 through 17:59"),
+        ("5/15 * * * *", "Every 15th minute from 5 through 59 of every hour"),
+    ],
+)
+def test_what_comes_at_even_intervals_is_said_so(text: str, told: str) -> None:
+    assert CronExpression.parse(text).words == told
 
 
 def test_no_english_is_left_in_another_language_whatever_the_schedule(tmp_path: Path) -> None:
@@ -43,7 +65,8 @@ def test_no_english_is_left_in_another_language_whatever_the_schedule(tmp_path: 
             for value in values:
                 fields = ["0", "5", "3", "*", "*", "*"]
                 fields[position] = value
-                assert not re.search("[A-Za-z]", translated(english(tuple(fields)))), fields
+                told = translated(plainer(english(tuple(fields))))
+                assert not re.search("[A-Za-z]", told), fields
 
 
 GERMAN = {
@@ -52,9 +75,7 @@ GERMAN = {
     "schedule|%(first)s through %(last)s": "%(first)s bis %(last)s",
     "schedule|Monday": "Montag",
     "schedule|Friday": "Freitag",
-    "schedule|every %(nth)s minute": "alle %(nth)s Minuten",
-    "schedule|%sth": "%s",
-    "schedule|of every hour": "jeder Stunde",
+    "schedule|every %(number)s minutes": "alle %(number)s Minuten",
     "%(schedule)s in %(years)s": "%(schedule)s, im Jahr %(years)s",
 }
 
@@ -63,7 +84,7 @@ GERMAN = {
     ("text", "told"),
     [
         ("0 3 * * 1-5", "Um 03:00 am Montag bis Freitag"),
-        ("*/15 * * * *", "Alle 15 Minuten jeder Stunde"),
+        ("*/15 * * * *", "Alle 15 Minuten"),
         ("0 0 3 * * 1-5 2030", "Um 03:00 am Montag bis Freitag, im Jahr 2030"),
     ],
 )

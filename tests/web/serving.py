@@ -26,8 +26,9 @@ def serving(*steps: Any) -> Iterator[Client]:
 
 @contextmanager
 def served(prefix: str = "") -> Iterator[Client]:
-    """Serve the Steps of the process as they are now, at the root or under a prefix."""
-    with _at(prefix, urlpatterns_for(registry().routes())) as client:
+    """Serve Steps and streams of the process as they are now, at the root or under a prefix."""
+    streams = stream_patterns() if registry().streams else []
+    with _at(prefix, [*urlpatterns_for(registry().routes()), *streams]) as client:
         yield client
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from runpy import run_path
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -103,13 +103,28 @@ def test_a_group_is_told_with_a_position_from_which_the_next_request_resumes(
     assert events(third)[-1] == {"id": headers["Last-Event-ID"]}
 
 
+def test_a_browser_that_can_set_no_header_resumes_by_its_address(client: Client) -> None:
+    position = events(client.get("/streams/orders/g/"))[-1]["id"]
+    Stream("orders").send("g", "paid", 5)
+    paid = [(None, {"type": "event", "event": {"type": "paid", "data": 5}})]
+    query = urlencode({"lastEventId": position})
+    for address in (f"/streams/orders/g/?{query}", f"/streams/?follow=orders/g&{query}"):
+        again = client.get(address)
+        assert told(again) == paid
+        newer = {"Last-Event-ID": events(again)[-1]["id"]}
+        assert told(client.get(address, headers=newer)) == []
+
+
 @pytest.mark.parametrize("last_id", ["999999999", "nonsense", "0", "-1", "5~4~3"])
 def test_an_id_that_is_not_of_this_log_begins_anew(client: Client, last_id: str) -> None:
     for number in range(3):
         Stream("orders").set("g", "a", {"n": number})
     StreamEvent.objects.order_by("id")[0].delete()
-    response = client.get("/streams/orders/g/", headers={"Last-Event-ID": last_id})
-    assert told(response) == [(None, {"type": "sync", "data": [{"n": 2, "id": "a"}]})]
+    address = "/streams/orders/g/"
+    by_header = client.get(address, headers={"Last-Event-ID": last_id})
+    by_address = client.get(address, {"lastEventId": last_id})
+    for response in (by_header, by_address):
+        assert told(response) == [(None, {"type": "sync", "data": [{"n": 2, "id": "a"}]})]
 
 
 def test_a_hole_that_is_never_filled_is_forgotten_and_not_answered_by_a_sync_for_ever(

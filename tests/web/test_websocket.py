@@ -87,13 +87,13 @@ def test_a_join_that_fails_ends_the_connection_so_that_its_client_comes_back(
 
 
 def test_a_connection_ends_after_its_time_so_that_its_client_is_judged_again(
-    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
 ) -> None:
     async def wait(socket: Any) -> None:
         ended = {"type": "websocket.close", "code": 4001, "reason": "come back, please"}
         assert await socket.receive_output(10) == ended
 
-    monkeypatch.setattr(websocket, "LIFETIME", 0.01)
+    settings.MOTIA = {"STREAMS": {"LIFETIME": 0.01}}
     assert opened(wait) == "websocket.accept"
 
 

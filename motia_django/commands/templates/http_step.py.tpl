@@ -1,17 +1,14 @@
 """$method $path"""
-
-from pydantic import BaseModel, Field
-
-
-class ${class_name}Body(BaseModel):
-    title: str = Field(min_length=1)
-
-
+$models
 config = {
     "name": "$name",
     "description": "",
     "triggers": [
-        {"type": "http", "method": "$method", "path": "$path", "bodySchema": ${class_name}Body},
+        {
+            "type": "http",
+            "method": "$method",
+            "path": "$path",
+${schemas}        },
     ],
     "enqueues": $topics,
     "flows": [],
@@ -19,5 +16,5 @@ config = {
 
 
 def handler(request, ctx):
-    ctx.logger.info("$name", {"title": request.body.title})
-${sending}    return {"status": 201, "body": {"title": request.body.title}}
+    ctx.logger.info("$name"$told)
+${sending}    return $answer

@@ -16,10 +16,11 @@ from motia_django.commands.importing import Import
 from motia_django.commands.new import New
 from motia_django.commands.openapi import OpenApi
 from motia_django.commands.repeats import Rerun, Retry
-from motia_django.commands.runs import Enqueue, Runs, RunStep, Trace
+from motia_django.commands.runs import Enqueue, Runs, RunStep
 from motia_django.commands.schedules import Override, Sync
 from motia_django.commands.state import State
 from motia_django.commands.steps import Check, ListSteps, Show
+from motia_django.commands.trace import Trace
 
 ALL: tuple[type[Subcommand], ...] = (
     ListSteps,

@@ -26,22 +26,22 @@ function show() {
   }
 }
 
-function hear({ event }) {
-  if (event.type === "sync") {
+motia.follow(document.body.dataset.stream, {
+  status(status) { connection.textContent = status; },
+  sync(all) {
     orders.clear();
-    for (const order of event.data) orders.set(order.id, order);
-  } else if (event.type === "delete") {
-    orders.delete(event.data.id);
-  } else {
-    orders.set(event.data.id, event.data);
-  }
-  show();
-}
-
-const source = new EventSource(document.body.dataset.stream);
-source.onopen = () => { connection.textContent = "connected"; };
-source.onerror = () => { connection.textContent = "reconnecting"; };
-source.onmessage = (message) => hear(JSON.parse(message.data));
+    for (const order of all) orders.set(order.id, order);
+    show();
+  },
+  set(order) {
+    orders.set(order.id, order);
+    show();
+  },
+  delete(order) {
+    orders.delete(order.id);
+    show();
+  },
+});
 
 document.getElementById("order").addEventListener("submit", async (submitted) => {
   submitted.preventDefault();

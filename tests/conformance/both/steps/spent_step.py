@@ -1,4 +1,4 @@
-"""Fails until its attempts are spent."""
+"""Fails until its attempts are spent, which is told of unless it was invoked."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ config = {
             "config": {"maxRetries": 1, "backoffDelayMs": 10},
         },
     ],
+    "onDead": "both.spent.died",
 }
 
 

@@ -10,6 +10,7 @@ config = step(
     "Deadly",
     triggers=[queue("deadly", config={"maxRetries": 1, "backoffDelayMs": 10})],
     record="failures",
+    on_dead="deadly.died",
 )
 
 

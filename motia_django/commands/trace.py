@@ -1,0 +1,130 @@
+"""`trace`: all runs that one cause led to, as a tree, with what happened in each."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from textwrap import indent
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from motia_django import ledger
+from motia_django.commands.base import Subcommand, add_format
+from motia_django.commands.runs import described, hint_for_gone, step_of, took
+from motia_django.models import Run
+from motia_django.runs import Status, last_line
+from motia_django.timeline import Entry, in_words
+
+_ERRORS = ("error", "worker_lost")
+_FAILURES = (*_ERRORS, "attempt")
+
+
+class Trace(Subcommand):
+    """`motia_steps trace <id>`."""
+
+    name = "trace"
+    help = (
+        "Show all runs that one cause led to, with their timelines. Takes a trace's or a run's id,"
+        " or an index key of a run."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "id",
+            help="a trace id (32 hex digits), a run id, or an index key: orderId=17, or just 17",
+        )
+        parser.add_argument("--traceback", dest="show_traceback", action="store_true")
+        add_format(parser)
+
+    def run(self, options: Mapping[str, Any]) -> None:
+        traces = _traces(options["id"])
+        if not traces:
+            raise CommandError(f"There is no trace, no run and no index key {options['id']!r}")
+        if options.get("format") == "json":
+            self.json([described(row) for rows in traces for row in rows])
+            return
+        for rows in traces:
+            self._print_trace(rows, bool(options.get("show_traceback")))
+        hint = hint_for_gone(row for rows in traces for row in rows)
+        if hint:
+            self.out.write(f"\n{hint}")
+
+    def _print_trace(self, rows: Sequence[Run], tracebacks: bool) -> None:
+        runs = "1 run" if len(rows) == 1 else f"{len(rows)} runs"
+        self.out.write(f"trace {rows[0].trace_id}  {runs}\n\n")
+        for depth, row in _as_tree(rows):
+            self._print(row, "  " * depth, rows[0].created_at)
+            self._print_timeline(row, "  " * (depth + 2), tracebacks)
+
+    def _print(self, row: Run, margin: str, began: datetime) -> None:
+        after = (row.created_at - began).total_seconds()
+        tries = f", attempt {row.attempt}" if row.attempt > 1 else ""
+        self.out.write(
+            f"{margin}{step_of(row)}  {row.status}{tries}  {row.trigger} {row.source}"
+            f"  +{after:.3f} s{_length(row)}  {row.id}"
+        )
+
+    def _print_timeline(self, row: Run, margin: str, tracebacks: bool) -> None:
+        for text, traceback in _told(row.timeline):
+            self.out.write(f"{margin}{text}")
+            if tracebacks and traceback:
+                self.out.write(indent(traceback, f"{margin}  "))
+        if row.error and not any(entry.get("kind") in _FAILURES for entry in row.timeline):
+            self.out.write(f"{margin}{last_line(row.error)}")
+
+
+def _told(timeline: Sequence[Entry]) -> Iterator[tuple[str, str]]:
+    """Yield each entry in words, with its traceback.
+
+    The error that ended an attempt is told with the attempt, which comes next.
+    """
+    for before, entry, after in zip([{}, *timeline], timeline, [*timeline[1:], {}], strict=False):
+        if entry.get("kind") in _ERRORS and after.get("kind") == "attempt":
+            continue
+        raised = before if entry.get("kind") == "attempt" else entry
+        yield in_words(entry), str(raised.get("traceback") or "").rstrip()
+
+
+def _length(row: Run) -> str:
+    """Return how long a run took, or has been running; nothing if it waits."""
+    if row.status == Status.RUNNING and row.started_at is not None:
+        return f"  running for {(timezone.now() - row.started_at).total_seconds():.3f} s"
+    return f"  took {took(row)}" if took(row) else ""
+
+
+def _traces(text: str) -> list[list[Run]]:
+    """Return the runs of the trace that is meant, or of each that has a run with this key."""
+    rows = list(ledger.trace(_trace_id(text)))
+    if rows:
+        return [rows]
+    found = ledger.rows(id__in=ledger.found_by_key(text)).order_by("id")
+    traces = dict.fromkeys(found.values_list("trace_id", flat=True))
+    return [list(ledger.trace(each)) for each in traces]
+
+
+def _trace_id(text: str) -> str:
+    """Return the trace that a run belongs to; what is no run's id is a trace id itself."""
+    try:
+        run = ledger.find(UUID(text))
+    except ValueError:
+        return text
+    return run.trace_id if run else text
+
+
+def _as_tree(rows: Sequence[Run]) -> Iterator[tuple[int, Run]]:
+    """Yield the runs with their depth, each below the one that caused it."""
+    known = {row.id for row in rows}
+    children: dict[UUID | None, list[Run]] = {}
+    for row in rows:
+        parent = row.parent_id if row.parent_id in known else None
+        children.setdefault(parent, []).append(row)
+
+    pending = [(0, row) for row in reversed(children.get(None, []))]
+    while pending:
+        depth, row = pending.pop()
+        yield depth, row
+        pending += [(depth + 1, child) for child in reversed(children.get(row.id, []))]

@@ -1,0 +1,78 @@
+"""Browsers of a test, which follow streams: whether they may, and what they are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from motia_django import payloads
+from motia_django.registry import registry
+from motia_django.testing.asking import ask
+from motia_django.testing.commits import commit
+
+_FIELD = re.compile(rb"^(data|id): (.*)$", re.MULTILINE)
+
+
+class Streamed(NamedTuple):
+    """An event of a stream, as followers are told it."""
+
+    type: str
+    """`create`, `update`, `delete`, or `event` for one that was sent; to who begins, `sync`."""
+    group: str
+    item: str | None
+    data: Any
+
+
+@dataclass(kw_only=True)
+class Follower:
+    """Who follows a group of a stream, or an item, by its address as a browser does."""
+
+    client: APIClient
+    address: str
+    query: Mapping[str, Any] | None
+    headers: Mapping[str, str] | None
+    status: int = 0
+    """What was answered last: 200; 401 or 403, if he is refused."""
+    told: list[Streamed] = field(default_factory=list)
+    """All that he was told: first how things are, by a `sync`, then what came."""
+    _last_id: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether he may not follow."""
+        return self.status != 200
+
+    def listen(self) -> list[Streamed]:
+        """Come back, be judged again, and return what has come since."""
+        commit()
+        headers = {**(self.headers or {}), "Last-Event-ID": self._last_id}
+        answer = ask(
+            self.client, "GET", self.address, body=(b"", ""), query=self.query, headers=headers
+        )
+        if answer.error is not None:
+            raise answer.error
+        self.status = answer.status
+        came = list(self._read(answer.content)) if not self.refused else []
+        self.told += came
+        return came
+
+    def _read(self, content: bytes) -> Iterator[Streamed]:
+        for name, value in _FIELD.findall(content):
+            if name == b"id":
+                self._last_id = value.decode()
+                continue
+            frame = payloads.loads(value)
+            event = frame["event"]
+            data = event["event"] if event["type"] == "event" else event["data"]
+            yield Streamed(event["type"], frame["groupId"], frame["id"], data)
+
+
+def address_of(stream: str, group: str, item: str | None) -> str:
+    """Return where a stream is followed; raise `UnknownStream`."""
+    parts = [registry().stream(stream).name, group, *([] if item is None else [item])]
+    return reverse(f"motia:stream-{'group' if item is None else 'item'}", args=parts)

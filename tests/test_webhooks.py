@@ -1,0 +1,210 @@
+"""Requests that are signed: who is let in, who is not, and what nobody can make of it."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.test import APIRequestFactory
+
+from motia_django import models
+from motia_django.testing import Motia
+from motia_django.webhooks import Signature, github, signed_by, stripe
+from tests.factories import make_step
+from tests.openapi.reading import operation
+from tests.web.serving import answering, http, serving
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+KEY = "of the sender"
+BODY = json.dumps({"id": "größe"}).encode()
+NEEDS_ID = {"type": "object", "required": ["id"]}
+
+
+def signature(body: bytes = BODY, key: str = KEY, digest: str = "sha256") -> str:
+    return hmac.new(key.encode(), body, digest).hexdigest()
+
+
+def ok(request: Any) -> Any:
+    return {"body": [request.body["id"], request.user.is_anonymous, request.auth]}
+
+
+def asked(
+    kind: type[Signature], header: str | None, body: bytes = BODY, name: str = "X-Signature"
+) -> Any:
+    """Send a body with a signature in a header; return the answer."""
+    with answering(
+        ok, "POST", authentication=[kind], permissions=[], bodySchema=NEEDS_ID, maxBodySize=1000
+    ) as client:
+        headers = {} if header is None else {name: header}
+        return client.post("/x", body, content_type="application/json", headers=headers)
+
+
+OURS = signed_by("X-Signature", lambda: KEY)
+
+
+def test_who_has_signed_the_bytes_is_let_in_and_is_no_user() -> None:
+    answer = asked(OURS, signature())
+    assert (answer.status_code, answer.json()) == (200, ["größe", True, "X-Signature"])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "0", "ä", "\udc80", "\x00", "a" * 10_000, signature(BODY + b" "), signature(key="")],
+    ids=ascii,
+)
+def test_nobody_else_is_whatever_he_sends_and_nothing_is_kept_of_it(header: str | None) -> None:
+    for body in (BODY, b"{", b'{"wrong": 1}', b"\x00", b""):
+        answer = asked(OURS, header, body)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == 'HMAC-SHA256 header="X-Signature"'
+        assert list(answer.json()) == ["detail"]
+    assert not models.Run.objects.exists()
+
+
+def test_what_is_signed_is_checked_like_any_other_body() -> None:
+    for body in (b"{", b'{"wrong": 1}', b"\x00"):
+        assert asked(OURS, signature(body), body).status_code == 400
+    large = b" " * 1001
+    assert asked(OURS, signature(large), large).status_code == 413
+    assert asked(OURS, "0", large).status_code == 413
+
+
+def test_a_form_is_signed_as_it_was_sent() -> None:
+    body = b"id=a+b"
+    with answering(ok, "POST", authentication=[OURS], permissions=[]) as client:
+        kind = "application/x-www-form-urlencoded"
+        answer = client.post("/x", body, kind, headers={"X-Signature": signature(body)})
+    assert answer.json()[0] == "a b"
+
+
+def test_any_of_several_secrets_will_do_while_they_change(settings: Any) -> None:
+    kind = signed_by("X-Signature", "WEBHOOK_SECRET")
+    settings.WEBHOOK_SECRET = ["new", b"old"]
+    found = [asked(kind, signature(key=key)).status_code for key in ("new", "old", "oldest")]
+    assert found == [200, 200, 401]
+
+
+@pytest.mark.parametrize("secret", ["", None, [], [KEY, ""]], ids=str)
+def test_without_a_secret_nobody_is_let_in(settings: Any, secret: Any) -> None:
+    settings.WEBHOOK_SECRET = secret
+    request = APIRequestFactory().post("/x", headers={"X-Signature": signature(b"", "")})
+    request._request = request
+    with pytest.raises(ImproperlyConfigured, match="missing or empty"):
+        signed_by("X-Signature", "WEBHOOK_SECRET")().authenticate(request)
+    with pytest.raises(ImproperlyConfigured, match="missing or empty"):
+        signed_by("X-Signature", "NO_SUCH_SETTING")().authenticate(request)
+
+
+def test_what_cannot_be_is_refused_where_it_is_said_and_a_secret_not_repeated() -> None:
+    with pytest.raises(ValueError, match="expected the name of a setting") as error:
+        signed_by("X-Signature", "hunter2")
+    assert "hunter2" not in str(error.value)
+    with pytest.raises(ValueError, match="expected 'hex' or 'base64', got 'base32'"):
+        signed_by("X-Signature", "SECRET", encoding="base32")
+    with pytest.raises(ValueError, match="sha257"):
+        signed_by("X-Signature", "SECRET", digest="sha257")
+
+
+def test_a_signature_may_be_of_another_digest_in_base64_and_after_a_prefix() -> None:
+    made = base64.b64encode(hmac.digest(KEY.encode(), BODY, "sha512")).decode()
+    kind = signed_by("X-S", lambda: KEY, digest="sha512", encoding="base64", prefix="v1,")
+    assert asked(kind, f"v1,{made}", name="X-S").status_code == 200
+    assert asked(kind, made, name="X-S").status_code == 401
+
+
+def test_github_signs_with_its_prefix() -> None:
+    """The example is that of GitHub's own page."""
+    kind = github(lambda: "It's a Secret to Everybody")
+    header = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    request = APIRequestFactory().post(
+        "/x",
+        b"Hello, World!",
+        content_type="text/plain",
+        headers={"X-Hub-Signature-256": header},
+    )
+    request._request = request
+    assert isinstance(kind().authenticate(request)[0], AnonymousUser)
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def by_stripe(at: datetime, *signatures: str) -> str:
+    seconds = int(at.timestamp())
+    own = signature(f"{seconds}.".encode() + BODY)
+    return ",".join([f"t={seconds}", *(f"v1={each}" for each in signatures or [own]), "v0=0"])
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (by_stripe(NOW), 200),
+        (by_stripe(NOW - timedelta(seconds=300)), 200),
+        (by_stripe(NOW - timedelta(seconds=301)), 401),
+        (by_stripe(NOW + timedelta(seconds=301)), 401),
+        (by_stripe(NOW, "0", by_stripe(NOW).split("v1=")[1].split(",")[0]), 200),
+        (by_stripe(NOW, "0", "ä"), 401),
+        (by_stripe(NOW).replace(",v1=", ",v0="), 401),
+        (by_stripe(NOW).replace("t=", "t=1"), 401),
+        ("v1=0", 401),
+        ("t=,v1=0", 401),
+        ("t=²,v1=0", 401),
+        (f"t={'9' * 5000},v1=0", 401),
+        (",,==,", 401),
+    ],
+)
+def test_stripe_signs_its_time_with_the_body(header: str, status: int) -> None:
+    with time_machine.travel(NOW, tick=False):
+        answer = asked(stripe(lambda: KEY), header, name="Stripe-Signature")
+    assert answer.status_code == status
+
+
+def test_a_scheme_of_ones_own_says_what_is_signed() -> None:
+    class Chat(Signature):
+        header = "X-Chat-Signature"
+        prefix = "v0="
+
+        @staticmethod
+        def secrets() -> str:
+            return KEY
+
+        def read(self, request: Any) -> tuple[list[str], bytes]:
+            if "X-Chat-Time" not in request.headers:
+                raise AuthenticationFailed("When was it sent?")
+            given, body = super().read(request)
+            return given, b"v0:" + request.headers["X-Chat-Time"].encode() + b":" + body
+
+    header = f"v0={signature(b'v0:17:' + BODY)}"
+    assert asked(Chat, header, name="X-Chat-Signature").json() == {"detail": "When was it sent?"}
+    with answering(ok, "POST", authentication=[Chat], permissions=[]) as client:
+        headers = {"X-Chat-Signature": header, "X-Chat-Time": "17"}
+        answer = client.post("/x", BODY, content_type="application/json", headers=headers)
+    assert answer.status_code == 200
+
+
+def test_a_document_names_the_header_and_does_not_call_it_optional() -> None:
+    found = operation("POST", authentication=[OURS], permissions=[])
+    assert found["security"] == [{"signature-X-Signature": []}]
+    assert "401" in found["responses"]
+
+
+def test_a_test_of_its_own_needs_no_signature(motia: Motia) -> None:
+    step = make_step(ok, http("POST", authentication=[OURS], permissions=[]))
+    with serving(step):
+        assert motia.http("POST", "/x", json={"id": 1}).status == 401
+        assert motia.http("POST", "/x", json={"id": 1}, user=AnonymousUser()).status == 200
+
+
+def test_people_are_told_what_is_asked_for() -> None:
+    step = make_step(ok, http("POST", authentication=[OURS], permissions=[]))
+    trigger: Any = step.triggers[0]
+    assert trigger.policies.named()["authentication"] == ["signature in X-Signature"]
