@@ -6,6 +6,9 @@ PORT ?= 8000
 # Most tests that take long wait for processes, so there are more of them at once than cores.
 WORKERS ?= -n 4 --dist worksteal
 PYTEST ?= $(BIN)/python -m pytest
+# Of the mutants of each module, how many are tried, and how many at once.
+SHARE ?= 0.4
+AT_ONCE ?= 2
 # Where Python may not keep what it compiles, each of the many processes would compile everything.
 COMPILE = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q --collect-only >/dev/null || true
 
@@ -16,11 +19,10 @@ BENCH := $(VENV)/.installed-bench
 MYSQL := $(VENV)/.installed-mysql
 GRID := $(VENV)/.installed-grid
 AUDIT := $(VENV)/.installed-audit
-COVERAGE := $(VENV)/.installed-coverage
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint audit grid bench newcomer chaos docs screenshots servers
+.PHONY: help setup demo test coverage lint audit grid bench newcomer chaos mutants docs screenshots servers
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -49,7 +51,7 @@ test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, PostgreSQL
 	  MOTIA_TEST_DATABASE=mariadb $(PYTEST) $(WORKERS) -q; \
 	else test "$(CI)" != true; fi
 
-coverage: $(TEST) $(COVERAGE)  ## how much of the package all those tests run, by lines and branches
+coverage: $(TEST)  ## how much of the package all those tests run, by lines and branches
 	@$(BIN)/python -m coverage erase
 	@$(MAKE) test PYTEST="$(BIN)/python -m coverage run -m pytest --timeout 600"
 	@$(BIN)/python -m coverage combine --quiet
@@ -90,6 +92,9 @@ chaos:  ## the promises under fire: half an hour; QUICK=1 for the short form
 	@$(MAKE) servers
 	@$(BIN)/python -m benchmarks.chaos $(if $(QUICK),--quick)
 
+mutants: $(TEST)  ## whether tests notice what is wrong in runs and the ledger; SHARE=1 for all of it
+	@$(BIN)/python -m benchmarks.mutants --share $(SHARE) --at-once $(AT_ONCE)
+
 docs: $(TEST)  ## the documentation as a site, in docs/_build/site, without a warning
 	@$(BIN)/python -m scripts.build_docs
 
@@ -127,11 +132,6 @@ $(MYSQL): setup.cfg pyproject.toml | $(BIN)/pip
 $(AUDIT): setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "Installing pip-audit into $(VENV) (once)."
 	@$(INSTALL) -e '.[audit]'
-	@touch $@
-
-$(COVERAGE): setup.cfg pyproject.toml | $(BIN)/pip
-	@echo "Installing coverage into $(VENV) (once)."
-	@$(INSTALL) -e '.[coverage]'
 	@touch $@
 
 $(GRID): setup.cfg pyproject.toml | $(BIN)/pip

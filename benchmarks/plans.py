@@ -59,6 +59,11 @@ def fill(rows: int) -> None:
             models.Turn(run_id=each.id, lane=f"lane{chance.randrange(50)}", pool=f"pool{each.step}")
             for each in waiting
         )
+        # A table of a few hundred rows is best read from end to end, however it is asked.
+        others = (UUID(int=1 << 100 | number) for number in numbers)
+        models.Turn.objects.bulk_create(
+            models.Turn(run_id=each, lane=f"lane of {each}") for each in others
+        )
         models.RunKey.objects.bulk_create(
             models.RunKey(run_id=each.id, name=name, value=str(value))
             for number, each in zip(numbers, batch, strict=True)

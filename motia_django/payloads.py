@@ -294,7 +294,8 @@ def _refuse_nan(value: Any) -> None:
             continue
         each = _opened(each)
         if isinstance(each, float) and not math.isfinite(each):
-            raise PayloadError(f"{each!r} cannot be written as JSON")
+            which = "" if math.isnan(each) else ", a number beyond 1.8e308,"
+            raise PayloadError(f"{each!r}{which} is nothing that JSON can hold")
         if isinstance(each, dict):
             left += each
             left += each.values()

@@ -188,7 +188,7 @@ def _announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
     if settlement.status is Status.DEAD:
         _tell(logging.ERROR, run, outcome, "it is dead")
         observers.tell(signals.run_died, run, error=outcome.summary)
-    elif outcome.failed and settlement.wake_at:
+    elif settlement.wake_at:
         wait = (settlement.wake_at - timezone.now()).total_seconds()
         _tell(logging.WARNING, run, outcome, f"next try in {max(wait, 0):.1f} s")
 

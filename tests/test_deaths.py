@@ -289,10 +289,13 @@ def test_if_it_cannot_be_kept_the_run_is_not_dead_either() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_fails_for_a_moment_makes_it_neither_lost_nor_double() -> None:
+@pytest.mark.parametrize(
+    "error", [OperationalError("a deadlock"), SoftTimeLimitExceeded()], ids=repr
+)
+def test_what_comes_between_makes_it_neither_lost_nor_double(error: Exception) -> None:
     with installed(charging(), giving_back()):
         [run_id] = enqueue("work")
-        with failing_at("INSERT INTO", OperationalError("a deadlock")):
+        with failing_at("INSERT INTO", error):
             deliver([run_id])
         assert (row(run_id).status, len(followed())) == (Status.DEAD, 1)
 

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from motia_django import Stream, aenqueue, enqueue, models
+from motia_django import Stream, aenqueue, dispatch, enqueue, models
 from motia_django.exceptions import InvalidMessage, PayloadError, UndeclaredTopic
 from motia_django.runs import Status
 from motia_django.stores.face import state
+from motia_django.triggers.state import StateChange
 from tests.factories import (
     deliver,
     installed,
     make_step,
     make_stream,
     nothing,
+    published,
     row,
     rows,
     work_off,
@@ -236,6 +238,21 @@ def test_a_change_of_state_starts_who_watches_it() -> None:
         ("state:updated", "1", {"s": "new"}, {"s": "paid"}),
         ("state:deleted", "1", {"s": "paid"}, None),
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_that_is_told_of_again_by_the_same_name_starts_nobody_again() -> None:
+    change = StateChange(group_id="g", item_id="k", new_value=1)
+    light = [
+        make_step(nothing, {"type": "state"}, name=name, record="failures")
+        for name in ("Work", "Other")
+    ]
+    with installed(*light), published() as sent:
+        first = dispatch.state_changed(change, once="17")
+        assert dispatch.state_changed(change, once="17") == []
+        other = dispatch.state_changed(change, once="18")
+    assert len(first) == len(other) == 2
+    assert sorted(sent) == sorted(first + other) == sorted(str(run.id) for run in rows())
 
 
 def test_a_write_that_changes_nothing_counts_if_asked_to() -> None:

@@ -261,12 +261,15 @@ def test_a_redriven_fifo_run_waits_behind_those_of_its_group(handler: Mended) ->
 
 
 def test_a_run_redriven_to_a_limited_step_waits_its_turn(handler: Mended) -> None:
-    other = make_step(handler, {**LIMITED, "topic": "other"}, name="Other")
+    waits = {**LIMITED, "topic": "other"}
+    other = make_step(handler, {"type": "state"}, waits, name="Other")
     with installed(make_step(handler, AMOUNTS), other):
         run_id = dead_run({"amount": 1})
         operations.redrive(run_id, by="ada", to="Other")
         assert ledger.turns_of([run_id])[run_id].pool
-    assert row(run_id).limited
+    redriven = row(run_id)
+    assert (redriven.step, redriven.index, redriven.limited) == ("Other", 1, True)
+    assert (redriven.started_at, redriven.finished_at) == (None, None)
 
 
 @override_settings(MOTIA={"MAX_DEPTH": 1})
@@ -392,6 +395,23 @@ def test_a_run_that_is_queued_while_it_is_being_cancelled_is_cancelled(
     monkeypatch.setattr(ledger, "cancel", late)
     operations.cancel(run.id, by="ada")
     assert row(run).status == Status.CANCELLED
+
+
+def test_what_was_changed_since_it_was_seen_is_left_alone() -> None:
+    run = kept_run(status=Status.SCHEDULED)
+    seen = row(run)
+    ledger.wake(run.id)
+    assert ledger.cancel(seen, {"at": None, "kind": "cancelled"}) is None
+    assert (row(run).status, row(run).timeline) == (Status.QUEUED, [])
+
+
+def test_a_note_is_added_to_the_runs_own_timeline() -> None:
+    other = kept_run(timeline=({"at": None, "kind": "note", "message": "other"},))
+    run = kept_run(timeline=({"at": None, "kind": "note", "message": "own"},))
+    operations.cancel(run.id, by="ada")
+    assert [each.get("message") for each in row(run).timeline][:1] == ["own"]
+    assert kinds(run.id) == ["note", "cancelled"]
+    assert kinds(other.id) == ["note"]
 
 
 def test_cancel_frees_the_key_by_which_messages_are_told_apart() -> None:
@@ -522,6 +542,7 @@ def test_a_paused_steps_runs_wait_until_it_is_resumed(
         let_time_pass(run_id)
         assert (row(run_id).status, handler.seen, sent) == (Status.QUEUED, [], [])
         assert operations.resume("Work", by="bob")
+        assert row(run_id).publishes == 0
         upkeep.upkeep()
         assert sent == [run_id]
         deliver([run_id])

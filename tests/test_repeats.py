@@ -71,6 +71,7 @@ def test_a_run_in_backoff_is_tried_before_its_time() -> None:
     with published() as sent:
         repeats.retry(UUID(run_id), by="me", reason="it is mended")
     assert sent == [run_id]
+    assert row(run_id).publishes == 1
     deliver([run_id])
     assert (row(run_id).status, row(run_id).attempt) == ("succeeded", 2)
     noted = [each for each in row(run_id).timeline if each["kind"] == "retried"]

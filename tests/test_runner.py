@@ -175,6 +175,7 @@ def test_match_without_a_branch_says_which_there_are() -> None:
 
 def test_invoke_runs_a_step_as_a_child_and_returns_its_result() -> None:
     def pay(input: Amount, ctx: Any) -> Any:
+        assert ctx.attempt == 1
         return {"paid": input.amount}
 
     def order(input: Any, ctx: Any) -> Any:
@@ -187,6 +188,7 @@ def test_invoke_runs_a_step_as_a_child_and_returns_its_result() -> None:
     parent, paid = row(run_id), rows(step="Pay")[0]
     assert parent.output == {"paid": 5}
     assert (paid.trigger, paid.parent_id, paid.trace_id) == ("invoke", parent.id, parent.trace_id)
+    assert (paid.source, paid.depth, paid.attempt) == ("Work", 1, 1)
     assert (paid.status, paid.input, paid.output) == (Status.SUCCEEDED, {"amount": 5}, {"paid": 5})
     assert parent.timeline[-1]["kind"] == "invoke"
 
@@ -214,6 +216,23 @@ def test_invoke_raises_what_the_step_raises_and_keeps_the_failure() -> None:
     with installed(make_step(fail)), pytest.raises(LookupError, match="no such card"):
         invoke("Work")
     assert rows()[0].status == Status.DEAD
+
+
+def test_the_death_of_a_run_that_somebody_waited_for_is_announced() -> None:
+    heard: list[str] = []
+
+    def on_died(sender: str, error: str, **kwargs: Any) -> None:
+        heard.append(f"{sender} died of {error}")
+
+    signals.run_died.connect(on_died)
+    try:
+        with installed(make_step(lambda input: 1 // input)):
+            assert invoke("Work", 1) == 1
+            with pytest.raises(ZeroDivisionError):
+                invoke("Work", 0)
+    finally:
+        signals.run_died.disconnect(on_died)
+    assert [each.partition(":")[0] for each in heard] == ["Work died of ZeroDivisionError"]
 
 
 def test_invoke_checks_the_input() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,9 @@ from motia_django.runs import (
     Outcome,
     Run,
     Status,
+    birth_of,
+    last_line,
+    lowest_id_at,
     new_run_id,
     settle,
     summary_of,
@@ -82,6 +86,22 @@ def test_from_a_final_status_only_a_dead_run_comes_back() -> None:
 
 def test_every_status_can_be_reached() -> None:
     assert set().union(*MOVES.values()) == set(Status)
+
+
+@given(RUNS, st.none() | st.uuids(), st.none() | st.just(f"{7:016x}-01"))
+def test_a_light_run_is_read_from_its_message_as_it_was_sent(
+    run: Run, parent: uuid.UUID | None, span: str | None
+) -> None:
+    sent = replace(run, index=2, source="work", input=[1], depth=3, attempt=0, light=True)
+    sent = replace(sent, status=Status.QUEUED, parent_id=parent, parent_span=span)
+    read = Run.from_message(str(sent.id), sent.to_message())
+    assert read == replace(sent, status=Status.RUNNING, attempt=1)
+
+
+@given(OUTCOMES)
+def test_an_outcome_with_another_value_is_the_same_but_for_that(result: Outcome) -> None:
+    result = replace(result, timeline=({"at": 0.1, "kind": "note"},))
+    assert result.with_value(7) == replace(result, value=7)
 
 
 def test_new_ids_are_uuids_of_version_7() -> None:
@@ -159,3 +179,27 @@ def test_the_backoff_of_a_failed_attempt_is_that_of_its_number() -> None:
     wake_at = settle(run, outcome(status=Status.DEAD), delivery, NOW).wake_at
     assert wake_at is not None
     assert timedelta(seconds=3.2) <= wake_at - NOW <= timedelta(seconds=4.8)
+
+
+def test_the_line_of_a_traceback_that_names_its_exception_is_found() -> None:
+    try:
+        try:
+            raise KeyError("first")
+        except KeyError as error:
+            raise ValueError("second\n  and more") from error
+    except ValueError as error:
+        text = traceback_of(error)
+    assert last_line(text) == "ValueError: second"
+    assert last_line("WorkerLost: gone\n") == "WorkerLost: gone"
+    assert last_line("Traceback (most recent call last):\n  File 1\n  File 2\n") == "File 2"
+    assert last_line(" \n") == ""
+
+
+def test_an_id_tells_when_its_run_was_born() -> None:
+    before = datetime.now(UTC)
+    run_id = new_run_id()
+    after = datetime.now(UTC)
+    microsecond = timedelta(microseconds=1)
+    assert before - microsecond <= birth_of(run_id) <= after + microsecond
+    assert lowest_id_at(before) <= run_id < lowest_id_at(after + timedelta(milliseconds=1))
+    assert birth_of(lowest_id_at(NOW)) == NOW

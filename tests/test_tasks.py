@@ -88,7 +88,8 @@ def test_a_tick_of_a_paused_step_is_skipped_and_says_so() -> None:
         tick()
     [run] = rows()
     assert run.status == Status.SKIPPED
-    assert run.timeline[0]["message"] == "skipped, since its Step is paused"
+    why = "skipped, since its Step is paused"
+    assert run.timeline == [{"at": None, "kind": "note", "message": why}]
 
 
 def test_a_tick_without_a_due_time_is_the_last_one_due() -> None:

@@ -16,7 +16,15 @@ from motia_django.exceptions import UnknownStep
 from motia_django.registry import Registry
 from motia_django.runs import Status
 from motia_django.timeline import in_words
-from tests.factories import deliver, installed, make_step, nothing, rows
+from tests.factories import (
+    deliver,
+    installed,
+    kept_run,
+    make_run,
+    make_step,
+    nothing,
+    rows,
+)
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -131,7 +139,20 @@ def test_a_tick_is_skipped_while_the_one_before_it_goes_on(exclusive: Registry) 
     assert skipped.finished_at is not None
     [note] = skipped.timeline
     assert in_words(note) == f"skipped, since run {first} still went on"
+    assert note["at"] is None
     assert ledger.take_due(10) == []
+
+
+def test_only_a_run_of_the_same_schedule_of_the_same_step_goes_on(exclusive: Registry) -> None:
+    tick = make_run(trigger="cron", index=0)
+    for values in ({"step": "Other"}, {"trigger": "queue"}, {"index": 1}):
+        kept_run(**{"trigger": "cron", **values})
+    assert ledger.unfinished(tick) is None
+    assert not ledger.has_ticked("Work", 0, "work", before=NOON.replace(year=3000))
+    kept = kept_run(trigger="cron")
+    assert ledger.unfinished(tick) == kept.id
+    assert ledger.has_ticked("Work", 0, "work", before=NOON.replace(year=3000))
+    assert not ledger.has_ticked("Work", 0, "0 * * * *", before=NOON.replace(year=3000))
 
 
 def test_a_skipped_tick_is_not_skipped_twice_nor_run_later(exclusive: Registry) -> None:

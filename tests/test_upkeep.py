@@ -44,6 +44,19 @@ def test_what_is_older_than_its_status_is_kept_is_deleted(settings: Any) -> None
     assert {each.id for each in rows()} == {each.id for each in kept}
 
 
+def test_a_worker_is_known_from_its_first_sign_to_its_end_however_long_its_name_is() -> None:
+    name = "w" * 300
+    ledger.see(name)
+    then = timezone.now() - timedelta(hours=1)
+    ledger.workers().update(started_at=then, seen_at=then)
+    ledger.see(name)
+    again = ledger.workers().get()
+    assert again.started_at == then < again.seen_at
+    ledger.see("other")
+    ledger.forget(name)
+    assert [each.name for each in ledger.workers()] == ["other"]
+
+
 def test_index_keys_of_runs_that_an_older_release_has_deleted_go() -> None:
     kept = finished(1, Status.SUCCEEDED)
     for run_id in (kept.id, lowest_id_at(timezone.now())):

@@ -28,6 +28,8 @@ class Attempt:
     ended: datetime | None = None
     """None while it goes on, or where it was not noted."""
     became: str = FAILED
+    is_lost: bool = False
+    """Whether its worker was: it ended before that was noticed, which is when it `ended`."""
     error: str = ""
     traceback: str = field(default="", repr=False)
     turn: int = 0
@@ -85,7 +87,9 @@ def _with(attempt: Attempt, entry: dict[str, Any]) -> Attempt:
         error = attempt.error or str(entry.get("error") or "")
         return replace(attempt, began=began, ended=ended if began else None, error=error)
     traceback = str(entry.get("traceback") or "")
-    return replace(attempt, error=str(entry.get("message") or ""), traceback=traceback)
+    is_lost = entry["kind"] == "worker_lost"
+    message = str(entry.get("message") or "")
+    return replace(attempt, error=message, traceback=traceback, is_lost=is_lost)
 
 
 def _last(row: models.Run, turn: int) -> Attempt | None:

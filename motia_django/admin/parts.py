@@ -33,7 +33,9 @@ class Part:
 
 def parts(now: Vitals) -> list[Part]:
     """Return how each part is."""
-    return [_broker(), _database(), _workers(now), _upkeep(now.overdue), _beat(now.late)]
+    broker = _broker()
+    beat = _beat(now.late, is_cut_off=broker.is_bad)
+    return [broker, _database(), _workers(now), _upkeep(now.overdue), beat]
 
 
 def _broker() -> Part:
@@ -89,11 +91,14 @@ def _upkeep(overdue: int) -> Part:
     return Part(name=_("upkeep"), told=text % overdue, is_bad=True)
 
 
-def _beat(late: Sequence[Listener]) -> Part:
+def _beat(late: Sequence[Listener], *, is_cut_off: bool) -> Part:
+    """Say whether its ticks come; while there is no broker, it may be running and send none."""
     if not registry().schedules:
         return Part(name=_("beat"), told=_("No Step has a schedule."), is_bad=False)
     if late:
         names = ", ".join(f"{each.step.name} ({each.trigger.source})" for each in late)
-        told = _("Its last tick did not come: %s. Is beat running?") % names
+        told = _("Its last tick did not come: %s.") % names
+        if not is_cut_off:
+            told += " " + _("Is beat running?")
         return Part(name=_("beat"), told=told, is_bad=True)
     return Part(name=_("beat"), told=_("No schedule is late."), is_bad=False)

@@ -116,5 +116,14 @@ def _notes(what: Intervention, steps: Counter[str], *, is_checked: bool) -> Iter
             len(gone),
         )
         yield text % {"names": ", ".join(sorted(gone)[:_MOST_REASONS])}
+    if what.act is operations.redrive and any(map(_keeps_an_order, steps)):
+        yield _(
+            "In a fifo group a redriven run goes to the end: what was sent to its group meanwhile"
+            " has run before it, or will."
+        )
     if steps.total() and not pulse.live_workers():
         yield _("No worker is alive now: nothing will happen to these runs until one is started.")
+
+
+def _keeps_an_order(step: str) -> bool:
+    return step in registry() and any(each.delivery.fifo for each in registry().step(step).triggers)

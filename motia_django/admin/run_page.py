@@ -70,6 +70,7 @@ def lead(row: models.Run, attempts: Sequence[Attempt]) -> list[str]:
     if count:
         text = ngettext("worked %(length)s", "worked %(length)s in %(count)d attempts", count)
         told.append(text % {"length": words.duration(worked), "count": count})
+    told += _lost(attempts)
     if row.status == Status.RUNNING:
         told.append(_("it cannot be stopped from here, only its worker can"))
     return told
@@ -99,10 +100,13 @@ def waited(row: models.Run, attempts: Sequence[Attempt]) -> timedelta:
 def work(row: models.Run, attempts: Sequence[Attempt]) -> tuple[timedelta, int]:
     """Return how long the run's attempts took, and how many it is known of.
 
-    Of the last attempt of a run that was cancelled it is not known.
+    It is not known of one that was lost with its worker, nor of the last of a run that was
+    cancelled.
     """
     now = timezone.now()
-    known = [(each.began, each.ended or now) for each in attempts if each.began]
+    known = [
+        (each.began, each.ended or now) for each in attempts if each.began and not each.is_lost
+    ]
     if row.status == Status.CANCELLED:
         known = [(began, ended) for began, ended in known if ended > began]
     return sum((ended - began for began, ended in known), timedelta()), len(known)
@@ -115,6 +119,22 @@ def working_time(row: models.Run) -> timedelta | None:
     if row.status == Status.RUNNING:
         return timezone.now() - row.started_at
     return row.finished_at - row.started_at if row.finished_at else None
+
+
+def _lost(attempts: Sequence[Attempt]) -> list[str]:
+    """Return how often the run lost its worker, and how long it took to notice that."""
+    took = [
+        each.ended - each.began for each in attempts if each.is_lost and each.began and each.ended
+    ]
+    if not took:
+        return []
+    text = ngettext(
+        "lost its worker, which was noticed after %(length)s",
+        "lost its worker %(count)d times, which was noticed after %(length)s in all",
+        len(took),
+    )
+    length = words.duration(sum(took, timedelta()))
+    return [text % {"length": length, "count": len(took)}]
 
 
 def _moment(value: Any) -> str:

@@ -39,6 +39,8 @@ from motia_django.runs import in_short
 
 PROBLEMS = "motia_problems"
 """The attribute of a request that says what is wrong with its query string."""
+_MOST_NAMED = 3
+"""Index keys that the search's help names."""
 KEYS = "motia_keys"
 """The attribute of a row that has the run's index keys, as the list shows them."""
 MORE_KEYED = "motia_more_keyed"
@@ -95,12 +97,19 @@ class RunAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by: ClassVar[tuple[str, ...]] = ()
     search_fields = ("id",)
-    search_help_text = gettext_lazy(
-        "The whole id of a run or of a trace, or an index key: orderId=123, or just 123."
-    )
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
+
+    @property
+    def search_help_text(self) -> str:  # type: ignore[override]
+        """What may be searched for: of the index keys those that this project's Steps name."""
+        names = sorted(registry().index_names())
+        if not names:
+            return _("The whole id of a run or of a trace.")
+        keys = ", ".join(f"{name}=..." for name in names[:_MOST_NAMED])
+        text = _("The whole id of a run or of a trace, or an index key: %s, or just its value.")
+        return text % keys
 
     @admin.display(description=gettext_lazy("Step"))
     def name(self, row: models.Run) -> SafeString | str:

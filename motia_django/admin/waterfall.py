@@ -169,6 +169,7 @@ def _worked(attempt: Attempt, now: datetime) -> Span:
     is_open = attempt.became == Status.RUNNING
     ends = now if is_open else attempt.ended or attempt.began
     became = _("failed") if attempt.became == FAILED else words.STATUSES.get(attempt.became, "")
+    became = _("its worker was lost") if attempt.is_lost else became
     facts = {
         "number": attempt.number,
         "became": became,

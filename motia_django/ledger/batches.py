@@ -96,11 +96,12 @@ def stop_batch(batch_id: int, by: str) -> bool:
     return bool(going_on.update(finished_at=timezone.now(), stopped_by=by[:255]))
 
 
-def prune_batches(limit: int) -> int:
-    """Delete batches that ended long ago; return how many."""
+def prune_batches(limit: int) -> None:
+    """Delete batches that ended long ago, up to `limit` of them."""
     old = batches().filter(finished_at__lt=timezone.now() - KEPT_FOR)
     ids = list(old.values_list("id", flat=True)[:limit])
-    return batches().filter(id__in=ids).delete()[0] if ids else 0
+    if ids:
+        batches().filter(id__in=ids).delete()
 
 
 def batches() -> QuerySet[models.Batch]:

@@ -50,9 +50,9 @@ def give_back(form: UUID) -> None:
     _starts().filter(form=form).delete()
 
 
-def prune_starts() -> int:
-    """Forget the forms that are too old to be sent; return how many."""
-    return _starts().filter(form__lt=lowest_id_at(timezone.now() - 2 * GOOD_FOR)).delete()[0]
+def prune_starts() -> None:
+    """Forget the forms that are too old to be sent."""
+    _starts().filter(form__lt=lowest_id_at(timezone.now() - 2 * GOOD_FOR)).delete()
 
 
 def _starts() -> QuerySet[models.Start]:

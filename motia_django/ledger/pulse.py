@@ -7,7 +7,7 @@ What takes `among` looks at the runs of these Steps only; None means all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,9 @@ LATE_AFTER = timedelta(seconds=15)
 _LATELY = timedelta(hours=1)
 _MOST_SAMPLED = 20_000
 _MOST_QUEUED = 1000
+_MOST_COMPARED = 100
+_MOST_LIMITED = 20
+"""Of each of them it is asked whether it was called up."""
 _MOST_ERRORS = 500
 QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
 _MINUTES = 60
@@ -78,16 +81,19 @@ def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Waits:
     Runs of the Steps in `but` do not count. Of very many, those that were born first are looked at.
     """
     waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
-    rows = [(row, queued_at(row)) for row in waiting.only(*QUEUED)[:_MOST_QUEUED]]
-    in_turn = turns.waiting([row.id for row, _ in rows if row.limited])
+    rows = list(waiting.only(*QUEUED)[:_MOST_QUEUED])
+    free = [row for row in rows if not row.limited][:_MOST_COMPARED]
+    limited = [row for row in rows if row.limited][:_MOST_LIMITED]
+    in_turn = turns.waiting([row.id for row in limited])
+    called = [row for row in limited if row.id not in in_turn]
     return Waits(
-        for_worker=_longest(each for each in rows if each[0].id not in in_turn),
-        for_turn=_longest(each for each in rows if each[0].id in in_turn),
+        for_worker=_longest([*free, *called]),
+        for_turn=_longest([row for row in limited if row.id in in_turn]),
     )
 
 
-def _longest(rows: Iterable[Waiting]) -> Waiting | None:
-    return min(rows, key=lambda each: each[1], default=None)
+def _longest(rows: Sequence[models.Run]) -> Waiting | None:
+    return min(((row, queued_at(row)) for row in rows), key=lambda each: each[1], default=None)
 
 
 def failing(among: Among = None) -> dict[str, int]:

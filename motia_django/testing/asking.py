@@ -88,6 +88,15 @@ def ask(
     )
 
 
+def client_of(user: Any, own: APIClient) -> APIClient:
+    """Return the client by which this user asks; for None it is the test's own."""
+    if user is None:
+        return own
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
 def body_of(
     json: Any, form: Mapping[str, Any] | None, body: bytes | str, content_type: str
 ) -> Body:

@@ -19,7 +19,7 @@ from motia_django.registry import registry
 from motia_django.runs import ANSWERED
 from motia_django.stores.face import State, state
 from motia_django.testing import causes
-from motia_django.testing.asking import NOT_GIVEN, Answer, ask, body_of
+from motia_django.testing.asking import NOT_GIVEN, Answer, ask, body_of, client_of
 from motia_django.testing.clock import Clock
 from motia_django.testing.commits import commit
 from motia_django.testing.failures import Failures, InjectedFailure
@@ -90,7 +90,9 @@ class Motia:
         """
         commit()
         sent = body_of(json, form, body, content_type)
-        answer = ask(self._client(user), method, path, body=sent, query=query, headers=headers)
+        answer = ask(
+            client_of(user, self.client), method, path, body=sent, query=query, headers=headers
+        )
         commit()
         if answer.error is not None and raises and not self._failures.is_wanted(answer.error):
             raise answer.error
@@ -158,7 +160,7 @@ class Motia:
         What he is told is that of a server without ASGI: all there is, at each `listen()`.
         """
         follower = Follower(
-            client=self._client(user),
+            client=client_of(user, self.client),
             address=address_of(stream, group, item),
             query=query,
             headers=headers,
@@ -261,13 +263,6 @@ class Motia:
         """Return what followers of a stream were told; raise `UnknownStream`."""
         found = log.events().filter(stream=registry().stream(stream).name).order_by("id")
         return [Streamed(each.kind, each.group, each.item, each.data) for each in found]
-
-    def _client(self, user: Any) -> APIClient:
-        """Return the client by which this user asks; for None it is the test's own."""
-        client = self.client if user is None else APIClient()
-        if user is not None:
-            client.force_authenticate(user)
-        return client
 
     def _started(self, cause: Callable[[], None], raises: bool) -> list[Ran]:
         """Run what this causes, but not what that causes; return their runs."""

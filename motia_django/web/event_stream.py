@@ -11,6 +11,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -27,7 +28,7 @@ from rest_framework.response import Response as RestResponse
 from motia_django.conf import settings
 from motia_django.live import access, frames, log
 from motia_django.live.access import Auth, Gate, Subscription
-from motia_django.live.following import CutOff, Following
+from motia_django.live.following import CutOff, Following, TooSlow
 from motia_django.live.frames import Clock, Frame, Message
 from motia_django.live.pictures import picture
 from motia_django.live.positions import Position
@@ -39,6 +40,8 @@ logger = logging.getLogger("motia.streams")
 
 HEARTBEAT = 15.0
 """Seconds of silence after which a line is sent, so that nobody on the way hangs up."""
+FAREWELL = 3.0
+"""Seconds that a client has to take the end of its connection, before it is just dropped."""
 _RECENT = 1000
 """Events up to which a browser that comes back says itself how far the log is known."""
 _RETRY = 2000
@@ -144,7 +147,7 @@ def _judged(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
 
 async def _streamed(admitted: Admitted) -> HttpResponseBase:
     task: list[asyncio.Task[Any]] = []
-    following = Following(admitted.auth, cut_off=lambda why: [each.cancel() for each in task])
+    following = Following(admitted.auth, cut_off=partial(_cut_off, task))
     try:
         joined = await following.join(
             *admitted.subscriptions, since=admitted.since, lacked=admitted.lacked
@@ -158,6 +161,13 @@ async def _streamed(admitted: Admitted) -> HttpResponseBase:
             await following.close()
     mark = asking.mark(admitted.subscriptions, joined)
     return EventStream(following, _parts(following, task, mark), headers=_headers(admitted))
+
+
+def _cut_off(task: list[asyncio.Task[Any]], why: CutOff) -> None:
+    """Cancel what sends: to who is slow at once, to others if they do not take the end of it."""
+    patience = 0.0 if isinstance(why, TooSlow) else FAREWELL
+    loop = asyncio.get_running_loop()
+    loop.call_later(patience, lambda: [each.cancel() for each in task])
 
 
 async def _parts(

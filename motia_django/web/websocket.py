@@ -20,15 +20,13 @@ from motia_django.live.access import Auth, Subscription
 from motia_django.live.following import CutOff, Following, TooSlow
 from motia_django.live.threads import in_thread
 from motia_django.web import origins, wishes
-from motia_django.web.event_stream import lifetime
+from motia_django.web.event_stream import FAREWELL, lifetime
 from motia_django.web.wishes import NotMotia, NotPossible, Wish
 
 logger = logging.getLogger("motia.streams")
 
 MOST_JOINED = 500
 """Subscriptions of one WebSocket."""
-FAREWELL = 3.0
-"""Seconds that a client has to take the end of its connection, before it is just dropped."""
 
 _PROTOCOL = "Authorization"
 _GO_AWAY, _BROKEN, _LATER = 4001, 4011, 4013

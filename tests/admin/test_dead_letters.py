@@ -490,6 +490,16 @@ def test_the_preview_says_which_steps_are_paused_and_that_no_worker_is_alive(
     assert "No worker is alive" not in text(admin_client, f"{PREVIEW}?deed=redrive")
 
 
+def test_the_preview_says_that_a_fifo_group_has_gone_on(admin_client: Client, dead: Dead) -> None:
+    dead()
+    address = f"{PREVIEW}?deed=redrive"
+    assert "fifo" not in text(admin_client, address)
+    in_order = {**WORK, "config": {"type": "fifo"}}
+    with installed(make_step(lambda input: None, in_order)):
+        assert "In a fifo group a redriven run goes to the end" in text(admin_client, address)
+        assert "fifo" not in text(admin_client, f"{PREVIEW}?deed=discard")
+
+
 def test_the_preview_checks_no_more_than_it_says(
     admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,6 +242,23 @@ def test_what_was_born_long_ago_and_died_again_just_now_is_failing(make_run: Mak
     assert pulse.failing() == {"CreateTodo": 1}
 
 
+def test_each_failure_is_counted_once_and_only_for_whom_is_asked(make_run: MakeRun) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    make_run(step="Pay", status="dead", fingerprint=MARK)
+    make_run(step="Mail", status="scheduled", attempt=2, wake_at=later, fingerprint=MARK)
+    make_run(step="Mail", status="scheduled", attempt=0, wake_at=later)
+    make_run(step="Mail", status="queued", wake_at=timezone.now() - timedelta(minutes=1))
+    assert pulse.failing() == {"Mail": 1, "Pay": 1}
+    assert pulse.failing(["Pay"]) == {"Pay": 1}
+    assert (pulse.dead(), pulse.dead(["Mail"])) == (1, 0)
+    assert (pulse.late(), pulse.late(["Pay"])) == (1, 0)
+    assert pulse.longest_queued(["Pay"]) is None
+    assert [sum(each.runs for each in pulse.last_hour(among)) for among in (None, ["Pay"])] == [
+        4,
+        1,
+    ]
+
+
 def test_of_many_dead_of_very_many_errors_the_newest_are_looked_at(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,15 +344,21 @@ def test_a_great_many_dead_are_not_counted_to_the_end(
 
 
 def test_a_broker_that_is_away_is_told_of_and_not_waited_for(
-    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> Any:
         raise ConnectionRefusedError
 
     monkeypatch.setattr("motia_django.admin.parts._reach", away)
-    [broker, *_] = admin_client.get(PAGE).context["parts"]
-    assert broker.is_bad
-    assert "ConnectionRefusedError" in broker.told
+    with installed(make_step(print, HOURLY, name="Report")):
+        make_run(step="Report", trigger="cron", created_at=timezone.now() - timedelta(hours=5))
+        [broker, *_, beat] = admin_client.get(PAGE).context["parts"]
+        assert broker.is_bad
+        assert "ConnectionRefusedError" in broker.told
+        assert beat.told.endswith("did not come: Report (0 * * * *).")
+        monkeypatch.setattr("motia_django.admin.parts._reach", lambda: None)
+        [*_, beat] = admin_client.get(PAGE).context["parts"]
+        assert beat.told.endswith(" Is beat running?")
 
 
 def test_it_asks_few_questions_and_only_of_who_may_look(

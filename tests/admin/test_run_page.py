@@ -554,3 +554,20 @@ def test_the_facts_say_how_long_it_waited_and_worked_as_the_first_line_does(
     assert context["lead"][1:] == ["waited 1 s", "worked 3 min in 2 attempts"]
     facts = dict(context["times"])
     assert (facts["Waited"], facts["Worked"]) == ("1 s", "3 min")
+
+
+def test_how_long_it_took_to_notice_that_a_worker_was_lost_is_no_work(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    born = timezone.now() - timedelta(hours=1)
+    last = born + timedelta(seconds=71)
+    lost = {"at": None, "kind": "worker_lost", "attempt": 1, "message": "WorkerLost: x"}
+    entry = {"at": 71, "kind": "attempt", "attempt": 1, "began": born.isoformat(),
+             "ended": last.isoformat(), "error": "WorkerLost: x"}  # fmt: skip
+    run = make_run(attempt=2, created_at=born, started_at=last, timeline=[lost, entry],
+                   finished_at=last + timedelta(seconds=5))  # fmt: skip
+    response = admin_client.get(f"/admin/motia/run/{run.id}/change/")
+    told = ["worked 5 s", "lost its worker, which was noticed after 1 min 11 s"]
+    assert response.context["lead"][2:] == told
+    assert dict(response.context["times"])["Worked"] == "5 s"
+    assert "attempt 1: its worker was lost, 1 min 11 s" in response.content.decode()

@@ -208,8 +208,11 @@ def test_a_search_that_finds_nothing_says_what_was_looked_for(
     assert (
         "the index keys customer.id, orderId." in admin_client.get(LIST + "?q=7").content.decode()
     )
+    help_text = "or an index key: customer.id=..., orderId=..., or just its value."
+    assert help_text in admin_client.get(LIST).content.decode()
     install({"name": "Work", "triggers": [queue]})
     assert "no Step has an index key" in admin_client.get(LIST + "?q=7").content.decode()
+    assert "The whole id of a run or of a trace.<" in admin_client.get(LIST).content.decode()
 
 
 def test_the_search_finds_a_run_by_its_id_and_a_trace_by_its_own(

@@ -74,6 +74,25 @@ def test_while_it_is_paused_no_tick_is_born_by_beat_or_by_a_message(hourly: List
     assert born() == []
 
 
+def test_of_two_who_pause_a_schedule_at_once_one_does(hourly: Listener) -> None:
+    told: Any = {"reason": "", "in_row": False}
+    assert ledger.pause_schedule(("Work", 0), by="me" * 200, **told)
+    assert not ledger.pause_schedule(("Work", 0), by="you", **told)
+    assert models.Override.objects.get().paused_by == ("me" * 200)[:255]
+    assert ledger.resume_schedule(("Work", 0))
+    assert not ledger.resume_schedule(("Work", 0))
+    assert ledger.pause_schedule(("Work", 0), by="you", **told)
+
+
+def test_a_pause_is_noted_with_the_place_that_its_schedule_has_by_then(hourly: Listener) -> None:
+    told: Any = {"by": "me", "reason": "", "in_row": False}
+    ledger.pause_schedule(("Work", 0), **told)
+    ledger.resume_schedule(("Work", 0))
+    with installed(make_step(nothing, {"type": "queue", "topic": "work"}, HOURLY)):
+        assert ledger.pause_schedule(("Work", 1), **told)
+    assert models.Override.objects.get().index == 1
+
+
 def test_what_came_due_during_a_pause_is_not_made_up_for(hourly: Listener) -> None:
     with at(NOON - HOUR):
         ticks.bear("Work", 0)

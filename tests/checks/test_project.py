@@ -9,6 +9,7 @@ from django.test import override_settings
 
 from motia_django import registry
 from motia_django.checks import ALL, deployment
+from motia_django.declarations import Problem
 from motia_django.registry import Registry
 from tests.factories import QUEUE, make_step, nothing
 
@@ -66,6 +67,12 @@ def test_so_is_one_that_is_to_hear_of_the_dead() -> None:
 def test_a_step_that_only_requests_start_warns_that_nobody_hears_of_its_dead() -> None:
     assert ids(make_step(nothing, HTTP, onDead="work"), make_step(name="B")) == ["motia.W006"]
     assert ids(make_step(nothing, HTTP, QUEUE, onDead="work")) == []
+
+
+def test_while_a_file_is_broken_it_may_be_the_one_that_would_hear() -> None:
+    broken = Problem(id="motia.E001", message="expected a config")
+    with registry.installed(Registry([make_step(nothing, enqueues=["work"])], [broken])):
+        assert [each.id for check in ALL for each in check(None)] == ["motia.E001"]
 
 
 def test_http_steps_that_no_url_includes_are_a_warning() -> None:

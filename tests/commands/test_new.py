@@ -6,10 +6,12 @@ import io
 import unittest
 
 import pytest
+from rest_framework.permissions import IsAuthenticated
 
 from motia_django.commands.new import KINDS
 from motia_django.registry import registry
 from motia_django.triggers.http import METHODS
+from motia_django.web.views import StepView
 from tests.commands.conftest import Fails, Steps
 from tests.projects import Project
 from tests.web.serving import served
@@ -41,6 +43,21 @@ def test_an_http_step_of_any_method_and_path_passes_its_tests(
         result = run_tests(project)
     assert [text for _, text in result.failures + result.errors] == []
     assert result.testsRun == (len(METHODS) + 3) * len(PATHS)
+
+
+def test_its_tests_pass_where_the_project_asks_for_a_user(
+    project: Project, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StepView, "permission_classes", [IsAuthenticated])
+    project.load()
+    steps("new", "CreateOrder", "--path", "/orders/:id")
+    steps("new", "ReadOrder", "--path", "/orders/:id", "--method", "GET")
+    project.load()
+    with served() as client:
+        assert client.get("/orders/1").status_code == 403
+        result = run_tests(project)
+    assert [text for _, text in result.failures + result.errors] == []
+    assert result.testsRun == 3
 
 
 def test_an_http_step_asks_for_what_its_method_and_path_have(

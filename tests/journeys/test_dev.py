@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.journeys.running import ROOT, Project, children_of, eventually
+from tests.journeys.running import ROOT, Project, children_of, eventually, free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
@@ -93,13 +93,20 @@ def test_a_killed_dev_leaves_nothing_behind_either(project: Project) -> None:
     assert alive == []
 
 
-def test_a_taken_port_and_a_missing_table_are_said_plainly(
+def test_a_taken_port_a_silent_broker_and_a_missing_table_are_said_plainly(
     project: Project, tmp_path: Path
 ) -> None:
     start_dev(project)
     again = project.command("motia_steps", "dev", "--port", str(project.port), check=False)
     assert again.returncode == 1
     assert f"Port {project.port} is taken" in again.stderr
+
+    project.environment["CELERY_BROKER_URL"] = "redis://:hidden@127.0.0.1:1/0"
+    port = str(free_port())
+    silent = project.command("motia_steps", "dev", "--port", port, check=False)
+    assert silent.returncode == 1
+    assert "broker, redis://:**@127.0.0.1:1/0, does not answer" in silent.stderr
+    del project.environment["CELERY_BROKER_URL"]
 
     project.environment["SAMPLE_DATA"] = str(tmp_path / "empty")
     (tmp_path / "empty").mkdir()

@@ -120,7 +120,9 @@ def test_what_one_server_writes_is_heard_at_another_and_resumed_after_its_death(
     idle.close()
 
 
-def test_who_does_not_read_is_cut_off(project: Project) -> None:
+def test_who_does_not_read_is_cut_off_and_who_is_disconnected_comes_back_in_vain(
+    project: Project,
+) -> None:
     port = uvicorn(project, "web")
     with socket.create_connection(("127.0.0.1", port)) as deaf:
         deaf.sendall(b"GET /streams/shouts/g/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -129,6 +131,15 @@ def test_who_does_not_read_is_cut_off(project: Project) -> None:
             shout(project, port, id=str(number), text="x" * 1_000_000)
         eventually(lambda: "left g" in project.log("web"), project.all_logs)
     assert "too slow" in project.log("web")
+
+    made = "from django.contrib.auth.models import User; from motia_django import *;"
+    token = project.python(f"{made} print(stream_token(User.objects.create_user('ada')))").strip()
+    address = f"/streams/shouts/h/?token={token}"
+    ada = Browser(port, address)
+    assert ada.next() == ("sync", [])
+    project.python(f"{made} ada = User.objects.get(); disconnect(ada); ada.delete()")
+    assert ada.is_ended()
+    assert project.call("GET", address).status == 401
 
 
 @pytest.mark.parametrize("pool", [POOL, None])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 
-from motia_django import enqueue, ledger
+from motia_django import enqueue, ledger, models
 from motia_django.celery_app import project_app, task_name
+from motia_django.delivery import Turn
 from motia_django.exceptions import InvalidMessage
 from motia_django.runs import Status
 from tests.factories import (
@@ -68,6 +70,15 @@ def test_the_key_of_a_transaction_that_was_rolled_back_is_free() -> None:
     assert len(rows()) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_run_without_the_turn_that_it_waits_for_is_not_there() -> None:
+    run = make_run(turn=Turn(lane="lane"))
+    models.Turn.objects.create(run_id=run.id)
+    with pytest.raises(IntegrityError):
+        ledger.keep([run])
+    assert rows() == []
+
+
 @pytest.mark.parametrize("value", ["", " ", 17, "x" * 256, ["k"]])
 @pytest.mark.parametrize("key", ["dedupeKey", "messageGroupId"])
 def test_a_bad_key_is_refused(key: str, value: Any) -> None:
@@ -98,7 +109,8 @@ def test_a_light_run_that_fails_enters_the_ledger_and_is_kept_from_then_on() -> 
         run = make_run(light=True, input=7)
         deliver_light(run)
         kept = row(run)
-        assert (kept.status, kept.attempt, kept.input) == (Status.SCHEDULED, 1, 7)
+        assert (kept.status, kept.attempt, kept.fence) == (Status.SCHEDULED, 1, 1)
+        assert kept.input == 7
         assert "the first time it goes wrong" in kept.error
         deliver_light(run)
         ledger.wake(run.id)
@@ -146,7 +158,8 @@ def test_a_light_run_that_kills_every_worker_ends_dead() -> None:
     with installed(make_step(nothing, trigger, record="failures")):
         run = make_run(light=True, attempt=1)
         assert ledger.take_in(run, "worker_lost", "the worker was lost")
-        assert row(run).wake_at is not None
+        wake_at = row(run).wake_at
+        assert wake_at is not None and wake_at > timezone.now()
         for _ in range(2):
             assert begin(run.id) is not None
             let_time_pass(run)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -47,11 +48,14 @@ def at_once(run: Run, **values: Any) -> Run:
 
 
 def test_a_claim_counts_the_attempt_and_takes_the_lease() -> None:
-    run = claimed(kept_run(input={"n": 1}))
+    before = timezone.now()
+    run = ledger.claim(kept_run(input={"n": 1}).id, worker="here" * 99, lease=60 * MINUTE)
+    assert run is not None
     assert (run.status, run.attempt, run.fence, run.input) == (Status.RUNNING, 1, 1, {"n": 1})
-    assert run.wake_at is not None
-    assert run.wake_at > timezone.now()
-    assert row(run).worker == "here"
+    assert run.wake_at is not None and run.wake_at >= before + 60 * MINUTE
+    kept = row(run)
+    assert (kept.wake_at, kept.started_at) == (run.wake_at, run.started_at)
+    assert kept.worker == ("here" * 99)[:255]
 
 
 def test_a_second_delivery_finds_nothing_to_claim() -> None:
@@ -184,6 +188,22 @@ def test_a_renewed_lease_is_not_lost() -> None:
     assert ledger.take_lost(10) == []
 
 
+def test_a_lease_that_is_renewed_while_it_is_looked_for_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = claimed(kept_run())
+    models.Run.objects.filter(id=run.id).update(wake_at=timezone.now() - MINUTE)
+
+    def read_before_it_is_renewed(rows: QuerySet[models.Run]) -> list[models.Run]:
+        seen = list(rows)
+        assert seen and ledger.renew(run, lease=MINUTE)
+        return seen
+
+    monkeypatch.setattr("motia_django.ledger.claims.locked", read_before_it_is_renewed)
+    assert ledger.take_lost(10) == []
+    assert ledger.holds(run)
+
+
 def test_a_lost_run_is_given_to_one_rescuer() -> None:
     run = claimed(kept_run())
     models.Run.objects.filter(id=run.id).update(wake_at=timezone.now() - MINUTE)
@@ -198,11 +218,37 @@ def test_the_loss_of_a_worker_is_in_the_timeline() -> None:
     assert "WorkerLost" in row(run).error
 
 
+def test_upkeep_has_to_look_only_where_the_time_of_a_run_has_come() -> None:
+    run = kept_run(wake_at=timezone.now() + MINUTE)
+    assert not ledger.are_overdue()
+    models.Run.objects.filter(id=run.id).update(wake_at=timezone.now())
+    assert ledger.are_overdue()
+
+
+def test_a_run_that_is_kept_is_published_once_by_whoever_keeps_it_unless_that_is_left() -> None:
+    queued, scheduled, due = make_run(), make_run(status=Status.SCHEDULED), make_run()
+    ledger.keep([queued, scheduled])
+    ledger.keep([due], due=True)
+    assert [row(run).publishes for run in (queued, scheduled, due)] == [1, 0, 0]
+    assert [run.id for run in ledger.take_due(10)] == [due.id]
+
+
+def test_what_the_broker_did_not_take_is_owed_unless_a_worker_has_it_all_the_same() -> None:
+    waits, runs = kept_run(), kept_run()
+    lease = claimed(runs).wake_at
+    for _ in range(2):
+        ledger.publish_soon([waits.id, runs.id])
+        assert row(waits).publishes == 0
+    assert row(runs).wake_at == lease
+    assert [run.id for run in ledger.take_due(10)] == [waits.id]
+
+
 def test_scheduled_runs_become_due_and_others_do_not() -> None:
     past, future = timezone.now() - MINUTE, timezone.now() + MINUTE
-    due = kept_run(status=Status.SCHEDULED, wake_at=past)
+    due = kept_run(status=Status.SCHEDULED, wake_at=past, input={"n": 1})
     later = kept_run(status=Status.SCHEDULED, wake_at=future)
-    assert [run.id for run in ledger.take_due(10)] == [due.id]
+    [taken] = ledger.take_due(10)
+    assert (taken.id, taken.status, taken.input) == (due.id, Status.QUEUED, None)
     assert (row(due).status, row(later).status) == (Status.QUEUED, Status.SCHEDULED)
     assert ledger.take_due(10) == []
 
@@ -230,6 +276,13 @@ def test_take_due_takes_the_longest_overdue_first_and_no_more_than_asked() -> No
 def test_patience_is_bounded() -> None:
     assert ledger.patience(0) < ledger.patience(1)
     assert ledger.patience(10_000) == ledger.LONGEST_PATIENCE
+    longest = 10 * ledger.patience(0)
+    assert ledger.patience(10_000, limited=True) == longest < ledger.LONGEST_PATIENCE
+    run = kept_run(turn=Turn(lane="lane"))
+    models.Run.objects.filter(id=run.id).update(publishes=99, wake_at=timezone.now())
+    ledger.take_due(1)
+    wake_at = row(run).wake_at
+    assert wake_at is not None and wake_at <= timezone.now() + longest
 
 
 def test_what_happens_once_by_key_is_kept_once() -> None:

@@ -156,6 +156,14 @@ def test_dead_runs_are_counted_by_error_the_newest_first() -> None:
     assert "input" in groups[0].last.get_deferred_fields()
 
 
+def test_what_killed_lately_is_what_killed_and_not_what_is_tried_again() -> None:
+    dead("a" * 16, minutes=9)
+    dead("b" * 16, minutes=5, step="Other")
+    dead("c" * 16, status=Status.SCHEDULED)
+    assert [each.fingerprint for each in ledger.killed_lately(1)] == ["b" * 16]
+    assert [each.fingerprint for each in ledger.killed_lately(1, ["Work"])] == ["a" * 16]
+
+
 def test_without_dead_runs_there_is_no_error() -> None:
     assert ledger.dead_by_error() == ([], False)
     assert ledger.dead_by(["a" * 16]) == []
@@ -173,6 +181,9 @@ def test_what_is_too_much_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch) ->
     assert is_cut
     assert len(groups) == 3
     assert (groups[0].fingerprint, groups[0].runs) == ("4" * 16, 3)
+    monkeypatch.setattr(errors, "MOST_ERRORS", 5)
+    groups, is_cut = ledger.dead_by_error()
+    assert (len(groups), is_cut) == (5, False)
 
 
 def test_the_errors_of_a_few_steps_are_found_below_those_of_others(

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -51,6 +51,15 @@ def test_a_message_is_found_by_its_keys_with_and_without_their_name() -> None:
     assert found(" C-1 ") == found(" customer.id = C-1 ") == [one]
     assert found("orderId=C-1") == found("c-1") == []
     assert found("number=1") == [other]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_whose_keys_cannot_be_kept_is_not_there() -> None:
+    run = make_run(input={"orderId": 17})
+    models.RunKey.objects.create(run_id=run.id, name="orderId", value="17")
+    with pytest.raises(IntegrityError):
+        ledger.keep([run])
+    assert rows() == []
 
 
 def test_a_value_with_an_equals_sign_is_found() -> None:

@@ -61,6 +61,14 @@ def test_groups_go_on_beside_each_other() -> None:
         assert begin(send("a")) and begin(send("b"))
 
 
+def test_a_run_that_is_to_be_called_again_is_called_alone() -> None:
+    with installed(make_step(nothing, fifo())):
+        ids = [row(send(group)).id for group in "ab"]
+        models.Turn.objects.update(called=True)
+        ledger.recall(ids[:1])
+        assert [models.Turn.objects.get(run_id=each).called for each in ids] == [False, True]
+
+
 def test_messages_without_a_group_are_one_group() -> None:
     with installed(make_step(nothing, fifo())):
         first, second = send(), send()
@@ -72,6 +80,8 @@ def test_a_run_that_waits_for_its_retry_holds_its_group() -> None:
         first, second = send("a"), send("a")
         end(begin(first), failed=True)
         assert row(first).status == Status.SCHEDULED
+        assert ledger.call_up(ledger.turns_of([row(first).id])[row(first).id], None) == []
+        assert not models.Turn.objects.get(run_id=first).called
         assert begin(second) is None
         let_time_pass(first)
         end(begin(first))
@@ -187,10 +197,31 @@ def test_who_came_first_goes_first_when_a_slot_is_free() -> None:
         first, second = send(), send()
         freed = end(running).freed
         assert freed is not None
+        models.Run.objects.filter(id=first).update(wake_at=timezone.now(), publishes=7)
         assert [str(run.id) for run in ledger.call_up(freed, 1)] == [first]
+        assert row(first).publishes == 1
+        assert not ledger.are_overdue()
         assert ledger.call_up(freed, 1) == []
         assert begin(second) is not None  # called or not: what is delivered may take a free slot
         assert begin(first) is None
+
+
+def test_who_waits_for_his_retry_is_not_called_in_the_place_of_who_could_go_on() -> None:
+    with installed(make_step(nothing, limited(1))):
+        first, second = send(), send()
+        freed = end(begin(first), failed=True).freed
+        assert freed is not None
+        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [second]
+
+
+def test_the_slot_of_a_key_goes_to_who_has_that_key_though_others_wait_for_longer() -> None:
+    with installed(make_step(nothing, limited({"limit": 1, "key": "n"}))):
+        begin(send(data={"n": 1}))
+        send(data={"n": 1})
+        running, waiting = begin(send(data={"n": 2})), send(data={"n": 2})
+        freed = end(running).freed
+        assert freed is not None
+        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [waiting]
 
 
 def test_each_trigger_has_slots_of_its_own() -> None:
@@ -314,6 +345,16 @@ def test_only_who_may_go_on_is_published() -> None:
         assert sent == [first]
         end(begin(first))
         assert sent == [first, second]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_group_goes_on_whatever_an_older_one_does() -> None:
+    with installed(make_step(nothing, fifo())), published() as sent:
+        older = send("a")
+        first, second = send("b"), send("b")
+        assert sent == [older, first]
+        end(begin(first))
+        assert sent == [older, first, second]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -130,6 +130,16 @@ def test_the_backlog_is_told_by_step_and_queue_and_zero_is_told_too(have: Have) 
     assert found["motia_late_runs"] == {(): 2}
 
 
+def test_what_waits_is_counted_no_further_than_that(
+    have: Have, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meters, "MOST", 3)
+    have(many=5, status="queued", wake_at=timezone.now() + MINUTE)
+    have(many=2, status="scheduled", wake_at=timezone.now() - MINUTE)
+    with installed(*STEPS):
+        assert scraped()["motia_backlog_runs"]["Work", "celery"] == 3 + 2
+
+
 def test_openmetrics_reads_the_same(have: Have) -> None:
     have(took=0.2)
     registry = CollectorRegistry()
@@ -178,6 +188,8 @@ def test_the_age_of_a_delayed_run_begins_when_it_is_queued() -> None:
 
 def test_the_dead_are_told_by_step_however_old(have: Have) -> None:
     have(many=4, status="dead", ago=timedelta(days=99))
+    have(status="queued", wake_at=timezone.now() + MINUTE)
+    have(status="scheduled", wake_at=timezone.now() + MINUTE)
     with installed(*STEPS):
         dead = scraped()["motia_dead_runs"]
     assert dead == {("Work",): 4, ("Slow",): 0, ("Door",): 0}

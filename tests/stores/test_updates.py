@@ -124,7 +124,7 @@ def test_without_operations_nothing_changes_and_a_missing_item_is_an_empty_objec
         ({}, op("set", "a"), ["set at a", "'value' is missing"]),
         ({}, op("append", "a"), ["'value' is missing"]),
         ({}, op("set", "a", value=object()), ["set at a", "value: ", "cannot be written as JSON"]),
-        ({}, op("set", "a", value=math.nan), ["cannot be written as JSON"]),
+        ({}, op("set", "a", value=math.nan), ["nan is nothing that JSON can hold"]),
         ({}, op("increment", "a", by="2"), ["by: expected a number", "'2'"]),
         ({}, op("increment", "a", by=True), ["by: expected a number"]),
         ({}, op("increment", "a", by=math.nan), ["by: expected a number"]),

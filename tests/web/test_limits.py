@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
+import rest_framework
 from django.conf import settings
 
 from tests.factories import make_step, rows
@@ -34,7 +35,12 @@ def part(name: str, content: bytes = b"x", more: str = "") -> bytes:
     [
         ("application/json", b'"%s"' % LARGE, 413, "The body is larger than is accepted here."),
         (f"{JSON}; charset=utf-16", LARGE, 413, "The body is larger than is accepted here."),
-        (FORM, b"a=" + LARGE, 413, "The body is larger than is accepted here."),
+        pytest.param(
+            *(FORM, b"a=" + LARGE, 413, "The body is larger than is accepted here."),
+            marks=pytest.mark.skipif(
+                rest_framework.VERSION < "3.18", reason="REST framework 3.18 is the first to look"
+            ),
+        ),
         (PARTS, part("a", LARGE) + b"--x--", 413, "The body is larger than is accepted here."),
         (FORM, b"&".join([b"a=1"] * MANY), 400, "There are more fields than are accepted here."),
         (PARTS, part("a") * MANY + b"--x--", 400, "There are more fields than are accepted here."),

@@ -1,4 +1,4 @@
-from django.test import TestCase
+${user_import}from django.test import TestCase
 from django.urls import reverse
 
 from motia_django.testing import MotiaMixin

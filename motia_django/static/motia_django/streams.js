@@ -64,6 +64,7 @@
         if (!wasTold) throw new Error("nothing was told");
       } finally {
         clearTimeout(timer);
+        connection.abort(); // what was not read of it
       }
     }
 
