@@ -104,6 +104,7 @@ def test_a_group_is_told_with_a_position_from_which_the_next_request_resumes(
 
 
 def test_a_browser_that_can_set_no_header_resumes_by_its_address(client: Client) -> None:
+    Stream("orders").set("g", "a", {"n": 1})
     position = events(client.get("/streams/orders/g/"))[-1]["id"]
     Stream("orders").send("g", "paid", 5)
     paid = [(None, {"type": "event", "event": {"type": "paid", "data": 5}})]
