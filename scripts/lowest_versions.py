@@ -22,22 +22,19 @@ _LOWEST = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w,]+\])?>=(?P<version>[\w.]+)")
 
 def main() -> None:
     """Print them, a line each."""
+    newer = lowest(_setup()["options.extras_require"]["test"].split("\n"))
     for name, version in sorted(lowest(requirements()).items()):
-        print(f"{name}=={version}")
+        if newer.get(name, version) == version:
+            print(f"{name}=={version}")
 
 
 def requirements() -> Iterator[str]:
     """Yield what users are asked for, by the package itself and by each of its extras."""
-    setup = ConfigParser()
-    setup.read(SETUP)
+    setup = _setup()
     yield from setup["options"]["install_requires"].split("\n")[1:]
-    extras = setup["options.extras_require"]
-    ours = {match["name"]: match["version"] for match in _named(extras["test"].split("\n"))}
-    for extra, needed in extras.items():
+    for extra, needed in setup["options.extras_require"].items():
         if extra not in OURS:
-            for each in _named(needed.split("\n")):
-                if ours.get(each["name"], each["version"]) == each["version"]:
-                    yield each[0]
+            yield from needed.split("\n")[1:]
 
 
 def lowest(requirements: Iterable[str]) -> dict[str, str]:
@@ -46,15 +43,17 @@ def lowest(requirements: Iterable[str]) -> dict[str, str]:
     Raise `ValueError` if two extras name different ones: nobody could say which is tried.
     """
     found: dict[str, str] = {}
-    for match in _named(requirements):
+    for match in filter(None, map(_LOWEST.match, requirements)):
         name, version = match["name"], match["version"]
         if found.setdefault(name, version) != version:
             raise ValueError(f"{name}: the lowest version is {found[name]}, and also {version}")
     return found
 
 
-def _named(requirements: Iterable[str]) -> Iterator[re.Match[str]]:
-    return filter(None, map(_LOWEST.match, requirements))
+def _setup() -> ConfigParser:
+    setup = ConfigParser()
+    setup.read(SETUP)
+    return setup
 
 
 if __name__ == "__main__":
