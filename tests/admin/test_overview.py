@@ -252,7 +252,7 @@ def test_each_failure_is_counted_once_and_only_for_whom_is_asked(make_run: MakeR
     assert pulse.failing(["Pay"]) == {"Pay": 1}
     assert (pulse.dead(), pulse.dead(["Mail"])) == (1, 0)
     assert (pulse.late(), pulse.late(["Pay"])) == (1, 0)
-    assert pulse.longest_queued(["Pay"]) is None
+    assert pulse.longest_queued(["Pay"]).for_worker is None
     assert [sum(each.runs for each in pulse.last_hour(among)) for among in (None, ["Pay"])] == [
         4,
         1,
