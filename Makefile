@@ -5,6 +5,7 @@ VENV ?= .venv
 PORT ?= 8000
 # Most tests that take long wait for processes, so there are more of them at once than cores.
 WORKERS ?= -n 4 --dist worksteal
+PYTEST ?= $(BIN)/python -m pytest
 # Of the mutants of each module, how many are tried, and how many at once.
 SHARE ?= 0.4
 AT_ONCE ?= 2
@@ -21,7 +22,7 @@ AUDIT := $(VENV)/.installed-audit
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint audit grid bench newcomer chaos mutants docs screenshots servers
+.PHONY: help setup demo test coverage lint audit grid bench newcomer chaos mutants docs screenshots servers
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -42,13 +43,19 @@ test: $(TEST)  ## lint, then all tests, with real servers: on SQLite, PostgreSQL
 	@$(MAKE) lint
 	@$(if $(PYTHONDONTWRITEBYTECODE),$(COMPILE))
 	@echo "== tests on SQLite"
-	@$(BIN)/python -m pytest $(WORKERS) -q
+	@$(PYTEST) $(WORKERS) -q
 	@echo "== tests on PostgreSQL (of all that asks the project's database)"
-	@MOTIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest $(WORKERS) -q
+	@MOTIA_TEST_DATABASE=postgresql $(PYTEST) $(WORKERS) -q
 	@echo "== tests on MariaDB (of all that asks the project's database)"
 	@if $(BIN)/python -c 'from tests.servers.mariadb import Mariadb; exit(Mariadb.missing())'; then \
-	  MOTIA_TEST_DATABASE=mariadb $(BIN)/python -m pytest $(WORKERS) -q; \
+	  MOTIA_TEST_DATABASE=mariadb $(PYTEST) $(WORKERS) -q; \
 	else test "$(CI)" != true; fi
+
+coverage: $(TEST)  ## how much of the package all those tests run, by lines and branches
+	@$(BIN)/python -m coverage erase
+	@$(MAKE) test PYTEST="$(BIN)/python -m coverage run -m pytest --timeout 600"
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
 
 lint: $(TEST)  ## ruff, mypy, the layers of imports, bandit, missing migrations
 	@$(BIN)/ruff check --quiet

@@ -67,7 +67,7 @@ class Step:
     @property
     def url_name(self) -> str:
         """The name for `reverse("motia:...")`: the Step's, with dots for its colons."""
-        return self.name.replace("::", ".").replace(":", ".")
+        return in_urls(self.name)
 
     @property
     def line(self) -> int | None:
@@ -119,6 +119,11 @@ class Step:
     def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
         """Return the triggers of `kind`, each with its index among all."""
         return [(index, each) for index, each in enumerate(self.triggers) if each.kind == kind]
+
+
+def in_urls(name: str) -> str:
+    """Return what a Step of this name is called in URL names, where a colon means a namespace."""
+    return name.replace("::", ".").replace(":", ".")
 
 
 def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Problem]]:

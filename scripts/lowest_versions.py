@@ -2,7 +2,8 @@
 
     uv pip install --constraint <(python -m scripts.lowest_versions) --editable '.[test,beat]'
 
-What only we need, to test or to measure, is as new as can be.
+What only we need, to test or to measure, is as new as can be, and so is what our tests need newer
+than users do.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ _LOWEST = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w,]+\])?>=(?P<version>[\w.]+)")
 
 def main() -> None:
     """Print them, a line each."""
+    newer = lowest(_setup()["options.extras_require"]["test"].split("\n"))
     for name, version in sorted(lowest(requirements()).items()):
-        print(f"{name}=={version}")
+        if newer.get(name, version) == version:
+            print(f"{name}=={version}")
 
 
 def requirements() -> Iterator[str]:
     """Yield what users are asked for, by the package itself and by each of its extras."""
-    setup = ConfigParser()
-    setup.read(SETUP)
+    setup = _setup()
     yield from setup["options"]["install_requires"].split("\n")[1:]
     for extra, needed in setup["options.extras_require"].items():
         if extra not in OURS:
@@ -46,6 +48,12 @@ def lowest(requirements: Iterable[str]) -> dict[str, str]:
         if found.setdefault(name, version) != version:
             raise ValueError(f"{name}: the lowest version is {found[name]}, and also {version}")
     return found
+
+
+def _setup() -> ConfigParser:
+    setup = ConfigParser()
+    setup.read(SETUP)
+    return setup
 
 
 if __name__ == "__main__":

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from django.core.management import get_commands
 from django.test import TransactionTestCase
 
+from motia_django import broker as carrier
+from motia_django import publish
+from motia_django.celery_app import project_app
 from tests.emptying import empty
 from tests.projects import Project, temporary_project
 
@@ -60,3 +64,18 @@ def project(tmp_path: Path) -> Iterator[Project]:
     """A Django app of this test's own: write Step files into it, then `project.load()`."""
     with temporary_project(tmp_path) as new:
         yield new
+
+
+@pytest.fixture
+def broker() -> Iterator[Callable[[str], None]]:
+    """Point the project's Celery app at another broker for one test: `broker("redis://...")`."""
+    conf: Any = project_app().conf
+    before = conf.broker_url
+
+    def use(url: str) -> None:
+        conf.broker_url = conf.broker_write_url = conf.broker_read_url = url
+        carrier._pool.cache_clear()
+        publish._down_until = 0.0
+
+    yield use
+    use(before)

@@ -23,6 +23,7 @@ from motia_django import (
     Retry,
     enqueue,
     invoke,
+    leases,
     ledger,
     models,
     publish,
@@ -363,6 +364,26 @@ def test_a_run_that_was_given_to_another_may_not_write(settings: Any, write: Any
     assert not models.StateItem.objects.exists()
     assert [str(each.id) for each in rows()] == [run_id]
     assert row(run_id).status == Status.QUEUED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_is_told_while_it_goes_on_that_it_was_given_to_another(settings: Any) -> None:
+    settings.MOTIA = {"LEASE": 0.3}
+    errors: list[Exception] = []
+
+    def handler(data: Any, ctx: Any) -> None:
+        models.Run.objects.filter(id=ctx.run_id).update(status=Status.QUEUED, fence=9)
+        while leases._keeper._held:
+            time.sleep(0.01)
+        try:
+            ctx.state.set("orders", "17", 1)
+        except LeaseLost as error:
+            errors.append(error)
+
+    with installed(make_step(handler)):
+        deliver(enqueue("work"))
+    assert "was given to another" in str(errors[0])
+    assert not models.StateItem.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

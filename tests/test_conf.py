@@ -125,6 +125,16 @@ def test_what_is_no_list_of_words_is_refused(words: Any) -> None:
     assert refusal(REDACT=words).startswith("MOTIA['REDACT']: expected a list of words")
 
 
+@pytest.mark.parametrize("may", [5, ["shop.permissions.may"], True])
+def test_who_may_is_the_path_of_a_function(may: Any) -> None:
+    assert refusal(MAY=may).startswith("MOTIA['MAY']: expected the path of a function")
+
+
+@pytest.mark.parametrize("days", [7, {"lost": 7}, {"dead": "7"}, {"dead": -1}, {"dead": True}])
+def test_ages_of_what_is_pruned_are_days(days: Any) -> None:
+    assert refusal(RETENTION=days).startswith("MOTIA['RETENTION']: expected days, or None for ever")
+
+
 def test_nothing_need_be_redacted() -> None:
     with override_settings(MOTIA={"REDACT": []}):
         assert not settings().redact

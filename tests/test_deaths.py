@@ -386,13 +386,9 @@ def test_who_does_not_ask_for_it_pays_no_statement() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_where_celery_is_eager_it_follows_at_once(settings: Any) -> None:
-    conf = project_app().conf
-    conf.task_always_eager = True
-    try:
-        trigger = {"type": "queue", "topic": "work", "config": ONCE}
-        with installed(charging(refused, trigger), giving_back()):
-            enqueue("work")
-    finally:
-        conf.task_always_eager = False
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    trigger = {"type": "queue", "topic": "work", "config": ONCE}
+    with installed(charging(refused, trigger), giving_back()):
+        enqueue("work")
     [child] = followed()
     assert (child.status, child.depth) == (Status.SUCCEEDED, 1)

@@ -78,6 +78,9 @@ def test_the_standard_type_needs_no_saying() -> None:
         ("visibilityTimeout", 0), ("visibilityTimeout", -5), ("visibilityTimeout", False),
         ("queue", ""), ("queue", 5),
         ("type", "no-such-type"),
+        ("priority", -1), ("priority", 10), ("priority", 5.0), ("priority", True),
+        ("concurrency", 0), ("concurrency", 10_001), ("concurrency", "1"), ("concurrency", True),
+        ("concurrency", {"limit": 0}), ("concurrency", {"limit": 1, "key": " "}),
     ],
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_a_problem_that_names_its_key(key: str, value: Any) -> None:

@@ -71,6 +71,12 @@ def test_what_is_no_message_is_refused_and_says_why(
     assert rows() == []
 
 
+def test_a_message_with_data_beside_it_is_refused(listener: None) -> None:
+    with pytest.raises(InvalidMessage, match="not both"):
+        enqueue({"topic": "work"}, {"n": 1})
+    assert rows() == []
+
+
 @pytest.mark.parametrize("data", [object(), float("nan"), {"x": float("inf")}, b"bytes", "\ud800"])
 def test_data_that_json_cannot_hold_is_refused(listener: None, data: Any) -> None:
     with pytest.raises(PayloadError):

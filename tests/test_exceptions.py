@@ -13,7 +13,10 @@ from motia_django.exceptions import (
     InvalidInput,
     InvalidResponse,
     MotiaError,
+    UnknownFlow,
     UnknownStep,
+    UnknownStream,
+    VersionConflict,
     did_you_mean,
 )
 
@@ -26,6 +29,9 @@ ERRORS = [each("a text") for each in PLAIN] + [
     InvalidInput("Step 'A'", {"items.0.price": ["too low", "too odd"], "": ["no"]}),
     InvalidResponse("The result", {"": ["no"]}),
     UnknownStep("CreateTdo", ["CreateTodo", "ListTodos"]),
+    UnknownFlow("tdos", ["todos"]),
+    UnknownStream("ordrs", ["orders"]),
+    VersionConflict("orders", "17", expected=3, found=4),
 ]
 
 

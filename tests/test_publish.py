@@ -35,21 +35,6 @@ def listener() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def broker(settings: Any) -> Iterator[Any]:
-    """Point the project's Celery app at another broker for one test."""
-    conf: Any = project_app().conf
-    before = conf.broker_url
-
-    def use(url: str) -> None:
-        conf.broker_url = conf.broker_write_url = conf.broker_read_url = url
-        carrier._pool.cache_clear()
-        publish._down_until = 0.0
-
-    yield use
-    use(before)
-
-
 def taken(name: str = "celery") -> list[Any]:
     """Take the messages off a queue."""
     messages = []

@@ -332,6 +332,18 @@ def test_the_json_schema_of_a_serializer_tells_fields_types_and_what_is_required
     assert document["properties"]["labels"] == {"type": "array"}
 
 
+def test_the_json_schema_of_a_serializer_tells_files_from_texts() -> None:
+    class WithFile(serializers.Serializer[Any]):
+        picture = serializers.ImageField()
+        title = serializers.CharField()
+
+    properties = schema_for(WithFile).json_schema()["properties"]
+    assert properties == {
+        "picture": {"type": "string", "format": "binary"},
+        "title": {"type": "string"},
+    }
+
+
 class Validated(BaseModel):
     code: str = Field(validation_alias=AliasChoices("code", "kode"))
 

@@ -44,6 +44,40 @@ def test_in_async_code_it_is_awaited_as_a_coroutine_is() -> None:
     assert calls.call(work) == [3, 7, 11, 15, 4, 10]
 
 
+def test_outside_of_a_handler_it_is_done_too_though_nobody_awaits_it() -> None:
+    done: list[int] = []
+
+    async def work() -> None:
+        twofold(done.append)(1)
+        while not done:
+            await asyncio.sleep(0)
+
+    asyncio.run(work())
+    assert done == [1]
+
+
+def test_who_would_wait_for_it_can_be_cancelled_and_it_goes_on() -> None:
+    done: list[int] = []
+
+    async def work() -> None:
+        pending: Any = twofold(done.append)(1)
+        task = asyncio.create_task(pending)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    calls.call(work)
+    assert done == [1]
+
+
+def test_a_folded_function_that_has_to_wait_says_so_in_plain_code() -> None:
+    async def sleep() -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="had to wait in plain code"):
+        folded(sleep)()
+
+
 def test_in_a_thread_of_an_async_function_it_is_plain() -> None:
     async def work() -> Any:
         return await asyncio.to_thread(add, 1, 2)

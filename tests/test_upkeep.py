@@ -126,3 +126,18 @@ def test_a_paused_step_is_left_alone_and_goes_on_when_it_is_resumed() -> None:
         assert upkeep() == 1
         deliver([run_id])
         assert row(run_id).status == Status.SUCCEEDED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_chore_that_fails_keeps_no_other_from_being_done(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module.logger.parent, "propagate", True)
+
+    def broken() -> int:
+        raise RuntimeError("out of order")
+
+    part = Upkeep(SimpleNamespace(hostname="celery@here"))
+    assert part._do(broken, lambda: 7) == [None, 7]
+    assert "A round of upkeep failed; the next one tries again" in caplog.text
+    assert "out of order" in caplog.text

@@ -77,7 +77,9 @@ def cover(items: Sequence[pytest.Item], files: Sequence[Path], folder: Path) -> 
 
 
 def _cover(items: Sequence[pytest.Item], files: Sequence[Path], told: Path) -> None:
-    cover = coverage.Coverage(data_file=None, include=[str(each.resolve()) for each in files])
+    cover = coverage.Coverage(
+        data_file=None, config_file=False, include=[str(each.resolve()) for each in files]
+    )
     cover.start()
     seconds: dict[str, float] = {}
     for item in items:

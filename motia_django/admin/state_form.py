@@ -61,12 +61,6 @@ class JSONValueField(forms.Field):
     def prepare_value(self, value: Any) -> str:
         return value if isinstance(value, Typed) else words.indented(value)
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        try:
-            return payloads.dumps(initial) != payloads.dumps(self.to_python(data))
-        except (ValidationError, PayloadError):
-            return True
-
 
 class StateItemForm(forms.ModelForm):  # type: ignore[type-arg]
     """Adds or changes an item, unless somebody else changed it in the meantime.

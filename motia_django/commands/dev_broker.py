@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,9 +18,12 @@ from urllib.parse import urlsplit
 def announced(url: str) -> Iterator[None]:
     """Let commands of the same project and user find the broker at `url` during the block."""
     file = _file()
-    file.parent.mkdir(mode=0o700, exist_ok=True)
-    if _is_ours(file.parent):
-        file.write_text(url, "utf-8")
+    with suppress(FileExistsError):  # what is no folder stands there
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+    if not _is_ours(file.parent):
+        yield
+        return
+    file.write_text(url, "utf-8")
     try:
         yield
     finally:
@@ -47,6 +51,7 @@ def _file() -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Return whether nobody else could have written what lies in the folder."""
+    """Return whether it is a folder, and nobody else could have written what lies in it."""
     facts = folder.lstat()
-    return facts.st_uid == os.getuid() and not facts.st_mode & 0o022 and not folder.is_symlink()
+    is_private = facts.st_uid == os.getuid() and not facts.st_mode & 0o022
+    return is_private and stat.S_ISDIR(facts.st_mode)

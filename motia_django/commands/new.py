@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -55,17 +55,19 @@ class New(Subcommand):
         for file in templates:
             if file.exists():
                 raise CommandError(f"{file} exists already; nothing was written.")
-        values = {
+        texts = {
             "name": options["step"],
-            "class_name": "".join(word.capitalize() for word in words),
             "path": options.get("path") or f"/{'-'.join(words)}",
             "method": options["method"],
             "topic": options.get("topic") or ".".join(words),
             "schedule": options["schedule"],
             "group": options["group"],
             "stream": options["stream"],
-            "topics": json.dumps(options["enqueues"]),
-            "sending": "".join(_SENDING.format(json.dumps(each)) for each in options["enqueues"]),
+        }
+        values = {key: _quoted(text)[1:-1] for key, text in texts.items()} | {
+            "class_name": _class_name(words),
+            "topics": _quoted(options["enqueues"]),
+            "sending": "".join(_SENDING.format(_quoted(each)) for each in options["enqueues"]),
         }
         if options["trigger"] == "http":
             values |= new_http.values(
@@ -99,6 +101,17 @@ def _words(name: str) -> list[str]:
     if not words:
         raise CommandError(f"{name!r}: expected a name such as CreateInvoice", returncode=2)
     return [word.lower() for word in words]
+
+
+def _class_name(words: Sequence[str]) -> str:
+    """Return what a class of these words is called; no name begins with a digit."""
+    name = "".join(word.capitalize() for word in words)
+    return name if name.isidentifier() else f"Step{name}"
+
+
+def _quoted(value: Any) -> str:
+    """Return a text, or a list of texts, as Python reads it."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def chosen_app(label: str | None) -> AppConfig:

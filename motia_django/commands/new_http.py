@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from pydantic import BaseModel
 
 from motia_django.declarations import Mismatch
+from motia_django.steps import in_urls
 from motia_django.triggers import http_values
 
 _BODY = ("POST", "PUT", "PATCH")
@@ -118,7 +119,7 @@ class _HttpStep:
 
     def _url(self) -> str:
         kwargs = f", kwargs={json.dumps(self._arguments())}" if self.parameters else ""
-        return f'reverse("motia:{self.name}"{kwargs})'
+        return f'reverse("motia:{in_urls(self.name)}"{kwargs})'
 
     def _arguments(self) -> dict[str, str]:
         return {each: str(number) for number, each in enumerate(self.parameters, 1)}

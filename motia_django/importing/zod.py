@@ -117,11 +117,11 @@ def _union(parts: Any, *_: Any) -> Schema:
     return {"anyOf": [dict(schema(each)) for each in parts]}
 
 
-def _optional(value: Any) -> Schema:
+def _optional(value: Any, *_: Any) -> Schema:
     return _Optional(schema(value))
 
 
-def _nullable(value: Any) -> Schema:
+def _nullable(value: Any, *_: Any) -> Schema:
     return {"anyOf": [dict(schema(value)), {"type": "null"}]}
 
 
@@ -133,7 +133,7 @@ _COMPOUND: dict[str, Callable[..., Schema]] = {
     "literal": _literal,
     "record": _record,
     "union": _union,
-    "discriminatedUnion": lambda _, parts, *more: _union(parts),
+    "discriminatedUnion": lambda _, parts=None, *more: _union(parts),
     "optional": _optional,
     "nullable": _nullable,
     "toJSONSchema": lambda value, *_: schema(value),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from motia_django.live import access, dismissals, frames
 from motia_django.live.access import Auth, Subscription
@@ -45,7 +45,7 @@ class Following:
         following = Following(auth)
         try:
             await following.join(Subscription.checked("orders", "acme"))
-            async for message in following:
+            for message in await following.messages():
                 await send(message.text)
         finally:
             await following.close()
@@ -123,12 +123,6 @@ class Following:
         queue, self._queue = self._queue, []
         self._room, self._text = MOST_WAITING, MOST_TEXT
         return [Message(frame.at(self._clock.tick()), token) for frame, token in queue]
-
-    async def __aiter__(self) -> AsyncIterator[Message]:
-        """Yield each message, for ever; raise `CutOff`."""
-        while True:
-            for message in await self.messages():
-                yield message
 
     @property
     def is_joined(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -142,6 +143,20 @@ def test_a_step_of_any_name_has_a_page_that_is_linked_to(
 
 def passes(request: Any, ctx: Any, next: Any) -> Any:
     return next()
+
+
+def test_what_a_trigger_skips_makes_up_for_and_never_tries_again_is_told(
+    admin_client: Client, install: Install
+) -> None:
+    cron = {"type": "cron", "schedule": "0 3 * * *", "overlap": "skip", "catchUp": True}
+    noop = {"type": "state", "onNoop": True}
+    once = {"type": "queue", "topic": "t", "config": {"maxRetries": 0}}
+    install(config("Work", cron, noop, once))
+    html = text_of(admin_client, page_of("Work"))
+    assert "skipped while a run of it goes on" in html
+    assert "made up for if it was missed" in html
+    assert "even if nothing changed" in html
+    assert "none" in re.findall(r"(?s)Retries</\w+>\s*<\w+>\s*(\w+)", html)
 
 
 def test_the_page_shows_schemas_delivery_and_listeners(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -232,12 +232,12 @@ def test_a_tick_during_a_pause_is_not_made_up_for() -> None:
 
 
 def test_a_run_is_born_though_the_broker_takes_no_message(
-    steps: Registry, monkeypatch: pytest.MonkeyPatch
+    steps: Registry, broker: Callable[[str], None]
 ) -> None:
     with time_machine.travel(NOON, tick=False):
         scheduler = started()
     app = project_app()
-    monkeypatch.setitem(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    broker("redis://127.0.0.1:1/0")
     entry = scheduler.schedule["motia:Work:0"]
     with time_machine.travel(NOON + 10 * SECOND, tick=False):
         with app.connection_for_write("redis://127.0.0.1:1/0") as dead:

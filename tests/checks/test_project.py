@@ -37,6 +37,15 @@ def test_the_checks_are_djangos_too() -> None:
     assert deployment in before_deploying
 
 
+@pytest.mark.django_db
+def test_before_deploying_broker_database_and_state_are_asked_unless_settings_are_wrong() -> None:
+    with registry.installed(Registry([make_step()])):
+        assert "motia.W010" in [message.id for message in deployment(None)]  # its broker is memory
+        with override_settings(MOTIA={"LEASE": 0}):
+            assert deployment(None) == []
+            assert found()  # which says so
+
+
 def test_a_topic_that_nobody_hears_is_a_warning_with_the_nearest_topic() -> None:
     sends = make_step(nothing, {"type": "queue", "topic": "wark"}, name="Sends", enqueues=["wrok"])
     [warning] = found(sends, make_step())

@@ -61,6 +61,16 @@ def test_a_step_is_shown_with_its_schemas_and_next_time() -> None:
     assert "next: 20" in steps("show", "RemindUsers")
 
 
+def test_what_people_should_read_and_look_for_is_shown() -> None:
+    trigger = {"type": "queue", "topic": "work", "condition": lambda data: True}
+    step = make_step(lambda: None, trigger, docs="https://wiki.example/work", index=["orderId"])
+    with installed(step):
+        shown = steps("show", "Work")
+    assert "docs         https://wiki.example/work" in shown
+    assert "index        orderId" in shown
+    assert "conditional: True" in shown
+
+
 def test_what_follows_from_a_death_is_shown() -> None:
     with installed(make_step(lambda input: None, onDead="payment.died")):
         assert "onDead       payment.died" in steps("show", "Work")

@@ -8,6 +8,7 @@ import unittest
 import pytest
 from rest_framework.permissions import IsAuthenticated
 
+from motia_django.commands.new import KINDS
 from motia_django.registry import registry
 from motia_django.triggers.http import METHODS
 from motia_django.web.views import StepView
@@ -15,6 +16,7 @@ from tests.commands.conftest import Fails, Steps
 from tests.projects import Project
 from tests.web.serving import served
 
+ODD = 'Say "Hi" \\ 🙂 to all'
 PATHS = {"Plain": "/{}/orders", "Named": "/{}/orders/:id/", "Hard": "/{}/:from/:_to/:json/:title"}
 
 
@@ -88,3 +90,32 @@ def test_a_path_that_is_none_is_refused(path: str, project: Project, fails: Fail
 
 def test_a_method_that_is_none_is_refused(project: Project, fails: Fails) -> None:
     assert "invalid choice: 'FETCH'" in fails("new", "ReadOrder", "--method", "fetch")[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [*((kind, ODD) for kind in KINDS), ("http", "orders::Pay order"), ("queue", "2nd try")],
+)
+def test_a_step_of_any_name_loads_and_its_test_passes(
+    kind: str, name: str, project: Project, steps: Steps
+) -> None:
+    project.load()  # it has no stream yet
+    said = steps("new", name, "--trigger", kind, "--enqueues", 'a "quoted" 🙂 topic')
+    assert said.count("wrote ") == (3 if kind == "stream" else 2)
+    step = project.only_step()
+    assert step.name == name
+    assert [*step.topics] == ['a "quoted" 🙂 topic']
+    with served():
+        result = run_tests(project)
+    assert [text for _, text in result.failures + result.errors] == []
+    assert result.testsRun
+
+
+def test_tests_go_where_the_apps_tests_are_and_no_file_is_written_over(
+    project: Project, steps: Steps, fails: Fails
+) -> None:
+    project.write("tests/__init__.py", "")
+    steps("new", "PayOrder")
+    assert (project.folder / "tests/test_pay_order_step.py").is_file()
+    _, error, _ = fails("new", "PayOrder")
+    assert "pay_order_step.py exists already; nothing was written." in error

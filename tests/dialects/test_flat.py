@@ -295,6 +295,49 @@ def test_middleware_at_the_root_stands_before_the_handler(project: Project) -> N
     assert answer["X-Seen"] == "authorize,plain,handler"
 
 
+RENEWING = """
+    def renew(req, context, next_fn):
+        assert "X-Token" in req.headers and "x-none" not in req["headers"] and 5 not in req.headers
+        req.body = {"n": req.body.n + 1}
+        return next_fn({**req, "raw_body": req.get("nothing", "none")})
+
+
+    config = {
+        "type": "api", "name": "Renewed", "path": "/renewed", "method": "POST",
+        "emits": ["renewed"], "middleware": [renew],
+    }
+
+
+    def handler(req, context):
+        assert context.is_api() and not context.is_event()
+        context.emit("renewed", req["body"])
+        return {"status_code": 202, "body": [req["body"], req["raw_body"]]}
+"""
+HEARING = """
+    config = {"type": "event", "name": "Hearing", "subscribes": ["renewed"], "emits": []}
+
+    async def handler(data, context):
+        assert context.is_event() and "todo" in list(context.streams)
+        await context.state.set("renewed", "n", data)
+        kept = await context.state.get("renewed", "n")
+        assert kept.get("data") == data and kept.get("none", 0) == 0
+"""
+
+
+def test_middleware_may_hand_on_another_request(project: Project) -> None:
+    project.stream("todo_stream.py", 'config = {"name": "todo", "schema": {"type": "object"}}')
+    project.step("renewed_step.py", RENEWING)
+    project.step("hearing_step.py", HEARING)
+    project.load()
+    with served() as client:
+        answer = client.post(
+            "/renewed", '{"n": 1}', content_type="application/json", headers={"X-Token": "me"}
+        )
+    assert (answer.status_code, answer.json()) == (202, [{"n": 2}, "none"])
+    all_went_well()
+    assert state.get("renewed", "n") == {"n": 2}
+
+
 def test_a_stream_answers_its_items(project: Project) -> None:
     project.stream(
         "todo_stream.py",

@@ -221,6 +221,32 @@ def test_an_answer_by_a_channel_is_sent_part_by_part(project: Project) -> None:
     assert parts == [b'data: ["a", "1"]\n\n', b'data: ["b", "2"]\n\n', b"event: done\n\n"]
 
 
+BY_MESSAGES = """
+    import json
+
+    from motia_django import MotiaHttpArgs, http
+
+    config = {"name": "Messages", "triggers": [http("POST", "/messages")]}
+
+
+    async def handler(args: MotiaHttpArgs) -> None:
+        writer = args.response.writer
+        await writer.send_message_async(json.dumps({"type": "set_status", "status_code": 207}))
+        writer.send_message(json.dumps({"type": "set_headers", "headers": {"x-how": "message"}}))
+        writer.stream.write(await args.request.request_body.read_all())
+        writer.close()
+"""
+
+
+def test_a_channel_is_told_by_messages_too(project: Project) -> None:
+    project.step("messages_step.py", BY_MESSAGES)
+    project.load()
+    with served() as client:
+        answer = post(client, '"as it came"', "/messages")
+        assert (answer.status_code, answer.getvalue()) == (207, b'"as it came"')
+    assert answer["X-How"] == "message"
+
+
 CHANNEL = """
     from motia_django import ApiResponse, MotiaHttpArgs, http, stateManager
 
@@ -475,3 +501,31 @@ def test_a_cron_handler_of_one_argument_is_given_what_it_calls_it(
     project.load()
     ticked("Tick it")
     assert (state.get("tick", "trace") is None) == (name == "_input")
+
+
+def test_changes_and_events_have_handlers_of_their_own_and_the_rest_none(project: Project) -> None:
+    project.stream("todo_stream.py", TODO_STREAM)
+    project.step(
+        "kinds_step.py",
+        """
+        from motia_django import multi_trigger_step, queue, state, stateManager, stream
+
+        config = {"name": "Kinds", "triggers": [state(), stream("todo"), queue("none")]}
+
+        def on_state(input, ctx):
+            if input.group_id != "seen":
+                stateManager.set("seen", "state", input.key)
+
+        def on_stream(input):
+            stateManager.set("seen", "stream", input.id)
+
+        it = multi_trigger_step(config).on_state(on_state).on_stream(on_stream).handlers()
+        """,
+    )
+    project.load()
+    state.set("orders", "17", {})
+    streams["todo"].set("inbox", "t1", {})
+    all_went_well()
+    assert state.items("seen") == [("state", "17"), ("stream", "t1")]
+    with pytest.raises(AssertionError, match="no handler for 'queue', only for state, stream"):
+        sent("none")

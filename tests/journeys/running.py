@@ -24,6 +24,8 @@ from tests.journeys.migrated import migrate_once
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 45.0
+IS_MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ
+"""Whether processes write down, as they end, what they ran: `make coverage`."""
 
 
 def free_port() -> int:
@@ -199,6 +201,8 @@ class Project:
         """End every process that is left."""
         asked: list[subprocess.Popen[Any]] = [self.asked] if self.asked else []
         for process in [*self.processes.values(), *asked]:
+            if IS_MEASURED:
+                _let_end(process)
             try:
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -207,6 +211,15 @@ class Project:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
+
+
+def _let_end(process: subprocess.Popen[Any]) -> None:
+    """Have a process end by itself, if it does that soon."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        pass  # it is about to be killed
 
 
 @contextmanager

@@ -49,6 +49,12 @@ def test_a_status_that_is_declared_and_refused_with_may_be_both() -> None:
     assert said(found, "404")["$ref"].endswith("/Note")
 
 
+def test_a_status_without_a_name_is_told_all_the_same() -> None:
+    found = operation("GET", responseSchema={299: Note, 201: Note})["responses"]
+    assert found["299"]["description"] == "What the Step answers."
+    assert found["201"]["description"] == "Created."
+
+
 @pytest.mark.parametrize(
     ("method", "authentication", "permissions", "statuses", "security"),
     [

@@ -28,6 +28,21 @@ class Headers(BaseModel):
     accept: str = ""
 
 
+class Line(serializers.Serializer[Any]):
+    sku = serializers.CharField()
+
+
+class Empty(serializers.Serializer[Any]):
+    pass
+
+
+def test_a_body_of_many_is_a_list_and_one_of_no_fields_anything() -> None:
+    many = operation("POST", bodySchema=Line(many=True))
+    assert said(many, "request")["type"] == "array"
+    assert said(many, "request")["items"] == {"$ref": "#/components/schemas/Line"}
+    assert said(operation("POST", responseSchema={200: Empty}), "200") == {}
+
+
 def test_parameters_are_typed_by_their_schemas_and_described() -> None:
     described = [{"name": "ids", "description": "Which"}, {"name": "page", "description": "Where"}]
     keys: dict[str, Any] = {"querySchema": Query, "paramsSchema": Params, "headersSchema": Headers}

@@ -12,11 +12,12 @@ from rest_framework.permissions import IsAuthenticated
 from motia_django import enqueue, invoke, state
 from motia_django.conf import MEMORY_STATE
 from motia_django.exceptions import Retry, StartsNothing, UnknownStep, UnknownStream
+from motia_django.models import StreamEvent
 from motia_django.stores import state_store
 from motia_django.stores.memory import MemoryState
 from motia_django.testing import Motia
 from tests.factories import installed, make_step, make_stream, nothing
-from tests.web.serving import http, serving
+from tests.web.serving import http, serving, serving_streams
 
 pytestmark = pytest.mark.django_db
 
@@ -171,6 +172,12 @@ def test_another_try_that_a_handler_asks_for_is_no_error_until_none_is_left(moti
         with pytest.raises(Retry, match="not yet"):
             motia.drain(scheduled=True)
         assert [run.status for run in motia.runs] == ["dead"]
+
+
+def test_what_is_found_says_what_it_is(motia: Motia) -> None:
+    with serving(make_step(lambda: {"body": "ä"}, http())):
+        assert repr(motia.http("GET", "/x")) == '<Answer 200: "ä">'
+        assert repr(motia.trace) == "<Trace\nWork by http GET /x: succeeded, 200>"
 
 
 def test_a_death_that_another_step_has_handled_is_not_raised(motia: Motia) -> None:
@@ -338,3 +345,16 @@ def test_state_is_where_the_test_wants_it() -> None:
             assert motia.state.get("g", "k") is None
     with pytest.raises(ValueError, match="expected one of project, memory, or None, got 'redis'"):
         Motia(state="redis")
+
+
+def test_who_follows_resumes_wherever_the_ids_of_the_log_have_got_to(motia: Motia) -> None:
+    with serving_streams(make_stream("orders")):
+        for _ in range(12):  # more than what a new log is taken to have lost
+            motia.streams.orders.send("g", "said", 1)
+        StreamEvent.objects.all().delete()  # as a test's own transaction is undone
+        ada = motia.follow("orders", "g")
+        motia.streams.orders.set("g", "a", {"n": 1})
+        assert [each.type for each in ada.listen()] == ["create"]
+        assert ada.listen() == []
+        assert [each.type for each in ada.told] == ["sync", "create"]
+        assert motia.follow("orders", "g", "a").told == [("sync", "g", "a", {"id": "a", "n": 1})]

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
@@ -64,6 +65,21 @@ def told(response: Any) -> list[Any]:
     return [(each["id"], each["event"]) for each in frames]
 
 
+class Away:
+    """A database that cannot be reached."""
+
+    def __call__(self, *asked: Any) -> Any:
+        raise OperationalError("the database system is shutting down")
+
+
+def test_while_the_database_is_away_a_browser_is_told_to_come_back(client: Client) -> None:
+    address = reverse("motia:stream-group", args=["orders", "g"])
+    with connection.execute_wrapper(Away()):
+        [only] = events(client.get(address))
+    assert int(only["retry"]) > 2000
+    assert told(client.get(address)) == [(None, {"type": "sync", "data": []})]
+
+
 def test_a_group_is_told_with_a_position_from_which_the_next_request_resumes(
     client: Client,
 ) -> None:
@@ -88,6 +104,7 @@ def test_a_group_is_told_with_a_position_from_which_the_next_request_resumes(
 
 
 def test_a_browser_that_can_set_no_header_resumes_by_its_address(client: Client) -> None:
+    Stream("orders").set("g", "a", {"n": 1})
     position = events(client.get("/streams/orders/g/"))[-1]["id"]
     Stream("orders").send("g", "paid", 5)
     paid = [(None, {"type": "event", "event": {"type": "paid", "data": 5}})]

@@ -195,6 +195,39 @@ def test_what_happens_in_between_is_the_runs(server: str, kind: str) -> None:
     assert {runs["Work"].parent_id, runs["Asked"].parent_id} == {runs["Streams"].id}
 
 
+def test_a_generator_that_fails_as_it_is_closed_is_a_dead_run_and_no_error_of_the_servers() -> None:
+    def handler() -> Iterator[Any]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            raise ValueError("the file is gone")
+
+    with answering(handler):
+        reading = Reading("wsgi")
+        assert reading.next() == b"a"
+        reading.close()
+    (run,) = rows()
+    assert run.status == Status.DEAD
+    assert "ValueError: the file is gone" in run.error
+    assert run.output["body"]["parts"] == 1
+
+
+def test_a_generator_that_ends_the_process_ends_only_its_run() -> None:
+    def handler() -> Iterator[Any]:
+        yield "a"
+        raise SystemExit(3)
+
+    with answering(handler):
+        reading = Reading("wsgi")
+        with pytest.raises(SystemExit):
+            reading.rest()
+        reading.close()
+    (run,) = rows()
+    assert run.status == Status.DEAD
+    assert "it ended by SystemExit(3), not by returning or failing" in run.error
+
+
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("kind", ["plain", "async"])
 @pytest.mark.parametrize("error", [ValueError("no"), NotFound()], ids=["failure", "answer"])

@@ -240,6 +240,18 @@ def test_an_error_of_the_handler_leaks_nothing_and_is_recorded() -> None:
     assert "ValueError: the password is 1234" in run.error
 
 
+def test_of_a_step_that_keeps_its_failures_only_a_failure_is_kept() -> None:
+    def handler(request: Any) -> Any:
+        return {"body": 1 // int(request.params["by"])}
+
+    step = make_step(handler, http(path="/x/:by"), record="failures")
+    with serving(step) as client:
+        assert client.get("/x/1").status_code == 200
+        assert rows() == []
+        assert client.get("/x/0").status_code == 500
+    assert "ZeroDivisionError" in rows()[0].error
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(NotFound(), 404), (Http404(), 404), (Throttled(wait=5), 429)]
 )

@@ -1,0 +1,83 @@
+"""Schemas of zod, as TypeScript writes them: what JSON Schema can say of them is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from motia_django.importing import zod
+from motia_django.importing.expressions import constants
+
+TEXT = {"type": "string"}
+NULL = {"type": "null"}
+
+
+def read(source: str) -> Any:
+    """Return the value of an expression."""
+    return constants(f"const it = {source}")["it"]
+
+
+@pytest.mark.parametrize(
+    ("source", "schema"),
+    [
+        ("z.literal('paid')", {"const": "paid"}),
+        ("z.literal(-1)", {"const": -1}),
+        ("z.nativeEnum({ Paid: 'paid', Due: 'due' })", {"enum": ["paid", "due"]}),
+        ("z.union([z.string(), z.null()])", {"anyOf": [TEXT, NULL]}),
+        ("z.discriminatedUnion('kind', [z.string()])", {"anyOf": [TEXT]}),
+        ("z.optional(z.string())", TEXT),
+        ("z.optional(z.string(), { message: 'a text' })", TEXT),
+        ("z.nullable(z.string())", {"anyOf": [TEXT, NULL]}),
+        ("z.nullable(z.string(), { message: 'a text' })", {"anyOf": [TEXT, NULL]}),
+        ("z.record(z.string(), z.any())", {"type": "object"}),
+        ("z.string().trim().describe('a name')", {**TEXT, "description": "a name"}),
+        ("z.string().length(3)", {**TEXT, "minLength": 3, "maxLength": 3}),
+        ("z.string().default('x')", {**TEXT, "default": "x"}),
+        ("z.array(z.string()).default(['a', 1])", {"default": ["a", 1]}),
+        ("z.array(z.string()).default([now()])", {"type": "array", "items": TEXT}),
+        ("z.record(z.string()).default({ a: 'b' })", {"default": {"a": "b"}}),
+        ("z.coerce.number().int().min(1)", {"type": "integer", "minimum": 1}),
+        ("z.iso.datetime()", {**TEXT, "format": "date-time"}),
+        ("zodToJsonSchema(z.string())", TEXT),
+        ("jsonSchema({ 'type': 'string' })", TEXT),
+        ("z.toJSONSchema(z.string())", TEXT),
+    ],
+)
+def test_what_json_schema_can_say_is_said(source: str, schema: dict[str, Any]) -> None:
+    found = zod.schema(read(source))
+    assert {**found, **schema} == found
+
+
+def test_a_key_that_is_optional_is_not_required_and_of_a_partial_object_none_is() -> None:
+    keys = "z.object({ id: z.string(), 'note': z.optional(z.string()) })"
+    assert zod.schema(read(keys)) == {
+        "type": "object",
+        "properties": {"id": TEXT, "note": TEXT},
+        "required": ["id"],
+    }
+    assert "required" not in zod.schema(read(f"{keys}.partial()"))
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("Order", "Order"),
+        ("Order()", "Order()"),
+        ("z.object(shape)", "shape"),
+        ("z.enum(kinds)", "kinds"),
+        ("z.literal(kind)", "kind"),
+        ("z.union(all)", "all"),
+        ("z.discriminatedUnion('kind')", "None"),
+        ("z.function()", "z.function"),
+        ("z.array()", "z.array"),
+        ("z.boolean().min(1)", ".min(...)"),
+        ("z.string().length(size)", ".min(...)"),
+        ("z.string().transform(read)", ".transform(...)"),
+        ("z.array(Order)", "Order"),
+    ],
+)
+def test_what_it_cannot_say_is_told(source: str, told: str) -> None:
+    with pytest.raises(zod.NotPlain) as caught:
+        zod.schema(read(source))
+    assert str(caught.value) == told
