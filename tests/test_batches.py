@@ -108,6 +108,14 @@ def test_each_deed_has_its_effect(deed: str, before: str, after: str) -> None:
     assert counted(batch) == (3, 0)
 
 
+def test_one_batch_is_stopped_alone() -> None:
+    one, other = (batches.begin("discard", DEAD, by="ada") for _ in range(2))
+    assert ledger.stop_batch(one.id, by="me" * 200)
+    assert not ledger.stop_batch(one.id, by="you")
+    assert now(one).finished_at
+    assert (now(one).stopped_by, now(other).finished_at) == (("me" * 200)[:255], None)
+
+
 def test_there_are_no_other_deeds() -> None:
     with pytest.raises(ValueError, match="not 'delete'"):
         batches.begin("delete", DEAD, by="ada")

@@ -242,6 +242,15 @@ def test_what_was_born_long_ago_and_died_again_just_now_is_failing(make_run: Mak
     assert pulse.failing() == {"CreateTodo": 1}
 
 
+def test_the_last_tick_of_a_schedule_is_the_newest(make_run: MakeRun) -> None:
+    for index in (0, 0, 1):
+        newest = make_run(step="Report", trigger="cron", index=index)
+    make_run(step="Report", trigger="queue")
+    found = pulse.last_ticks([("Report", 0), ("Report", 1), ("Report", 2)])
+    last = models.Run.objects.filter(index=0, trigger="cron").order_by("-id")[0]
+    assert found == {("Report", 0): last, ("Report", 1): newest}
+
+
 def test_each_failure_is_counted_once_and_only_for_whom_is_asked(make_run: MakeRun) -> None:
     later = timezone.now() + timedelta(hours=1)
     make_run(step="Pay", status="dead", fingerprint=MARK)
