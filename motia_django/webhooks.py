@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import time
 from typing import Any, ClassVar, TypeAlias
 
@@ -14,6 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.settings import api_settings
+
+from motia_django.triggers.base import Trigger
+from motia_django.triggers.http import HttpTrigger
 
 Secrets: TypeAlias = str | bytes | Sequence[str | bytes]
 Secret: TypeAlias = str | Callable[[], Secrets]
@@ -33,11 +36,22 @@ class Signature(BaseAuthentication):
     digest: ClassVar[str] = "sha256"
     encoding: ClassVar[str] = "hex"
     prefix: ClassVar[str] = ""
+    setting: ClassVar[str] = ""
+    """The name of the setting that holds the secret; empty if a function returns it."""
 
     @staticmethod
     def secrets() -> Secrets:
         """Return the secrets, of which any will do."""
         raise NotImplementedError
+
+    @classmethod
+    def sign(cls, body: str | bytes) -> dict[str, str]:
+        """Return the headers that a body is sent with: by a test, or to who checks it like this.
+
+        Of several secrets it is the first. `ImproperlyConfigured` if there is none. A scheme of
+        your own that signs more than the body overrides it, too.
+        """
+        return {cls.header: cls._made(cls._known()[0], _as_bytes(body))}
 
     def read(self, request: Any) -> tuple[list[str], bytes]:
         """Return the signatures that a request has, and the bytes that they have to be of.
@@ -51,7 +65,7 @@ class Signature(BaseAuthentication):
         if not request.headers.get(self.header):
             raise AuthenticationFailed(f"The header {self.header}, a signature, is missing.")
         given, signed = self.read(request)
-        right = [self._made(secret, signed) for secret in _known(self.secrets())]
+        right = [self._made(secret, signed) for secret in self._known()]
         if not any(_is_same(one, other) for one in given for other in right):
             raise AuthenticationFailed(f"The signature in {self.header} is wrong.")
         nobody: Any = api_settings.UNAUTHENTICATED_USER
@@ -61,11 +75,26 @@ class Signature(BaseAuthentication):
         """Return what a refusal asks for, so that it is a 401."""
         return f'HMAC-{self.digest.upper()} header="{self.header}"'
 
-    def _made(self, secret: bytes, signed: bytes) -> str:
-        made = hmac.new(secret, signed, self.digest)
-        is_hex = self.encoding == "hex"
+    @classmethod
+    def _made(cls, secret: bytes, signed: bytes) -> str:
+        made = hmac.new(secret, signed, cls.digest)
+        is_hex = cls.encoding == "hex"
         text = made.hexdigest() if is_hex else base64.b64encode(made.digest()).decode()
-        return self.prefix + text
+        return cls.prefix + text
+
+    @classmethod
+    def _known(cls) -> list[bytes]:
+        """Return the secrets as bytes; raise `ImproperlyConfigured` if one is missing or empty."""
+        secrets: Any = cls.secrets()
+        is_one = isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable)
+        many = [secrets] if is_one else list(secrets)
+        if not many or not all(isinstance(each, str | bytes) and each for each in many):
+            place = f"the setting {cls.setting!r}" if cls.setting else "what its function returns"
+            raise ImproperlyConfigured(
+                f"The secret of the signature in {cls.header}, {place}, is missing or empty,"
+                " or is not text"
+            )
+        return [_as_bytes(each) for each in many]
 
 
 def signed_by(
@@ -102,6 +131,12 @@ class _Timed(Signature):
 
     tolerance: ClassVar[float]
 
+    @classmethod
+    def sign(cls, body: str | bytes) -> dict[str, str]:
+        sent_at = str(int(time()))
+        signed = sent_at.encode() + b"." + _as_bytes(body)
+        return {cls.header: f"t={sent_at},v1={cls._made(cls._known()[0], signed)}"}
+
     def read(self, request: Any) -> tuple[list[str], bytes]:
         pairs = [each.strip().partition("=") for each in request.headers[self.header].split(",")]
         sent_at = next((value for key, _, value in pairs if key == "t"), "")
@@ -113,13 +148,22 @@ class _Timed(Signature):
         return given, sent_at.encode() + b"." + request._request.body
 
 
+def signatures_of(trigger: Trigger) -> list[type[Signature]]:
+    """Return those among the authentication that a trigger names itself, the first one first."""
+    named = trigger.policies.authentication or () if isinstance(trigger, HttpTrigger) else ()
+    return [each for each in named if isinstance(each, type) and issubclass(each, Signature)]
+
+
 def _named(kind: type[Signature], secret: Secret, **how: Any) -> type[Signature]:
     """Return the class, under a name that says to people what is asked for."""
     if not callable(secret) and not re.fullmatch("[A-Z][A-Z0-9_]*", secret):
         # It is not said what came: most likely the secret itself.
         raise ValueError("secret: expected the name of a setting, or a function that returns it")
     name = f"signature in {how['header']}"
-    return type(name, (kind,), {**how, "secrets": staticmethod(_source(secret))})
+    setting = "" if callable(secret) else secret
+    return type(
+        name, (kind,), {**how, "setting": setting, "secrets": staticmethod(_source(secret))}
+    )
 
 
 def _source(secret: Secret) -> Callable[[], Secrets]:
@@ -128,12 +172,8 @@ def _source(secret: Secret) -> Callable[[], Secrets]:
     return lambda: getattr(settings, secret, ())
 
 
-def _known(secrets: Secrets) -> list[bytes]:
-    """Return the secrets as bytes; raise `ImproperlyConfigured` if one is missing or empty."""
-    many = [secrets] if isinstance(secrets, str | bytes) else list(secrets or ())
-    if not many or not all(many):
-        raise ImproperlyConfigured("The secret of a webhook is missing or empty")
-    return [each.encode() if isinstance(each, str) else each for each in many]
+def _as_bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -82,7 +82,7 @@ def as_json(row: models.Run, links: Links) -> dict[str, Any]:
 
 def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
     if row.trigger == "http":
-        text = " \\\n  ".join(_curl(row, request))
+        text = _unsigned(row) + " \\\n  ".join(_curl(row, request))
         return Copy(id="command", title=_("As curl"), text=text, note=note)
     data = quote(payloads.dumps(placed(words.masked_input(row.input))))
     if row.trigger == "queue":
@@ -94,6 +94,12 @@ def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
     else:
         text = f"{_COMMAND} rerun {row.id}"
     return Copy(id="command", title=_("As a command"), text=text, note=note)
+
+
+def _unsigned(row: models.Run) -> str:
+    """Return a line that says what is missing of a request that has to be signed."""
+    kind = reproductions.signature_of(row)
+    return f"# {kind.header}: what sign() makes of the bytes of the body\n" if kind else ""
 
 
 def _curl(row: models.Run, request: HttpRequest) -> Iterator[str]:
@@ -112,6 +118,9 @@ def _curl(row: models.Run, request: HttpRequest) -> Iterator[str]:
     headers = {str(name).lower(): value for name, value in _mapping(sent.get("headers")).items()}
     if "authorization" in headers:
         yield f"-H {quote(f'Authorization: {reproductions.SECRET}')}"
+    kind = reproductions.signature_of(row)
+    if kind:
+        yield f"-H {quote(f'{kind.header}: ...')}"
     yield from _body(sent.get("body"), str(headers.get("content-type", "")))
 
 

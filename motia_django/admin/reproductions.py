@@ -15,6 +15,7 @@ from motia_django import models, payloads
 from motia_django.admin import words
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Status
+from motia_django.webhooks import Signature, signatures_of
 
 SECRET = "SECRET"  # nosec B105  # it stands where a secret was
 """Stands where a secret was."""
@@ -50,15 +51,43 @@ def placed(value: Any) -> Any:
     return SECRET if value == payloads.MASK else value
 
 
+def signature_of(row: models.Run) -> type[Signature] | None:
+    """Return what signs the requests to the Step on the path of this run; None if nothing does."""
+    step = registry().step(row.step) if row.step in registry() else None
+    triggers = step.triggers_of("http") if step else ()
+    kinds = [
+        kind
+        for _, trigger in triggers
+        if trigger.source == row.source
+        for kind in signatures_of(trigger)
+    ]
+    return kinds[0] if kinds else None
+
+
+class _Written(str):
+    """A piece of Python that is written as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+_NOBODY = _Written("AnonymousUser()")
+
+
 def _module(row: models.Run, lines: list[str]) -> str:
     words_used = [
         name for name in ("Stream", "invoke") if any(f"{name}(" in line for line in lines)
     ]
+    is_nobodys = any(f"user={_NOBODY}" in line for line in lines)
+    theirs = ["from django.contrib.auth.models import AnonymousUser"] if is_nobodys else []
     own = [f"from motia_django import {', '.join(words_used)}"] if words_used else []
     return "\n".join(
         [
             f'"""{_told(row)}"""',
             "",
+            *theirs,
             "from django.test import TestCase",
             "",
             *own,
@@ -95,9 +124,10 @@ def _request(row: models.Run) -> Iterator[str]:
     query = sent.get("query")
     path = quote(str(sent.get("path") or declared))
     path += f"?{urlencode(query, doseq=True)}" if isinstance(query, dict) and query else ""
-    body = {} if sent.get("body") is None else {"json": sent["body"]}
+    named = {} if sent.get("body") is None else {"json": sent["body"]}
+    named |= {"user": _NOBODY} if signature_of(row) else {}
     yield from _state(row)
-    yield _call("answer = self.motia.http", method, path, **body)
+    yield _call("answer = self.motia.http", method, path, **named)
     status = row.output.get("status") if isinstance(row.output, dict) else None
     if row.status == Status.SUCCEEDED and isinstance(status, int):
         yield f"self.assertEqual(answer.status, {status}, answer.text)"

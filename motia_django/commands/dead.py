@@ -113,6 +113,11 @@ class Redrive(Bulk):
             "--insist", action="store_true", help="even if today's schema rejects the input"
         )
 
+    def run(self, options: Mapping[str, Any]) -> None:
+        if options.get("input") is not None and options.get("ids"):
+            self._say_groups(self.selection(options))
+        super().run(options)
+
     def act(self, options: Mapping[str, Any]) -> Callable[[UUID], None]:
         return partial(
             operations.redrive,
@@ -130,6 +135,15 @@ class Redrive(Bulk):
         step = options.get("step")
         is_gone = options.get("to") and step and step not in registry()
         return (*self.statuses, *WAITING) if is_gone else self.statuses
+
+    def _say_groups(self, chosen: Selection) -> None:
+        """Say what another input does not change."""
+        for row in chosen.rows():
+            if row.message_group:
+                self.out.write(
+                    f"{row.id}: message group {row.message_group}"
+                    " (stays the same, whatever the input says)"
+                )
 
 
 class Discard(Bulk):
