@@ -93,15 +93,29 @@ def test_any_of_several_secrets_will_do_while_they_change(settings: Any) -> None
     assert found == [200, 200, 401]
 
 
-@pytest.mark.parametrize("secret", ["", None, [], [KEY, ""]], ids=str)
+@pytest.mark.parametrize("secret", ["", None, [], [KEY, ""], 7, [7]], ids=str)
 def test_without_a_secret_nobody_is_let_in(settings: Any, secret: Any) -> None:
     settings.WEBHOOK_SECRET = secret
     request = APIRequestFactory().post("/x", headers={"X-Signature": signature(b"", "")})
     request._request = request
-    with pytest.raises(ImproperlyConfigured, match="missing or empty"):
+    with pytest.raises(ImproperlyConfigured, match="'WEBHOOK_SECRET', is missing or empty"):
         signed_by("X-Signature", "WEBHOOK_SECRET")().authenticate(request)
-    with pytest.raises(ImproperlyConfigured, match="missing or empty"):
+    with pytest.raises(ImproperlyConfigured, match="'NO_SUCH_SETTING', is missing or empty"):
         signed_by("X-Signature", "NO_SUCH_SETTING")().authenticate(request)
+    with pytest.raises(ImproperlyConfigured, match="in X-Signature, what its function returns, is"):
+        signed_by("X-Signature", lambda: secret).sign(b"")
+
+
+def test_what_is_signed_with_the_first_of_the_secrets_is_let_in() -> None:
+    kind = signed_by("X-Signature", lambda: [KEY, "old"], encoding="base64", prefix="v1,")
+    signed = kind.sign(BODY)
+    assert list(signed) == ["X-Signature"]
+    assert signed == kind.sign(BODY.decode())
+    assert asked(kind, signed["X-Signature"]).status_code == 200
+    assert asked(kind, signed["X-Signature"], BODY + b" ").status_code == 401
+    assert signed != signed_by("X-Signature", lambda: "old", encoding="base64", prefix="v1,").sign(
+        BODY
+    )
 
 
 def test_what_cannot_be_is_refused_where_it_is_said_and_a_secret_not_repeated() -> None:
@@ -125,6 +139,7 @@ def test_github_signs_with_its_prefix() -> None:
     """The example is that of GitHub's own page."""
     kind = github(lambda: "It's a Secret to Everybody")
     header = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    assert kind.sign("Hello, World!") == {"X-Hub-Signature-256": header}
     request = APIRequestFactory().post(
         "/x",
         b"Hello, World!",
@@ -166,6 +181,16 @@ def test_stripe_signs_its_time_with_the_body(header: str, status: int) -> None:
     with time_machine.travel(NOW, tick=False):
         answer = asked(stripe(lambda: KEY), header, name="Stripe-Signature")
     assert answer.status_code == status
+
+
+def test_to_sign_as_stripe_does_holds_for_as_long() -> None:
+    kind = stripe(lambda: KEY)
+    with time_machine.travel(NOW, tick=False):
+        signed = kind.sign(BODY)
+        assert signed == {"Stripe-Signature": by_stripe(NOW).removesuffix(",v0=0")}
+        assert asked(kind, signed["Stripe-Signature"], name="Stripe-Signature").status_code == 200
+    with time_machine.travel(NOW + timedelta(seconds=301), tick=False):
+        assert asked(kind, signed["Stripe-Signature"], name="Stripe-Signature").status_code == 401
 
 
 def test_a_scheme_of_ones_own_says_what_is_signed() -> None:

@@ -7,22 +7,26 @@ import re
 import shlex
 import unittest
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from motia_django import discovery, models, registry
 from motia_django.admin import reproductions, words
+from motia_django.admin.copies import of_run
 from motia_django.payloads import MASK
 from motia_django.steps import Step
+from motia_django.webhooks import github
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, make_stream, once
+from tests.web.serving import http, serving
 
 pytestmark = pytest.mark.django_db
 
@@ -276,6 +280,34 @@ def test_a_form_is_copied_as_a_form(admin_client: Client, make_run: MakeRun) -> 
     assert words[4:] == ["--data-urlencode", "a=1&2"] + [
         word for each in ("x", "y") for word in ("--data-urlencode", f"b={each}")
     ]
+
+
+SIGNED: dict[str, Any] = {"step": "Signed", "trigger": "http", "source": "POST /x"}
+
+
+@contextmanager
+def signed() -> Iterator[None]:
+    """Serve a Step whose requests are signed."""
+    with serving(
+        make_step(
+            lambda request: {"status": 202},
+            http("POST", authentication=[github("NO_SUCH")], permissions=[]),
+            name="Signed",
+        )
+    ):
+        yield
+
+
+def test_the_copies_of_a_signed_request_know_of_its_signature(make_run: MakeRun) -> None:
+    run = make_run(**SIGNED, input={**REQUEST, "path": "/x"}, output={"status": 202})
+    request = RequestFactory().get("/")
+    with signed():
+        command, test = (each.text for each in of_run(run, request))
+        assert failure_of(test) == ""
+    comment, sent = command.split("\n", 1)
+    assert comment.startswith("# X-Hub-Signature-256: ")
+    assert "X-Hub-Signature-256: ..." in shlex.split(sent.replace("\\\n", ""))
+    assert "Signature" not in of_run(run, request)[0].text
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,16 @@ def test_a_run_is_redriven_with_another_input(steps: Steps) -> None:
     assert (status(run), row(run).input) == ("queued", {"amount": 3})
 
 
+def test_another_input_does_not_change_the_message_group_which_is_said(steps: Steps) -> None:
+    run, other = dead_run(message_group="order 17"), dead_run()
+    ids = str(run.id), str(other.id)
+    told = f"{run.id}: message group order 17 (stays the same, whatever the input says)\n"
+    done = f"{told}2 runs would be redriven.\n"
+    assert steps("redrive", *ids, "--input", '{"amount": 3}', "--dry-run") == done
+    assert steps("redrive", *ids, "--dry-run") == "2 runs would be redriven.\n"
+    assert steps("redrive", *ids, "--input", '{"amount": 3}').startswith(told)
+
+
 @pytest.mark.parametrize("waits", [Status.DEAD, Status.QUEUED, Status.SCHEDULED])
 def test_runs_of_a_step_that_is_gone_are_redriven_to_another(steps: Steps, waits: Status) -> None:
     run = kept_run(step="Old", status=waits)

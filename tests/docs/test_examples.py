@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import logging
 import os
@@ -17,6 +15,8 @@ import pytest
 from django.test import Client, override_settings
 
 from motia_django import models
+from motia_django.testing import Motia
+from motia_django.webhooks import signed_by
 from tests.docs.pages import DOCS, README, ROOT, Block, blocks, named, pages
 from tests.projects import Project
 from tests.web.serving import served
@@ -278,18 +278,28 @@ def test_the_webhook_that_is_shown_takes_what_is_signed(
     project.load()
     body = b'{"id":  "evt_1", "amount":\t12.50}'
     settings.PAYMENTS_SECRET = "of the payments"
-    signature = hmac.new(b"of the payments", body, hashlib.sha256).hexdigest()
+    headers = signed_by("X-Signature", "PAYMENTS_SECRET").sign(body)
     path, kind = "/webhooks/payments", "application/json"
     with served() as client, django_capture_on_commit_callbacks():
-        answer = client.post(path, body, kind, headers={"X-Signature": signature})
+        answer = client.post(path, body, kind, headers=headers)
         assert (answer.status_code, answer.json()) == (202, {"received": "evt_1"})
-        assert (
-            client.post(path, body + b" ", kind, headers={"X-Signature": signature}).status_code
-            == 401
-        )
+        assert client.post(path, body + b" ", kind, headers=headers).status_code == 401
         assert client.post(path, body, kind).status_code == 401
     [told] = models.Run.objects.filter(step="Told")
     assert told.input == {"id": "evt_1", "amount": 12.5}
+
+
+@pytest.mark.django_db
+def test_the_test_of_the_webhook_that_is_shown_passes(
+    project: Project, settings: Any, motia: Motia
+) -> None:
+    project.step("payment_webhook_step.py", shown(HTTP, "payment_webhook_step.py").text)
+    project.step("told_step.py", TOLD)
+    project.load()
+    namespace: dict[str, Any] = {}
+    exec(shown(HTTP, "test_payment_webhook.py").text, namespace)
+    with served():
+        namespace["test_a_payment_is_told"](motia, settings)
 
 
 TOLD = """

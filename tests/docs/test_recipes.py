@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,10 +16,13 @@ from django.contrib.auth.models import Group, User
 from django.core import mail
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client
 
 from motia_django import dispatch, enqueue, ledger, operations, state, streams
+from motia_django.registry import registry
 from motia_django.runs import Status
+from motia_django.webhooks import signed_by
 from tests.docs.pages import DOCS, blocks, headings
 from tests.factories import deliver, let_time_pass, rows, work_off
 from tests.projects import Project
@@ -34,6 +37,7 @@ TRIED = {
     "Compensate when it finally fails",
     "The answer of a language model",
     "Tenants",
+    "Webhooks to your customers",
 }
 
 pytestmark = pytest.mark.django_db
@@ -70,8 +74,7 @@ SECRET = "of the parcels"
 def told(client: Client, event: dict[str, Any], secret: str = SECRET) -> int:
     """Send an event as its sender would; return the status of the answer."""
     body = json.dumps(event)
-    signature = hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
-    headers = {"X-Signature": signature}
+    headers = signed_by("X-Signature", lambda: secret).sign(body)
     path, kind = "/webhooks/parcels", "application/json"
     return client.post(path, body, content_type=kind, headers=headers).status_code
 
@@ -93,6 +96,82 @@ def test_an_event_is_worked_on_once_however_late_it_is_sent_again(
         work_off()
     assert len(rows(step="TrackParcel", status=Status.SUCCEEDED)) == 2
     assert state.get("parcels", "17") == {"status": "there"}
+
+
+# -- webhooks to your customers
+
+
+class Customer(HTTPServer):
+    """A customer's server: it keeps what it is sent, and answers as it is told to."""
+
+    status = 500
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.address = f"http://127.0.0.1:{self.server_port}/"
+        self.got: list[tuple[bytes, str]] = []
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Customer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((body, self.headers["X-Signature"]))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def customer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Customer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with Customer() as running:
+        thread = Thread(target=running.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def packed(*orders: str, by: str) -> None:
+    for each in orders:
+        enqueue({"topic": "order.packed", "data": {"id": each, "customer": by}})
+    for step in ("ShipOrder", "TellCustomer"):
+        deliver([each.id for each in rows(step=step, status=Status.QUEUED)])
+
+
+def test_one_customer_who_is_away_holds_up_nobody_and_is_told_in_order_when_he_is_back(
+    project: Project, settings: Any, customer: Customer
+) -> None:
+    known = {"address": customer.address, "secret": SECRET}
+    settings.CUSTOMERS = {"acme": known, "globex": known}
+    with followed(project, "Webhooks to your customers"):
+        packed("1", "2", by="acme")
+        packed("3", by="globex")
+        call_command("motia_steps", "cancel", "--key", "customer=globex", "--yes")
+        customer.status = 204
+        call_command("motia_steps", "retry", "--key", "customer=acme", "--yes")
+        work_off()
+    told = [json.loads(body) for body, _ in customer.got]
+    assert [each["order"] for each in told] == ["1", "3", "1", "2"]
+    assert len({each["id"] for each in told}) == 3
+    signer = signed_by("X-Signature", lambda: SECRET)
+    assert all(signer.sign(body) == {"X-Signature": given} for body, given in customer.got)
+    found = {each.input["order"]: each.status for each in rows(step="TellCustomer")}
+    succeeded, cancelled = Status.SUCCEEDED, Status.CANCELLED
+    assert found == {"1": succeeded, "2": succeeded, "3": cancelled}
+
+
+def test_a_customer_is_tried_for_nine_hours(project: Project) -> None:
+    with followed(project, "Webhooks to your customers"):
+        delivery = registry().step("TellCustomer").triggers[0].delivery
+        waits = [delivery.backoff(each, lambda *_: 1.0).total_seconds() for each in range(1, 21)]
+    assert waits[:3] == [1, 2, 4]
+    assert waits[11:13] == [2048, 3600]
+    assert 9 < sum(waits) / 3600 < 9.5
 
 
 # -- a file to work through
