@@ -51,7 +51,7 @@ class Signature(BaseAuthentication):
         Of several secrets it is the first. `ImproperlyConfigured` if there is none. A scheme of
         your own that signs more than the body overrides it, too.
         """
-        return {cls.header: cls._made(cls._known()[0], _as_bytes(body))}
+        return {cls.header: cls._made(cls.keys()[0], _as_bytes(body))}
 
     def read(self, request: Any) -> tuple[list[str], bytes]:
         """Return the signatures that a request has, and the bytes that they have to be of.
@@ -65,7 +65,7 @@ class Signature(BaseAuthentication):
         if not request.headers.get(self.header):
             raise AuthenticationFailed(f"The header {self.header}, a signature, is missing.")
         given, signed = self.read(request)
-        right = [self._made(secret, signed) for secret in self._known()]
+        right = [self._made(secret, signed) for secret in self.keys()]
         if not any(_is_same(one, other) for one in given for other in right):
             raise AuthenticationFailed(f"The signature in {self.header} is wrong.")
         nobody: Any = api_settings.UNAUTHENTICATED_USER
@@ -83,7 +83,7 @@ class Signature(BaseAuthentication):
         return cls.prefix + text
 
     @classmethod
-    def _known(cls) -> list[bytes]:
+    def keys(cls) -> list[bytes]:
         """Return the secrets as bytes; raise `ImproperlyConfigured` if one is missing or empty."""
         secrets: Any = cls.secrets()
         is_one = isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable)
@@ -135,7 +135,7 @@ class _Timed(Signature):
     def sign(cls, body: str | bytes) -> dict[str, str]:
         sent_at = str(int(time()))
         signed = sent_at.encode() + b"." + _as_bytes(body)
-        return {cls.header: f"t={sent_at},v1={cls._made(cls._known()[0], signed)}"}
+        return {cls.header: f"t={sent_at},v1={cls._made(cls.keys()[0], signed)}"}
 
     def read(self, request: Any) -> tuple[list[str], bytes]:
         pairs = [each.strip().partition("=") for each in request.headers[self.header].split(",")]

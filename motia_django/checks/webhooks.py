@@ -47,7 +47,7 @@ def _why_not(kind: type[Signature]) -> str:
     if not hasattr(settings, kind.setting):
         return "is not there"
     try:
-        kind.sign(b"")
+        kind.keys()
     except ImproperlyConfigured:
         return "is empty, or is not text"
     return ""
