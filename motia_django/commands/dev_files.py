@@ -33,7 +33,7 @@ class Files:
             return ""
         checked = subprocess.run([*manage(), "check"], capture_output=True, text=True)
         if checked.returncode:
-            return checked.stderr.strip()
+            return checked.stderr.strip() or f"check ended with exit code {checked.returncode}"
         self._sound = now
         return ""
 
