@@ -175,6 +175,12 @@ class CronTrigger(Trigger):
     def clean_input(self, raw: Any, subject: str) -> None:
         return None
 
+    def kept_for(self, data: Any) -> Any:
+        """Return the input of the tick that `data` is; anything else stands for a tick of now."""
+        if self.scheduled_time(data):
+            return data
+        return self.input_at(datetime.now(UTC).replace(microsecond=0))
+
     def scheduled_time(self, raw: Any) -> datetime | None:
         try:
             return datetime.fromisoformat(raw["scheduledTime"])
