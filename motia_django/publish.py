@@ -23,7 +23,10 @@ logger = logging.getLogger("motia.publish")
 
 _PAUSE = 5.0
 """Seconds for which requests leave publishing to upkeep, once the broker has failed them."""
+_MINUTE = 60.0
+"""Seconds for which it is not said again that the broker takes nothing."""
 _down_until = 0.0
+_say_again_at = 0.0
 _eager = threading.local()
 
 
@@ -133,11 +136,20 @@ def _send_or_leave(runs: Sequence[Run], deadline: float, *, fresh: bool) -> bool
             _send_all(left, deadline, fresh)
             _down_until = 0.0
         except Exception as error:
+            _say_that_it_is_down(error)
             _down_until = time.monotonic() + _PAUSE
-            logger.error("The broker took no message (%r); upkeep will try again", error)
     if left:
         _leave(left)
     return not left
+
+
+def _say_that_it_is_down(error: Exception) -> None:
+    """Log what the broker has failed with: at once, and then each minute until it is up."""
+    global _say_again_at
+    now = time.monotonic()
+    if not _down_until or now >= _say_again_at:
+        _say_again_at = now + _MINUTE
+        logger.error("The broker took no message (%r); upkeep will try again", error)
 
 
 def _may_be_up() -> bool:

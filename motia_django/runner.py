@@ -215,11 +215,12 @@ def invoke(name: str, data: Any = None) -> Any:
     """Run the Step `name` here and now as a child run; return what its handler returns.
 
     The input is checked as that of the Step's queue trigger, or as the body of its http trigger.
+    A Step that schedules start, and neither of these, is given a tick of now.
     Raise `UnknownStep`, `InvalidInput`, `TooDeep`, or what the handler raises.
     """
     step = registry().step(name)
     index, trigger = invoked_as(step)
-    plain = payloads.plain(data)
+    plain = trigger.kept_for(payloads.plain(data))
     tracing.check_lease()
     run = _child(step, index, plain)
     with transaction.atomic(using=ledger.database()) if step.atomic else nullcontext():

@@ -161,6 +161,24 @@ def test_a_broker_that_refuses_loses_nothing_and_breaks_nothing(
     assert row(run_id).publishes == 1
 
 
+def test_it_is_said_once_that_the_broker_is_down_until_it_was_up_again(
+    broker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("motia").propagate = True
+    broker("redis://127.0.0.1:1/0")
+    enqueue("work")
+    for _ in range(2):
+        ledger.publish_soon(run.id for run in rows())
+        assert upkeep() == 1
+    assert caplog.text.count("upkeep will try again") == 1
+
+    broker("memory://")
+    enqueue("work")
+    broker("redis://127.0.0.1:1/0")
+    enqueue("work")
+    assert caplog.text.count("upkeep will try again") == 2
+
+
 @pytest.fixture
 def black_hole() -> Iterator[int]:
     """A port that takes connections and never says a word."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Group
 from pydantic import BaseModel
 
@@ -241,6 +242,20 @@ def test_invoke_checks_the_input() -> None:
         with pytest.raises(InvalidInput) as error:
             invoke("Work", {"amount": "x"})
     assert list(error.value.errors) == ["amount"]
+
+
+def test_an_invoked_step_of_a_schedule_gets_a_tick_of_now_unless_one_is_given() -> None:
+    def due(input: Any, ctx: Any) -> Any:
+        return [input, ctx.trigger.scheduled_time.isoformat()]
+
+    cron = {"type": "cron", "schedule": "0 * * * *"}
+    given = {"scheduledTime": "2026-03-02T07:00:00+00:00"}
+    now = "2026-03-02T07:20:30+00:00"
+    with installed(make_step(due, cron)), time_machine.travel(f"{now[:19]}.5+00:00", tick=False):
+        assert [invoke("Work"), invoke("Work", {"other": 1})] == [[None, now]] * 2
+        assert invoke("Work", given) == [None, given["scheduledTime"]]
+    stored = sorted(row.input["scheduledTime"] for row in rows())
+    assert stored == [given["scheduledTime"], now, now]
 
 
 def test_an_invoked_http_step_gets_the_data_as_its_body() -> None:

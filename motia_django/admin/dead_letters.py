@@ -86,6 +86,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             wanted=wanted,
             is_cut=is_cut,
             is_well=not (count or wanted.is_narrow or shown or is_cut),
+            number=_killed(shown) if wanted.is_narrow else count,
             total=_counted(shown, is_cut) if wanted.is_narrow else words.counted(count),
             unknown=0 if is_cut or wanted.is_narrow else _without_error(count, shown),
             choose_url=_choose_url(request, links),
@@ -143,12 +144,16 @@ def _killing(shown: list[DeadBy], is_cut: bool, among: list[str]) -> tuple[list[
     return [each for each in shown if each.last.step in among], False
 
 
-def _counted(shown: list[DeadBy], is_cut: bool) -> str:
-    """Return how many runs the errors that are shown have killed.
+def _killed(shown: list[DeadBy]) -> int:
+    """Return how many runs the errors that are shown have killed, each counted up to `MOST_RUNS`.
 
     (To count the dead runs of a few Steps, a database would go through all runs of these Steps.)
     """
-    total = sum(min(each.runs, MOST_RUNS) for each in shown)
+    return sum(min(each.runs, MOST_RUNS) for each in shown)
+
+
+def _counted(shown: list[DeadBy], is_cut: bool) -> str:
+    total = _killed(shown)
     are_more = is_cut or any(each.runs >= MOST_RUNS for each in shown)
     return words.counted(total, total if are_more else None)
 

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,14 +22,13 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import NoReverseMatch, reverse
-from django.utils.autoreload import iter_all_python_module_files
 
 from motia_django.celery_app import is_the_projects, project_app
 from motia_django.checks.asking import ask, reach
 from motia_django.commands import dev_broker, dev_server
 from motia_django.commands.base import Subcommand
+from motia_django.commands.dev_files import Files, manage
 from motia_django.commands.processes import Part, prefixed, stop
-from motia_django.discovery import step_files, stream_files
 from motia_django.registry import registry
 
 _BROKER = "CELERY_BROKER_URL"
@@ -88,38 +86,55 @@ class Dev(Subcommand):
 
     def _watch(self, redis: list[Part], parts: list[Part]) -> None:
         """Look after the processes until somebody interrupts or one of them cannot be kept up."""
-        seen = _snapshot()
+        files = Files()
         while True:
-            time.sleep(_LOOK_AGAIN)
-            if _interrupted.is_set():  # and Python ignored it, as it does within a callback
-                raise KeyboardInterrupt
-            for part in (*redis, *parts):
-                if part.exit_code is not None:
-                    self._revive(part)
-            now = _snapshot()
-            changed = sorted(str(file) for file in {*seen, *now} if seen.get(file) != now.get(file))
-            seen = now
+            _pause()
+            changed = files.changed()
             if changed:
-                self._restart(parts, changed)
+                self._restart(parts, files, changed)
+            for part in redis:
+                if part.exit_code is not None:
+                    raise CommandError(f"{part.name} {part.end}")
+            for part in parts:
+                if part.exit_code is not None:
+                    self._revive(part, parts, files)
 
-    def _revive(self, part: Part) -> None:
-        """Start a part that has ended again; raise `CommandError` if that is no use."""
-        if part.name == "redis" or part.keeps_ending():
+    def _revive(self, part: Part, parts: list[Part], files: Files) -> None:
+        """Start a part that has ended again; raise `CommandError` if that is no use.
+
+        Where the files have been broken meanwhile it is no fault of the part: all wait for them.
+        """
+        if files.problems():
+            self._write("dev", f"{part.name} {part.end}")
+            stop(parts)
+            self._start_when_sound(parts, files)
+            return
+        if part.keeps_ending():
             raise CommandError(f"{part.name} {part.end}")
         self._write("dev", f"{part.name} {part.end}; starting it again")
         part.send(signal.SIGKILL)  # what it has left behind
         part.start(self._write)
 
-    def _restart(self, parts: list[Part], changed: list[str]) -> None:
+    def _restart(self, parts: list[Part], files: Files, changed: list[str]) -> None:
         """Start anew, unless what was changed would not start: then the old keeps running."""
         self._write("dev", f"changed: {', '.join(changed)}")
-        check = [*_manage(), "check"]
-        checked = subprocess.run(check, capture_output=True, text=True)
-        if checked.returncode:
-            self._write("dev", checked.stderr.strip())
+        problems = files.problems()
+        if problems and all(part.exit_code is None for part in parts):
+            self._write("dev", problems)
             self._write("dev", "still running what ran before; waiting for the next change")
             return
         stop(parts)
+        self._start_when_sound(parts, files)
+
+    def _start_when_sound(self, parts: list[Part], files: Files) -> None:
+        """Start parts that were stopped; files may have been broken since they were checked."""
+        files.changed()  # what has changed until now is in what is checked and started now
+        while problems := files.problems():
+            self._write("dev", problems)
+            self._write("dev", "nothing runs until the files are mended")
+            while not (changed := files.changed()):
+                _pause()
+            self._write("dev", f"changed: {', '.join(changed)}")
         self._start(parts)
 
     def _greet(self, options: Mapping[str, Any], environment: Mapping[str, str]) -> None:
@@ -215,13 +230,9 @@ def _web(options: Mapping[str, Any]) -> list[str]:
     """Return the command that serves: by ASGI where that is possible, so that streams stay open."""
     host, port = options["host"], str(options["port"])
     if dev_server.path() is None:
-        return [*_manage(), "runserver", "--noreload", f"{host}:{port}"]
+        return [*manage(), "runserver", "--noreload", f"{host}:{port}"]
     uvicorn = [sys.executable, "-m", "uvicorn", "--factory", f"{dev_server.__name__}:application"]
     return [*uvicorn, "--host", host, "--port", port, "--lifespan", "off", *_ENDING]
-
-
-def _manage() -> list[str]:
-    return [sys.executable, sys.argv[0]]
 
 
 def _free_port() -> int:
@@ -244,20 +255,11 @@ def _wait_for_port(host: str, port: int, part: Part) -> None:
     raise CommandError(f"{part.name} does not answer on port {port}")
 
 
-def _snapshot() -> dict[Path, float]:
-    """Return when each file of the project's code was last changed."""
-    files = {
-        *iter_all_python_module_files(),
-        *(each.file for each in (*step_files(), *stream_files())),
-    }
-    times = {}
-    for file in files:
-        if "site-packages" not in file.parts:
-            try:
-                times[file] = file.stat().st_mtime
-            except OSError:
-                continue
-    return times
+def _pause() -> None:
+    """Let some time pass; raise `KeyboardInterrupt` if somebody has interrupted."""
+    time.sleep(_LOOK_AGAIN)
+    if _interrupted.is_set():  # and Python ignored it, as it does within a callback
+        raise KeyboardInterrupt
 
 
 def _routes(base: str) -> Iterator[str]:

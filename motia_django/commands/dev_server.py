@@ -11,6 +11,8 @@ from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.utils.module_loading import import_string
 
+from motia_django.exceptions import StepFilesError
+
 
 def path() -> str | None:
     """Return where the project's ASGI application is, `<project>.asgi.application` if not told.
@@ -24,10 +26,16 @@ def path() -> str | None:
 
 
 def application() -> Any:
-    """Return the application, for uvicorn to serve in development."""
+    """Return the application, for uvicorn to serve in development.
+
+    Where Step files have problems the process ends with these, and without a traceback.
+    """
     place = path()
     assert place is not None
-    own = import_string(place)
+    try:
+        own = import_string(place)
+    except StepFilesError as error:
+        raise SystemExit(str(error)) from None
     wants_static = settings.DEBUG and apps.is_installed("django.contrib.staticfiles")
     return ASGIStaticFilesHandler(own) if wants_static else own
 

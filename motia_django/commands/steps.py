@@ -75,6 +75,8 @@ class Show(Subcommand):
             self.out.write(f"{key:12} {text}".rstrip())
         not_always = {
             "onDead": step.on_dead,
+            "atomic": step.atomic,
+            "record": step.record,
             "docs": step.docs,
             "index": ", ".join(facts["index"]),
             "paused": told(pause) if pause else "",
@@ -148,6 +150,8 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
         "index": sorted({name for each in step.triggers for name in step.index_names(each)}),
         "enqueues": [topic.name for topic in step.enqueues],
         "onDead": step.on_dead or None,
+        "atomic": step.atomic,
+        "record": step.record,
         "docs": step.docs or None,
         "paused": _described_pause(pause),
         "triggers": [

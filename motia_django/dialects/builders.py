@@ -9,6 +9,7 @@ from typing import Any, overload
 from motia_django import calls
 from motia_django.exceptions import NoMatch
 from motia_django.triggers.base import OLD_NAMES
+from motia_django.triggers.spellings import once
 from motia_django.triggers.written import StepConfig
 from motia_django.twofold import settled
 
@@ -110,6 +111,7 @@ def step(name: str | Mapping[str, Any], handler: Handler | None = None, **keys: 
     `step(config).handle(handler)` does the same.
     """
     if isinstance(name, str):
+        keys = once("step", keys, {})
         return StepConfig(name=name, **{**keys, "triggers": list(keys.get("triggers", ()))})
     config = StepConfig.model_validate(name)
     return StepBuilder(config) if handler is None else StepDefinition(config, handler)

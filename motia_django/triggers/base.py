@@ -99,6 +99,10 @@ class Trigger(ABC):
         """Return whether the parts of a checked answer are still to be made."""
         return False
 
+    def kept_for(self, data: Any) -> Any:
+        """Return what an invocation of the Step by name on `data`, plain JSON, is stored with."""
+        return data
+
     def input_for(self, data: Any) -> Any:
         """Return the raw input that makes the Step run on `data` when it is invoked by name."""
         return data

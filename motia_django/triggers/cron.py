@@ -16,6 +16,7 @@ from motia_django.delivery import Delivery
 from motia_django.exceptions import did_you_mean
 from motia_django.triggers import written
 from motia_django.triggers.base import Trigger, take_condition
+from motia_django.triggers.spellings import spelled
 
 NAMED = {
     "@yearly": "0 0 1 1 *",
@@ -174,6 +175,12 @@ class CronTrigger(Trigger):
     def clean_input(self, raw: Any, subject: str) -> None:
         return None
 
+    def kept_for(self, data: Any) -> Any:
+        """Return the input of the tick that `data` is; anything else stands for a tick of now."""
+        if self.scheduled_time(data):
+            return data
+        return self.input_at(datetime.now(UTC).replace(microsecond=0))
+
     def scheduled_time(self, raw: Any) -> datetime | None:
         try:
             return datetime.fromisoformat(raw["scheduledTime"])
@@ -186,6 +193,7 @@ class CronTrigger(Trigger):
         return {"scheduledTime": due.isoformat()}
 
 
+@spelled(cron="schedule")
 def cron(
     schedule: str | None = None,
     *,
@@ -200,6 +208,8 @@ def cron(
 
     The schedule may be called `expression`, as in Motia.
     """
+    if schedule and expression:
+        raise TypeError("cron(): 'schedule' and 'expression' are two spellings of one key")
     return written.CronTrigger(
         schedule=schedule or expression,
         timezone=timezone,

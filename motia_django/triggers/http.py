@@ -37,6 +37,7 @@ from motia_django.triggers.idempotency import Idempotency
 from motia_django.triggers.intake import Intake
 from motia_django.triggers.middleware import Chain, Handle, Middleware
 from motia_django.triggers.policies import Policies
+from motia_django.triggers.spellings import spelled
 from motia_django.triggers.texts import TextSchema
 from motia_django.triggers.written import ApiTrigger
 
@@ -227,6 +228,7 @@ class HttpTrigger(Trigger):
         return isinstance(error, Http404 | PermissionDenied | BadRequest)
 
 
+@spelled()
 def http(
     method: str,
     path: str,

@@ -12,6 +12,7 @@ from motia_django.delivery import Delivery
 from motia_django.schemas import Schema
 from motia_django.triggers import written
 from motia_django.triggers.base import Trigger, schema, take_condition
+from motia_django.triggers.spellings import spelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class QueueTrigger(Trigger):
         return self.input
 
 
+@spelled()
 def queue(
     topic: str,
     *,

@@ -12,6 +12,7 @@ from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput
 from motia_django.triggers import written
 from motia_django.triggers.base import Spelled, Trigger, take_condition
+from motia_django.triggers.spellings import spelled
 
 EVENTS = ("created", "updated", "deleted")
 
@@ -107,6 +108,7 @@ class StateTrigger(Trigger):
         )
 
 
+@spelled(scope="group_id", item_id="key")
 def state_changed(
     group_id: str | None = None,
     key: str | None = None,

@@ -12,6 +12,7 @@ from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput
 from motia_django.triggers import written
 from motia_django.triggers.base import Spelled, Trigger, take_condition
+from motia_django.triggers.spellings import spelled
 
 EVENTS = ("create", "update", "delete", "event")
 
@@ -107,6 +108,7 @@ class StreamTrigger(Trigger):
         )
 
 
+@spelled()
 def stream(
     stream_name: str,
     *,

@@ -185,6 +185,17 @@ def test_without_a_dead_run_all_is_well(admin_client: Client) -> None:
     assert "No run is dead." in text(admin_client, PAGE)
 
 
+def test_one_dead_run_is_told_of_as_one(admin_client: Client, dead: Dead) -> None:
+    dead()
+    for query in ("", "?step=Work"):
+        page = text(admin_client, f"{PAGE}{query}")
+        assert "1 dead run, by the error that killed it." in page
+    dead()
+    for query in ("", "?step=Work"):
+        page = text(admin_client, f"{PAGE}{query}")
+        assert "2 dead runs, by the error that killed them." in page
+
+
 def test_dead_runs_of_before_are_counted_apart(admin_client: Client, dead: Dead) -> None:
     dead(), dead(None), dead(None)
     assert admin_client.get(PAGE).context["unknown"] == 2

@@ -201,6 +201,19 @@ def test_what_follows_from_a_death_is_told_on_the_page(
     assert "a.died" not in text_of(admin_client, page_of("B"))
 
 
+def test_what_is_undone_together_and_what_is_kept_are_told_on_the_page(
+    admin_client: Client, install: Install
+) -> None:
+    install(config("A", atomic=True, record="failures"), config("B", record="all"), config("C"))
+    html = text_of(admin_client, page_of("A"))
+    assert "<dd>The handler and its completion are one transaction.</dd>" in html
+    assert "<dd>Only those of its runs that fail are kept.</dd>" in html
+    assert "<dd>All of its runs are kept.</dd>" in text_of(admin_client, page_of("B"))
+    plain = text_of(admin_client, page_of("C"))
+    assert "one transaction" not in plain
+    assert "are kept" not in plain
+
+
 def test_what_follows_outside_of_the_code_is_told_on_the_page(
     admin_client: Client, install: Install
 ) -> None:

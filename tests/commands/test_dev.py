@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -17,12 +20,15 @@ from django.core.management.base import OutputWrapper
 from django.test import override_settings
 
 from motia_django.commands import dev, dev_broker, dev_server
+from motia_django.commands.dev_files import Files
 from motia_django.commands.processes import Part, stop
-from tests.journeys.running import ROOT
+from tests.journeys.running import ROOT, eventually
 
 pytestmark = pytest.mark.one_database
 WAITS = [sys.executable, "-c", "input()"]
 """A process that waits until it is told to end."""
+SOUND = "SECRET_KEY = 'x'\n"
+BROKEN = "import that_is_not_there\n"
 
 
 @pytest.fixture
@@ -38,24 +44,89 @@ def ends(code: int) -> Part:
     return Part("worker", [sys.executable, "-c", f"import sys; sys.exit({code})"])
 
 
-def test_a_change_starts_all_anew_unless_it_would_not_start(
-    parts: list[Part], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said = io.StringIO()
-    command = dev.Dev(OutputWrapper(said))
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file of a small project, its settings, that is watched, and sound so far."""
+    file = tmp_path / "settings_that_change.py"
+    file.write_text(SOUND)
+    os.utime(file, (0, 0))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", file.stem)
     monkeypatch.setattr("sys.argv", [str(ROOT / "manage.py")])
+    importlib.import_module(file.stem)
+    yield file
+    del sys.modules[file.stem]
+
+
+@contextmanager
+def mended_once_nothing_runs(file: Path, said: io.StringIO) -> Iterator[None]:
+    """Mend the file from beside, as soon as it is said that nothing runs until then."""
+
+    def mend() -> None:
+        eventually(lambda: "dev    | nothing runs until" in said.getvalue(), said.getvalue)
+        file.write_text(SOUND)
+
+    mending = threading.Thread(target=mend)
+    mending.start()
+    yield
+    mending.join()
+
+
+def test_a_change_starts_all_anew_unless_it_would_not_start(parts: list[Part], file: Path) -> None:
+    said, files = io.StringIO(), Files()
+    command = dev.Dev(OutputWrapper(said))
     command._start(parts)
     first = parts[0].process
-    with monkeypatch.context() as broken:
-        broken.setenv("DJANGO_SETTINGS_MODULE", "settings_that_are_not_there")
-        command._restart(parts, ["shop/steps/pay_step.py"])
+    file.write_text(BROKEN)
+    command._restart(parts, files, files.changed())
     assert parts[0].process is first and parts[0].exit_code is None
-    assert "dev    | changed: shop/steps/pay_step.py" in said.getvalue()
-    assert "No module named 'settings_that_are_not_there'" in said.getvalue()
+    assert f"dev    | changed: {file}" in said.getvalue()
+    assert "No module named 'that_is_not_there'" in said.getvalue()
     assert "dev    | still running what ran before; waiting" in said.getvalue()
-    command._restart(parts, ["shop/steps/pay_step.py"])
+    file.write_text(SOUND)
+    command._restart(parts, files, files.changed())
     assert first is not None and first.poll() is not None
     assert parts[0].process is not first and parts[0].exit_code is None
+    assert "nothing runs" not in said.getvalue()
+
+
+def test_files_that_are_broken_while_all_is_stopped_are_waited_for(
+    parts: list[Part], file: Path
+) -> None:
+    said, files = io.StringIO(), Files()
+    command = dev.Dev(OutputWrapper(said))
+    spoils = f"pathlib.Path({str(file)!r}).write_text({BROKEN!r})"
+    stops = f"signal.signal(signal.SIGTERM, lambda *_: ({spoils}, sys.exit()))"
+    code = f"import pathlib, signal, sys; {stops}; print('on', flush=True); input()"
+    parts[:] = [Part("web", [sys.executable, "-c", code])]
+    command._start(parts)
+    eventually(lambda: "web    | on" in said.getvalue(), said.getvalue)
+    first = parts[0].process
+    file.write_text(f"{SOUND}# changed\n")
+    with mended_once_nothing_runs(file, said):
+        command._restart(parts, files, files.changed())
+    assert "No module named 'that_is_not_there'" in said.getvalue()
+    assert "still running" not in said.getvalue()
+    assert parts[0].process is not first and parts[0].exit_code is None
+
+
+def test_processes_that_end_since_files_are_broken_are_not_given_up(
+    parts: list[Part], file: Path
+) -> None:
+    said, files = io.StringIO(), Files()
+    command = dev.Dev(OutputWrapper(said))
+    parts.append(Part("worker", [sys.executable, "-c", f"import {file.stem}; input()"]))
+    file.write_text(BROKEN)
+    command._start(parts)
+    first = parts[0].process
+    eventually(lambda: parts[1].exit_code == 1, said.getvalue)
+    with mended_once_nothing_runs(file, said):
+        command._revive(parts[1], parts, files)
+    assert "dev    | worker ended with exit code 1\n" in said.getvalue()
+    assert first is not None and first.poll() is not None
+    assert [part.exit_code for part in parts] == [None, None]
+    assert parts[1].ends == []
 
 
 def test_a_process_that_ends_by_itself_ends_all(parts: list[Part]) -> None:
@@ -95,6 +166,19 @@ def test_a_project_without_asgi_is_served_by_djangos_own_server() -> None:
     with override_settings(ASGI_APPLICATION="nowhere.asgi.application"):
         assert dev_server.path() is None
         assert dev._web(options)[2:] == ["runserver", "--noreload", "127.0.0.1:8000"]
+
+
+def test_the_web_server_tells_of_broken_step_files_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raises = "from motia_django.exceptions import StepFilesError\nraise StepFilesError('1 problem')"
+    (tmp_path / "asgi_of_broken_steps.py").write_text(raises)
+    monkeypatch.syspath_prepend(tmp_path)
+    with (
+        override_settings(ASGI_APPLICATION="asgi_of_broken_steps.application"),
+        pytest.raises(SystemExit, match="^1 problem$"),
+    ):
+        dev_server.application()
 
 
 def test_a_broker_that_the_project_names_is_its_broker_unless_another_is_asked_for() -> None:

@@ -78,6 +78,18 @@ def test_what_follows_from_a_death_is_shown() -> None:
     assert "onDead" not in steps("show", "CreateTodo")
 
 
+def test_what_is_undone_together_and_what_is_kept_are_shown() -> None:
+    with installed(make_step(lambda input: None, atomic=True, record="failures")):
+        shown = steps("show", "Work")
+        [listed] = json.loads(steps("list", "--format", "json"))
+    assert "atomic       True" in shown
+    assert "record       failures" in shown
+    assert (listed["atomic"], listed["record"]) == (True, "failures")
+    shown = steps("show", "CreateTodo")
+    assert "atomic" not in shown
+    assert "record" not in shown
+
+
 def test_what_is_asked_of_a_request_is_shown() -> None:
     trigger = {
         "type": "http",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,41 +18,17 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 
-from motia_django import dispatch, enqueue, ledger, operations, state, streams
+from motia_django import dispatch, enqueue, ledger, state, streams
 from motia_django.registry import registry
 from motia_django.runs import Status
 from motia_django.webhooks import signed_by
-from tests.docs.pages import DOCS, blocks, headings
+from tests.docs.pages import headings
+from tests.docs.recipes import PAGE, TRIED, followed
 from tests.factories import deliver, let_time_pass, rows, work_off
 from tests.projects import Project
-from tests.web.serving import post, served
-
-PAGE = DOCS / "recipes.md"
-TRIED = {
-    "A webhook",
-    "A file to work through",
-    "A digest by mail",
-    "An approval",
-    "Compensate when it finally fails",
-    "The answer of a language model",
-    "Tenants",
-    "Webhooks to your customers",
-}
+from tests.web.serving import post
 
 pytestmark = pytest.mark.django_db
-
-
-@contextmanager
-def followed(project: Project, recipe: str) -> Iterator[Client]:
-    """Serve the Steps of one recipe."""
-    assert recipe in TRIED
-    for block in blocks(PAGE, below=recipe):
-        name = Path(block.title).name
-        write = project.stream if name.endswith("_stream.py") else project.step
-        write(name, block.text)
-    project.load()
-    with served() as client:
-        yield client
 
 
 def logged_in(client: Client, name: str, **values: Any) -> User:
@@ -260,50 +235,6 @@ def test_what_nobody_decides_is_closed_when_its_time_is_over(project: Project) -
         work_off()
         assert post(client, {"approve": True}, "/expenses/2/decision").status_code == 409
     assert [each["status"] for each in state.list("approvals")] == ["approved", "overdue"]
-
-
-# -- compensate when it finally fails
-
-
-def ordered(client: Client, card: str) -> str:
-    """Order two bicycles, of which there are ten; return the order's id."""
-    state.set("stock", "bicycle", {"left": 10})
-    order = {"product": "bicycle", "count": 2, "card": card}
-    answer = post(client, order, "/orders")
-    assert answer.status_code == 202
-    return str(answer.json()["id"])
-
-
-def test_the_stock_is_given_back_once_however_often_the_payment_dies(project: Project) -> None:
-    with followed(project, "Compensate when it finally fails") as client:
-        order = ordered(client, "refused")
-        assert state.get("stock", "bicycle") == {"left": 8}
-        work_off()
-        assert state.get("stock", "bicycle") == {"left": 10}
-        why = {"status": "closed", "why": "Dead: The card is refused."}
-        assert state.get("orders", order) == why
-        [dead] = rows(step="ChargeCard")
-        operations.redrive(dead.id, by="ada", input={**dead.input, "card": "good"})
-        work_off()
-        assert (state.get("orders", order), state.get("stock", "bicycle")) == (why, {"left": 10})
-    assert [each.status for each in rows(step="GiveStockBack")] == [Status.SUCCEEDED] * 2
-    assert [each.status for each in rows(step="ChargeCard")] == [Status.DEAD]
-
-
-def test_a_payment_that_is_redriven_before_the_stock_is_given_back_is_paid(
-    project: Project,
-) -> None:
-    with followed(project, "Compensate when it finally fails") as client:
-        order = ordered(client, "refused")
-        [payment] = rows(step="ChargeCard")
-        deliver([payment.id])
-        edited = {**payment.input, "card": "good"}
-        operations.redrive(payment.id, by="ada", input=edited)
-        deliver([payment.id])
-        work_off()
-    assert state.get("orders", order) == {"status": "paid"}
-    assert state.get("stock", "bicycle") == {"left": 8}
-    assert [each.status for each in rows(step="GiveStockBack")] == [Status.SUCCEEDED]
 
 
 # -- the answer of a language model

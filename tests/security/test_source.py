@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 RUNS_WHAT_IT_READS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "jsonpickle", "marshal",
                       "shelve", "yaml", "code", "codeop", "pty", "telnetlib", "xmlrpc"}  # fmt: skip
 STARTS_PROCESSES = {
-    "commands/dev.py",
+    "commands/dev_files.py",
     "commands/processes.py",
     "commands/tied.py",
 }

@@ -14,6 +14,7 @@
     #address;
     #handlers;
     #init;
+    #maxDelay;
     #lastId = "";
     #retry = 1000;
     #failures = 0;
@@ -21,8 +22,8 @@
     #connection = new AbortController();
     #isClosed = false;
 
-    constructor(address, handlers, init) {
-      [this.#address, this.#handlers, this.#init] = [address, handlers, init];
+    constructor(address, handlers, { maxDelay = LONGEST, ...init }) {
+      [this.#address, this.#handlers, this.#maxDelay, this.#init] = [address, handlers, maxDelay, init];
       this.#follow();
     }
 
@@ -41,7 +42,7 @@
           this.#failures += 1;
           this.#say("reconnecting");
         }
-        const delay = Math.min(this.#retry * 2 ** Math.max(0, this.#failures - 1), LONGEST);
+        const delay = Math.min(this.#retry * 2 ** Math.max(0, this.#failures - 1), this.#maxDelay);
         await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random())));
       }
     }
