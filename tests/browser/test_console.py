@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -219,9 +220,13 @@ def assert_sound(console: Console, page: Page) -> None:
 
 
 def headings(page: Page) -> list[str]:
-    """Return the headings of a page, and of its tables; numbers may be those of a second later."""
+    """Return the headings of a page, and of its tables, which may be those of a second later.
+
+    Then their numbers are others, and a scale of time may have one line more.
+    """
     found = page.locator("#content :is(h1, h2, thead th)").all_inner_texts()
-    return [re.sub(r"\d+", "#", each) for each in found]
+    lines = [re.sub(r"\d+", "#", each).splitlines() for each in found]
+    return ["\n".join(line for line, _same in groupby(each)) for each in lines]
 
 
 def faults(page: Page, rules: list[str]) -> list[str]:
