@@ -55,6 +55,8 @@ def _asks_the_database(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def what_the_sample_project_has() -> None:
     """Find its routes and commands, kept for good, before a test puts others in their place."""
+    for each in importlib.import_module("motia_django.urls").urlpatterns:
+        assert each.pattern
     importlib.import_module("sample_project.urls")
     get_commands()
 
