@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import hypothesis
 import pytest
 from django.core.management import get_commands
 from django.test import TransactionTestCase
-from django.urls import clear_url_caches
 
 from motia_django import broker as carrier
 from motia_django import publish
@@ -57,26 +55,8 @@ def _asks_the_database(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def what_the_sample_project_has() -> None:
     """Find its routes and commands, kept for good, before a test puts others in their place."""
-    for each in importlib.import_module("motia_django.urls").urlpatterns:
-        assert each.pattern
     importlib.import_module("sample_project.urls")
     get_commands()
-
-
-@pytest.fixture(autouse=True)
-def routes_of_the_sample_project(what_the_sample_project_has: None) -> None:
-    """Begin each test with the sample project's own routes, whatever those before it have done."""
-    kept = _kept_routes
-    for name in ("motia_django.urls", "sample_project.urls"):
-        module = importlib.import_module(name)
-        known, patterns = kept.setdefault(name, (module, [*module.urlpatterns]))
-        if module is not known or known.urlpatterns != patterns:
-            sys.modules[name] = known
-            known.urlpatterns[:] = patterns
-            clear_url_caches()
-
-
-_kept_routes: dict[str, Any] = {}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -289,17 +289,23 @@ def test_the_webhook_that_is_shown_takes_what_is_signed(
     assert told.input == {"id": "evt_1", "amount": 12.5}
 
 
-@pytest.mark.django_db
-def test_the_test_of_the_webhook_that_is_shown_passes(
-    project: Project, settings: Any, motia: Motia
-) -> None:
+@pytest.fixture
+def webhook(project: Project) -> Iterator[None]:
+    """Serve the Step of the page: before `settings` is asked for, so that it ends after that."""
     project.step("payment_webhook_step.py", shown(HTTP, "payment_webhook_step.py").text)
     project.step("told_step.py", TOLD)
     project.load()
+    with served():
+        yield
+
+
+@pytest.mark.django_db
+def test_the_test_of_the_webhook_that_is_shown_passes(
+    webhook: None, settings: Any, motia: Motia
+) -> None:
     namespace: dict[str, Any] = {}
     exec(shown(HTTP, "test_payment_webhook.py").text, namespace)
-    with served():
-        namespace["test_a_payment_is_told"](motia, settings)
+    namespace["test_a_payment_is_told"](motia, settings)
 
 
 TOLD = """
