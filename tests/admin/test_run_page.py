@@ -332,12 +332,16 @@ def test_a_message_is_copied_as_a_command(admin_client: Client, make_run: MakeRu
 
 
 def failure_of(text: str) -> str:
-    """Return what a test that was printed fails with, as it is run; an empty text if it passes."""
+    """Return what a test that was printed fails with, as it is run; an empty text if it passes.
+
+    Its class is not torn down: that would close this test's own connection to the database.
+    """
     namespace: dict[str, Any] = {"__name__": "printed"}
     exec(compile(text, "printed", "exec"), namespace)
     [case] = [each for name, each in namespace.items() if name.endswith("Test")]
     result = unittest.TestResult()
-    unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    for each in unittest.defaultTestLoader.loadTestsFromTestCase(case):
+        each(result)
     assert result.testsRun == 1
     return "".join(text for _, text in [*result.failures, *result.errors])
 
