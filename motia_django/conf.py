@@ -228,12 +228,15 @@ def _check_token(token: Any) -> None:
 
 
 def _is_age(days: Any) -> bool:
-    return days is None or _is_within(days, 1e5)
+    return days is None or (_is_number(days) and 0 < days < 1e5)
 
 
 def _is_within(value: Any, most: float) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and bool(0 < value <= most)
+    return _is_number(value) and 0 < value <= most
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _wrong(name: str, expected: str, got: object) -> SettingsError:

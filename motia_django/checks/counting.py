@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core import checks
 
+from motia_django.checks.project import where
 from motia_django.exceptions import did_you_mean
 from motia_django.registry import registry
 from motia_django.schemas import Schema
@@ -30,7 +31,7 @@ def _unknown_keys() -> Iterator[checks.CheckMessage]:
                     f"Step {step.name!r} counts its runs by {'.'.join(key)!r} (concurrency), and"
                     f" {name!r} is no property of its input.",
                     hint=did_you_mean(name, known).strip() or None,
-                    obj=f"{step.file}:{step.line or 1}",
+                    obj=where(step),
                     id=NO_SUCH_KEY,
                 )
 

@@ -100,7 +100,7 @@ def _unheard_topics(steps: Registry) -> Messages:
             yield checks.Warning(
                 f"Step {step.name!r} enqueues to {topic!r}, and no Step listens on that topic.",
                 hint=did_you_mean(topic, heard - own).strip() or None,
-                obj=_where(step),
+                obj=where(step),
                 id=NOBODY_HEARS,
             )
         if step.on_dead and step.on_dead not in heard:
@@ -108,7 +108,7 @@ def _unheard_topics(steps: Registry) -> Messages:
                 f"When a run of Step {step.name!r} is dead, {step.on_dead!r} is to be told"
                 " (onDead), and no Step listens on that topic.",
                 hint=did_you_mean(step.on_dead, heard).strip() or None,
-                obj=_where(step),
+                obj=where(step),
                 id=NOBODY_HEARS,
             )
 
@@ -121,7 +121,7 @@ def _in_vain(steps: Registry) -> Messages:
                 f"Step {step.name!r} has onDead, and only requests start it: whoever sends one"
                 " learns of its failure himself, and no message is sent.",
                 hint="Leave onDead out, or let the Step enqueue what may fail later.",
-                obj=_where(step),
+                obj=where(step),
                 id=NEVER_DEAD,
             )
 
@@ -167,6 +167,7 @@ def _unread_keys(steps: Registry) -> Messages:
             )
 
 
-def _where(step: Step) -> str:
+def where(step: Step) -> str:
+    """Return where a Step is declared, as a check tells it."""
     line = step.line
     return f"{step.file}:{line}" if line else str(step.file)

@@ -9,6 +9,7 @@ from django.conf import global_settings, settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+from motia_django.checks.project import where
 from motia_django.exceptions import did_you_mean
 from motia_django.registry import registry
 from motia_django.webhooks import Signature, signatures_of
@@ -35,7 +36,7 @@ def _without_secrets() -> Iterator[checks.CheckMessage]:
                         f" the setting {kind.setting!r}, which {why}: each request that is signed"
                         " is answered with 500.",
                         hint=_hint(kind.setting),
-                        obj=f"{step.file}:{step.line or 1}",
+                        obj=where(step),
                         id=NO_SECRET,
                     )
 

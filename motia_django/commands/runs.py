@@ -148,7 +148,7 @@ class Runs(Subcommand):
                     row.status,
                     f"{row.trigger} {row.source}".strip(),
                     row.attempt,
-                    took(row),
+                    _took(row),
                     in_short(row.error)[:80],
                 )
                 for row in rows
@@ -216,12 +216,14 @@ def described(row: Run) -> dict[str, Any]:
     }
 
 
-def took(row: Run) -> str:
-    """Return how long a run's last attempt took, or takes; an empty text if none began."""
-    if row.started_at is None:
+def length(row: Run) -> str:
+    """Return how long a run's last attempt took, or has taken until now; "" if that is unknown."""
+    ended = timezone.now() if row.status == Status.RUNNING else row.finished_at
+    if row.started_at is None or ended is None or ended < row.started_at:
         return ""
-    if row.status == Status.RUNNING:
-        return f"{(timezone.now() - row.started_at).total_seconds():.3f} s so far"
-    if row.finished_at is None or row.finished_at < row.started_at:
-        return ""
-    return f"{(row.finished_at - row.started_at).total_seconds():.3f} s"
+    return f"{(ended - row.started_at).total_seconds():.3f} s"
+
+
+def _took(row: Run) -> str:
+    text = length(row)
+    return f"{text} so far" if text and row.status == Status.RUNNING else text

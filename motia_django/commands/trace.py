@@ -10,11 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
-from django.utils import timezone
 
 from motia_django import ledger
 from motia_django.commands.base import Subcommand, add_format
-from motia_django.commands.runs import described, hint_for_gone, step_of, took
+from motia_django.commands.runs import described, hint_for_gone, length, step_of
 from motia_django.models import Run
 from motia_django.runs import Status, last_line
 from motia_django.timeline import Entry, in_words
@@ -65,7 +64,7 @@ class Trace(Subcommand):
         tries = f", attempt {row.attempt}" if row.attempt > 1 else ""
         self.out.write(
             f"{margin}{step_of(row)}  {row.status}{tries}  {row.trigger} {row.source}"
-            f"  +{after:.3f} s{_length(row)}  {row.id}"
+            f"  +{after:.3f} s{_took(row)}  {row.id}"
         )
 
     def _print_timeline(self, row: Run, margin: str, tracebacks: bool) -> None:
@@ -89,11 +88,11 @@ def _told(timeline: Sequence[Entry]) -> Iterator[tuple[str, str]]:
         yield in_words(entry), str(raised.get("traceback") or "").rstrip()
 
 
-def _length(row: Run) -> str:
+def _took(row: Run) -> str:
     """Return how long a run took, or has been running; nothing if it waits."""
-    if row.status == Status.RUNNING and row.started_at is not None:
-        return f"  running for {(timezone.now() - row.started_at).total_seconds():.3f} s"
-    return f"  took {took(row)}" if took(row) else ""
+    what = "running for" if row.status == Status.RUNNING else "took"
+    text = length(row)
+    return f"  {what} {text}" if text else ""
 
 
 def _traces(text: str) -> list[list[Run]]:
