@@ -74,6 +74,7 @@ def test_what_is_unfinished_is_never_deleted() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="in-memory SQLite lets no two threads in")
 def test_a_worker_is_seen_while_it_works_and_forgotten_when_it_ends(settings: Any) -> None:
     settings.MOTIA = {"UPKEEP_INTERVAL": 0.02}
     part = Upkeep(SimpleNamespace(hostname="celery@here"))

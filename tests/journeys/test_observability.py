@@ -68,7 +68,13 @@ def test_one_trace_leads_from_the_request_through_enqueue_and_worker_to_the_end(
     )
     eventually(lambda: len([each for each in spans() if each["name"] == "WatchedWork"]) == 2)
     assert named and answer.headers["Motia-Trace-Id"] == trace_id
-    by_id = {each["context"]["span_id"]: each for each in spans()}
+
+    def whole() -> dict[str, dict[str, Any]]:
+        """Return the spans by their ids, once what is above each has ended, too."""
+        by_id = {each["context"]["span_id"]: each for each in spans()}
+        return by_id if {each["parent_id"] for each in by_id.values()} <= {None, *by_id} else {}
+
+    by_id = eventually(whole, traced.all_logs)
 
     def path(span: dict[str, Any]) -> list[str]:
         """Return the names from the trace's root to a span, without Celery's own."""
@@ -76,7 +82,7 @@ def test_one_trace_leads_from_the_request_through_enqueue_and_worker_to_the_end(
         names = [*(path(above) if above else []), span["name"]]
         return [name for name in names if "motia." not in name]
 
-    paths = Counter(tuple(path(each)) for each in spans() if "motia." not in each["name"])
+    paths = Counter(tuple(path(each)) for each in by_id.values() if "motia." not in each["name"])
     to_work = ("POST door", "Door", "enqueue watched.work", "WatchedWork")
     assert paths == {
         to_work[:1]: 1,
