@@ -26,11 +26,11 @@ from motia_django.steps import Step
 TICK = "motia_django.tick"
 """Not `motia.tick`, which would be the task of a Step named `tick`."""
 _OPTIONS: dict[str, Any] = {"bind": True, "ignore_result": True, "max_retries": 0}
-_KEPT_BY_THE_LEDGER = {"acks_late": False}
+_KEPT_BY_THE_LEDGER = {"acks_late": False, "Request": "motia_django.killed:KeptRequest"}
 _KEPT_BY_THE_BROKER = {
     "acks_late": True,
     "reject_on_worker_lost": True,
-    "Request": "motia_django.returned:ReturnedRequest",
+    "Request": "motia_django.killed:LightRequest",
 }
 
 

@@ -8,8 +8,10 @@ import os
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from uuid import UUID
 
 from celery import bootsteps
 from django.db import close_old_connections, connections
@@ -34,12 +36,15 @@ _MOST_ROUNDS = 50
 _key_sweep = ledger.KeySweep()
 _chore = threading.RLock()
 """Held while a chore goes on, and while a pool process is forked."""
+_killed: deque[tuple[UUID, str, str]] = deque()
+"""Runs whose process is known to be dead, who held each, and how it ended; until the next round."""
 _connections: list[Any] = []
 """Those that upkeep has open between two rounds, for as long as their `CONN_MAX_AGE` says."""
 
 
 def upkeep() -> int:
     """Do one round; return how many runs were looked after."""
+    _rescue_the_killed()
     if not ledger.are_overdue():
         return 0
     lost = ledger.take_lost(BATCH)
@@ -50,6 +55,21 @@ def upkeep() -> int:
         resting = ledger.paused()
         publish.publish([run for run in due if _is_missing(run, resting)], insist=True)
     return len(lost) + len(due)
+
+
+def was_killed(run_id: UUID, holder: str, how: str) -> None:
+    """Have the next round rescue the run that a process of this worker held when it was killed."""
+    _killed.append((run_id, holder, how))
+
+
+def _rescue_the_killed() -> None:
+    """End attempts whose process is dead; if the database fails, the next round tries again."""
+    while _killed:
+        run_id, holder, how = _killed[0]
+        run = ledger.take_killed(run_id, holder)
+        if run is not None:
+            runner.conclude(run, ledger.lost_outcome(run, f"was killed ({how})"))
+        _killed.popleft()
 
 
 def _is_missing(run: Run, resting: Mapping[str, object]) -> bool:

@@ -105,19 +105,21 @@ def take_lost(limit: int) -> list[Run]:
     """Return running runs whose lease ran out, fenced off from their old worker for this caller."""
     now = timezone.now()
     with transaction.atomic(using=database()):
-        rows = list(locked(overdue(now, (Status.RUNNING,)))[:limit])
-        lost = []
-        for row in rows:
-            still = all_runs().filter(id=row.id, fence=row.fence, wake_at__lte=now)
-            if still.update(fence=row.fence + 1, wake_at=now + timedelta(seconds=settings().lease)):
-                lost.append(replace(run_of(row), fence=row.fence + 1))
-    return lost
+        rows = locked(overdue(now, (Status.RUNNING,)))[:limit]
+        return [run for row in list(rows) if (run := _fenced(row, wake_at__lte=now))]
 
 
-def lost_outcome(run: Run) -> Outcome:
+def take_killed(run_id: UUID, worker: str) -> Run | None:
+    """Return the run that this worker's process holds, fenced off from it; None if it does not."""
+    with transaction.atomic(using=database()):
+        row = locked(all_runs().filter(id=run_id, status=Status.RUNNING, worker=worker)).first()
+        return _fenced(row) if row else None
+
+
+def lost_outcome(run: Run, how: str = "went silent") -> Outcome:
     """Return the outcome of an attempt whose worker is gone."""
     now = timezone.now()
-    error = WorkerLost(f"the worker went silent during attempt {run.attempt}")
+    error = WorkerLost(f"the worker {how} during attempt {run.attempt}")
     note = {"at": None, "kind": "worker_lost", "message": summary_of(error)}
     return Outcome(
         status=Status.DEAD,
@@ -126,6 +128,14 @@ def lost_outcome(run: Run) -> Outcome:
         finished_at=now,
         timeline=(note,),
     )
+
+
+def _fenced(row: models.Run, **unless: Any) -> Run | None:
+    """Take a run from its worker for a rescuer; return None if it is not as it was read."""
+    lease, fence = timedelta(seconds=settings().lease), row.fence + 1
+    still = all_runs().filter(id=row.id, fence=row.fence, **unless)
+    taken = still.update(fence=fence, wake_at=timezone.now() + lease)
+    return replace(run_of(row), fence=fence) if taken else None
 
 
 def _claimed(run: Run, worker: str, lease: timedelta) -> Run | None:

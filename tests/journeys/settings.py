@@ -8,7 +8,9 @@ from sample_project.settings import *  # noqa: F403
 from sample_project.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.journeys.slow"]
-MOTIA = {"PREPARE": True, "LEASE": 3, "PUBLISH_PATIENCE": 3, "UPKEEP_INTERVAL": 0.3}
+LEASE = int(os.environ.get("LEASE", "3"))
+MOTIA = {"PREPARE": True, "LEASE": LEASE, "PUBLISH_PATIENCE": 3, "UPKEEP_INTERVAL": 0.3}
+CELERY_WORKER_LOST_WAIT = 1
 if "STATE_IN_REDIS" in os.environ:
     CACHES = {
         "default": {

@@ -52,8 +52,13 @@ def test_an_attempt_is_ended_at_its_limit_and_its_process_goes_on(project: Proje
 
 
 def test_what_kills_every_worker_ends_dead_though_it_is_in_no_table(project: Project) -> None:
+    project.environment["LEASE"] = "600"  # Celery notices, so that nobody waits for a lease
     project.start_worker()
+    enqueue(project, "fatal", {})
     enqueue(project, "deadly", {"n": 1})
+    fatal = ended(project, "Fatal", "dead")
+    assert fatal["attempt"] == 2
+    assert "the worker was killed (signal 9 (SIGKILL)) during attempt 2" in fatal["error"]
     run = ended(project, "Deadly", "dead")
     assert run["input"] == {"n": 1}
     assert 2 <= run["attempt"] <= 3
