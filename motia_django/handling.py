@@ -42,8 +42,8 @@ def handled(
 
 def failed(run: Run, trigger: Trigger, error: Exception) -> dict[str, Any]:
     """Return what became of a run by an exception: an answer of another kind, or the end of it."""
-    if trigger.is_answer(error):
-        status = getattr(error, "status_code", None)
+    status = trigger.status_of(error)
+    if status is not None:
         return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
     if isinstance(error, SoftTimeLimitExceeded):
         limit = _limit(run, trigger)

@@ -43,6 +43,8 @@ _MOST_NAMED = 3
 """Index keys that the search's help names."""
 KEYS = "motia_keys"
 """The attribute of a row that has the run's index keys, as the list shows them."""
+ANSWER = "motia_answer"
+"""The attribute of a row that has the status code that a request was answered with."""
 MORE_KEYED = "motia_more_keyed"
 """The attribute that says whether there may be more runs with the index key."""
 
@@ -69,12 +71,15 @@ class RunList(ChangeList):
         return rows.defer("input", "output", "timeline")
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page's rows, and their index keys if any Step has some."""
+        """Read the page's rows, their index keys if any Step has some, and what was answered."""
         super().get_results(request)
         rows = list(self.result_list)
         keys = ledger.keys_of_runs(row.id for row in rows) if registry().index_names() else {}
+        asked = [row.id for row in rows if row.trigger == "http"]
+        answers = ledger.answered_with(asked) if asked else {}
         for row in rows:
             setattr(row, KEYS, keys.get(row.id, ()))
+            setattr(row, ANSWER, answers.get(row.id))
         self.result_list = rows
 
 
@@ -122,8 +127,10 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("status"))
     def standing(self, row: models.Run) -> SafeString:
-        """Return the run's status and, if it was not the first, its attempt."""
-        badge = words.badge(row.status)
+        """Return the run's status, and what it answered, or its attempt if it was not the first."""
+        badge, code = words.badge(row.status), getattr(row, ANSWER, None)
+        if code is not None:
+            return words.below(badge, words.http_status(code))
         if row.attempt <= 1:
             return badge
         return words.below(badge, _("attempt %d") % row.attempt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from http.client import responses
 from typing import Any
 
 from django.utils.functional import Promise
@@ -62,6 +63,11 @@ def kind(trigger: str) -> str:
 def moment(value: datetime | None) -> str:
     """Return a time to the second, in the zone of the reader's settings."""
     return f"{_local(value):%Y-%m-%d %H:%M:%S}" if value else NOTHING
+
+
+def http_status(code: int) -> str:
+    """Return a status code with its name, such as "409 Conflict"."""
+    return f"{code} {responses.get(code, '')}".strip()
 
 
 def stacked(first: str, second: str) -> SafeString:

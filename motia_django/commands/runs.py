@@ -145,7 +145,7 @@ class Runs(Subcommand):
                     f"{localtime(row.created_at):%Y-%m-%d %H:%M:%S}",
                     step_of(row),
                     *key_cell(row, keys),
-                    row.status,
+                    standing(row),
                     f"{row.trigger} {row.source}".strip(),
                     row.attempt,
                     _took(row),
@@ -168,6 +168,12 @@ def use_broker_of_dev() -> None:
 def step_of(row: Run) -> str:
     """Return the name of a run's Step, marked if there is no such Step."""
     return row.step if row.step in registry() else f"{row.step} (no such Step)"
+
+
+def standing(row: Run) -> str:
+    """Return a run's status, with the code that a request was answered with."""
+    is_answer = row.trigger == "http" and isinstance(row.output, dict) and "status" in row.output
+    return f"{row.status} {row.output['status']}" if is_answer else row.status
 
 
 def key_head(keys: Mapping[UUID, Sequence[str]]) -> list[str]:

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 
 from motia_django import ledger
 from motia_django.commands.base import Subcommand, add_format
-from motia_django.commands.runs import described, hint_for_gone, length, step_of
+from motia_django.commands.runs import described, hint_for_gone, length, standing, step_of
 from motia_django.models import Run
 from motia_django.runs import Status, last_line
 from motia_django.timeline import Entry, in_words
@@ -63,7 +63,7 @@ class Trace(Subcommand):
         after = (row.created_at - began).total_seconds()
         tries = f", attempt {row.attempt}" if row.attempt > 1 else ""
         self.out.write(
-            f"{margin}{step_of(row)}  {row.status}{tries}  {row.trigger} {row.source}"
+            f"{margin}{step_of(row)}  {standing(row)}{tries}  {row.trigger} {row.source}"
             f"  +{after:.3f} s{_took(row)}  {row.id}"
         )
 

@@ -44,7 +44,16 @@ from motia_django.ledger.due import (
     wake,
 )
 from motia_django.ledger.errors import dead_by, dead_by_error, killed_lately
-from motia_django.ledger.history import find, has_ticked, prunable, prune, rows, trace, unfinished
+from motia_django.ledger.history import (
+    answered_with,
+    find,
+    has_ticked,
+    prunable,
+    prune,
+    rows,
+    trace,
+    unfinished,
+)
 from motia_django.ledger.interventions import (
     cancel,
     discard,
@@ -80,6 +89,7 @@ __all__ = [
     "LONGEST_PATIENCE",
     "KeySweep",
     "advance_batch",
+    "answered_with",
     "are_overdue",
     "call_up",
     "cancel",

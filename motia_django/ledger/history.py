@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import CharField, QuerySet
+from django.db.models.functions import Left
 from django.utils import timezone
 
 from motia_django import models
 from motia_django.ledger import keys
 from motia_django.ledger.rows import LONGEST_SOURCE, all_runs, database, run_of
 from motia_django.runs import UNFINISHED, Run, Status, lowest_id_at
+
+_ANSWER = re.compile(r'\{"status":\s?(\d{3})[,}]')
+_LONGEST_BEGINNING = 16
 
 
 def find(run_id: UUID) -> Run | None:
@@ -30,6 +36,17 @@ def rows(**filters: Any) -> QuerySet[models.Run]:
 def trace(trace_id: str) -> QuerySet[models.Run]:
     """Return the rows of a trace, in the order of their birth."""
     return models.Run.objects.filter(trace_id=trace_id).order_by("created_at", "id")
+
+
+def answered_with(run_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Return the status codes of those of these runs that have answered a request.
+
+    An answer is kept with its status first, so that the rest, which can be large, is not read.
+    """
+    begins = Left("output", _LONGEST_BEGINNING, output_field=CharField())
+    found = all_runs().filter(id__in=list(run_ids), trigger="http", output__isnull=False)
+    begun = ((run_id, _ANSWER.match(text)) for run_id, text in found.values_list("id", begins))
+    return {run_id: int(match[1]) for run_id, match in begun if match}
 
 
 def unfinished(run: Run) -> UUID | None:

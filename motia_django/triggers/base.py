@@ -107,9 +107,9 @@ class Trigger(ABC):
         """Return the raw input that makes the Step run on `data` when it is invoked by name."""
         return data
 
-    def is_answer(self, error: Exception) -> bool:
-        """Return whether an exception is a way to answer, not a failure."""
-        return False
+    def status_of(self, error: Exception) -> int | None:
+        """Return the status that an exception answers with; None if it is a failure."""
+        return None
 
     def scheduled_time(self, raw: Any) -> datetime | None:
         """Return when the tick was due that has `raw` as its input."""

@@ -222,10 +222,18 @@ class HttpTrigger(Trigger):
     def input_for(self, data: Any) -> Request:
         return Request(method=self.method, path=self.path, body=data)
 
-    def is_answer(self, error: Exception) -> bool:
-        if isinstance(error, APIException):
-            return error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
-        return isinstance(error, Http404 | PermissionDenied | BadRequest)
+    def status_of(self, error: Exception) -> int | None:
+        match error:
+            case APIException():
+                status = int(error.status_code)
+                return status if status < HTTPStatus.INTERNAL_SERVER_ERROR else None
+            case Http404():
+                return HTTPStatus.NOT_FOUND.value
+            case PermissionDenied():
+                return HTTPStatus.FORBIDDEN.value
+            case BadRequest():
+                return HTTPStatus.BAD_REQUEST.value
+        return None
 
 
 @spelled()

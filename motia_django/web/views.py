@@ -69,6 +69,8 @@ class StepView(EndpointView):
         self.headers[TRACE_HEADER] = run.trace_id
         if outcome.status is Status.RUNNING:
             outcome, response = streaming.begun(raw.raw._request, _told(run, raw), outcome)
+        if outcome.error is not None and not outcome.failed:
+            outcome, response = self._raised(outcome, outcome.error)
         if listener.step.keeps_all and outcome.status is not Status.RUNNING:
             runner.record(run, outcome.with_value(told(outcome.value)))
         elif outcome.failed:
@@ -83,11 +85,20 @@ class StepView(EndpointView):
             raise outcome.error
         if outcome.status is Status.SKIPPED:
             raise ConditionNotMet
-        if outcome.error is not None:
-            response = self.handle_exception(outcome.error)
-            keep(response)
         assert response is not None
+        if outcome.error is not None:
+            keep(response)
         return response
+
+    def _raised(
+        self, outcome: Outcome, error: Exception
+    ) -> tuple[Outcome, HttpResponseBase | None]:
+        """Return the answer that the project makes of an exception; it is the run's value, too."""
+        try:
+            response = self.handle_exception(error)
+        except Exception as failure:
+            return replace(outcome, status=Status.DEAD, error=failure), None
+        return outcome.with_value(response), response
 
 
 def view_for(route: Route) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,6 +61,25 @@ def test_the_list_shows_cause_status_and_the_error_in_a_line(
     assert '<span class="motia-status motia-dead">dead</span>' in html
     assert "POST /todos" in html
     assert "KeyError: &lt;b&gt;</td>" in html
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ({"status": 409, "headers": {}, "body": "x" * 90_000}, "409 Conflict"),
+        ({"status": 499}, "499"),
+        ({"body": {"status": 404}}, None),
+        (None, None),
+    ],
+)
+def test_the_list_shows_what_a_request_was_answered_with(
+    admin_client: Client, make_run: MakeRun, output: Any, shown: str | None
+) -> None:
+    make_run(output=output)
+    make_run(trigger="queue", output={"status": 404})
+    html = admin_client.get(LIST).content.decode()
+    said = [shown] if shown else []
+    assert re.findall(r'succeeded</span> <span class="motia-stack">([^<]*)<', html) == said
 
 
 @pytest.mark.parametrize(
@@ -247,8 +267,8 @@ def test_no_query_of_the_list_counts_or_reads_all_rows(
     ) as queries:
         response = admin_client.get(LIST)
     about_runs = [each["sql"] for each in queries if quoted("motia_run") in each["sql"]]
-    assert len(about_runs) == 2
-    assert all("LIMIT" in sql for sql in about_runs)
+    counted, read, answered = about_runs
+    assert "LIMIT" in counted and "LIMIT" in read and f"{quoted('id')} IN (" in answered
     large = (quoted("timeline"), quoted("input"))
     assert not any(column in sql for sql in about_runs for column in large)
     assert response.context["cl"].result_count == 60

@@ -229,6 +229,14 @@ def test_runs_are_listed_newest_first_and_filtered() -> None:
     assert "Works" not in table
 
 
+def test_what_a_request_was_answered_with_stands_beside_its_status() -> None:
+    kept_run(trigger="http", status=Status.SUCCEEDED)
+    run = kept_run(trigger="http", status=Status.SUCCEEDED)
+    models.Run.objects.filter(id=run.id).update(output={"status": 409, "body": "sold"})
+    assert "succeeded 409  http work" in steps("trace", str(run.id))
+    assert re.findall(r"succeeded( \d+)? ", steps("runs")) == [" 409", ""]
+
+
 def test_check_is_content_with_the_sample_project() -> None:
     assert "19 Steps, no errors" in steps("check")
 

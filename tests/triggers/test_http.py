@@ -268,20 +268,20 @@ def test_a_body_that_breaks_its_schema_is_else_sent_and_an_error_logged(
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (Http404(), True),
-        (PermissionDenied(), True),
-        (BadRequest(), True),
-        (rest.NotFound(), True),
-        (rest.ValidationError({}), True),
-        (rest.Throttled(), True),
-        (rest.APIException(), False),
-        (SuspiciousOperation(), False),
-        (ValueError(), False),
-        (InvalidInput("x", {}), False),
+        (Http404(), 404),
+        (PermissionDenied(), 403),
+        (BadRequest(), 400),
+        (rest.NotFound(), 404),
+        (rest.ValidationError({}), 400),
+        (rest.Throttled(), 429),
+        (rest.APIException(), None),
+        (SuspiciousOperation(), None),
+        (ValueError(), None),
+        (InvalidInput("x", {}), None),
     ],
     ids=repr,
 )
 def test_exceptions_that_are_answers_are_told_from_failures(
-    error: Exception, expected: bool
+    error: Exception, expected: int | None
 ) -> None:
-    assert get().is_answer(error) is expected
+    assert get().status_of(error) == expected

@@ -15,6 +15,7 @@ from rest_framework.exceptions import NotFound, Throttled
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.response import Response as RestResponse
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from motia_django import Response
@@ -260,8 +261,27 @@ def test_rest_frameworks_errors_are_answers(error: Exception, status: int) -> No
         raise error
 
     with answering(handler) as client:
-        assert client.get("/x").status_code == status
-    assert rows()[0].status == Status.SUCCEEDED
+        response = client.get("/x")
+    [run] = rows()
+    assert (response.status_code, run.status) == (status, Status.SUCCEEDED)
+    assert (run.output["status"], run.output["body"]) == (status, response.json())
+
+
+@pytest.mark.parametrize("answer", [None, ZeroDivisionError])
+def test_a_handler_of_exceptions_that_has_no_answer_either_is_a_failure(
+    answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handler() -> None:
+        raise NotFound
+
+    def no_answer(error: Exception, context: Any) -> None:
+        if answer is not None:
+            raise answer
+
+    monkeypatch.setattr(api_settings, "EXCEPTION_HANDLER", no_answer)
+    with answering(handler) as client:
+        assert client.get("/x").status_code == 500
+    assert rows()[0].status == Status.DEAD
 
 
 def test_a_condition_that_is_false_gets_422() -> None:
