@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 from collections.abc import Callable, Iterator
@@ -43,6 +44,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if not _asks_the_database(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if _asks_the_database(item)]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the thousands of tests themselves, which are there to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def _asks_the_database(item: pytest.Item) -> bool:
