@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import traceback
+from collections.abc import Iterator
 
 import pytest
 from django.test import override_settings
@@ -93,31 +94,34 @@ def test_a_link_to_a_step_is_one_and_a_link_to_nothing_is_a_problem(project: Pro
     assert "ModuleNotFoundError" in only(project.problems()).message
 
 
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """Nothing is kept from the garbage collector, as the tests themselves are."""
+    gc.unfreeze()
+    yield
+    gc.enable()
+    gc.freeze()
+
+
 @pytest.mark.parametrize("was_enabled", [True, False])
 def test_garbage_is_looked_for_as_before_once_all_is_loaded(
-    project: Project, was_enabled: bool
+    project: Project, was_enabled: bool, thawed: None
 ) -> None:
     project.step("a_step.py", "import gc\n\nmeanwhile = gc.isenabled()")
     project.step("b_step.py", "raise RuntimeError")
-    try:
-        (gc.enable if was_enabled else gc.disable)()
-        discover()
-        assert gc.isenabled() is was_enabled
-        assert gc.get_freeze_count() == 0
-    finally:
-        gc.enable()
+    (gc.enable if was_enabled else gc.disable)()
+    discover()
+    assert gc.isenabled() is was_enabled
+    assert gc.get_freeze_count() == 0
     assert sys.modules[f"{project.name}.steps.a_step"].meanwhile is False
 
 
-def test_what_a_project_has_frozen_stays_so(project: Project) -> None:
+def test_what_a_project_has_frozen_stays_so(project: Project, thawed: None) -> None:
     project.step("a_step.py", step_source("A"))
-    try:
-        gc.freeze()
-        before = gc.get_freeze_count()
-        discover()
-        assert gc.isenabled() and gc.get_freeze_count() >= before // 2
-    finally:
-        gc.unfreeze()
+    gc.freeze()
+    before = gc.get_freeze_count()
+    discover()
+    assert gc.isenabled() and gc.get_freeze_count() >= before // 2
 
 
 @pytest.mark.parametrize("name", ["create-todo_step.py", "01_first_step.py", "größe_step.py"])
