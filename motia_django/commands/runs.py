@@ -17,7 +17,7 @@ from motia_django import ledger, payloads
 from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
-from motia_django.commands.selection import statuses
+from motia_django.commands.selection import asked_statuses, statuses
 from motia_django.commands.steps import found
 from motia_django.conf import settings
 from motia_django.dispatch import enqueue
@@ -35,7 +35,7 @@ class RunStep(Subcommand):
     help = "Run a Step here and now, and print what its handler returns."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("step_name", metavar="step", help="the Step's name")
         parser.add_argument(
             "--input", default="null", help="the message, or the body of an http Step, as JSON"
         )
@@ -43,7 +43,7 @@ class RunStep(Subcommand):
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
-        step = found(options["step"])
+        step = found(options["step_name"])
         data = parsed_json(options["input"], "--input")
         try:
             result = invoke(step.name, data)
@@ -63,7 +63,7 @@ class Enqueue(Subcommand):
     help = "Send a message, and print the ids of the runs that it starts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("topic")
+        parser.add_argument("topic_name", metavar="topic")
         parser.add_argument("--data", default="null", help="the message, as JSON")
         parser.add_argument("--delay", type=float, default=0, help="seconds before the first try")
         parser.add_argument("--group", help="the message group, for fifo triggers")
@@ -73,7 +73,7 @@ class Enqueue(Subcommand):
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
-        topic, heard = options["topic"], registry().topics()
+        topic, heard = options["topic_name"], registry().topics()
         if topic not in heard:
             raise CommandError(
                 f"Nobody listens on the topic {topic!r}: nothing was sent."
@@ -117,7 +117,7 @@ class Runs(Subcommand):
     def run(self, options: Mapping[str, Any]) -> None:
         found = ledger.rows(**({"step": options["step"]} if options.get("step") else {}))
         if options.get("status"):
-            found = found.filter(status__in=options["status"])
+            found = found.filter(status__in=asked_statuses(options))
         if options.get("key"):
             found = found.filter(id__in=ledger.found_by_key(options["key"]))
         if options.get("no_step"):
