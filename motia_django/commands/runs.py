@@ -125,7 +125,12 @@ class Runs(Subcommand):
         rows = list(found[: max(options["limit"], 0)])
         if options.get("format") == "json":
             self.json([described(row) for row in rows])
-            return
+        elif rows:
+            self._show(rows)
+        else:
+            self.out.write(none_found(options))
+
+    def _show(self, rows: Sequence[Run]) -> None:
         keys = ledger.keys_of_runs(row.id for row in rows)
         self.table(
             (
@@ -156,6 +161,18 @@ class Runs(Subcommand):
         )
         if hint_for_gone(rows):
             self.out.write(f"\n{hint_for_gone(rows)}")
+
+
+def none_found(options: Mapping[str, Any]) -> str:
+    """Return what was looked for in vain, and by which index keys runs are found."""
+    given = [f"--{name} {options[name]}" for name in ("step", "key") if options.get(name)]
+    if options.get("status"):
+        given.append(f"--status {','.join(asked_statuses(options))}")
+    asked = f" by {' '.join(given)}" if given else ""
+    if not options.get("key"):
+        return f"No run was found{asked}."
+    names = ", ".join(sorted(registry().index_names())) or "none"
+    return f"No run was found{asked}. The index keys of the Steps: {names}."
 
 
 def use_broker_of_dev() -> None:
