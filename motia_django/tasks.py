@@ -82,13 +82,14 @@ def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
     if run is None:
         return
     with leases.kept(run, lease) as held:
-        finish = partial(_finish, run)
+        finish = partial(_finish, run, held)
         settlement = runner.attempt(run, finish, held.check)
     if settlement and settlement.status is Status.SCHEDULED and publish.is_eager():
         _try_again_now(run)
 
 
-def _finish(run: Run, outcome: Outcome) -> Settlement | None:
+def _finish(run: Run, held: leases.Held, outcome: Outcome) -> Settlement | None:
+    held.ending = True
     conclude = partial(runner.conclude, run, outcome)
     try:
         return _insisting(conclude)

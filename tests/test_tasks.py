@@ -11,9 +11,9 @@ from celery.signals import worker_init
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from motia_django import enqueue, leases, ledger, models, tasks
+from motia_django import enqueue, leases, ledger, models, runner, tasks
 from motia_django.celery_app import project_app
-from motia_django.runs import Status
+from motia_django.runs import Outcome, Run, Settlement, Status
 from motia_django.upkeep import Upkeep, upkeep
 from tests.factories import deliver, installed, let_time_pass, make_step, nothing, row, rows
 
@@ -154,6 +154,23 @@ def test_a_long_run_keeps_its_lease(settings: Any) -> None:
         deliver([run_id])
     assert rescued == [0, 0, 0, 0]
     assert row(run_id).status == Status.SUCCEEDED
+
+
+def test_a_heartbeat_while_the_end_is_written_takes_no_lease_for_lost(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    conclude = runner.conclude
+
+    def beaten(run: Run, outcome: Outcome) -> Settlement | None:
+        settlement = conclude(run, outcome)
+        [held] = leases._keeper._held.values()
+        leases._keeper._renew(held)
+        return settlement
+
+    monkeypatch.setattr(runner, "conclude", beaten)
+    with installed(make_step()):
+        deliver(enqueue("work"))
+    assert caplog.records == []
 
 
 @pytest.fixture
