@@ -290,6 +290,25 @@ def test_the_webhook_that_is_shown_takes_what_is_signed(
 
 
 @pytest.fixture
+def acme(project: Project) -> Iterator[Project]:
+    """Serve the Step with a signature of its own: before `settings` is asked for."""
+    project.step("acme_event_step.py", shown(HTTP, "acme_event_step.py").text)
+    project.load()
+    with served():
+        yield project
+
+
+@pytest.mark.django_db
+def test_the_test_of_a_scheme_of_ones_own_that_is_shown_passes(
+    acme: Project, settings: Any, motia: Motia
+) -> None:
+    namespace: dict[str, Any] = {}
+    text = shown(HTTP, "test_acme_event.py").text
+    exec(text.replace("shop.steps", f"{acme.name}.steps"), namespace)
+    namespace["test_an_event_is_taken_and_an_old_one_is_not"](motia, settings)
+
+
+@pytest.fixture
 def webhook(project: Project) -> Iterator[None]:
     """Serve the Step of the page: before `settings` is asked for, so that it ends after that."""
     project.step("payment_webhook_step.py", shown(HTTP, "payment_webhook_step.py").text)
