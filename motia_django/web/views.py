@@ -40,7 +40,7 @@ class StepView(EndpointView):
     def answer(self, request: IncomingRequest, **params: str) -> HttpResponseBase:
         """Run the Step that this method and path belong to, and answer what it answers."""
         listener, trigger = self.endpoint.listener, self.endpoint.trigger
-        raw = read_request(request, trigger, params)
+        raw = read_request(request, trigger)
         if trigger.is_plain:
             return self._run(listener, raw, NO_CLAIM)
         with idempotency.claimed(listener, raw) as claim:

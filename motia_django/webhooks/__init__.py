@@ -8,12 +8,15 @@ from typing import Any, TypeAlias
 from motia_django.triggers.base import Trigger
 from motia_django.triggers.http import HttpTrigger
 from motia_django.webhooks.schemes import Stripe
-from motia_django.webhooks.signatures import Secrets, Signature, mistakes_of
+from motia_django.webhooks.signatures import Found, Secrets, Signature, mistakes_of
 
 __all__ = ["Secret", "Secrets", "Signature", "github", "signatures_of", "signed_by", "stripe"]
 
-Secret: TypeAlias = str | Callable[[], Secrets]
-"""The name of a setting, or a function: what holds one secret, or several while they change."""
+Secret: TypeAlias = str | Callable[[], Found] | Callable[[Any], Found]
+"""The name of a setting, or a function: what holds one secret, or several while they change.
+
+A function of the request returns those of its sender, and nothing for one that it does not know.
+"""
 
 
 def signed_by(
@@ -21,8 +24,9 @@ def signed_by(
 ) -> type[Signature]:
     """Return the authentication of requests whose `header` has the HMAC of the body.
 
-    `secret` is the name of a setting, or a function, that gives one secret or a list of them;
-    `encoding` is `hex` or `base64`, and `prefix` stands before the signature, such as `sha256=`.
+    `secret` is the name of a setting, or a function, that gives one secret or a list of them; the
+    function may take the request, with the path's parameters as `request.params`. `encoding` is
+    `hex` or `base64`, and `prefix` stands before the signature, such as `sha256=`.
     """
     how = {"header": header, "digest": digest, "encoding": encoding, "prefix": prefix}
     return _named(Signature, secret, **how)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hmac
+import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from inspect import Parameter
+from secrets import token_bytes
 from time import time
 from typing import Any, ClassVar, TypeAlias
 
@@ -15,10 +18,15 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.settings import api_settings
 
+from motia_django import calls
+
 Secrets: TypeAlias = str | bytes | Sequence[str | bytes]
+Found: TypeAlias = Secrets | Awaitable[Secrets | None] | None
 
 _SECONDS = re.compile("[0-9]{1,15}")
 _SETTING = re.compile("[A-Z][A-Z0-9_]*")
+_NOBODYS = token_bytes(32)
+"""What signatures of a sender without a secret are compared by, so that it takes as long."""
 
 
 class Signature(BaseAuthentication):
@@ -38,8 +46,11 @@ class Signature(BaseAuthentication):
     """Seconds that a time may be away from now, where one is signed."""
     setting: ClassVar[str] = ""
     """The name of the setting that holds the secret, or several while they change."""
-    secrets: ClassVar[Callable[..., Secrets] | None] = None
-    """A function that returns them, in the place of a setting."""
+    secrets: ClassVar[Callable[..., Found] | None] = None
+    """A function that returns them, in the place of a setting: of nothing, or of the request.
+
+    One of the request may return None or nothing, for a sender that it does not know.
+    """
 
     @classmethod
     def sign(cls, body: str | bytes, *, secret: str | bytes | None = None) -> dict[str, str]:
@@ -79,8 +90,9 @@ class Signature(BaseAuthentication):
         if not request.headers.get(self.header):
             raise AuthenticationFailed(f"The header {self.header}, a signature, is missing.")
         given, signed = self.read(request)
-        right = [self._made(key, signed) for key in self.keys()]
-        if not any(_is_same(one, other) for one in given for other in right):
+        keys = self.keys(request)
+        right = [self._made(key, signed) for key in keys or [_NOBODYS]]
+        if not any(_is_same(one, other) for one in given for other in right) or not keys:
             raise AuthenticationFailed(f"The signature in {self.header} is wrong.")
         nobody: Any = api_settings.UNAUTHENTICATED_USER
         return nobody and nobody(), self.header
@@ -89,17 +101,38 @@ class Signature(BaseAuthentication):
         """Return what a refusal asks for, so that it is a 401."""
         return f'HMAC-{self.digest.upper()} header="{self.header}"'
 
-    def keys(self) -> list[bytes]:
-        """Return the secrets as bytes; raise `ImproperlyConfigured` if one is missing or empty."""
-        secrets: Any = self.secrets() if self.secrets else getattr(settings, self.setting, ())
-        is_one = isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable)
-        many = [secrets] if is_one else list(secrets)
-        if not many or not all(isinstance(each, str | bytes) and each for each in many):
+    def keys(self, request: Any = None) -> list[bytes]:
+        """Return the secrets as bytes; none if a function of the request does not know its sender.
+
+        Raise `ImproperlyConfigured` if one is missing or empty, or asks for a request that is not
+        there.
+        """
+        many = _listed(self._secrets(request))
+        if self._asks_request():
+            many = [each for each in many if each]
+        elif not many:
+            many = [None]
+        if not all(isinstance(each, str | bytes) and each for each in many):
             raise ImproperlyConfigured(
                 f"The secret of the signature in {self.header}, {self._source()}, is missing or"
                 " empty, or is not text"
             )
         return [self.key_of(each) for each in many]
+
+    def _secrets(self, request: Any) -> Any:
+        if self.secrets is None:
+            return getattr(settings, self.setting, ())
+        if not self._asks_request():
+            return calls.call(self.secrets)
+        if request is None:
+            raise ImproperlyConfigured(
+                f"The secret of the signature in {self.header} depends on the request: say by"
+                " which secret to sign, sign(body, secret=...)"
+            )
+        return calls.call(self.secrets, request)
+
+    def _asks_request(self) -> bool:
+        return self.secrets is not None and len(_demanded(self.secrets)) > 0
 
     @classmethod
     def key_of(cls, secret: str | bytes) -> bytes:
@@ -128,6 +161,9 @@ def mistakes_of(kind: type[Signature]) -> Iterator[str]:
         hmac.new(b"", digestmod=kind.digest)
     except (TypeError, ValueError) as error:
         yield f"digest: expected one that there is ({error})"
+    if callable(kind.secrets) and len(_demanded(kind().secrets)) > 1:
+        names = ", ".join(_demanded(kind().secrets))
+        yield f"secret: expected a function of nothing, or of the request, got one of ({names})"
     is_named = kind.secrets is None and _SETTING.fullmatch(str(kind.setting))
     if not is_named and not callable(kind.secrets):
         # It is not said what came: most likely the secret itself.
@@ -137,6 +173,20 @@ def mistakes_of(kind: type[Signature]) -> Iterator[str]:
 def as_bytes(text: str | bytes) -> bytes:
     """Return text in UTF-8."""
     return text.encode() if isinstance(text, str) else text
+
+
+def _listed(secrets: Any) -> list[Any]:
+    is_one = isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable)
+    return [secrets] if is_one else list(secrets)
+
+
+def _demanded(function: Any) -> list[str]:
+    """Return the names of what a function cannot be called without."""
+    parameters = inspect.signature(function).parameters.values()
+    optional = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    return [
+        each.name for each in parameters if each.default is each.empty and each.kind not in optional
+    ]
 
 
 def _is_same(one: str, other: str) -> bool:

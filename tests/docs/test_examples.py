@@ -289,6 +289,21 @@ def test_the_webhook_that_is_shown_takes_what_is_signed(
     assert told.input == {"id": "evt_1", "amount": 12.5}
 
 
+@pytest.mark.django_db
+def test_each_tenant_of_the_page_has_a_secret_of_his_own(project: Project) -> None:
+    project.step("tenant_event_step.py", shown(HTTP, "tenant_event_step.py").text)
+    project.load()
+    signed = signed_by("X-Signature", lambda: "of acme").sign(b"{}")
+    with served() as client, override_settings(TENANT_SECRETS={"acme": "of acme", "globex": "x"}):
+        statuses = {
+            tenant: client.post(
+                f"/webhooks/tenants/{tenant}", b"{}", "application/json", headers=signed
+            ).status_code
+            for tenant in ("acme", "globex", "unknown")
+        }
+    assert statuses == {"acme": 202, "globex": 401, "unknown": 401}
+
+
 @pytest.fixture
 def acme(project: Project) -> Iterator[Project]:
     """Serve the Step with a signature of its own: before `settings` is asked for."""
