@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage
 
 from motia_django.checks.counting import counted_keys
 from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
-from motia_django.checks.webhooks import webhook_secrets
+from motia_django.checks.webhooks import webhooks
 from motia_django.conf import settings
 from motia_django.exceptions import SettingsError
 
@@ -21,7 +21,7 @@ ALL: tuple[Check, ...] = (
     project_settings,
     step_warnings,
     counted_keys,
-    webhook_secrets,
+    webhooks,
     celery_app,
 )
 """What every `check` looks at."""
