@@ -26,9 +26,11 @@ class MotiaMixin(Case):
     motia: Motia
     motia_state: str | None = None
     """Where state lives meanwhile, as `Motia(state=...)` has it."""
+    motia_tasks: str | None = None
+    """Where calls of other Celery tasks go, as `Motia(tasks=...)` has it."""
 
     def _callSetUp(self) -> None:  # noqa: N802  unittest's own seam, for async cases
-        self.motia = self.enterContext(Motia(state=self.motia_state))
+        self.motia = self.enterContext(Motia(state=self.motia_state, tasks=self.motia_tasks))
         super()._callSetUp()  # type: ignore[misc]
 
     def _callTestMethod(self, method: Callable[[], object]) -> None:  # noqa: N802  the same

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
-        "markers", 'motia(state=None): where state lives, "project" or "memory", with `motia`'
+        "markers",
+        'motia(state=None, tasks=None): where state lives with `motia`, "project" or "memory", and'
+        ' where calls of other Celery tasks go, to the test or, by "project", where they always go',
     )
 
 
