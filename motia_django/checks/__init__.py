@@ -35,12 +35,13 @@ def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     from motia_django.checks.broker import broker
     from motia_django.checks.database import database
     from motia_django.checks.state import state
+    from motia_django.checks.streams import streams
 
     try:
         settings()
     except SettingsError:
         return []  # which is an error of its own
-    return [*broker(), *database(), *state()]
+    return [*broker(), *database(), *state(), *streams()]
 
 
 def register() -> None:
