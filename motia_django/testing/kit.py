@@ -18,7 +18,7 @@ from motia_django.messages import Message
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED
 from motia_django.stores.face import State, state
-from motia_django.testing import causes
+from motia_django.testing import causes, check_step_files
 from motia_django.testing.asking import NOT_GIVEN, Answer, ask, body_of, client_of
 from motia_django.testing.clock import Clock
 from motia_django.testing.commits import commit
@@ -39,10 +39,11 @@ class Motia:
     For the block messages go to the test in place of the broker; all else is as in production.
     `state` is where state lives meanwhile: `"project"` as the settings say, `"memory"`; None is
     memory where the settings name a Redis, which no test rolls back, and the project's store else.
+    Step files with problems raise `StepFilesError`, unless a test wants `broken_files`.
     """
 
-    def __init__(self, *, state: str | None = None) -> None:
-        self._store = store_of_tests(state)
+    def __init__(self, *, state: str | None = None, broken_files: bool = False) -> None:
+        self._store, self._broken_files = store_of_tests(state), broken_files
         self._post, self._witness, self._failures = Post(), Witness(), Failures()
         self._open = ExitStack()
         self._told = 0
@@ -54,6 +55,8 @@ class Motia:
         """REST framework's test client, by which `http` asks: log in, give it credentials."""
 
     def __enter__(self) -> Motia:
+        if not self._broken_files:
+            check_step_files()
         with ExitStack() as stack:
             stack.enter_context(self._store)
             stack.enter_context(broker.replaced(self._post.lend))
