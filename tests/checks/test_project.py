@@ -106,6 +106,17 @@ def test_a_setting_that_cannot_be_read_is_an_error(setting: Any, says: str) -> N
     assert any(says in message.msg for message in messages)
 
 
+def test_settings_that_cannot_be_read_are_told_alone_whatever_else_is_wrong() -> None:
+    broken = Problem(id="motia.E001", message="expected a config")
+    with (
+        override_settings(MOTIA={"LEASES": 3}),
+        registry.installed(Registry([make_step(nothing, enqueues=["wrok"])], [broken])),
+    ):
+        [error] = [message for check in ALL for message in check(None)]
+    assert error.id == "motia.E020"
+    assert "Did you mean 'LEASE'?" in error.msg
+
+
 def test_a_project_without_a_celery_app_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
     from celery import Celery
 
