@@ -92,6 +92,12 @@ def test_a_project_without_steps_is_told_how_to_begin() -> None:
     [
         ({"UNDECLARED_TOPIC": "warn"}, "Did you mean 'UNDECLARED_TOPICS'?"),
         ({"STATE": {"BACKEND": "nowhere.Store"}}, "nowhere"),
+        (
+            {"MAY": "nowhere.may"},
+            "MOTIA['MAY']: 'nowhere.may': ModuleNotFoundError: No module named",
+        ),
+        ({"MAY": "motia_django.conf.may"}, 'does not define a "may" attribute'),
+        ({"MAY": "motia_django.conf.STREAMS"}, "expected the path of a function, got"),
         ({"STATE": {"BACKEND": "motia_django.conf.Settings"}}, "is not a StateStore"),
         (
             {"STATE": {"BACKEND": "motia_django.stores.memory.MemoryState", "COLOUR": 1}},
