@@ -124,4 +124,4 @@ def test_runs_are_listed_by_their_keys(steps: Steps) -> None:
         assert one in printed
         assert other not in printed
         assert "orderId=17" in printed
-    assert one not in steps("runs", "--key", "customer=17")
+    assert one not in steps("runs", "--key", "orderId=18")
