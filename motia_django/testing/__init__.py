@@ -57,5 +57,13 @@ def check_set_up() -> None:
         )
 
 
+def check_step_files() -> None:
+    """Raise `StepFilesError`, which lists the problems of Step files, if there are any."""
+    from motia_django.discovery import refuse_to_start
+    from motia_django.registry import registry
+
+    refuse_to_start(registry())
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})

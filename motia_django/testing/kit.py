@@ -18,7 +18,7 @@ from motia_django.messages import Message
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED
 from motia_django.stores.face import State, state
-from motia_django.testing import causes
+from motia_django.testing import causes, check_step_files
 from motia_django.testing.asking import NOT_GIVEN, Answer, ask, body_of, client_of
 from motia_django.testing.clock import Clock
 from motia_django.testing.commits import commit
@@ -40,11 +40,14 @@ class Motia:
     `state` is where state lives meanwhile: `"project"` as the settings say, `"memory"`; None is
     memory where the settings name a Redis, which no test rolls back, and the project's store else.
     `tasks` is where calls of other Celery tasks go: None to the test as well, `"project"` where
-    they go without the kit.
+    they go without the kit. Step files with problems raise `StepFilesError`, unless a test wants
+    `broken_files`.
     """
 
-    def __init__(self, *, state: str | None = None, tasks: str | None = None) -> None:
-        self._store = store_of_tests(state)
+    def __init__(
+        self, *, state: str | None = None, tasks: str | None = None, broken_files: bool = False
+    ) -> None:
+        self._store, self._broken_files = store_of_tests(state), broken_files
         self._post, self._witness, self._failures = Post(tasks), Witness(), Failures()
         self._open = ExitStack()
         self._told = 0
@@ -56,6 +59,8 @@ class Motia:
         """REST framework's test client, by which `http` asks: log in, give it credentials."""
 
     def __enter__(self) -> Motia:
+        if not self._broken_files:
+            check_step_files()
         with ExitStack() as stack:
             stack.enter_context(self._store)
             stack.enter_context(self._post)
