@@ -13,6 +13,7 @@ from motia_django import ledger, models
 from motia_django.admin import permits
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
+from motia_django.ledger.waits import Waiting
 from motia_django.registry import Listener
 from motia_django.standings import late_schedules
 
@@ -76,6 +77,6 @@ def of(request: HttpRequest) -> Vitals:
     )
 
 
-def _since(found: pulse.Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:
+def _since(found: Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:
     """Return a run that waits, and for how long it has."""
     return (found[0], timezone.now() - found[1]) if found else (None, None)

@@ -607,15 +607,20 @@ def test_a_run_behind_another_names_it(admin_client: Client, dead: Dead) -> None
     assert reason.links == [(f"run {first.id}", at(first))]
 
 
-def test_a_run_without_a_place_names_who_has_them(admin_client: Client, dead: Dead) -> None:
+@pytest.mark.parametrize(("status", "slot"), [("running", "pool.0"), ("queued", None)])
+def test_a_run_without_a_place_names_who_has_them(
+    admin_client: Client, dead: Dead, status: str, slot: str | None
+) -> None:
     config = {"config": {"concurrency": 1}}
     with installed(make_step(lambda input: None, {**WORK, **config})):
-        first, second = dead(status="running"), dead(status="queued")
-        models.Turn.objects.create(run_id=first.id, pool="pool", slot="pool.0")
+        first, second = dead(status=status), dead(status="queued")
+        models.Turn.objects.create(run_id=first.id, pool="pool", slot=slot, called=True)
         models.Turn.objects.create(run_id=second.id, pool="pool")
         [reason] = admin_client.get(at(second)).context["waits"]
         assert reason.text.startswith("It waits its turn: 1 run at once")
         assert reason.links == [(f"run {first.id}", at(first))]
+        if status == "queued":
+            assert "waits for a worker" in reasons(admin_client, first)[0]
         models.Turn.objects.filter(run_id=first.id).delete()
         assert "waits for a worker" in reasons(admin_client, second)[0]
 
