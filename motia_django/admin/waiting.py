@@ -8,9 +8,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from motia_django import ledger, models
+from motia_django import consumers, ledger, models
 from motia_django.admin import words
 from motia_django.admin.links import Links
+from motia_django.ledger import pulse
+from motia_django.queues import queue_at
 from motia_django.registry import registry
 from motia_django.runs import Status
 
@@ -69,12 +71,17 @@ def _due(row: models.Run) -> Reason:
 
 
 def _worker(row: models.Run) -> Reason:
-    text = ngettext(
-        "It waits for a worker. Its message was sent %d time.",
-        "It waits for a worker. Its message was sent %d times.",
-        row.publishes,
+    queue = queue_at(row.step, row.trigger, row.index, row.source)
+    known = consumers.consumed(pulse.live_workers())
+    text = _("It waits for a worker.")
+    if queue:
+        text = _("It waits for a worker of the queue %s.") % queue
+    if queue and known is not None and queue not in known:
+        text = _("It waits for a worker of the queue %s; no worker consumes it.") % queue
+    sent = ngettext(
+        "Its message was sent %d time.", "Its message was sent %d times.", row.publishes
     )
-    return Reason(text=text % row.publishes, links=[])
+    return Reason(text=f"{text} {sent % row.publishes}", links=[])
 
 
 def _in_turn(row: models.Run, links: Links) -> list[Reason]:

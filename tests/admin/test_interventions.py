@@ -578,7 +578,13 @@ def reasons(client: Client, run: models.Run) -> list[str]:
 
 def test_a_run_that_waits_says_for_what(admin_client: Client, dead: Dead) -> None:
     [worker] = reasons(admin_client, dead(status="queued", publishes=2))
-    assert worker == "It waits for a worker. Its message was sent 2 times."
+    asked = "It waits for a worker of the queue celery"
+    assert worker == f"{asked}. Its message was sent 2 times."
+    ledger.see("w@here", ["celery"])
+    assert reasons(admin_client, dead(status="queued", publishes=1))[0].startswith(f"{asked}. ")
+    ledger.see("w@here", ["shop"])
+    [worker] = reasons(admin_client, dead(status="queued", publishes=1))
+    assert worker == f"{asked}; no worker consumes it. Its message was sent 1 time."
     assert "no Step named Gone" in reasons(admin_client, dead(status="queued", step="Gone"))[0]
     run = dead(status="scheduled", attempt=0)
     assert reasons(admin_client, run)[0].startswith("It is scheduled for")

@@ -194,6 +194,17 @@ def test_a_run_of_a_group_that_nobody_holds_up_and_no_worker_takes_is_a_worry(
 
 
 @pytest.mark.usefixtures("_well")
+def test_a_queue_that_no_worker_consumes_is_a_finding(admin_client: Client) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"queue": "hooks"}}
+    with installed(*(make_step(nothing, trigger, name=name) for name in "ABCDE")):
+        ledger.workers().update(queues=["shop"])
+        told = "No worker consumes the queue hooks, which runs of A, B, C and 2 more go to."
+        assert findings(admin_client) == [told]
+        ledger.workers().update(queues=None)
+        assert findings(admin_client) == []
+
+
+@pytest.mark.usefixtures("_well")
 def test_what_waits_since_its_step_is_paused_is_no_worry_but_the_pause_is_told_of(
     admin_client: Client, make_run: MakeRun
 ) -> None:
