@@ -9,10 +9,11 @@ from datetime import timedelta
 from django.http import HttpRequest
 from django.utils import timezone
 
-from motia_django import ledger, models
+from motia_django import consumers, ledger, models
 from motia_django.admin import permits
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
+from motia_django.ledger.waits import Waiting
 from motia_django.registry import Listener
 from motia_django.standings import late_schedules
 
@@ -40,6 +41,8 @@ class Vitals:
     """Runs that upkeep should have sent by now."""
     silent: Sequence[models.Worker]
     alive: Sequence[models.Worker]
+    unconsumed: Mapping[str, Sequence[str]]
+    """Celery queues that no worker consumes, each with the Steps whose runs go there."""
     late: Sequence[Listener]
     paused: Mapping[str, models.Pause]
     lapsed: Sequence[models.Override]
@@ -58,6 +61,7 @@ def of(request: HttpRequest) -> Vitals:
     waits = pulse.longest_queued(seen, but=list(paused))
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
+    alive = pulse.live_workers()
     return Vitals(
         failing=pulse.failing(seen),
         dead=pulse.dead(seen),
@@ -68,7 +72,8 @@ def of(request: HttpRequest) -> Vitals:
         waited_in_turn=waited_in_turn,
         overdue=pulse.late(seen),
         silent=pulse.silent_workers(),
-        alive=pulse.live_workers(),
+        alive=alive,
+        unconsumed=_unconsumed(alive, seen),
         late=[each for each in late_schedules() if seen is None or each.step.name in seen],
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
         lapsed=[each for each in ledger.lapsed() if seen is None or each.step in seen],
@@ -76,6 +81,17 @@ def of(request: HttpRequest) -> Vitals:
     )
 
 
-def _since(found: pulse.Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:
+def _unconsumed(
+    alive: Sequence[models.Worker], seen: Sequence[str] | None
+) -> Mapping[str, Sequence[str]]:
+    """Return the queues that nobody consumes, with those of their Steps that may be seen."""
+    found = {
+        queue: [each for each in steps if seen is None or each in seen]
+        for queue, steps in consumers.unconsumed(alive).items()
+    }
+    return {queue: steps for queue, steps in found.items() if steps}
+
+
+def _since(found: Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:
     """Return a run that waits, and for how long it has."""
     return (found[0], timezone.now() - found[1]) if found else (None, None)

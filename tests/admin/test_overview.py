@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -176,6 +177,31 @@ def test_what_waits_its_turn_is_no_worry_and_told_apart_from_what_waits_for_a_wo
     value, is_bad = found["longest wait for a turn"]
     assert "min" in value and not is_bad
     assert findings(admin_client) == []
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_run_of_a_group_that_nobody_holds_up_and_no_worker_takes_is_a_worry(
+    admin_client: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"type": "fifo"}}
+    with installed(make_step(nothing, trigger)), django_capture_on_commit_callbacks(execute=True):
+        dispatch.enqueue("work")
+    ago = timedelta(minutes=5)
+    models.Run.objects.update(created_at=F("created_at") - ago, wake_at=F("wake_at") - ago)
+    assert findings(admin_client)[-1].startswith("A run of Work has waited for a worker for 5 min")
+    value, is_bad = numbers(admin_client)["longest wait for a worker"]
+    assert value.startswith("5 min") and is_bad
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_queue_that_no_worker_consumes_is_a_finding(admin_client: Client) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"queue": "hooks"}}
+    with installed(*(make_step(nothing, trigger, name=name) for name in "ABCDE")):
+        ledger.workers().update(queues=["shop"])
+        told = "No worker consumes the queue hooks, which runs of A, B, C and 2 more go to."
+        assert findings(admin_client) == [told]
+        ledger.workers().update(queues=None)
+        assert findings(admin_client) == []
 
 
 @pytest.mark.usefixtures("_well")
@@ -383,7 +409,7 @@ def test_it_asks_few_questions_and_only_of_who_may_look(
     ) as asked:
         page = client.get(PAGE)
     assert page.status_code == 200
-    assert len(asked) < 20
+    assert len(asked) <= 20
     assert "?status=dead" not in page.content.decode(), "it leads nowhere he may not go"
     assert client.post(PAGE).status_code == 405
 
