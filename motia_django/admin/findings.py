@@ -50,12 +50,31 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
         text = _("A run of %(step)s has waited for a worker for %(duration)s.") % facts
         yield Finding(text=text, url=links.run(vitals.oldest.id))
     if vitals.dead:
+        yield Finding(text=_dead(vitals), url=links.dead())
+
+
+def _dead(vitals: Vitals) -> str:
+    """Return what can be done with the dead: those that somebody waited for are not redriven."""
+    if not vitals.answered:
         text = ngettext(
-            "%s run is dead: redrive it, or discard it.",
-            "%s runs are dead: redrive them, or discard them.",
+            "%(dead)s run is dead: redrive it, or discard it.",
+            "%(dead)s runs are dead: redrive them, or discard them.",
             vitals.dead,
         )
-        yield Finding(text=text % words.counted(vitals.dead), url=links.dead())
+    elif vitals.answered == vitals.dead:
+        text = ngettext(
+            "%(dead)s run is dead, and whoever called it was told: discard it.",
+            "%(dead)s runs are dead, and whoever called them was told: discard them.",
+            vitals.dead,
+        )
+    else:
+        text = _(
+            "%(dead)s runs are dead: redrive or discard %(open)s of them; whoever called the other"
+            " %(answered)s was told, so these can only be discarded."
+        )
+    numbers = (vitals.dead, vitals.answered, vitals.dead - vitals.answered)
+    dead, answered, rest = map(words.counted, numbers)
+    return text % {"dead": dead, "answered": answered, "open": rest}
 
 
 def _unconsumed(vitals: Vitals, links: Links) -> Iterator[Finding]:

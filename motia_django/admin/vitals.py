@@ -29,6 +29,8 @@ class Vitals:
     failing: dict[str, int]
     """Steps that failed in the last hour and how often, most often first."""
     dead: int
+    answered: int
+    """Of these, how many are answers that failed: whoever waited for them was told."""
     killers: Sequence[DeadBy]
     """The errors that the newest of the dead died of."""
     oldest: models.Run | None
@@ -62,9 +64,11 @@ def of(request: HttpRequest) -> Vitals:
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
     alive = pulse.live_workers()
+    dead, answered = pulse.dead_and_answered(seen)
     return Vitals(
         failing=pulse.failing(seen),
-        dead=pulse.dead(seen),
+        dead=dead,
+        answered=answered,
         killers=ledger.killed_lately(KILLERS, seen),
         oldest=oldest,
         waited=waited,

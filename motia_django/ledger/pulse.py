@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import QuerySet, Subquery, UUIDField
+from django.db.models import Count, Q, QuerySet, Subquery, UUIDField
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -23,7 +23,7 @@ from motia_django.ledger import errors, waits
 from motia_django.ledger.rows import all_runs, database
 from motia_django.ledger.waits import Waiting
 from motia_django.ledger.workers import workers
-from motia_django.runs import Status, lowest_id_at
+from motia_django.runs import ANSWERED, Status, lowest_id_at
 
 MOST = 10_000
 SILENT_AFTER = timedelta(seconds=30)
@@ -59,6 +59,17 @@ class Minute:
 def dead(among: Among = None) -> int:
     """Return how many runs are dead, counted up to `MOST`."""
     return _counted(_runs(among).filter(status=Status.DEAD))
+
+
+def dead_and_answered(among: Among = None) -> tuple[int, int]:
+    """Return how many runs are `dead`, and of how many of them whoever called them was told.
+
+    These are not redriven, only discarded.
+    """
+    some = _runs(among).filter(status=Status.DEAD).order_by()[:MOST]
+    told = Count("id", filter=Q(trigger__in=ANSWERED))
+    found = some.aggregate(dead=Count("id"), answered=told)
+    return found["dead"], found["answered"]
 
 
 def late(among: Among = None) -> int:

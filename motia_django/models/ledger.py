@@ -56,6 +56,7 @@ class Run(models.Model):
         verbose_name = _("run")
         verbose_name_plural = _("runs")
         ordering = ("-id",)
+        default_permissions = ("view",)
         permissions = (
             ("redrive_run", "Can redrive dead runs"),
             ("discard_run", "Can discard dead runs"),

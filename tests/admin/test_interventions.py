@@ -167,6 +167,25 @@ def test_a_post_needs_its_token(dead: Dead, django_user_model: Any) -> None:
     assert now(run).status == "dead"
 
 
+def test_a_run_of_a_fifo_group_is_redriven_by_a_page_that_says_that_it_goes_to_the_end(
+    admin_client: Client, dead: Dead
+) -> None:
+    run, click = dead(), '<form method="post" action="../redrive/'
+    assert click in admin_client.get(at(run)).content.decode()
+    in_order = {**WORK, "config": {"type": "fifo"}}
+    with installed(make_step(lambda input: None, in_order)):
+        html = admin_client.get(at(run)).content.decode()
+        assert click not in html
+        assert 'href="../redrive/"' in html
+        for what, is_told in (("redrive", True), ("edit", True), ("discard", False)):
+            page = admin_client.get(at(run, what)).content.decode()
+            assert ("In a fifo group such a run goes to the end" in page) is is_told
+            assert 'name="reason"' in page
+        admin_client.post(at(run, "redrive"), {"reason": "mended"})
+    run.refresh_from_db()
+    assert (run.status, run.timeline[-1]["reason"]) == ("queued", "mended")
+
+
 def test_one_click_redrives_a_run_and_both_logs_tell_who(admin_client: Client, dead: Dead) -> None:
     run = dead()
     response = admin_client.post(at(run, "redrive"), {"reason": ""}, follow=True)

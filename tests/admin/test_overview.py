@@ -113,7 +113,7 @@ def test_the_first_lines_say_what_is_wrong_and_lead_there(
 ) -> None:
     now = timezone.now()
     for name in ("Pay", "Pay", "Mail", "Print", "Post"):
-        make_run(step=name, status="dead", fingerprint=MARK)
+        make_run(step=name, status="dead", fingerprint=MARK, trigger="queue")
     old = make_run(step="Mail", status="queued", created_at=now - timedelta(hours=3),
                    wake_at=now + timedelta(hours=1))  # fmt: skip
     page = admin_client.get(PAGE)
@@ -275,6 +275,31 @@ def test_the_last_tick_of_a_schedule_is_the_newest(make_run: MakeRun) -> None:
     found = pulse.last_ticks([("Report", 0), ("Report", 1), ("Report", 2)])
     last = models.Run.objects.filter(index=0, trigger="cron").order_by("-id")[0]
     assert found == {("Report", 0): last, ("Report", 1): newest}
+
+
+@pytest.mark.usefixtures("_well")
+@pytest.mark.parametrize(
+    ("messages", "answered", "told"),
+    [
+        (1, 0, "1 run is dead: redrive it, or discard it."),
+        (0, 1, "1 run is dead, and whoever called it was told: discard it."),
+        (0, 2, "2 runs are dead, and whoever called them was told: discard them."),
+        (
+            2,
+            4,
+            "6 runs are dead: redrive or discard 2 of them; whoever called the other 4 was told, so"
+            " these can only be discarded.",
+        ),
+    ],
+)
+def test_the_dead_that_cannot_be_redriven_are_told_apart(
+    admin_client: Client, make_run: MakeRun, messages: int, answered: int, told: str
+) -> None:
+    kinds = [*["queue"] * messages, *["http", "invoke", "http", "http"][:answered]]
+    long_ago = timezone.now() - timedelta(hours=2)
+    for kind in kinds:
+        make_run(step="Pay", status="dead", trigger=kind, finished_at=long_ago)
+    assert findings(admin_client) == [told]
 
 
 def test_each_failure_is_counted_once_and_only_for_whom_is_asked(make_run: MakeRun) -> None:
