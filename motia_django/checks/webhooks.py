@@ -134,7 +134,8 @@ def _wants_user(permission: Any, method: str) -> bool:
     """
     if isinstance(permission, OperandHolder):
         joined = (permission.op1_class, permission.op2_class)
-        wants, operator = [_wants_user(each, method) for each in joined], permission.operator_class
-        return any(wants) if issubclass(operator, AND) else all(wants)
+        wants = [_wants_user(each, method) for each in joined]
+        operator: Any = permission.operator_class
+        return any(wants) if operator is AND else all(wants)
     kinds = _FOR_USERS if method in SAFE_METHODS else (*_FOR_USERS, *_FOR_USERS_WHO_WRITE)
     return isinstance(permission, type) and issubclass(permission, kinds)
