@@ -99,7 +99,11 @@ def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
 def _unsigned(row: models.Run) -> str:
     """Return a line that says what is missing of a request that has to be signed."""
     kind = reproductions.signature_of(row)
-    return f"# {kind.header}: what sign() makes of the bytes of the body\n" if kind else ""
+    return (
+        f"# {kind.header}: sign() makes it of the body's bytes, with its other headers\n"
+        if kind
+        else ""
+    )
 
 
 def _curl(row: models.Run, request: HttpRequest) -> Iterator[str]:

@@ -91,7 +91,7 @@ def _why_not(kind: type[Signature]) -> str:
     try:
         kind().keys()
     except ImproperlyConfigured:
-        return "is empty, or is not text"
+        return "is empty, or is not text of the kind that is wanted"
     return ""
 
 

@@ -42,6 +42,8 @@ class Signature(BaseAuthentication):
     encoding: ClassVar[str] = "hex"
     """`hex` or `base64`."""
     prefix: ClassVar[str] = ""
+    signs: ClassVar[str] = "the body"
+    """What is signed, for people."""
     tolerance: ClassVar[float] = 300
     """Seconds that a time may be away from now, where one is signed."""
     setting: ClassVar[str] = ""
@@ -138,6 +140,12 @@ class Signature(BaseAuthentication):
     def key_of(cls, secret: str | bytes) -> bytes:
         """Return the bytes that a secret stands for: its own, unless a scheme encodes them."""
         return as_bytes(secret)
+
+    @classmethod
+    def described(cls) -> str:
+        """Return how the signature is made, for people."""
+        after = f", after {cls.prefix}" if cls.prefix else ""
+        return f"HMAC-{cls.digest.upper()} in {cls.encoding}{after}: of {cls.signs}."
 
     @classmethod
     def _source(cls) -> str:
