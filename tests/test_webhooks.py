@@ -171,8 +171,20 @@ def test_who_is_not_known_is_answered_as_who_signs_wrongly() -> None:
 def test_a_function_of_the_request_cannot_tell_by_what_to_sign() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"sign\(body, secret=\.\.\.\)"):
         signed_by("X-Signature", of_tenant).sign(BODY)
-    with pytest.raises(ValueError, match=r"or of the request, got one of \(request, view\)"):
+    with pytest.raises(ValueError, match=r"secret: of the request.* takes \(request, view\)"):
         signed_by("X-Signature", lambda request, view: KEY)  # type: ignore[arg-type]
+
+
+def test_a_scheme_of_ones_own_may_read_one_signature_and_text() -> None:
+    class Plain(Signature):
+        header = "X-Plain"
+        secrets = staticmethod(lambda: KEY)
+
+        def read(self, request: Any) -> Any:
+            return request.headers[self.header], request.body.decode()
+
+    assert asked(Plain, signature(), name="X-Plain").status_code == 200
+    assert asked(Plain, signature(key="other"), name="X-Plain").status_code == 401
 
 
 def test_a_function_whose_arguments_have_defaults_is_called_without() -> None:

@@ -27,7 +27,6 @@ Secret: TypeAlias = str | Callable[[], Found] | Callable[[Any], Found]
 A function of the request returns those of its sender, and nothing for one that it does not know.
 """
 
-
 _Kind = TypeVar("_Kind", bound=Signature)
 
 
