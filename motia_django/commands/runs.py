@@ -17,7 +17,7 @@ from motia_django import ledger, payloads
 from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
-from motia_django.commands.selection import statuses
+from motia_django.commands.selection import found_by_key, known_to_history, statuses
 from motia_django.commands.steps import found
 from motia_django.conf import settings
 from motia_django.dispatch import enqueue
@@ -115,11 +115,12 @@ class Runs(Subcommand):
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        found = ledger.rows(**({"step": options["step"]} if options.get("step") else {}))
+        step = options.get("step")
+        found = ledger.rows(**({"step": known_to_history(step)} if step else {}))
         if options.get("status"):
             found = found.filter(status__in=options["status"])
         if options.get("key"):
-            found = found.filter(id__in=ledger.found_by_key(options["key"]))
+            found = found.filter(id__in=found_by_key(options["key"]))
         if options.get("no_step"):
             found = found.exclude(step__in=[step.name for step in registry()])
         rows = list(found[: max(options["limit"], 0)])

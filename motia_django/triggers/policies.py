@@ -79,7 +79,7 @@ class StepRateThrottle(SimpleRateThrottle):
 
 
 def name_of(maker: Any) -> str:
-    """Return a policy's name, for people: of several joined, what joins them as well."""
+    """Return the name of a policy, for people: of several permissions joined, how they are."""
     if isinstance(maker, SingleOperandHolder):
         return f"not {name_of(maker.op1_class)}"
     if isinstance(maker, OperandHolder):

@@ -107,9 +107,44 @@ def test_what_is_asked_of_a_request_is_shown() -> None:
     assert "query: {'additionalProperties': {'type': 'integer'}" in shown
 
 
-def test_an_unknown_step_names_the_nearest() -> None:
-    with pytest.raises(CommandError, match="Did you mean 'CreateTodo'?"):
-        steps("show", "CreatTodo")
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("show", "CreatTodo"), "CreateTodo"),
+        (("run", "CreatTodo"), "CreateTodo"),
+        (("runs", "--step", "CreatTodo"), "CreateTodo"),
+        (("dead", "--step", "CreatTodo"), "CreateTodo"),
+        (("dead", "--groups", "--step", "CreatTodo"), "CreateTodo"),
+        (("list", "--flow", "todo"), "todos"),
+        (("dead", "--topic", "todo.creatd"), "todo.created"),
+    ],
+)
+def test_what_is_unknown_is_no_empty_list_but_names_the_nearest(
+    words: tuple[str, ...], meant: str
+) -> None:
+    with pytest.raises(CommandError, match=rf"Did you mean '{meant}'\?") as error:
+        steps(*words)
+    assert error.value.returncode == 2
+
+
+@pytest.mark.parametrize("word", ["runs", "dead"])
+def test_the_name_of_no_index_key_is_unknown_too(word: str) -> None:
+    with installed(make_step(index=["orderId"])):
+        assert "1" not in steps(word, "--key", "orderId=1")
+        with pytest.raises(CommandError, match=r"Did you mean 'orderId'\?") as error:
+            steps(word, "--key", "orderid=1")
+    assert error.value.returncode == 2
+
+
+def test_what_is_gone_is_still_found_by_its_runs() -> None:
+    run = kept_run(step="Gone", source="gone.topic", status=Status.DEAD)
+    models.RunKey.objects.create(run_id=run.id, name="goneId", value="17")
+    for words in (
+        ("runs", "--step", "Gone"),
+        ("dead", "--topic", "gone.topic"),
+        ("runs", "--key", "goneId=17"),
+    ):
+        assert "Gone" in steps(*words)
 
 
 def test_run_prints_what_the_handler_returns() -> None:
@@ -235,6 +270,13 @@ def test_what_a_request_was_answered_with_stands_beside_its_status() -> None:
     models.Run.objects.filter(id=run.id).update(output={"status": 409, "body": "sold"})
     assert "succeeded 409  http work" in steps("trace", str(run.id))
     assert re.findall(r"succeeded( \d+)? ", steps("runs")) == [" 409", ""]
+
+
+@pytest.mark.parametrize(
+    "option", ["-v=2", "--verbosity=0", "--settings=tests.settings", "--traceback", "--no-color"]
+)
+def test_djangos_own_options_may_stand_behind_the_subcommand(option: str) -> None:
+    assert "19 Steps, no errors" in steps("check", option)
 
 
 def test_check_is_content_with_the_sample_project() -> None:
