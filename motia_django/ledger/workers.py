@@ -10,11 +10,12 @@ from django.utils import timezone
 from motia_django import models
 from motia_django.ledger.rows import database
 
-FORGOTTEN_AFTER = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(hours=1)
+"""Who was killed may never come back under this name, as where hosts change theirs."""
 
 
 def see(name: str) -> None:
-    """Note that a worker is alive; forget those that have long been silent."""
+    """Note that a worker is alive; forget those of which there was none for an hour."""
     now = timezone.now()
     workers().update_or_create(
         name=name[:255], defaults={"seen_at": now}, create_defaults={"started_at": now}
