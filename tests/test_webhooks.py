@@ -18,9 +18,9 @@ from rest_framework.test import APIRequestFactory
 from motia_django import models
 from motia_django.testing import Motia
 from motia_django.webhooks import Signature, github, signed_by, stripe
-from tests.factories import make_step
+from tests.factories import installed, make_step
 from tests.openapi.reading import operation
-from tests.web.serving import answering, http, serving
+from tests.web.serving import answering, http, served, serving
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -97,7 +97,6 @@ def test_any_of_several_secrets_will_do_while_they_change(settings: Any) -> None
 def test_without_a_secret_nobody_is_let_in(settings: Any, secret: Any) -> None:
     settings.WEBHOOK_SECRET = secret
     request = APIRequestFactory().post("/x", headers={"X-Signature": signature(b"", "")})
-    request._request = request
     with pytest.raises(ImproperlyConfigured, match="'WEBHOOK_SECRET', is missing or empty"):
         signed_by("X-Signature", "WEBHOOK_SECRET")().authenticate(request)
     with pytest.raises(ImproperlyConfigured, match="'NO_SUCH_SETTING', is missing or empty"):
@@ -116,6 +115,70 @@ def test_what_is_signed_with_the_first_of_the_secrets_is_let_in() -> None:
     assert signed != signed_by("X-Signature", lambda: "old", encoding="base64", prefix="v1,").sign(
         BODY
     )
+
+
+def of_tenant(request: Any) -> Any:
+    """Return the secrets of who the path names."""
+    known = {"acme": "of acme", "globex": ["new", b"old"], "empty": "", "none": [], "odd": 7}
+    return known.get(request.params["tenant"])
+
+
+async def of_tenant_later(request: Any) -> Any:
+    return of_tenant(request)
+
+
+class Own(Signature):
+    header = "X-Signature"
+
+    def secrets(self, request: Any) -> Any:
+        """Return the secrets of who the path names."""
+        return of_tenant(request)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [signed_by("X-Signature", of_tenant), signed_by("X-Signature", of_tenant_later), Own],
+    ids=["function", "async function", "class"],
+)
+def test_each_tenant_signs_by_a_secret_of_his_own(kind: type[Signature]) -> None:
+    found: dict[tuple[str, str], int] = {}
+    step = make_step(ok, http("POST", "/:tenant", authentication=[kind], permissions=[]))
+    with installed(step), served("in/<str:country>/") as client:
+        for tenant in ("acme", "globex", "empty", "none", "unknown", "tenänt"):
+            for key in ("of acme", "old", "None"):
+                headers = kind.sign(BODY, secret=key)
+                where = f"/in/uk/{tenant}"
+                answer = client.post(where, BODY, "application/json", headers=headers)
+                found[tenant, key] = answer.status_code
+        odd = client.post("/in/uk/odd", BODY, "application/json", headers=headers)
+    let_in = {who for who, status in found.items() if status == 200}
+    assert let_in == {("acme", "of acme"), ("globex", "old")}
+    assert set(found.values()) == {200, 401}
+    assert odd.status_code == 500
+
+
+def test_who_is_not_known_is_answered_as_who_signs_wrongly() -> None:
+    kind, answers = signed_by("X-Signature", of_tenant), []
+    step = make_step(ok, http("POST", "/:tenant", authentication=[kind], permissions=[]))
+    with serving(step) as client:
+        for tenant in ("acme", "unknown"):
+            headers = {"X-Signature": signature()}
+            answers.append(client.post(f"/{tenant}", BODY, "application/json", headers=headers))
+    assert answers[0].content == answers[1].content
+    assert answers[0].headers == answers[1].headers
+
+
+def test_a_function_of_the_request_cannot_tell_by_what_to_sign() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"sign\(body, secret=\.\.\.\)"):
+        signed_by("X-Signature", of_tenant).sign(BODY)
+    with pytest.raises(ValueError, match=r"or of the request, got one of \(request, view\)"):
+        signed_by("X-Signature", lambda request, view: KEY)  # type: ignore[arg-type]
+
+
+def test_a_function_whose_arguments_have_defaults_is_called_without() -> None:
+    for kind in (signed_by("X-S", lambda key=KEY: key), signed_by("X-S", lambda *keys: [KEY])):
+        assert kind.sign(BODY) == {"X-S": signature()}
+        assert asked(kind, signature(), name="X-S").status_code == 200
 
 
 def test_what_cannot_be_is_refused_where_it_is_said_and_a_secret_not_repeated() -> None:
@@ -146,7 +209,6 @@ def test_github_signs_with_its_prefix() -> None:
         content_type="text/plain",
         headers={"X-Hub-Signature-256": header},
     )
-    request._request = request
     assert isinstance(kind().authenticate(request)[0], AnonymousUser)
 
 

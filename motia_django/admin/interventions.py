@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from motia_django import models, operations, repeats
 from motia_django.admin import permits, run_forms
 from motia_django.admin.run_forms import ReasonForm
 from motia_django.ledger.interventions import FINAL, WAITING
+from motia_django.operations import Result
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Status
 
@@ -33,12 +34,17 @@ class Intervention:
     past: Callable[[int], str]
     permission: str
     statuses: tuple[Status, ...]
+    """Of many, those to which it can be done."""
     applies: Callable[[models.Run], bool]
     """Whether it can be done to a run at all."""
     act: Callable[..., UUID | None] = operations.redrive
     form: type[ReasonForm] = ReasonForm
     of_many: bool = False
     """Whether the list offers it too."""
+    usual: tuple[Status, ...] = ()
+    """Those of many that are meant if no status is asked for; empty for all of `statuses`."""
+    refusals: Callable[[Iterable[models.Run]], Iterator[Result]] | None = None
+    """What says of many why it would be refused, if anything but a status is a reason."""
     at_once: bool = False
     """Whether the page's button does it, without a page that asks."""
     begins: bool = False
@@ -105,9 +111,7 @@ def _retried(count: int) -> str:
 
 
 def _rerun(count: int) -> str:
-    return ngettext("This is the new run.", "%d new runs were started.", count) % (
-        () if count == 1 else count
-    )
+    return ngettext("%d new run was started.", "%d new runs were started.", count) % count
 
 
 def _discarded(count: int) -> str:
@@ -145,6 +149,7 @@ ALL = (
         applies=_is_repeatable,
         form=run_forms.RedriveForm,
         of_many=True,
+        refusals=operations.refusals,
         at_once=True,
     ),
     Intervention(
@@ -177,10 +182,13 @@ ALL = (
         ),
         past=_rerun,
         permission="motia.rerun_run",
-        statuses=FINAL,
+        statuses=repeats.REPEATED,
         applies=_is_rerunnable,
         act=repeats.rerun,
         form=run_forms.RerunForm,
+        of_many=True,
+        usual=(Status.SUCCEEDED,),
+        refusals=repeats.refusals,
         begins=True,
     ),
     Intervention(

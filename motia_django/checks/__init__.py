@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage
 
 from motia_django.checks.counting import counted_keys
 from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
-from motia_django.checks.webhooks import webhook_secrets
+from motia_django.checks.webhooks import webhooks
 from motia_django.conf import are_readable
 
 Check = Callable[..., list[CheckMessage]]
@@ -31,7 +31,7 @@ ALL: tuple[Check, ...] = (
     project_settings,
     *map(
         _where_settings_can_be_read,
-        (step_files, step_warnings, counted_keys, webhook_secrets, celery_app),
+        (step_files, step_warnings, counted_keys, webhooks, celery_app),
     ),
 )
 """What every `check` looks at."""
@@ -46,8 +46,9 @@ def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     from motia_django.checks.broker import broker
     from motia_django.checks.database import database
     from motia_django.checks.state import state
+    from motia_django.checks.streams import streams
 
-    return [*broker(), *database(), *state()]
+    return [*broker(), *database(), *state(), *streams()]
 
 
 def register() -> None:

@@ -10,8 +10,9 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from motia_django import arrivals, ledger
+from motia_django import ledger
 from motia_django.ledger import meters
+from motia_django.queues import queue_at
 from motia_django.registry import registry
 from motia_django.standings import late_schedules
 
@@ -87,7 +88,7 @@ def _backlog(waiting: meters.Waiting) -> Metric:
     kinds = dict.fromkeys(_kinds(), 0) | waiting.backlog
     counts: Counter[tuple[str, str]] = Counter()
     for (step, trigger, index), count in kinds.items():
-        counts[step, arrivals.queue_at(step, trigger, index)] += count
+        counts[step, queue_at(step, trigger, index)] += count
     metric = GaugeMetricFamily(
         "motia_backlog_runs",
         "Runs that could run now and wait for a worker",

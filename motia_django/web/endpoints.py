@@ -86,6 +86,7 @@ class EndpointView(APIView):
             negotiator=self.get_content_negotiator(),
             parser_context={"view": self, "args": self.args, "kwargs": self.kwargs},
         )
+        incoming.parameters = self.endpoint.trigger.parameters
         incoming.quick_json = self.parser_classes[:1] in _JSON_FIRST
         return incoming
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -44,9 +43,7 @@ def take_in(request: IncomingRequest, trigger: HttpTrigger) -> None:
         _ = request._request.body
 
 
-def read_request(
-    request: IncomingRequest, trigger: HttpTrigger, params: Mapping[str, str]
-) -> Request:
+def read_request(request: IncomingRequest, trigger: HttpTrigger) -> Request:
     """Parse the request; raise `ParseError`, `UnsupportedMediaType`, or `TooLarge`."""
     intake = trigger.intake
     raw_body = request._request.body if intake.raw_body else None
@@ -56,7 +53,7 @@ def read_request(
     return Request(
         method=request.method or trigger.method,
         path=request.path,
-        params=_own_params(trigger.parameters, params),
+        params=request.params,
         query=_flat(request.query_params) if request.META.get("QUERY_STRING") else {},
         headers=request.headers,
         body=body,
@@ -105,14 +102,6 @@ def recorded(request: Request) -> dict[str, Any]:
         "headers": request.headers.as_dict(),
         "body": request.body if is_json else _without_files(request.body),
     }
-
-
-def _own_params(names: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:
-    """Return the path's own parameters, which come after those of a prefix it is included under."""
-    if not names:
-        return {}
-    values = list(params.values())
-    return dict(zip(names, values[len(values) - len(names) :], strict=True))
 
 
 def _without_files(body: Any) -> Any:

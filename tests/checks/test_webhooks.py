@@ -1,4 +1,4 @@
-"""Settings that are to hold the secret of a webhook: those that hold none are told of."""
+"""Webhooks that let nobody in are told of: classes without a secret, settings that hold none."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from typing import Any
 
 import pytest
 
-from motia_django.checks.webhooks import webhook_secrets
+from motia_django.checks.webhooks import webhooks
 from motia_django.webhooks import Signature, github
 from tests.factories import installed, make_step, nothing
 from tests.web.serving import http
-
-
-class Own(Signature):
-    header = "X-Own"
 
 
 def warnings(*kinds: Any) -> list[tuple[str | None, str, str | None]]:
     """Return what is said of a Step with this authentication."""
     signed = make_step(nothing, http("POST", authentication=list(kinds), permissions=[]))
     with installed(signed, make_step(nothing, http("GET", "/y"), name="Other")):
-        return [(each.id, each.msg, each.hint) for each in webhook_secrets(None)]
+        return [(each.id, each.msg, each.hint) for each in webhooks(None)]
 
 
 @pytest.mark.parametrize("secret", ["s", b"s", ["new", "old"], ("s",)], ids=str)
@@ -47,8 +43,49 @@ def test_of_one_that_is_not_there_the_nearest_setting_is_told(settings: Any) -> 
     assert hint == "Set it to the secret that the sender shows you."
 
 
-def test_functions_are_not_called_nor_schemes_of_ones_own() -> None:
+def test_functions_are_not_called() -> None:
     def asked() -> str:
         raise AssertionError("it was called")
 
+    class Own(Signature):
+        header = "X-Own"
+        secrets = staticmethod(asked)
+
     assert warnings(github(asked), Own) == []
+
+
+class Acme(Signature):
+    header = "X-Acme"
+    setting = "ACME_SECRETS"
+
+
+def test_a_class_of_ones_own_is_told_of_by_its_setting(settings: Any) -> None:
+    [(id, message, _)] = warnings(Acme)
+    assert id == "motia.W008"
+    assert "in X-Acme with one by the setting 'ACME_SECRETS', which is not there" in message
+    settings.ACME_SECRETS = ["new", "old"]
+    assert warnings(Acme) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "mistake"),
+    [
+        ({"setting": ""}, "secret: expected the name of a setting, or a function that returns it"),
+        ({"setting": "hunter2"}, "secret: expected the name of a setting, or a function that"),
+        ({"secrets": "hunter2"}, "secret: expected the name of a setting, or a function that"),
+        ({"header": ""}, "header: expected the name of the header that has the signature"),
+        ({"encoding": "base32"}, "encoding: expected 'hex' or 'base64', got 'base32'"),
+        ({"digest": "sha257"}, "digest: expected one that there is (unsupported hash type sha257)"),
+    ],
+    ids=str,
+)
+def test_a_class_that_lets_nobody_in_is_an_error_with_its_name(
+    keys: dict[str, str], mistake: str
+) -> None:
+    kind = type("Wrong", (Acme,), {**keys, "__module__": "shop.webhooks"})
+    [(id, message, hint)] = warnings(kind)
+    assert id == "motia.E021"
+    assert message.startswith("Step 'Work' lets nobody in by shop.webhooks.Wrong, a signature")
+    assert mistake in message
+    assert "hunter2" not in message
+    assert "a function secrets()" in str(hint)

@@ -304,6 +304,13 @@ def test_what_a_request_was_answered_with_stands_beside_its_status() -> None:
     assert re.findall(r"succeeded( \d+)? ", steps("runs")) == [" 409", ""]
 
 
+@pytest.mark.parametrize(
+    "option", ["-v=2", "--verbosity=0", "--settings=tests.settings", "--traceback", "--no-color"]
+)
+def test_djangos_own_options_may_stand_behind_the_subcommand(option: str) -> None:
+    assert "19 Steps, no errors" in steps("check", option)
+
+
 def test_check_is_content_with_the_sample_project() -> None:
     assert "19 Steps, no errors" in steps("check")
 
