@@ -12,6 +12,7 @@ from motia_django.admin import words
 from motia_django.admin.links import Links
 from motia_django.admin.parts import Part
 from motia_django.admin.vitals import Vitals
+from motia_django.runs import Status
 
 NAMED = 3
 """How many names a sentence has."""
@@ -46,6 +47,7 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
         facts = {"step": vitals.oldest.step, "duration": words.duration(vitals.waited)}
         text = _("A run of %(step)s has waited for a worker for %(duration)s.") % facts
         yield Finding(text=text, url=links.run(vitals.oldest.id))
+    yield from _stranded(vitals, links)
     if vitals.dead:
         text = ngettext(
             "%s run is dead: redrive it, or discard it.",
@@ -53,6 +55,21 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
             vitals.dead,
         )
         yield Finding(text=text % words.counted(vitals.dead), url=links.dead())
+
+
+def _stranded(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    if vitals.stranded:
+        runs = sum(vitals.stranded.values())
+        text = ngettext(
+            "%(runs)s run waits for a Step that is not there any more: %(names)s. Redrive it to"
+            " another Step, or cancel it.",
+            "%(runs)s runs wait for Steps that are not there any more: %(names)s. Redrive them to"
+            " another Step, or cancel them.",
+            runs,
+        )
+        names = _named([f"{step} ({times}×)" for step, times in vitals.stranded.items()])
+        url = links.runs(gone="yes", status=Status.QUEUED)
+        yield Finding(text=text % {"runs": words.counted(runs), "names": names}, url=url)
 
 
 def _lapsed(vitals: Vitals, links: Links) -> Iterator[Finding]:

@@ -13,7 +13,8 @@ from motia_django import ledger, models
 from motia_django.admin import permits
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
-from motia_django.registry import Listener
+from motia_django.registry import Listener, registry
+from motia_django.runs import Status
 from motia_django.standings import late_schedules
 
 WORRYING = pulse.SILENT_AFTER
@@ -30,6 +31,8 @@ class Vitals:
     dead: int
     killers: Sequence[DeadBy]
     """The errors that the newest of the dead died of."""
+    stranded: Mapping[str, int]
+    """How many runs wait for each Step that is not there, if one has waited for longest."""
     oldest: models.Run | None
     """The run that has waited for a worker for longest; those of paused Steps wait on purpose."""
     waited: timedelta | None
@@ -56,12 +59,16 @@ def of(request: HttpRequest) -> Vitals:
     """Ask for everything."""
     seen, paused = permits.visible(request), ledger.paused()
     waits = pulse.longest_queued(seen, but=list(paused))
+    stranded = _stranded(waits.for_worker)
+    if stranded:
+        waits = pulse.longest_queued(seen, but=[*paused, *stranded])
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
     return Vitals(
         failing=pulse.failing(seen),
         dead=pulse.dead(seen),
         killers=ledger.killed_lately(KILLERS, seen),
+        stranded=stranded,
         oldest=oldest,
         waited=waited,
         next_in_turn=next_in_turn,
@@ -74,6 +81,13 @@ def of(request: HttpRequest) -> Vitals:
         lapsed=[each for each in ledger.lapsed() if seen is None or each.step in seen],
         minutes=pulse.last_hour(seen),
     )
+
+
+def _stranded(longest: pulse.Waiting | None) -> dict[str, int]:
+    known = [step.name for step in registry()]
+    if longest is None or longest[0].step in known:
+        return {}
+    return pulse.of_no_step(known, Status.QUEUED)
 
 
 def _since(found: pulse.Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.apps import apps
@@ -28,6 +28,7 @@ APART = "motia.W023"
 NOT_DEFAULT = "motia.W024"
 NO_WORKER = "motia.W025"
 CLOCKS = "motia.W026"
+STRANDED = "motia.W028"
 PLANNED_ANEW = "motia.I003"
 
 _UNUSABLE = ("repeatable read", "serializable")
@@ -36,6 +37,7 @@ _WAITING = ("IMMEDIATE", "EXCLUSIVE")
 _SKEW = 2.0
 """Seconds by which clocks may differ, unless that is much of a lease."""
 _SKEW_OF_LEASE = 0.1
+_NAMED = 5
 
 
 def database() -> Warnings:
@@ -55,6 +57,8 @@ def database() -> Warnings:
     yield from _workers(facts.signs)
     yield from _isolation(facts)
     yield from _clocks(facts)
+    if facts.stranded:
+        yield _stranded(facts.stranded)
 
 
 def _routes() -> Warnings:
@@ -220,6 +224,18 @@ def _no_worker(last: datetime | None) -> checks.CheckMessage:
         hint="Start workers with `celery -A <project> worker`. If this check runs before they are"
         " started, it is to be expected.",
         id=NO_WORKER,
+    )
+
+
+def _stranded(runs: Mapping[str, int]) -> checks.CheckMessage:
+    names = ", ".join(f"{step} ({times})" for step, times in list(runs.items())[:_NAMED])
+    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
+    return checks.Warning(
+        f"Runs wait, or are dead, of Steps that are not there any more: {names}{more}. No worker"
+        " will take them.",
+        hint="Give them to another Step: motia_steps redrive --step OLD --to NEW; or cancel or"
+        " discard them. `motia_steps runs --no-step` lists them.",
+        id=STRANDED,
     )
 
 

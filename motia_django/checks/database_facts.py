@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,9 @@ from django.db.migrations.loader import MigrationLoader
 
 from motia_django import ledger
 from motia_django.checks.asking import ask
+from motia_django.ledger import pulse
+from motia_django.registry import registry
+from motia_django.runs import Status
 
 _CLOCKS = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
@@ -36,6 +40,8 @@ class Facts:
     """At least so many seconds its clock is ahead of ours; negative if it is behind."""
     signs: tuple[datetime, ...] = ()
     """When each worker that is known was last seen, by its own clock."""
+    stranded: Mapping[str, int] = field(default_factory=dict)
+    """How many runs wait, or are dead, of each Step that is not there."""
 
 
 def facts_of(alias: str) -> Facts:
@@ -66,6 +72,9 @@ def _facts(alias: str) -> Facts:
         isolation=_isolation(connection),
         ahead=_ahead(connection),
         signs=tuple(ledger.workers().values_list("seen_at", flat=True)),
+        stranded=pulse.of_no_step(
+            [step.name for step in registry()], Status.SCHEDULED, Status.QUEUED, Status.DEAD
+        ),
     )
 
 

@@ -23,7 +23,7 @@ from motia_django.ledger import errors, turns
 from motia_django.ledger.due import queued_at
 from motia_django.ledger.rows import all_runs, database
 from motia_django.ledger.workers import workers
-from motia_django.runs import Status, lowest_id_at
+from motia_django.runs import ANSWERED, Status, lowest_id_at
 
 MOST = 10_000
 SILENT_AFTER = timedelta(seconds=30)
@@ -90,6 +90,18 @@ def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Waits:
         for_worker=_longest([*free, *called]),
         for_turn=_longest([row for row in limited if row.id in in_turn]),
     )
+
+
+def of_no_step(known: Sequence[str], *statuses: Status) -> dict[str, int]:
+    """Return how many runs of these statuses there are of each Step but the `known` ones.
+
+    What an answer was given to does not count. Of very many, those born first are looked at.
+    """
+    found: Counter[str] = Counter()
+    for status in statuses:
+        rows = all_runs().filter(status=status).order_by("id").values_list("step", "trigger")
+        found.update(step for step, trigger in rows[:MOST] if trigger not in ANSWERED)
+    return {step: times for step, times in sorted(found.items()) if step not in known}
 
 
 def _longest(rows: Sequence[models.Run]) -> Waiting | None:
