@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import models, operations, repeats
@@ -46,11 +47,21 @@ class Intervention:
     refusals: Callable[[Iterable[models.Run]], Iterator[Result]] | None = None
     """What says of many why it would be refused, if anything but a status is a reason."""
     at_once: bool = False
-    """Whether the page's button does it, without a page that asks."""
+    """Whether the page's button does it, without a page that asks, if nothing has to be known."""
     begins: bool = False
     """Whether another run begins: one for each form, however often that is sent."""
     ends: bool = False
     """Whether the run will not run any more."""
+
+    def note(self, row: models.Run) -> str:
+        """Return what else there is to know before it is done to a run; mostly nothing."""
+        is_ordered = registry().delivery(row.step, row.trigger, row.index, row.source).fifo
+        return out_of_order() if self.requeues and is_ordered else ""
+
+    @property
+    def requeues(self) -> bool:
+        """Whether a run is queued behind what was sent meanwhile: this one, or one like it."""
+        return self.act in (operations.redrive, repeats.rerun)
 
     def allowed(self, request: HttpRequest, step: str | None = None) -> bool:
         """Return whether this request's user may do it; to runs of one Step if it is named."""
@@ -60,6 +71,19 @@ class Intervention:
 def offered(row: models.Run, request: HttpRequest) -> list[Intervention]:
     """Return what this request's user may do to a run as it is now."""
     return [each for each in ALL if each.applies(row) and each.allowed(request, row.step)]
+
+
+def offered_at_once(row: models.Run, request: HttpRequest) -> list[tuple[Intervention, bool]]:
+    """Return what is `offered`, each with whether a click does it, without a page that asks."""
+    return [(each, each.at_once and not each.note(row)) for each in offered(row, request)]
+
+
+def out_of_order() -> str:
+    """Return what is said of runs of fifo groups that are to run later than they were sent."""
+    return _(
+        "In a fifo group such a run goes to the end: what was sent to its group meanwhile has run"
+        " before it, or will."
+    )
 
 
 def who(request: HttpRequest) -> str:

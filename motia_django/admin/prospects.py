@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from motia_django import ledger
-from motia_django.admin.interventions import Intervention
+from motia_django.admin.interventions import Intervention, out_of_order
 from motia_django.admin.links import Links
 from motia_django.ledger import pulse
 from motia_django.ledger.selections import Selection
@@ -118,11 +118,8 @@ def _notes(what: Intervention, steps: Counter[str], *, is_checked: bool) -> Iter
             len(gone),
         )
         yield text % {"names": ", ".join(sorted(gone)[:_MOST_REASONS])}
-    if what.refusals and any(map(_keeps_an_order, steps)):
-        yield _(
-            "In a fifo group such a run goes to the end: what was sent to its group meanwhile has"
-            " run before it, or will."
-        )
+    if what.requeues and any(map(_keeps_an_order, steps)):
+        yield out_of_order()
     if steps.total() and not pulse.live_workers():
         yield _("No worker is alive now: nothing will happen to these runs until one is started.")
 

@@ -81,6 +81,7 @@ def _page(
     admin: ReadOnlyAdmin, request: HttpRequest, row: models.Run, what: Intervention, form: Any
 ) -> HttpResponse:
     shown = {"run": row, "what": what, "form": form, "kind": words.kind(row.trigger)}
+    shown["note"] = what.note(row)
     title = f"{what.label}: {row.step}"
     links = admin.links(request)
     return admin.page(

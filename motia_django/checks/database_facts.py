@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.migrations.loader import MigrationLoader
 
-from motia_django import ledger
+from motia_django import ledger, models
 from motia_django.checks.asking import ask
 from motia_django.ledger import pulse
 from motia_django.registry import registry
@@ -38,8 +37,8 @@ class Facts:
     """The isolation level of transactions, in lower case."""
     ahead: float = 0.0
     """At least so many seconds its clock is ahead of ours; negative if it is behind."""
-    signs: tuple[datetime, ...] = ()
-    """When each worker that is known was last seen, by its own clock."""
+    workers: tuple[models.Worker, ...] = ()
+    """The workers that are known."""
     stranded: Mapping[str, int] = field(default_factory=dict)
     """How many runs wait, or are dead, of each Step that is not there."""
 
@@ -71,7 +70,7 @@ def _facts(alias: str) -> Facts:
     return Facts(
         isolation=_isolation(connection),
         ahead=_ahead(connection),
-        signs=tuple(ledger.workers().values_list("seen_at", flat=True)),
+        workers=tuple(ledger.workers()),
         stranded=pulse.of_no_step(
             [step.name for step in registry()], Status.SCHEDULED, Status.QUEUED, Status.DEAD
         ),

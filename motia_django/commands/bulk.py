@@ -37,7 +37,7 @@ class Bulk(Subcommand):
     """What the filters leave out, since it can never be done to them."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("ids", nargs="*", metavar="run id")
+        parser.add_argument("ids", nargs="*", metavar="run id", default=[])
         add_filters(parser, dead=Status.DEAD in self.statuses)
         parser.add_argument("--all", action="store_true", help=f"all {self._kind({})}")
         parser.add_argument("--limit", type=how_many, help="at most so many, the oldest first")

@@ -16,7 +16,7 @@ from motia_django import ledger, repeats
 from motia_django.commands.base import operator, parsed_json
 from motia_django.commands.bulk import Bulk
 from motia_django.commands.runs import use_broker_of_dev
-from motia_django.commands.selection import Selection, statuses
+from motia_django.commands.selection import Selection, asked_statuses, statuses
 from motia_django.exceptions import CannotIntervene
 from motia_django.ledger.interventions import WAITING
 from motia_django.repeats import REPEATED
@@ -80,7 +80,7 @@ class Rerun(Bulk):
         return replace(chosen, matching=chosen.matching & first)
 
     def statuses_for(self, options: Mapping[str, Any]) -> Sequence[Status]:
-        asked = [Status(each) for each in options.get("status") or self.statuses]
+        asked = [Status(each) for each in asked_statuses(options) or self.statuses]
         if not set(asked) <= set(REPEATED):
             known = ", ".join(REPEATED)
             raise CommandError(

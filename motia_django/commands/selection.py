@@ -114,7 +114,7 @@ def parsed_ids(texts: Sequence[str]) -> list[UUID]:
     ids = []
     for text in texts:
         try:
-            ids.append(UUID(text))
+            ids.append(UUID(str(text)))
         except ValueError as error:
             raise CommandError(
                 f"expected a run's id, such as 01a20481-a3e3-7e98-8543-12a9b22a742e, got {text!r}"
@@ -164,6 +164,15 @@ def known(step: str) -> str:
         return registry().step(step).name
     except UnknownStep as error:
         raise CommandError(str(error), returncode=2) from error
+
+
+def asked_statuses(options: Mapping[str, Any]) -> list[str]:
+    """Return the statuses of `--status`, which `call_command` hands on as it got them."""
+    asked = options.get("status") or []
+    try:
+        return statuses(asked) if isinstance(asked, str) else list(asked)
+    except ArgumentTypeError as error:
+        raise CommandError(f"--status: {error}", returncode=2) from error
 
 
 def statuses(text: str) -> list[str]:

@@ -59,11 +59,11 @@ class Show(Subcommand):
     help = "Show one Step: triggers, schemas, topics, file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("step_name", metavar="step", help="the Step's name")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        step = found(options["step"])
+        step = found(options["step_name"])
         pause = paused().get(step.name)
         facts = described(step, pause)
         if options.get("format") == "json":

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from motia_django import enqueue, models
 from motia_django.discovery import discover
+from motia_django.management.commands.motia_steps import Command
 from motia_django.registry import Registry
 from motia_django.registry import installed as registry_installed
 from motia_django.runs import Status
@@ -45,6 +47,33 @@ class Passes:
 def test_without_a_subcommand_the_steps_are_listed() -> None:
     assert steps() == steps("list")
     assert "CreateTodo           http POST /todos" in steps()
+
+
+def test_a_program_gives_options_as_keywords() -> None:
+    out = io.StringIO()
+    runs = [kept_run(step="ProcessTodo", source=each, status=Status.DEAD) for each in "abcd"]
+    give = partial(call_command, "motia_steps", stdout=out)
+    give("discard", step="ProcessTodo", topic="a", yes=True)
+    give("discard", ids=[runs[1].id, str(runs[2].id)], reason="seen")
+    assert [each.status for each in rows()] == [*["cancelled"] * 3, "dead"]
+    give("runs", status="dead", format="json")
+    assert str(runs[3].id) in out.getvalue()
+    for keywords in ({"status": "nonsense"}, {"step": "Nix"}):
+        with pytest.raises(CommandError):
+            give("rerun", yes=True, **keywords)
+
+
+def test_no_argument_that_is_required_has_the_name_of_an_option() -> None:
+    """Else `call_command` takes the option for it, and fails by an error of its own."""
+    parser = Command().create_parser("", "motia_steps")
+    [words] = [each for each in parser._actions if each.dest == "subcommand"]
+    subcommands: Any = words.choices
+    actions = [each for inner in subcommands.values() for each in inner._actions]
+    options = {each.dest for each in actions if each.option_strings}
+    required = {each.dest for each in actions if each.required and not each.option_strings}
+    assert "step" in options
+    assert "step_name" in required
+    assert required & options == set()
 
 
 def test_a_list_can_be_narrowed_to_a_flow_and_read_by_machines() -> None:
