@@ -105,9 +105,10 @@ class Settings:
         "signature",
         "credit_card",
         "cvv",
+        "-Key",
     )
     """A value whose key contains one of these words (case and `-`/`_` apart) is masked before it is
-    kept in the history or logged."""
+    kept in the history or logged. One that begins with `-` is how the name of a header ends."""
 
     may: str | None = None
     """The path of a function `(user, permission, step, flows) -> bool` that the admin asks besides
@@ -165,6 +166,15 @@ def settings() -> Settings:
     """Return the settings in force now, `override_settings` included; raise `SettingsError`."""
     declared = getattr(django_settings, "MOTIA", None)
     return Settings() if declared is None else _parse(declared)
+
+
+def are_readable() -> bool:
+    """Return whether the settings in force now can be read."""
+    try:
+        settings()
+    except SettingsError:
+        return False
+    return True
 
 
 @receiver(setting_changed, dispatch_uid="motia.conf")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any
@@ -14,11 +14,10 @@ from django.utils.translation import gettext as _
 
 from motia_django import models, payloads
 from motia_django.admin import reproductions, timelines, traces, words
+from motia_django.admin.kept_requests import FORM, KeptFile, KeptRequest, placed, signature_of
 from motia_django.admin.links import Links
-from motia_django.admin.reproductions import placed
 from motia_django.runs import INVOKE
 
-FORM = "application/x-www-form-urlencoded"
 _COMMAND = "python manage.py motia_steps"
 _COLUMNS = (
     "id", "step", "status", "trigger", "source", "attempt", "trace_id", "parent_id", "parent_span",
@@ -82,7 +81,7 @@ def as_json(row: models.Run, links: Links) -> dict[str, Any]:
 
 def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
     if row.trigger == "http":
-        text = _unsigned(row) + " \\\n  ".join(_curl(row, request))
+        text = "".join(_lacking(row)) + " \\\n  ".join(_curl(row, request))
         return Copy(id="command", title=_("As curl"), text=text, note=note)
     data = quote(payloads.dumps(placed(words.masked_input(row.input))))
     if row.trigger == "queue":
@@ -96,48 +95,42 @@ def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
     return Copy(id="command", title=_("As a command"), text=text, note=note)
 
 
-def _unsigned(row: models.Run) -> str:
-    """Return a line that says what is missing of a request that has to be signed."""
-    kind = reproductions.signature_of(row)
-    return f"# {kind.header}: what sign() makes of the bytes of the body\n" if kind else ""
+def _lacking(row: models.Run) -> Iterator[str]:
+    """Yield lines that say what the history has not kept of a request."""
+    kind = signature_of(row)
+    if kind:
+        yield f"# {kind.header}: sign() makes it of the body's bytes, with its other headers\n"
+    for each in KeptRequest.of(row).files:
+        yield f"# {each.plain_name}: {each.size} bytes, whose content is not kept\n"
 
 
 def _curl(row: models.Run, request: HttpRequest) -> Iterator[str]:
     """Yield the parts of the command that sends a run's request again."""
-    given = words.masked(row.input)
-    sent = given if isinstance(given, dict) and "method" in given else {}
-    method, _space, declared = row.source.partition(" ")
-    query = placed(sent.get("query") or {})
-    path = str(sent.get("path") or declared)
+    kept, kind = KeptRequest.of(row), signature_of(row)
     address = (
         request.build_absolute_uri("/")[:-1]
-        + percent_encoded(path)
-        + (f"?{urlencode(query, doseq=True)}" if isinstance(query, dict) and query else "")
+        + percent_encoded(kept.path)
+        + (f"?{urlencode(kept.query, doseq=True)}" if kept.query else "")
     )
-    yield f"curl -X {quote(method)} {quote(address)}"
-    headers = {str(name).lower(): value for name, value in _mapping(sent.get("headers")).items()}
-    if "authorization" in headers:
-        yield f"-H {quote(f'Authorization: {reproductions.SECRET}')}"
-    kind = reproductions.signature_of(row)
+    yield f"curl -X {quote(kept.method)} {quote(address)}"
+    for name, text in kept.headers.items():
+        if not kind or name.lower() != kind.header.lower():
+            yield f"-H {quote(f'{name}: {text}')}"
     if kind:
         yield f"-H {quote(f'{kind.header}: ...')}"
-    yield from _body(sent.get("body"), str(headers.get("content-type", "")))
+    yield from _body(kept)
 
 
-def _body(body: Any, content_type: str) -> Iterator[str]:
-    if body is None or (body == {} and not content_type):
+def _body(kept: KeptRequest) -> Iterator[str]:
+    if kept.body is None or (kept.body == {} and not kept.content_type):
         return
-    if isinstance(body, dict) and content_type.startswith(FORM):
-        for name, value in placed(body).items():
-            for each in value if isinstance(value, list) else [value]:
-                yield f"--data-urlencode {quote(f'{name}={each}')}"
-    elif isinstance(body, dict) and content_type.startswith("multipart/"):
-        for name, value in placed(body).items():
-            yield f"--form-string {quote(f'{name}={value}')}"
-    else:
+    if not kept.is_form:
         yield "-H 'Content-Type: application/json'"
-        yield f"-d {quote(payloads.dumps(placed(body)))}"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+        yield f"-d {quote(payloads.dumps(kept.body))}"
+    option = "--data-urlencode" if kept.content_type.lower().startswith(FORM) else "--form-string"
+    for name, many in kept.fields() if kept.is_form else ():
+        for each in many:
+            if isinstance(each, KeptFile):
+                yield f"-F {quote(f'{name}=@{each.plain_name}')}"
+            else:
+                yield f"{option} {quote(f'{name}={each}')}"

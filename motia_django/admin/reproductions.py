@@ -9,16 +9,25 @@ from textwrap import indent
 from typing import Any
 from urllib.parse import quote
 
+from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.utils.http import urlencode
 
 from motia_django import models, payloads
 from motia_django.admin import words
+from motia_django.admin.kept_requests import (
+    FORM,
+    SECRET,
+    KeptFile,
+    KeptRequest,
+    are_any_users_enough,
+    asked_of_users,
+    placed,
+    signature_of,
+)
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Status
-from motia_django.webhooks import Signature, signatures_of
 
-SECRET = "SECRET"  # nosec B105  # it stands where a secret was
-"""Stands where a secret was."""
 _WIDTH = 80
 _STATUSES = {
     Status.SCHEDULED: "which waits",
@@ -42,28 +51,6 @@ def of_run(row: models.Run) -> str:
     return _module(row, lines) if lines else ""
 
 
-def placed(value: Any) -> Any:
-    """Return a masked value with a word in the place of each mask, for somebody to fill in."""
-    if isinstance(value, dict):
-        return {key: placed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [placed(item) for item in value]
-    return SECRET if value == payloads.MASK else value
-
-
-def signature_of(row: models.Run) -> type[Signature] | None:
-    """Return what signs the requests to the Step on the path of this run; None if nothing does."""
-    step = registry().step(row.step) if row.step in registry() else None
-    triggers = step.triggers_of("http") if step else ()
-    kinds = [
-        kind
-        for _, trigger in triggers
-        if trigger.source == row.source
-        for kind in signatures_of(trigger)
-    ]
-    return kinds[0] if kinds else None
-
-
 class _Written(str):
     """A piece of Python that is written as it is."""
 
@@ -74,14 +61,21 @@ class _Written(str):
 
 
 _NOBODY = _Written("AnonymousUser()")
+_USER = _Written("get_user_model()()")
+_SUPERUSER = _Written("get_user_model()(is_staff=True, is_superuser=True)")
+_IMPORTS = {
+    "get_user_model(": "from django.contrib.auth import get_user_model",
+    "AnonymousUser(": "from django.contrib.auth.models import AnonymousUser",
+    "SimpleUploadedFile(": "from django.core.files.uploadedfile import SimpleUploadedFile",
+}
+"""What a test imports from Django, by what stands in its lines."""
 
 
 def _module(row: models.Run, lines: list[str]) -> str:
     words_used = [
         name for name in ("Stream", "invoke") if any(f"{name}(" in line for line in lines)
     ]
-    is_nobodys = any(f"user={_NOBODY}" in line for line in lines)
-    theirs = ["from django.contrib.auth.models import AnonymousUser"] if is_nobodys else []
+    theirs = [each for word, each in _IMPORTS.items() if any(word in line for line in lines)]
     own = [f"from motia_django import {', '.join(words_used)}"] if words_used else []
     return "\n".join(
         [
@@ -96,7 +90,7 @@ def _module(row: models.Run, lines: list[str]) -> str:
             "",
             f"class {_class_name(row.step)}Test(MotiaMixin, TestCase):",
             f"    def test_takes_the_input_of_run_{row.id.hex[-12:]}(self):",
-            *(indent(line, " " * 8) for line in [*lines, *_comment(row)]),
+            *(indent(line, " " * 8) for line in [*_placeholder(lines), *lines, *_comment(row)]),
             "",
         ]
     )
@@ -111,6 +105,13 @@ def _told(row: models.Run) -> str:
     return printable.replace("\\", "/").replace('"', "'")
 
 
+def _placeholder(lines: list[str]) -> list[str]:
+    """Return a comment on the word that stands for secrets, if it does in these lines."""
+    if not any(f"'{SECRET}'" in line for line in lines):
+        return []
+    return [f"# {SECRET!r} stands for what is masked in the history: fill in what is needed."]
+
+
 def _comment(row: models.Run) -> Iterator[str]:
     """Yield what came of the run, to assert of it what one relies on."""
     if row.status == Status.SUCCEEDED and row.trigger != "http" and row.output is not None:
@@ -118,21 +119,56 @@ def _comment(row: models.Run) -> Iterator[str]:
 
 
 def _request(row: models.Run) -> Iterator[str]:
-    given = _input(row)
-    sent = given if isinstance(given, dict) else {}
-    method, _space, declared = row.source.partition(" ")
-    query = sent.get("query")
-    path = quote(str(sent.get("path") or declared))
-    path += f"?{urlencode(query, doseq=True)}" if isinstance(query, dict) and query else ""
-    named = {} if sent.get("body") is None else {"json": sent["body"]}
-    named |= {"user": _NOBODY} if signature_of(row) else {}
+    kept = KeptRequest.of(row)
+    path = quote(kept.path) + (f"?{urlencode(kept.query, doseq=True)}" if kept.query else "")
+    headers = {"headers": dict(kept.headers)} if kept.headers else {}
     yield from _state(row)
-    yield _call("answer = self.motia.http", method, path, **named)
+    user = _user(row, kept)
+    if user in (_USER, _SUPERUSER):
+        asking = ", ".join(asked_of_users(row, kept) or ())
+        yield f"# Who asked is not kept: user= is to be somebody whom {asking} would let in."
+    for each in kept.files:
+        yield f"# The content of {each.name!r}, {each.size} bytes, is not kept: put it in."
+    named = {**_body(kept), **headers, **({"user": user} if user else {})}
+    yield _call("answer = self.motia.http", kept.method, path, **named)
     status = row.output.get("status") if isinstance(row.output, dict) else None
     if row.status == Status.SUCCEEDED and isinstance(status, int):
         yield f"self.assertEqual(answer.status, {status}, answer.text)"
     else:
         yield "self.assertLess(answer.status, 400, answer.text)"
+
+
+def _user(row: models.Run, kept: KeptRequest) -> _Written | None:
+    """Return who asks in the test, past the authentication; None where nobody need be anybody."""
+    if signature_of(row):
+        return _NOBODY
+    if asked_of_users(row, kept) is None or not apps.is_installed("django.contrib.auth"):
+        return None
+    has_fields = {"is_staff", "is_superuser"} <= {
+        each.name for each in get_user_model()._meta.get_fields()
+    }
+    return _SUPERUSER if has_fields and not are_any_users_enough(row) else _USER
+
+
+def _body(kept: KeptRequest) -> dict[str, Any]:
+    """Return the arguments by which the kit sends a body: a form with its files, or JSON."""
+    if kept.body is None:
+        return {}
+    if not kept.is_form:
+        return {"json": kept.body}
+    if kept.content_type.lower().startswith(FORM):
+        fields = [(name, [str(each) for each in many]) for name, many in kept.fields()]
+        return {"body": urlencode(fields, doseq=True), "content_type": FORM}
+    form = {name: [_upload(each) for each in many] for name, many in kept.fields()}
+    return {"form": {name: many[0] if len(many) == 1 else many for name, many in form.items()}}
+
+
+def _upload(value: Any) -> Any:
+    """Return a field's value as a form of Django's test client has it."""
+    if not isinstance(value, KeptFile):
+        return "" if value is None else value
+    kind = f", content_type={value.content_type!r}" if value.content_type else ""
+    return _Written(f'SimpleUploadedFile({value.name!r}, b"..."{kind})')
 
 
 def _message(row: models.Run) -> Iterator[str]:
@@ -166,9 +202,9 @@ def _event(row: models.Run) -> Iterator[str]:
         return
     name, group, item = (change.get(key) for key in ("streamName", "groupId", "id"))
     kind, data = event.get("type"), event.get("data")
-    yield from _state(row)
+    yield from _state(row, besides=(str(name), str(group), str(item)))
     if kind in ("update", "delete"):
-        yield _call(f"Stream({name!r}).set", group, item, {})
+        yield _set(name, group, item, {})
     if kind == "event":
         sent = data if isinstance(data, dict) else {}
         given = {"event": sent.get("type"), "data": sent.get("data")}
@@ -210,19 +246,35 @@ def _input(row: models.Run) -> Any:
     return placed(words.masked_input(row.input))
 
 
-def _state(row: models.Run, besides: tuple[str, str] | None = None) -> Iterator[str]:
-    """Yield what makes the state as the run found it, as far as its timeline tells."""
-    seen = {besides}
+def _state(row: models.Run, besides: tuple[str, ...] | None = None) -> Iterator[str]:
+    """Yield what makes state and streams as the run found them, as far as its timeline tells."""
+    seen, read = {besides}, []
     for entry in row.timeline if isinstance(row.timeline, list) else ():
-        if not isinstance(entry, dict) or entry.get("kind") != "state":
+        kind = entry.get("kind") if isinstance(entry, dict) else None
+        if kind not in _PLACES:
             continue
-        place, old = (str(entry.get("group")), str(entry.get("key"))), entry.get("old")
+        place, old = tuple(str(entry.get(each)) for each in _PLACES[kind]), entry.get("old")
+        if entry.get("operation") == "get" and place not in seen:
+            read.append(place)
         if place not in seen and old is not None and not payloads.is_cut(old):
-            yield _call(
-                "self.motia.state.set", *place, placed(words.masked_as(entry.get("key"), old))
-            )
+            yield _set(*place, placed(words.masked_as(place[-1], old)))
         if "old" in entry:
             seen.add(place)
+    for place in dict.fromkeys(each for each in read if each not in seen):
+        yield f"# The run read {'/'.join(place)!r}, and what that was is not kept. If it has to be:"
+        yield indent(_set(*place, _Written("...")), "# ")
+
+
+_PLACES = {"state": ("group", "key"), "stream": ("stream", "group", "item")}
+"""What leads to an item, by the kind of the timeline's entry."""
+
+
+def _set(*place_and_value: Any) -> str:
+    """Return the call that writes an item: of state by its group and key, of a stream by three."""
+    *place, value = place_and_value
+    if len(place) == len(_PLACES["state"]):
+        return _call("self.motia.state.set", *place, value)
+    return _call(f"Stream({place[0]!r}).set", *place[1:], value)
 
 
 def _call(name: str, *arguments: Any, **named: Any) -> str:

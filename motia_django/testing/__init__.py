@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from motia_django.testing.cases import MotiaMixin as MotiaMixin
     from motia_django.testing.followers import Follower as Follower
     from motia_django.testing.kit import Motia as Motia
+    from motia_django.testing.post import Letter as Letter
     from motia_django.testing.ran import Log as Log
     from motia_django.testing.ran import Ran as Ran
     from motia_django.testing.trace import Trace as Trace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answer": "asking",
     "Follower": "followers",
+    "Letter": "post",
     "Log": "ran",
     "Motia": "kit",
     "MotiaMixin": "cases",
@@ -53,6 +55,14 @@ def check_set_up() -> None:
             "    python_files = tests.py test_*.py\n\n"
             "Without pytest, the tests are run by manage.py test."
         )
+
+
+def check_step_files() -> None:
+    """Raise `StepFilesError`, which lists the problems of Step files, if there are any."""
+    from motia_django.discovery import refuse_to_start
+    from motia_django.registry import registry
+
+    refuse_to_start(registry())
 
 
 def __dir__() -> list[str]:

@@ -57,7 +57,9 @@ class Policies:
         """Return those that the trigger says itself, by their names, for people."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         given.pop("throttle_scope")
-        return {k: [_name(each) for each in many] for k, many in given.items() if many is not None}
+        return {
+            k: [name_of(each) for each in many] for k, many in given.items() if many is not None
+        }
 
 
 class StepRateThrottle(SimpleRateThrottle):
@@ -74,6 +76,18 @@ class StepRateThrottle(SimpleRateThrottle):
         method = "GET" if is_get else request.method
         what = f"{self.rate} {method} {view.route.path} {who}"
         return f"motia_throttle_{hashlib.sha256(what.encode()).hexdigest()}"
+
+
+def name_of(maker: Any) -> str:
+    """Return the name of a policy, for people: of several permissions joined, how they are."""
+    if isinstance(maker, SingleOperandHolder):
+        return f"not {name_of(maker.op1_class)}"
+    if isinstance(maker, OperandHolder):
+        between = name_of(maker.operator_class).lower()
+        return f"({name_of(maker.op1_class)} {between} {name_of(maker.op2_class)})"
+    if isinstance(maker, type) and issubclass(maker, StepRateThrottle):
+        return str(maker.rate)
+    return str(getattr(maker, "__name__", maker))
 
 
 def _each(parse: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
@@ -144,17 +158,6 @@ def _asking(function: Callable[..., Any]) -> type[BasePermission]:
 
     Asking.__name__ = Asking.__qualname__ = getattr(function, "__name__", "Asking")
     return Asking
-
-
-def _name(maker: Any) -> str:
-    if isinstance(maker, SingleOperandHolder):
-        return f"not {_name(maker.op1_class)}"
-    if isinstance(maker, OperandHolder):
-        between = _name(maker.operator_class).lower()
-        return f"({_name(maker.op1_class)} {between} {_name(maker.op2_class)})"
-    if isinstance(maker, type) and issubclass(maker, StepRateThrottle):
-        return str(maker.rate)
-    return str(getattr(maker, "__name__", maker))
 
 
 def _scope(value: Any) -> str:

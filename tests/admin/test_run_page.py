@@ -13,12 +13,17 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pydantic import BaseModel
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import IsAdminUser, IsAuthenticated
 
-from motia_django import discovery, models, registry
+from motia_django import Upload, discovery, models, registry
 from motia_django.admin import reproductions, words
 from motia_django.admin.copies import of_run
 from motia_django.payloads import MASK
@@ -381,6 +386,149 @@ def test_a_request_is_copied_as_a_test(admin_client: Client, make_run: MakeRun) 
         assert failure_of(text) == ""
         wrong = make_run(input={**body, "body": {"title": ""}}, output={"status": 201})
         assert "AssertionError: 400 != 201" in failure_of(copies(admin_client, wrong)["test"])
+
+
+class Badge(BaseAuthentication):
+    """Lets in who shows a badge, and nobody else."""
+
+    def authenticate(self, request: Any) -> Any:
+        if request.headers.get("X-Badge") != "red":
+            raise AuthenticationFailed
+        return AnonymousUser(), "red"
+
+
+def may_add(request: Any) -> bool:
+    """Let in who has a permission of Django's."""
+    return bool(request.user.has_perm("auth.add_user"))
+
+
+def gated(**policies: Any) -> Step:
+    """Return a Step that answers only to who sends its header."""
+
+    def handler(request: Any) -> Any:
+        return {"status": 200 if request.headers.get("X-Shop") == "7" else 409}
+
+    return make_step(handler, http("POST", **policies), name="Gated")
+
+
+@pytest.mark.parametrize(
+    ("policies", "user"),
+    [
+        ({"permissions": []}, None),
+        ({"permissions": [IsAuthenticated]}, "get_user_model()()"),
+        ({"permissions": [IsAuthenticated & IsAdminUser]}, "get_user_model()(is_staff=True"),
+        ({"authentication": [Badge], "permissions": []}, "get_user_model()()"),
+        ({"authentication": [Badge], "permissions": [may_add]}, "get_user_model"),
+    ],
+)
+def test_a_request_that_somebody_may_send_is_copied_as_a_test(
+    make_run: MakeRun, policies: dict[str, Any], user: str | None
+) -> None:
+    headers = {"Host": "shop.example", "X-Shop": "7", "X-Badge-Token": MASK}
+    sent = {"method": "POST", "path": "/x", "headers": headers, "body": {"n": 1}}
+    run = make_run(
+        step="Gated", trigger="http", source="POST /x", input=sent, output={"status": 200}
+    )
+    with serving(gated(**policies)):
+        text = reproductions.of_run(run)
+        assert failure_of(text) == "", text
+    assert "shop.example" not in text
+    assert "'X-Badge-Token': 'SECRET'" in text
+    assert "# 'SECRET' stands for what is masked" in text
+    assert (f"user={user}" in text) if user else ("user=" not in text)
+
+
+def test_the_items_of_streams_that_a_run_found_are_made_for_the_test(make_run: MakeRun) -> None:
+    def handler(input: Any, ctx: Any) -> None:
+        assert ctx.streams.board.get("a", "17") == {"id": "17", "n": 1}
+
+    here = {"kind": "stream", "stream": "board", "group": "a"}
+    noted = [
+        {**here, "operation": "get", "item": "17"},
+        {**here, "operation": "update", "item": "17", "old": {"id": "17", "n": 1}},
+        {**here, "operation": "get", "item": "18\n" * 40},
+        {"kind": "state", "operation": "get", "group": "g", "key": "k"},
+    ]
+    with installed(make_step(handler), streams=[make_stream("board")]):
+        text = reproductions.of_run(make_run(**MESSAGE, input={"n": 1}, timeline=noted))
+        assert failure_of(text) == "", text
+    assert "Stream('board').set('a', '17', {'id': '17', 'n': 1})" in text
+    assert "# The run read 'g/k', and what that was is not kept" in text
+    assert "# self.motia.state.set('g', 'k', ...)" in text
+
+
+class Upward(BaseModel):
+    """A form with a file."""
+
+    title: str
+    file: Upload
+
+
+def uploading(name: str) -> dict[str, Any]:
+    """Return the input of a request that uploaded a file of this name."""
+    kept = {"file": name, "size": 9, "contentType": "text/csv"}
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    return {
+        "method": "POST",
+        "path": "/x",
+        "headers": headers,
+        "body": {"title": "t", "file": kept},
+    }
+
+
+@contextmanager
+def taking_files() -> Iterator[None]:
+    """Serve a Step that takes a file."""
+
+    def handler(request: Any) -> Any:
+        return {"status": 200, "body": [request.body.file.name, request.body.file.content_type]}
+
+    with serving(make_step(handler, http("POST", bodySchema=Upward), name="Up")):
+        yield
+
+
+def test_an_upload_is_copied_as_a_form_with_a_file(make_run: MakeRun) -> None:
+    run = make_run(
+        step="Up", trigger="http", source="POST /x", input=uploading("p.csv"),
+        output={"status": 200},
+    )  # fmt: skip
+    with taking_files():
+        command, test = (each.text for each in of_run(run, RequestFactory().get("/")))
+        assert failure_of(test) == "", test
+    assert "SimpleUploadedFile('p.csv', b\"...\", content_type='text/csv')" in test
+    comment, sent = command.split("\n", 1)
+    assert comment == "# p.csv: 9 bytes, whose content is not kept"
+    words = shlex.split(sent.replace("\\\n", ""))
+    assert words[4:] == ["--form-string", "title=t", "-F", "file=@p.csv"]
+
+
+@pytest.mark.parametrize("name", [".env", "/etc/passwd", "a;type=x", "-", 'a"b', "\n", "", "~/x"])
+def test_a_copied_upload_names_no_file_that_its_sender_chose_well(
+    make_run: MakeRun, name: str
+) -> None:
+    run = make_run(step="Up", trigger="http", source="POST /x", input=uploading(name))
+    with taking_files():
+        command, test = (each.text for each in of_run(run, RequestFactory().get("/")))
+        compile(test, "printed", "exec")
+    assert shlex.split(command, comments=True)[-2:] == ["-F", "file=@FILE"]
+
+
+def test_a_form_is_copied_as_a_test_of_the_form(make_run: MakeRun) -> None:
+    def handler(request: Any) -> Any:
+        return {"status": 200 if request.body == {"a": "1&2", "b": ["x", "y"]} else 409}
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    sent = {
+        "method": "POST",
+        "path": "/x",
+        "headers": headers,
+        "body": {"a": "1&2", "b": ["x", "y"]},
+    }
+    run = make_run(
+        step="Form", trigger="http", source="POST /x", input=sent, output={"status": 200}
+    )
+    with serving(make_step(handler, http("POST"), name="Form")):
+        assert failure_of(reproductions.of_run(run)) == ""
 
 
 @pytest.mark.parametrize(

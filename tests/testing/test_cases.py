@@ -13,10 +13,12 @@ from asgiref.sync import sync_to_async
 from django.test import SimpleTestCase, TestCase, TransactionTestCase
 
 from motia_django import broker, enqueue
+from motia_django.exceptions import StepFilesError
 from motia_django.stores import state_store
 from motia_django.stores.memory import MemoryState
 from motia_django.testing import Motia, MotiaMixin, plugin
 from tests.factories import installed, make_step
+from tests.projects import Project
 
 
 class WorkTest(MotiaMixin, TestCase):
@@ -123,6 +125,66 @@ def test_what_ran_is_shown_below_a_test_that_failed(motia: Motia) -> None:
 @pytest.mark.motia(state="memory")
 def test_the_marker_says_where_state_lives(motia: Motia) -> None:
     assert isinstance(state_store(), MemoryState)
+
+
+def item_of(nodeid: str, stash: pytest.Stash, fixtures: tuple[str, ...] = (), **rest: Any) -> Any:
+    """Return a test as the plugin sees it before it is set up."""
+    marker = rest.pop("marker", None)
+    return SimpleNamespace(
+        nodeid=nodeid,
+        config=SimpleNamespace(stash=stash),
+        fixturenames=fixtures,
+        get_closest_marker=lambda name: marker,
+        **rest,
+    )
+
+
+@pytest.fixture
+def broken(project: Project) -> None:
+    """A stream file that cannot be imported, and one with a key that is misspelt."""
+    project.stream("oops_stream.py", "config = {")
+    project.stream("readings_stream.py", 'config = {"name": "readings", "shema": {}}')
+    assert len(project.problems()) == 2
+
+
+def test_who_uses_the_kit_fails_while_files_are_broken(broken: None) -> None:
+    stash = pytest.Stash()
+    with pytest.raises(pytest.fail.Exception) as listed:
+        plugin.pytest_runtest_setup(item_of("first", stash, ("motia",)))
+    assert "oops_stream.py:1: (motia.E001)" in str(listed.value)
+    assert "HINT: Did you mean 'schema'?" in str(listed.value)
+    with pytest.raises(pytest.fail.Exception, match=r"which are listed at first$"):
+        plugin.pytest_runtest_setup(item_of("second", stash, cls=WorkTest))
+    with pytest.raises(StepFilesError, match="2 problems in Step files"), Motia():
+        pass
+    result = unittest.TestResult()
+    ForgetfulTest("test_the_kit_is_there").run(result)
+    [(_, text)] = result.errors
+    assert "HINT: Did you mean 'schema'?" in text
+
+
+class BrokenFilesTest(MotiaMixin, SimpleTestCase):
+    """Wants broken files; run below, when there are some."""
+
+    __test__ = False
+    motia_broken_files = True
+    motia_state = "memory"
+
+    def test_the_kit_is_there(self) -> None:
+        assert self.motia
+
+
+def test_who_uses_no_kit_or_wants_broken_files_has_them(broken: None) -> None:
+    stash = pytest.Stash()
+    plugin.pytest_runtest_setup(item_of("none", stash))
+    plugin.pytest_runtest_setup(item_of("mixin", stash, cls=BrokenFilesTest))
+    marker = pytest.mark.motia(broken_files=True)
+    plugin.pytest_runtest_setup(item_of("marked", stash, ("motia",), marker=marker))
+    with Motia(broken_files=True, state="memory"):
+        pass
+    result = unittest.TestResult()
+    BrokenFilesTest("test_the_kit_is_there").run(result)
+    assert result.wasSuccessful(), result.errors
 
 
 def test_the_plugin_loads_no_django_before_it_is_set_up() -> None:
