@@ -23,25 +23,10 @@ class MotiaConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the Steps, and make them tasks, schedules and checks of the project."""
-        from motia_django import (
-            beat,
-            celery_app,
-            checks,
-            discovery,
-            loggers,
-            registry,
-            schedule,
-            sentry,
-            tasks,
-            upkeep,
-        )
+        from motia_django import beat, checks, conf, discovery, loggers, registry, sentry, upkeep
 
-        app = celery_app.adopt()
-        steps = discovery.discover()
-        registry.install(steps)
-        tasks.register(steps)
-        schedule.join_beat(app, steps)
-        beat.join(app)
+        if conf.are_readable():
+            _install_steps()
         checks.register()
         sentry.watch()
         if apps.is_installed("drf_spectacular"):
@@ -54,17 +39,29 @@ class MotiaConfig(AppConfig):
         beat_init.connect(_refuse_to_work, dispatch_uid="motia.beat_init.refuse")
         beat_init.connect(beat.catch_up, dispatch_uid="motia.beat_init.catch_up")
         if _is_being_served():
-            discovery.refuse_to_start(steps)
+            discovery.refuse_to_start(registry.registry())
+
+
+def _install_steps() -> None:
+    """Find the Steps, and make them tasks and schedules; without settings there can be none."""
+    from motia_django import beat, celery_app, discovery, registry, schedule, tasks
+
+    app = celery_app.adopt()
+    steps = discovery.discover()
+    registry.install(steps)
+    tasks.register(steps)
+    schedule.join_beat(app, steps)
+    beat.join(app)
 
 
 def _refuse_to_work(**kwargs: Any) -> None:
-    """Keep a Celery worker or beat from starting while Step files have problems."""
+    """Keep a Celery worker or beat from starting while settings or Step files are wrong."""
     from motia_django import discovery, registry
-    from motia_django.exceptions import StepFilesError
+    from motia_django.exceptions import SettingsError, StepFilesError
 
     try:
         discovery.refuse_to_start(registry.registry())
-    except StepFilesError as error:
+    except (SettingsError, StepFilesError) as error:
         raise SystemExit(str(error)) from None
 
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from celery.signals import task_received
 
 from motia_django.broker import FRESH
-from motia_django.celery_app import project_app, task_name
-from motia_django.registry import registry
+from motia_django.celery_app import task_name
+from motia_django.queues import queue_of
 from motia_django.runs import Run, birth_of
 
 _REMEMBERED = 64
@@ -43,25 +42,6 @@ def is_on_its_way(run: Run, within: float) -> bool:
     lately = (_read(run_id) for at, run_id in _arrivals.get(queue_of(run), ()) if at >= since)
     born = [birth_of(run_id) for run_id in lately if run_id is not None]
     return bool(born) and max(born) < birth_of(run.id)
-
-
-def queue_of(run: Run) -> str:
-    """Return the Celery queue that a run's message goes to."""
-    return queue_at(run.step, run.trigger, run.index, run.source)
-
-
-def queue_at(step: str, trigger: str, index: int, source: str = "") -> str:
-    """Return the Celery queue that the runs of a Step's trigger go to."""
-    return _queue(step, registry().delivery(step, trigger, index, source).queue)
-
-
-@lru_cache(maxsize=4096)
-def _queue(step: str, queue: str | None) -> str:
-    try:
-        routed = project_app().amqp.router.route({"queue": queue} if queue else {}, task_name(step))
-        return str(routed["queue"].name)
-    except Exception:
-        return queue or ""  # routes of the project's own making: nothing is known then
 
 
 def _note(sender: Any, request: Any, **kwargs: Any) -> None:

@@ -33,11 +33,12 @@ _TRIES = 3
 _LONGEST_BURST = 2.0
 """Seconds' worth of runs that a batch with a limit may do at once, after a pause."""
 
-DEEDS: Mapping[str, Callable[..., None]] = {
+DEEDS: Mapping[str, Callable[..., object]] = {
     "redrive": operations.redrive,
     "discard": operations.discard,
     "cancel": operations.cancel,
     "retry": repeats.retry,
+    "rerun": repeats.rerun_once,
 }
 
 
@@ -131,7 +132,7 @@ def _done(batch: models.Batch, ids: list[UUID], deadline: float) -> int:
     return at
 
 
-def _alone(batch: models.Batch, run_id: UUID, act: Callable[[UUID], None]) -> int:
+def _alone(batch: models.Batch, run_id: UUID, act: Callable[[UUID], object]) -> int:
     """Do it to one run; one that the database refuses each time must not hold up the others."""
     refusal = ""
     for _ in range(_TRIES):
@@ -153,7 +154,7 @@ def _counted(batch: models.Batch, results: Iterable[Result]) -> int:
     return len(done)
 
 
-def _results(run_ids: list[UUID], act: Callable[[UUID], None]) -> Iterator[Result]:
+def _results(run_ids: list[UUID], act: Callable[[UUID], object]) -> Iterator[Result]:
     """Do it to these runs, to fewer if it takes long: the batch must be ours at the end of it."""
     began = time.monotonic()
     for run_id in run_ids:

@@ -168,6 +168,15 @@ def settings() -> Settings:
     return Settings() if declared is None else _parse(declared)
 
 
+def are_readable() -> bool:
+    """Return whether the settings in force now can be read."""
+    try:
+        settings()
+    except SettingsError:
+        return False
+    return True
+
+
 @receiver(setting_changed, dispatch_uid="motia.conf")
 def _forget(*, setting: str, **kwargs: Any) -> None:
     """Read the settings anew: a test has changed them, or gives them back."""

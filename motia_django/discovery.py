@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from django.apps import AppConfig, apps
 
+from motia_django.conf import settings
 from motia_django.declarations import Problem
 from motia_django.dialects import dotted, several, siblings
 from motia_django.exceptions import StepFilesError
@@ -71,7 +72,8 @@ def stream_files() -> Iterator[DeclaringFile]:
 
 
 def refuse_to_start(registry: Registry) -> None:
-    """Raise `StepFilesError` that lists every problem, if there is one."""
+    """Raise `SettingsError`, or `StepFilesError` that lists every problem, if there is one."""
+    settings()
     if not registry.problems:
         return
     count = len(registry.problems)

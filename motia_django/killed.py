@@ -24,8 +24,8 @@ class KeptRequest(Request):
         return super().on_failure(exc_info, *args, **kwargs)
 
 
-class LightRequest(KeptRequest):
-    """The message of a light run: it is given back to its broker if its time is up.
+class ReturnedRequest(Request):
+    """A message that is given back to its broker if its time is up.
 
     Celery acknowledges late messages then, as if the time were up for good.
     """
@@ -35,6 +35,10 @@ class LightRequest(KeptRequest):
         if isinstance(_error(exc_info), TimeLimitExceeded):
             self.reject(requeue=True)
         return super().on_failure(exc_info, *args, **kwargs)
+
+
+class LightRequest(ReturnedRequest, KeptRequest):
+    """The message of a light run, which may be in the ledger by now."""
 
 
 def _error(exc_info: Any) -> Any:

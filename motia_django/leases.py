@@ -35,6 +35,8 @@ class Held:
     expires_at: datetime
     """When others may take it for lost, by the clock that they look at too."""
     lost: bool = False
+    ending: bool = False
+    """Whether its end is being written: from then on it may be let go without being lost."""
 
     def check(self) -> None:
         """Raise `LeaseLost` if the run is no longer this process's, for all that is known."""
@@ -100,6 +102,8 @@ class _Keeper:
         expires_at = timezone.now() + held.lease
         if ledger.renew(held.run, lease=held.lease):
             held.expires_at = expires_at
+            return
+        if held.ending:
             return
         with self._changed:
             held.lost = self._held.pop((held.run.id, held.run.fence), None) is not None

@@ -86,13 +86,20 @@ def refusal(
 
 
 def refusals(rows: Iterable[models.Run]) -> Iterator[Result]:
-    """Yield for each of these rows why it cannot be redriven as it is, if it cannot.
+    """Return for each of these rows why it cannot be redriven as it is, if it cannot.
 
     They may come without their output, error and timeline.
     """
+    return checked(rows, lambda row: _redriven(row, AS_IT_WAS, None, insist=False))
+
+
+def checked(
+    rows: Iterable[models.Run], attempt: Callable[[models.Run], object]
+) -> Iterator[Result]:
+    """Yield for each of these rows why an attempt with it fails, if it does."""
     for row in rows:
         try:
-            _redriven(row, AS_IT_WAS, None, insist=False)
+            attempt(row)
         except CannotIntervene as error:
             yield Result(run_id=row.id, refusal=str(error))
         except Exception as error:  # a schema that asks what is not there: the others go on

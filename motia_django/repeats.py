@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,14 +17,19 @@ from motia_django.conf import settings
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
-from motia_django.operations import AS_IT_WAS, row_of
+from motia_django.operations import AS_IT_WAS, Result, checked, row_of
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Run, Status, new_run_id
-from motia_django.timeline import operation
+from motia_django.timeline import Entry, operation
 from motia_django.tracing import new_trace_id
 from motia_django.triggers import Trigger
 
 logger = logging.getLogger("motia.operations")
+
+RERUN = "rerun"
+"""The kind of the note that a run is left with when it is run again."""
+REPEATED = (Status.SUCCEEDED, Status.SKIPPED, Status.CANCELLED)
+"""The runs of which many are run again together; many that are dead are redriven."""
 
 
 def retry(run_id: UUID, *, by: str, reason: str = "") -> None:
@@ -54,11 +61,38 @@ def rerun(run_id: UUID, *, by: str, reason: str = "", input: Any = AS_IT_WAS) ->
     facts = {"input": "edited"} if input is not AS_IT_WAS and new.input != row.input else {}
     told = operation("repeats", by, reason, run_id=str(run_id), **facts)
     new = replace(new, timeline=(told,))
-    if not ledger.rerun(row, new, operation("rerun", by, reason, run_id=str(new.id), **facts)):
+    if not ledger.rerun(row, new, operation(RERUN, by, reason, run_id=str(new.id), **facts)):
         raise changed_meanwhile(run_id)
     logger.debug("Run %s of %s was run again as %s by %s", run_id, new.step, new.id, by)
     publish.publish_on_commit([new])
     return new.id
+
+
+def rerun_once(run_id: UUID, *, by: str, reason: str = "") -> UUID:
+    """Do as `rerun` does, but refuse a run that was run again before: so one of many is done.
+
+    Whoever is killed on the way, or sends for the same runs twice, can begin again: no run is
+    repeated twice, whoever else is at it.
+    """
+    with transaction.atomic(using=ledger.database()):
+        found = ledger.rows(id=run_id).using(ledger.database()).select_for_update()
+        timelines: list[Any] = list(found.values_list("timeline", flat=True))
+        for timeline in timelines:
+            _check_is_first(run_id, timeline)
+        return rerun(run_id, by=by, reason=reason)
+
+
+def refusals(rows: Iterable[models.Run]) -> Iterator[Result]:
+    """Return for each of these rows why `rerun_once` would refuse it, if it would.
+
+    They may come without their output and error.
+    """
+
+    def attempt(row: models.Run) -> None:
+        _check_is_first(row.id, row.timeline)
+        _anew(row, AS_IT_WAS)
+
+    return checked(rows, attempt)
 
 
 def refusal(run_id: UUID, *, input: Any = AS_IT_WAS) -> str:
@@ -101,6 +135,12 @@ def _check_waits(row: models.Run) -> None:
     if row.step in ledger.paused():
         text = _("Step %r is paused: resume it, and its runs go on")
         raise CannotIntervene(text % row.step)
+
+
+def _check_is_first(run_id: UUID, timeline: list[Entry] | None) -> None:
+    if any(each["kind"] == RERUN for each in timeline or ()):
+        text = _("run %s was run again already: once more it is run by its own id only")
+        raise CannotIntervene(text % run_id)
 
 
 def _anew(row: models.Run, input: Any) -> Run:

@@ -261,7 +261,12 @@ def traceback_of(error: BaseException) -> str:
 
 def in_short(error: str) -> str:
     """Return that line for a narrow column: what its neighbours say of it as well is left out."""
-    return _SAID_BESIDE.sub("", _MODULE.sub("", last_line(error)))
+    return _SAID_BESIDE.sub("", in_one_line(error))
+
+
+def in_one_line(error: str) -> str:
+    """Return of a traceback what `summary_of` returns of its exception: no module is named."""
+    return _MODULE.sub("", last_line(error))
 
 
 def last_line(error: str) -> str:

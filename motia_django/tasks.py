@@ -27,11 +27,9 @@ TICK = "motia_django.tick"
 """Not `motia.tick`, which would be the task of a Step named `tick`."""
 _OPTIONS: dict[str, Any] = {"bind": True, "ignore_result": True, "max_retries": 0}
 _KEPT_BY_THE_LEDGER = {"acks_late": False, "Request": "motia_django.killed:KeptRequest"}
-_KEPT_BY_THE_BROKER = {
-    "acks_late": True,
-    "reject_on_worker_lost": True,
-    "Request": "motia_django.killed:LightRequest",
-}
+_KEPT_BY_THE_BROKER = {"acks_late": True, "reject_on_worker_lost": True}
+_LIGHT = {**_KEPT_BY_THE_BROKER, "Request": "motia_django.killed:LightRequest"}
+_OF_TICKS = {**_KEPT_BY_THE_BROKER, "Request": "motia_django.killed:ReturnedRequest"}
 
 
 _paused: frozenset[str] = frozenset()
@@ -48,9 +46,9 @@ def register(steps: Iterable[Step]) -> None:
     """Give each Step its task, `motia.<Step>`, in the project's own Celery app."""
     make_task: Any = shared_task
     for step in steps:
-        kept_by = _KEPT_BY_THE_LEDGER if step.keeps_all else _KEPT_BY_THE_BROKER
+        kept_by = _KEPT_BY_THE_LEDGER if step.keeps_all else _LIGHT
         make_task(name=task_name(step.name), **_OPTIONS, **kept_by)(execute)
-    make_task(name=TICK, **_OPTIONS, **_KEPT_BY_THE_BROKER)(tick)
+    make_task(name=TICK, **_OPTIONS, **_OF_TICKS)(tick)
 
 
 def execute(task: Task[Any, Any], run_id: str, message: dict[str, Any] | None = None) -> None:
@@ -82,13 +80,14 @@ def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
     if run is None:
         return
     with leases.kept(run, lease) as held:
-        finish = partial(_finish, run)
+        finish = partial(_finish, run, held)
         settlement = runner.attempt(run, finish, held.check)
     if settlement and settlement.status is Status.SCHEDULED and publish.is_eager():
         _try_again_now(run)
 
 
-def _finish(run: Run, outcome: Outcome) -> Settlement | None:
+def _finish(run: Run, held: leases.Held, outcome: Outcome) -> Settlement | None:
+    held.ending = True
     conclude = partial(runner.conclude, run, outcome)
     try:
         return _insisting(conclude)

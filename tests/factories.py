@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from motia_django import ledger, models, registry, tasks
 from motia_django.celery_app import project_app, task_name
+from motia_django.queues import routed
 from motia_django.registry import Registry
 from motia_django.runs import Run, Status, new_run_id
 from motia_django.steps import Step, read_step
@@ -169,3 +170,24 @@ def published() -> Iterator[list[str]]:
 
     with heard(after_task_publish, note):
         yield ids
+
+
+@contextmanager
+def routing(**conf: Any) -> Iterator[None]:
+    """Have Celery's settings, such as `task_routes`, say where messages go for the block."""
+    app: Any = project_app()
+    before = {name: app.conf[name] for name in conf}
+    try:
+        _route(conf)
+        yield
+    finally:
+        _route(before)
+
+
+def _route(conf: Mapping[str, Any]) -> None:
+    app: Any = project_app()
+    app.conf.update(conf)
+    for name in ("queues", "router"):
+        app.amqp.__dict__.pop(name, None)
+    app.amqp.flush_routes()
+    routed.cache_clear()

@@ -97,6 +97,7 @@ def test_a_batch_does_its_deed_to_all_runs_and_says_so(
         ("redrive", "dead", "queued"),
         ("discard", "dead", "cancelled"),
         ("cancel", "queued", "cancelled"),
+        ("retry", "scheduled", "queued"),
     ],
 )
 def test_each_deed_has_its_effect(deed: str, before: str, after: str) -> None:
@@ -227,17 +228,19 @@ def test_a_batch_that_is_stopped_does_no_more(monkeypatch: Any) -> None:
     assert (now(batch).stopped_by, bool(now(batch).finished_at)) == ("bob", True)
 
 
-def interrupted(monkeypatch: Any, at: int, act: Callable[[], object]) -> None:
+def interrupted(
+    monkeypatch: Any, at: int, act: Callable[[], object], name: str = "discard"
+) -> None:
     """Let the deed call `act` before it does its run number `at`."""
-    deed, calls = operations.discard, [0]
+    deed, calls = batches.DEEDS[name], [0]
 
-    def discard(run_id: UUID, **values: Any) -> None:
+    def counting(run_id: UUID, **values: Any) -> None:
         calls[0] += 1
         if calls[0] == at:
             act()
         deed(run_id, **values)
 
-    monkeypatch.setitem(batches.DEEDS, "discard", discard)
+    monkeypatch.setitem(batches.DEEDS, name, counting)
 
 
 def test_what_was_done_while_it_was_stopped_is_undone_and_not_counted(monkeypatch: Any) -> None:
@@ -274,6 +277,35 @@ def test_another_worker_goes_on_where_one_was_killed(monkeypatch: Any) -> None:
         batches.work_off()
     assert counted(batch) == (6, 0)
     assert [len(each.timeline) for each in rows()] == [1] * 6
+
+
+def test_many_are_run_again_once_each_though_a_worker_is_killed_on_the_way(
+    monkeypatch: Any,
+) -> None:
+    old = dead(5, status=Status.SUCCEEDED)
+    monkeypatch.setattr(batches, "CHUNK", 2)
+    selection = Selection(wanted={"status__in": ["succeeded"], "step": "Work"})
+    batch = batches.begin("rerun", selection, by="ada", reason="wrong", total=5)
+
+    def die() -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        interrupted(patch, 4, die, "rerun")
+        with pytest.raises(Killed):
+            batches.work_off()
+    assert [each.parent_id for each in rows(status="queued")] == old[:2]
+    with time_machine.travel(timezone.now() + ledger.batches.HOLD + timedelta(seconds=1)):
+        batches.work_off()
+    assert [each.parent_id for each in rows(status="queued")] == old
+    assert counted(batch) == (5, 0)
+    for run_id, new in zip(old, rows(status="queued"), strict=True):
+        [told], [repeats] = row(run_id).timeline, new.timeline
+        assert (told["kind"], told["run_id"], told["reason"]) == ("rerun", str(new.id), "wrong")
+        assert (repeats["kind"], repeats["by"]) == ("repeats", f"ada, batch {batch.id}")
+    again = batches.begin("rerun", selection, by="ada")
+    batches.work_off()
+    assert counted(again) == (0, 5)
 
 
 def test_a_worker_that_comes_back_does_not_go_on_with_what_is_anothers(monkeypatch: Any) -> None:

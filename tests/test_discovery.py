@@ -8,12 +8,14 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
+from django.apps import apps
 from django.test import override_settings
 
 from motia_django import registry
+from motia_django.apps import _refuse_to_work
 from motia_django.declarations import Problem
 from motia_django.discovery import discover, refuse_to_start, step_files
-from motia_django.exceptions import StepFilesError
+from motia_django.exceptions import SettingsError, StepFilesError
 from tests.projects import Project
 
 
@@ -351,6 +353,16 @@ def test_one_problem_is_spoken_of_in_the_singular(project: Project) -> None:
     project.problems()
     with pytest.raises(StepFilesError, match=r"^1 problem in Step files"):
         refuse_to_start(project.registry)
+
+
+def test_with_wrong_settings_django_is_set_up_and_nothing_is_started(project: Project) -> None:
+    project.step("a_step.py", "1 / 0\n")
+    with override_settings(MOTIA={"LEASES": 3}):
+        apps.get_app_config("motia").ready()
+        with pytest.raises(SystemExit, match="unknown key 'LEASES'. Did you mean 'LEASE'?"):
+            _refuse_to_work()
+        with pytest.raises(SettingsError):
+            refuse_to_start(project.registry)
 
 
 def test_an_app_that_is_not_installed_has_no_steps(project: Project) -> None:

@@ -23,7 +23,7 @@ from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
 from motia_django.roads import long_road, short_road
 from motia_django.upkeep import upkeep
-from tests.factories import deliver, heard, installed, make_step, nothing, row, rows
+from tests.factories import deliver, heard, installed, make_step, nothing, routing, row, rows
 from tests.servers import fresh_rabbitmq, fresh_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -346,20 +346,6 @@ def test_a_batch_of_which_nobody_knows_what_arrived_is_sent_again_and_run_once(
     assert sorted(done) == [0, 1, 2]
 
 
-@pytest.fixture
-def routes() -> Iterator[Any]:
-    """Set the project's `task_routes` for one test."""
-    app: Any = project_app()
-
-    def use(routes: Any) -> None:
-        app.conf.task_routes = routes
-        app.amqp.flush_routes()
-        app.amqp.__dict__.pop("router", None)
-
-    yield use
-    use(None)
-
-
 @pytest.mark.parametrize(
     "routed",
     [
@@ -369,9 +355,9 @@ def routes() -> Iterator[Any]:
     ],
     ids=["by pattern", "by name", "by the arguments"],
 )
-def test_the_projects_routes_are_heeded(routes: Any, routed: Any) -> None:
-    routes(routed)
-    ids = enqueue([{"topic": "work"}, {"topic": "work"}])
+def test_the_projects_routes_are_heeded(routed: Any) -> None:
+    with routing(task_routes=routed):
+        ids = enqueue([{"topic": "work"}, {"topic": "work"}])
     assert taken() == []
     assert [message.headers["id"] for message in taken("gpu")] == ids
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -264,6 +265,43 @@ def test_of_many_who_retry_a_run_at_once_each_leaves_a_note() -> None:
     with ThreadPoolExecutor(4) as pool:
         done = set(pool.map(retry, range(12))) - {None}
     assert {note["by"] for note in row(run).timeline} == done
+
+
+def test_one_of_many_is_run_again_once_and_by_its_own_id_as_often_as_one_likes() -> None:
+    [old] = enqueue("work", {"n": 1})
+    work_off()
+    repeats.rerun_once(UUID(old), by="ada")
+    for _ in range(2):
+        with pytest.raises(CannotIntervene, match=f"run {old} was run again already"):
+            repeats.rerun_once(UUID(old), by="bob")
+    new = repeats.rerun(UUID(old), by="bob")
+    work_off()
+    assert [each.reason for each in repeats.refusals(rows())] == [
+        "this run was run again already: once more it is run by its own id only",
+        "",
+        "",
+    ]
+    repeats.rerun_once(new, by="ada")
+    assert len(rows(parent_id=new)) == 1
+    with pytest.raises(CannotIntervene, match="is not there"):
+        repeats.rerun_once(uuid4(), by="ada")
+
+
+def test_of_many_who_run_many_again_at_once_one_does_each() -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("in-memory SQLite has no real concurrency")
+    old = [kept_run(input={"n": 1}, status=Status.SUCCEEDED).id for _ in range(6)]
+
+    def rerun_all(number: int) -> int:
+        try:
+            act = partial(repeats.rerun_once, by=str(number))
+            return sum(not each.refusal for each in operations.many(old, act))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(rerun_all, range(4))) == 6
+    assert [len(rows(parent_id=each)) for each in old] == [1] * 6
 
 
 # -- when each attempt was

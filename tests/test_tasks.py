@@ -3,17 +3,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from billiard.einfo import ExceptionInfo
 from celery import Celery
+from celery.exceptions import WorkerLostError
 from celery.signals import worker_init
 from django.db import OperationalError, connection
 from django.utils import timezone
+from kombu.utils.imports import symbol_by_name
 
-from motia_django import enqueue, leases, ledger, models, tasks
+from motia_django import enqueue, leases, ledger, models, runner, tasks
 from motia_django.celery_app import project_app
-from motia_django.runs import Status
+from motia_django.runs import Outcome, Run, Settlement, Status
 from motia_django.upkeep import Upkeep, upkeep
 from tests.factories import deliver, installed, let_time_pass, make_step, nothing, row, rows
 
@@ -61,6 +65,29 @@ def test_a_step_may_be_named_as_the_task_of_ticks_is() -> None:
         [run_id] = enqueue("work")
         project_app().tasks["motia.tick"].apply(args=(run_id,), throw=True)
         assert row(run_id).status == Status.SUCCEEDED
+
+
+def test_a_tick_whose_process_was_killed_goes_back_to_the_broker() -> None:
+    app, returned = project_app(), []
+    task: Any = app.tasks[tasks.TICK]
+    message = SimpleNamespace(
+        headers={"task": task.name, "id": "1", "root_id": "1", "argsrepr": "", "kwargsrepr": ""},
+        properties={},
+        delivery_info={},
+        payload=(("Work", 0), {}, {}),
+        body="",
+        content_type="application/json",
+        content_encoding="utf-8",
+    )
+    request = symbol_by_name(task.Request)(
+        message, app=app, task=task, on_reject=lambda *said: returned.append(said[-1])
+    )
+    request.worker_pid = 7
+    try:
+        raise WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 7.")
+    except WorkerLostError:
+        request.on_failure(ExceptionInfo())
+    assert returned == [True]
 
 
 def test_a_tick_runs_its_step_with_the_due_time() -> None:
@@ -154,6 +181,23 @@ def test_a_long_run_keeps_its_lease(settings: Any) -> None:
         deliver([run_id])
     assert rescued == [0, 0, 0, 0]
     assert row(run_id).status == Status.SUCCEEDED
+
+
+def test_a_heartbeat_while_the_end_is_written_takes_no_lease_for_lost(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    conclude = runner.conclude
+
+    def beaten(run: Run, outcome: Outcome) -> Settlement | None:
+        settlement = conclude(run, outcome)
+        [held] = leases._keeper._held.values()
+        leases._keeper._renew(held)
+        return settlement
+
+    monkeypatch.setattr(runner, "conclude", beaten)
+    with installed(make_step()):
+        deliver(enqueue("work"))
+    assert caplog.records == []
 
 
 @pytest.fixture

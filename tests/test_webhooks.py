@@ -17,10 +17,10 @@ from rest_framework.test import APIRequestFactory
 
 from motia_django import models
 from motia_django.testing import Motia
-from motia_django.webhooks import Signature, github, signed_by, stripe
-from tests.factories import make_step
-from tests.openapi.reading import operation
-from tests.web.serving import answering, http, serving
+from motia_django.webhooks import Signature, github, signed_by, standard_webhooks, stripe
+from tests.factories import installed, make_step
+from tests.openapi.reading import document, operation
+from tests.web.serving import answering, http, served, serving
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -97,7 +97,6 @@ def test_any_of_several_secrets_will_do_while_they_change(settings: Any) -> None
 def test_without_a_secret_nobody_is_let_in(settings: Any, secret: Any) -> None:
     settings.WEBHOOK_SECRET = secret
     request = APIRequestFactory().post("/x", headers={"X-Signature": signature(b"", "")})
-    request._request = request
     with pytest.raises(ImproperlyConfigured, match="'WEBHOOK_SECRET', is missing or empty"):
         signed_by("X-Signature", "WEBHOOK_SECRET")().authenticate(request)
     with pytest.raises(ImproperlyConfigured, match="'NO_SUCH_SETTING', is missing or empty"):
@@ -116,6 +115,82 @@ def test_what_is_signed_with_the_first_of_the_secrets_is_let_in() -> None:
     assert signed != signed_by("X-Signature", lambda: "old", encoding="base64", prefix="v1,").sign(
         BODY
     )
+
+
+def of_tenant(request: Any) -> Any:
+    """Return the secrets of who the path names."""
+    known = {"acme": "of acme", "globex": ["new", b"old"], "empty": "", "none": [], "odd": 7}
+    return known.get(request.params["tenant"])
+
+
+async def of_tenant_later(request: Any) -> Any:
+    return of_tenant(request)
+
+
+class Own(Signature):
+    header = "X-Signature"
+
+    def secrets(self, request: Any) -> Any:
+        """Return the secrets of who the path names."""
+        return of_tenant(request)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [signed_by("X-Signature", of_tenant), signed_by("X-Signature", of_tenant_later), Own],
+    ids=["function", "async function", "class"],
+)
+def test_each_tenant_signs_by_a_secret_of_his_own(kind: type[Signature]) -> None:
+    found: dict[tuple[str, str], int] = {}
+    step = make_step(ok, http("POST", "/:tenant", authentication=[kind], permissions=[]))
+    with installed(step), served("in/<str:country>/") as client:
+        for tenant in ("acme", "globex", "empty", "none", "unknown", "tenänt"):
+            for key in ("of acme", "old", "None"):
+                headers = kind.sign(BODY, secret=key)
+                where = f"/in/uk/{tenant}"
+                answer = client.post(where, BODY, "application/json", headers=headers)
+                found[tenant, key] = answer.status_code
+        odd = client.post("/in/uk/odd", BODY, "application/json", headers=headers)
+    let_in = {who for who, status in found.items() if status == 200}
+    assert let_in == {("acme", "of acme"), ("globex", "old")}
+    assert set(found.values()) == {200, 401}
+    assert odd.status_code == 500
+
+
+def test_who_is_not_known_is_answered_as_who_signs_wrongly() -> None:
+    kind, answers = signed_by("X-Signature", of_tenant), []
+    step = make_step(ok, http("POST", "/:tenant", authentication=[kind], permissions=[]))
+    with serving(step) as client:
+        for tenant in ("acme", "unknown"):
+            headers = {"X-Signature": signature()}
+            answers.append(client.post(f"/{tenant}", BODY, "application/json", headers=headers))
+    assert answers[0].content == answers[1].content
+    assert answers[0].headers == answers[1].headers
+
+
+def test_a_function_of_the_request_cannot_tell_by_what_to_sign() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"sign\(body, secret=\.\.\.\)"):
+        signed_by("X-Signature", of_tenant).sign(BODY)
+    with pytest.raises(ValueError, match=r"secret: of the request.* takes \(request, view\)"):
+        signed_by("X-Signature", lambda request, view: KEY)  # type: ignore[arg-type]
+
+
+def test_a_scheme_of_ones_own_may_read_one_signature_and_text() -> None:
+    class Plain(Signature):
+        header = "X-Plain"
+        secrets = staticmethod(lambda: KEY)
+
+        def read(self, request: Any) -> Any:
+            return request.headers[self.header], request.body.decode()
+
+    assert asked(Plain, signature(), name="X-Plain").status_code == 200
+    assert asked(Plain, signature(key="other"), name="X-Plain").status_code == 401
+
+
+def test_a_function_whose_arguments_have_defaults_is_called_without() -> None:
+    for kind in (signed_by("X-S", lambda key=KEY: key), signed_by("X-S", lambda *keys: [KEY])):
+        assert kind.sign(BODY) == {"X-S": signature()}
+        assert asked(kind, signature(), name="X-S").status_code == 200
 
 
 def test_what_cannot_be_is_refused_where_it_is_said_and_a_secret_not_repeated() -> None:
@@ -146,7 +221,6 @@ def test_github_signs_with_its_prefix() -> None:
         content_type="text/plain",
         headers={"X-Hub-Signature-256": header},
     )
-    request._request = request
     assert isinstance(kind().authenticate(request)[0], AnonymousUser)
 
 
@@ -193,6 +267,77 @@ def test_to_sign_as_stripe_does_holds_for_as_long() -> None:
         assert asked(kind, signed["Stripe-Signature"], name="Stripe-Signature").status_code == 401
 
 
+PUBLISHED = {
+    "webhook-id": "msg_loFOjxBNrRLzqYUf",
+    "webhook-timestamp": "1731705121",
+    "webhook-signature": "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=",
+}
+"""An example that Svix has published, whose scheme the specification is."""
+PUBLISHED_SECRET = "whsec_plJ3nmyCDGBKInavdOK15jsl"
+PUBLISHED_BODY = b'{"event_type":"ping","data":{"success":true}}'
+STANDARD = standard_webhooks(lambda: ["whsec_b3RoZXI=", PUBLISHED_SECRET])
+SENT = datetime.fromtimestamp(1731705121, tz=UTC)
+
+
+def test_the_published_example_is_made_by_hmac_alone() -> None:
+    key = base64.b64decode("plJ3nmyCDGBKInavdOK15jsl")
+    signed = b"msg_loFOjxBNrRLzqYUf.1731705121." + PUBLISHED_BODY
+    made = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    assert PUBLISHED["webhook-signature"] == f"v1,{made}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "passed", "status"),
+    [
+        ({}, 0, 200),
+        ({}, 300, 200),
+        ({}, -300, 200),
+        ({}, 301, 401),
+        ({}, -301, 401),
+        ({"webhook-signature": f"v1,AAAA v1a,AAAA {PUBLISHED['webhook-signature']}"}, 0, 200),
+        ({"webhook-signature": PUBLISHED["webhook-signature"].replace("v1,", "v2,")}, 0, 401),
+        ({"webhook-signature": PUBLISHED["webhook-signature"].removeprefix("v1,")}, 0, 401),
+        ({"webhook-signature": " "}, 0, 401),
+        ({"webhook-id": "msg_other"}, 0, 401),
+        ({"webhook-id": "\udc80"}, 0, 401),
+        ({"webhook-id": ""}, 0, 401),
+        ({"webhook-timestamp": "1731705122"}, 0, 401),
+        ({"webhook-timestamp": ""}, 0, 401),
+        ({"webhook-timestamp": "1e9"}, 0, 401),
+    ],
+)
+def test_standard_webhooks_sign_an_id_and_the_time_with_the_body(
+    changed: dict[str, str], passed: int, status: int
+) -> None:
+    with (
+        time_machine.travel(SENT + timedelta(seconds=passed), tick=False),
+        answering(dict_of, "POST", authentication=[STANDARD], permissions=[]) as client,
+    ):
+        headers = PUBLISHED | changed
+        answer = client.post("/x", PUBLISHED_BODY, "application/json", headers=headers)
+    assert answer.status_code == status
+
+
+def dict_of(request: Any) -> Any:
+    return {"body": {"auth": request.auth}}
+
+
+def test_to_sign_as_standard_webhooks_have_it_makes_the_published_example() -> None:
+    with time_machine.travel(SENT, tick=False):
+        id = PUBLISHED["webhook-id"]
+        made = STANDARD.sign(PUBLISHED_BODY, secret=PUBLISHED_SECRET, message_id=id)
+        assert made == PUBLISHED
+        one, other = STANDARD.sign(PUBLISHED_BODY), STANDARD.sign(PUBLISHED_BODY)
+    assert one["webhook-id"] != other["webhook-id"]
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_!", "whsec_a", "whpk_AAAA", "ä"])
+def test_a_secret_that_is_no_base64_is_told_of_and_not_repeated(secret: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="expected whsec_ and base64$"):
+        standard_webhooks(lambda: secret).sign(BODY)
+    assert standard_webhooks(lambda: b"raw").sign(BODY)
+
+
 def test_a_scheme_of_ones_own_says_what_is_signed() -> None:
     class Chat(Signature):
         header = "X-Chat-Signature"
@@ -220,6 +365,36 @@ def test_a_document_names_the_header_and_does_not_call_it_optional() -> None:
     found = operation("POST", authentication=[OURS], permissions=[])
     assert found["security"] == [{"signature-X-Signature": []}]
     assert "401" in found["responses"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (OURS, "HMAC-SHA256 in hex: of the body."),
+        (github("S"), "HMAC-SHA256 in hex, after sha256=: of the body."),
+        (signed_by("X", "S", digest="sha512", encoding="base64"), "HMAC-SHA512 in base64: of the"),
+        (stripe("S"), "HMAC-SHA256 in hex: of the time, a dot and the body, sent as t="),
+        (STANDARD, "HMAC-SHA256 in base64, after v1,: of webhook-id, webhook-timestamp and the"),
+    ],
+)
+def test_a_document_says_how_the_signature_is_made(kind: type[Signature], text: str) -> None:
+    found = document(make_step(ok, http("POST", authentication=[kind], permissions=[])))
+    [scheme] = found["components"]["securitySchemes"].values()
+    assert scheme["description"].startswith(text)
+    assert scheme["name"] == kind.header
+
+
+def test_two_signatures_in_headers_of_one_name_are_two_schemes() -> None:
+    kinds = [OURS, signed_by("X-Signature", "S", digest="sha512", encoding="base64"), Own]
+    steps = [
+        make_step(ok, http("POST", f"/{n}", authentication=[kind], permissions=[]), name=f"S{n}")
+        for n, kind in enumerate(kinds)
+    ]
+    assert set(document(*steps)["components"]["securitySchemes"]) == {
+        "signature-X-Signature",
+        "signature-X-Signature-sha512-base64",
+        "signature-X-Signature-Own",
+    }
 
 
 def test_a_test_of_its_own_needs_no_signature(motia: Motia) -> None:

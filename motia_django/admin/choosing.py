@@ -67,6 +67,8 @@ def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen
             selection = readers.get(name, _unknown(name))(value, selection)
         except ValueError as error:
             problems.append(str(error))
+    if what.usual and "status" not in dict(pairs):
+        selection = selection.also(status__in=list(what.usual))
     return Chosen(selection=permitted(selection, what, request), problems=problems)
 
 

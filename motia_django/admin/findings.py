@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,6 +13,7 @@ from motia_django.admin import words
 from motia_django.admin.links import Links
 from motia_django.admin.parts import Part
 from motia_django.admin.vitals import Vitals
+from motia_django.runs import Status
 
 NAMED = 3
 """How many names a sentence has."""
@@ -30,7 +32,8 @@ class Finding:
 def findings(vitals: Vitals, parts: Sequence[Part], links: Links) -> list[Finding]:
     """Return what is wrong, worst first, then what only has to be known; none if all is well."""
     broken = [Finding(text=f"{part.name}: {part.told}", url="") for part in parts if part.is_bad]
-    return [*broken, *_runs(vitals, links), *_lapsed(vitals, links), *_pauses(vitals, links)]
+    told = [each(vitals, links) for each in (_unconsumed, _runs, _lapsed, _pauses)]
+    return [*broken, *chain.from_iterable(told)]
 
 
 def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
@@ -47,12 +50,39 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
         text = _("A run of %(step)s has waited for a worker for %(duration)s.") % facts
         yield Finding(text=text, url=links.run(vitals.oldest.id))
     if vitals.dead:
+        yield Finding(text=_dead(vitals), url=links.dead())
+
+
+def _dead(vitals: Vitals) -> str:
+    """Return what can be done with the dead: those that somebody waited for are not redriven."""
+    if not vitals.answered:
         text = ngettext(
-            "%s run is dead: redrive it, or discard it.",
-            "%s runs are dead: redrive them, or discard them.",
+            "%(dead)s run is dead: redrive it, or discard it.",
+            "%(dead)s runs are dead: redrive them, or discard them.",
             vitals.dead,
         )
-        yield Finding(text=text % words.counted(vitals.dead), url=links.dead())
+    elif vitals.answered == vitals.dead:
+        text = ngettext(
+            "%(dead)s run is dead, and whoever called it was told: discard it.",
+            "%(dead)s runs are dead, and whoever called them was told: discard them.",
+            vitals.dead,
+        )
+    else:
+        text = _(
+            "%(dead)s runs are dead: redrive or discard %(open)s of them; whoever called the other"
+            " %(answered)s was told, so these can only be discarded."
+        )
+    numbers = (vitals.dead, vitals.answered, vitals.dead - vitals.answered)
+    dead, answered, rest = map(words.counted, numbers)
+    return text % {"dead": dead, "answered": answered, "open": rest}
+
+
+def _unconsumed(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    """Say which queues runs are sent to that nobody takes them from."""
+    for queue, steps in vitals.unconsumed.items():
+        text = _("No worker consumes the queue %(queue)s, which runs of %(steps)s go to.")
+        facts = {"queue": queue, "steps": _named(steps)}
+        yield Finding(text=text % facts, url=links.runs(status=str(Status.QUEUED)))
 
 
 def _lapsed(vitals: Vitals, links: Links) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,14 @@ from uuid import UUID
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import models, operations, repeats
 from motia_django.admin import permits, run_forms
 from motia_django.admin.run_forms import ReasonForm
 from motia_django.ledger.interventions import FINAL, WAITING
+from motia_django.operations import Result
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Status
 
@@ -33,18 +35,33 @@ class Intervention:
     past: Callable[[int], str]
     permission: str
     statuses: tuple[Status, ...]
+    """Of many, those to which it can be done."""
     applies: Callable[[models.Run], bool]
     """Whether it can be done to a run at all."""
     act: Callable[..., UUID | None] = operations.redrive
     form: type[ReasonForm] = ReasonForm
     of_many: bool = False
     """Whether the list offers it too."""
+    usual: tuple[Status, ...] = ()
+    """Those of many that are meant if no status is asked for; empty for all of `statuses`."""
+    refusals: Callable[[Iterable[models.Run]], Iterator[Result]] | None = None
+    """What says of many why it would be refused, if anything but a status is a reason."""
     at_once: bool = False
-    """Whether the page's button does it, without a page that asks."""
+    """Whether the page's button does it, without a page that asks, if nothing has to be known."""
     begins: bool = False
     """Whether another run begins: one for each form, however often that is sent."""
     ends: bool = False
     """Whether the run will not run any more."""
+
+    def note(self, row: models.Run) -> str:
+        """Return what else there is to know before it is done to a run; mostly nothing."""
+        is_ordered = registry().delivery(row.step, row.trigger, row.index, row.source).fifo
+        return out_of_order() if self.requeues and is_ordered else ""
+
+    @property
+    def requeues(self) -> bool:
+        """Whether a run is queued behind what was sent meanwhile: this one, or one like it."""
+        return self.act in (operations.redrive, repeats.rerun)
 
     def allowed(self, request: HttpRequest, step: str | None = None) -> bool:
         """Return whether this request's user may do it; to runs of one Step if it is named."""
@@ -54,6 +71,19 @@ class Intervention:
 def offered(row: models.Run, request: HttpRequest) -> list[Intervention]:
     """Return what this request's user may do to a run as it is now."""
     return [each for each in ALL if each.applies(row) and each.allowed(request, row.step)]
+
+
+def offered_at_once(row: models.Run, request: HttpRequest) -> list[tuple[Intervention, bool]]:
+    """Return what is `offered`, each with whether a click does it, without a page that asks."""
+    return [(each, each.at_once and not each.note(row)) for each in offered(row, request)]
+
+
+def out_of_order() -> str:
+    """Return what is said of runs of fifo groups that are to run later than they were sent."""
+    return _(
+        "In a fifo group such a run goes to the end: what was sent to its group meanwhile has run"
+        " before it, or will."
+    )
 
 
 def who(request: HttpRequest) -> str:
@@ -105,9 +135,7 @@ def _retried(count: int) -> str:
 
 
 def _rerun(count: int) -> str:
-    return ngettext("This is the new run.", "%d new runs were started.", count) % (
-        () if count == 1 else count
-    )
+    return ngettext("%d new run was started.", "%d new runs were started.", count) % count
 
 
 def _discarded(count: int) -> str:
@@ -145,6 +173,7 @@ ALL = (
         applies=_is_repeatable,
         form=run_forms.RedriveForm,
         of_many=True,
+        refusals=operations.refusals,
         at_once=True,
     ),
     Intervention(
@@ -177,10 +206,13 @@ ALL = (
         ),
         past=_rerun,
         permission="motia.rerun_run",
-        statuses=FINAL,
+        statuses=repeats.REPEATED,
         applies=_is_rerunnable,
         act=repeats.rerun,
         form=run_forms.RerunForm,
+        of_many=True,
+        usual=(Status.SUCCEEDED,),
+        refusals=repeats.refusals,
         begins=True,
     ),
     Intervention(

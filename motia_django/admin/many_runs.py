@@ -161,7 +161,7 @@ def _gone_through(
 def _do_at_once(
     admin: ReadOnlyAdmin, request: HttpRequest, what: Intervention, rows: list[Any], reason: str
 ) -> None:
-    act = partial(what.act, by=who(request), reason=reason)
+    act = partial(batches.DEEDS[what.name], by=who(request), reason=reason)
     results: list[Result] = []
     try:
         results.extend(operations.many((row.id for row in rows), act))

@@ -12,8 +12,8 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from motia_django import ledger, operations
-from motia_django.admin.interventions import Intervention
+from motia_django import ledger
+from motia_django.admin.interventions import Intervention, out_of_order
 from motia_django.admin.links import Links
 from motia_django.ledger import pulse
 from motia_django.ledger.selections import Selection
@@ -62,7 +62,7 @@ def prospect(what: Intervention, selection: Selection, links: Links) -> Prospect
     rows = selection.rows().order_by()  # sorted, a plan would read the whole table for them
     steps = Counter(rows.values_list("step", flat=True)[: COUNTED + 1])
     count = steps.total()
-    results = list(_checked(selection)) if what.act is operations.redrive else []
+    results = list(_checked(what, selection)) if what.refusals else []
     refused = [each for each in results if each.refusal]
     return Prospect(
         count=min(count, COUNTED),
@@ -75,12 +75,14 @@ def prospect(what: Intervention, selection: Selection, links: Links) -> Prospect
     )
 
 
-def _checked(selection: Selection) -> Iterator[Result]:
-    """Yield what would become of the first of these runs, if they were redriven now."""
+def _checked(what: Intervention, selection: Selection) -> Iterator[Result]:
+    """Yield what would become of the first of these runs, if it was done now."""
+    assert what.refusals
+    unread = ("output", "error") if what.begins else ("output", "error", "timeline")
     deadline, after, checked = time.monotonic() + SECONDS, None, 0
     while checked < CHECKED and time.monotonic() < deadline:
-        rows = list(selection.rows(after).defer("output", "error", "timeline")[:_READ])
-        yield from operations.refusals(rows)
+        rows = list(selection.rows(after).defer(*unread)[:_READ])
+        yield from what.refusals(rows)
         if len(rows) < _READ:
             return
         after, checked = rows[-1].id, checked + len(rows)
@@ -107,7 +109,7 @@ def _notes(what: Intervention, steps: Counter[str], *, is_checked: bool) -> Iter
         for name in [each for each in steps if each in paused]:
             yield _("The Step %s is paused: its runs will wait until it is resumed.") % name
     gone = [name for name in steps if name not in registry()]
-    if gone and what.act is operations.redrive and not is_checked:
+    if gone and what.name == "redrive" and not is_checked:
         text = ngettext(
             "There is no Step %(names)s any more: its runs would be refused. From a run's page it"
             " can be redriven to another.",
@@ -116,11 +118,8 @@ def _notes(what: Intervention, steps: Counter[str], *, is_checked: bool) -> Iter
             len(gone),
         )
         yield text % {"names": ", ".join(sorted(gone)[:_MOST_REASONS])}
-    if what.act is operations.redrive and any(map(_keeps_an_order, steps)):
-        yield _(
-            "In a fifo group a redriven run goes to the end: what was sent to its group meanwhile"
-            " has run before it, or will."
-        )
+    if what.requeues and any(map(_keeps_an_order, steps)):
+        yield out_of_order()
     if steps.total() and not pulse.live_workers():
         yield _("No worker is alive now: nothing will happen to these runs until one is started.")
 

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from motia_django import ledger, models
 from motia_django.admin import copies, permits, timelines, traces, waiting, words
 from motia_django.admin.attempts import FAILED, Attempt, attempts_of, redrives
-from motia_django.admin.interventions import offered
+from motia_django.admin.interventions import offered_at_once
 from motia_django.admin.links import Links
 from motia_django.registry import registry
 from motia_django.runs import Status
@@ -38,7 +38,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "is_gone": row.step not in registry(),
         "waits": waits,
         "is_behind": any(each.links for each in waits),
-        "offered": offered(row, request),
+        "offered": offered_at_once(row, request),
         "step_url": links.step(row.step),
         "runs_url": links.runs_before(),
         "origin": links.origin,

@@ -39,11 +39,12 @@ def intervene(
     form = what.form(row, request.POST if request.method == "POST" else None)
     form.limit(lambda step: permits.may(request, SEE, step) and what.allowed(request, step))
     if request.method == "POST" and form.is_valid():
-        done = _done(request, row, what, form)
-        if done is not None:
-            run_id, is_new = done
+        outcome = _done(request, row, what, form)
+        if outcome is not None:
+            run_id, is_new = outcome
             if is_new:
-                admin.message_user(request, what.past(1), messages.SUCCESS)
+                done = _("This is the new run.") if what.begins else what.past(1)
+                admin.message_user(request, done, messages.SUCCESS)
             else:
                 admin.message_user(request, once.already(), messages.WARNING)
             return HttpResponseRedirect(links.run(run_id) + links.origin)
@@ -80,6 +81,7 @@ def _page(
     admin: ReadOnlyAdmin, request: HttpRequest, row: models.Run, what: Intervention, form: Any
 ) -> HttpResponse:
     shown = {"run": row, "what": what, "form": form, "kind": words.kind(row.trigger)}
+    shown["note"] = what.note(row)
     title = f"{what.label}: {row.step}"
     links = admin.links(request)
     return admin.page(

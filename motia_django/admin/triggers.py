@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -79,7 +79,10 @@ def described(step: Step, now: InForce) -> list[Described]:
             kind=words.kind(each.kind),
             what=_what(each),
             notes=list(_notes(Listener(step=step, index=index, trigger=each), now)),
-            delivery=[] if isinstance(each, HttpTrigger) else _delivery(each.delivery),
+            delivery=[
+                *([] if isinstance(each, HttpTrigger) else _delivery(each.delivery)),
+                *_found_by(step.index_names(each)),
+            ],
             schemas=[(title, document(schema)) for title, schema in _schemas(each)],
         )
         for index, each in enumerate(step.triggers)
@@ -144,8 +147,8 @@ def _policies(trigger: HttpTrigger) -> Iterator[str]:
 def _around(trigger: HttpTrigger) -> Iterator[str]:
     """Yield what stands around the handler."""
     if trigger.idempotency is not None:
-        needed = trigger.idempotency.required
-        yield _("needs an Idempotency-Key") if needed else _("heeds an Idempotency-Key")
+        key = trigger.idempotency
+        yield (_("needs a header %s") if key.required else _("heeds a header %s")) % key.header
     if trigger.etag:
         yield _("heeds an ETag")
     if trigger.middleware:
@@ -193,9 +196,11 @@ def _delivery(delivery: Delivery) -> list[tuple[str, str]]:
         facts.append((_("Celery queue"), delivery.queue))
     if delivery.priority is not None:
         facts.append((_("Priority"), str(delivery.priority)))
-    if delivery.index:
-        facts.append((_("Found by"), ", ".join(delivery.index)))
     return facts
+
+
+def _found_by(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(_("Found by"), ", ".join(names))] if names else []
 
 
 def _turns(delivery: Delivery) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.core import checks
@@ -10,23 +11,33 @@ from django.core.checks import CheckMessage
 
 from motia_django.checks.counting import counted_keys
 from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
-from motia_django.checks.webhooks import webhook_secrets
-from motia_django.conf import settings
-from motia_django.exceptions import SettingsError
+from motia_django.checks.webhooks import webhooks
+from motia_django.conf import are_readable
 
 Check = Callable[..., list[CheckMessage]]
 
+
+def _where_settings_can_be_read(check: Check) -> Check:
+    """Return the check, which says nothing while the settings are wrong: that is said alone."""
+
+    @wraps(check)
+    def guarded(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+        return check(app_configs, **kwargs) if are_readable() else []
+
+    return guarded
+
+
 ALL: tuple[Check, ...] = (
-    step_files,
     project_settings,
-    step_warnings,
-    counted_keys,
-    webhook_secrets,
-    celery_app,
+    *map(
+        _where_settings_can_be_read,
+        (step_files, step_warnings, counted_keys, webhooks, celery_app),
+    ),
 )
 """What every `check` looks at."""
 
 
+@_where_settings_can_be_read
 def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Warn of what will hurt in production; it asks the broker, the database and Redis.
 
@@ -35,12 +46,9 @@ def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     from motia_django.checks.broker import broker
     from motia_django.checks.database import database
     from motia_django.checks.state import state
+    from motia_django.checks.streams import streams
 
-    try:
-        settings()
-    except SettingsError:
-        return []  # which is an error of its own
-    return [*broker(), *database(), *state()]
+    return [*broker(), *database(), *state(), *streams()]
 
 
 def register() -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.migrations.loader import MigrationLoader
 
-from motia_django import ledger
+from motia_django import ledger, models
 from motia_django.checks.asking import ask
 
 _CLOCKS = {
@@ -34,8 +33,8 @@ class Facts:
     """The isolation level of transactions, in lower case."""
     ahead: float = 0.0
     """At least so many seconds its clock is ahead of ours; negative if it is behind."""
-    signs: tuple[datetime, ...] = ()
-    """When each worker that is known was last seen, by its own clock."""
+    workers: tuple[models.Worker, ...] = ()
+    """The workers that are known."""
 
 
 def facts_of(alias: str) -> Facts:
@@ -65,7 +64,7 @@ def _facts(alias: str) -> Facts:
     return Facts(
         isolation=_isolation(connection),
         ahead=_ahead(connection),
-        signs=tuple(ledger.workers().values_list("seen_at", flat=True)),
+        workers=tuple(ledger.workers()),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core import checks
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 from motia_django.celery_app import is_the_projects, project_app
 from motia_django.conf import settings
@@ -45,6 +46,7 @@ def project_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
         if registry().streams:
             waker()
         _check_metrics()
+        _check_may()
     except SettingsError as error:
         return [checks.Error(str(error), id=BAD_SETTING)]
     return []
@@ -84,6 +86,19 @@ def _check_metrics() -> None:
             "MOTIA['METRICS_TOKEN']: metrics want prometheus_client, which is not installed:"
             " pip install 'motia-django[prometheus]'"
         )
+
+
+def _check_may() -> None:
+    """Raise if the path of the function that is asked who may do what leads to none."""
+    path = settings().may
+    if path is None:
+        return
+    try:
+        function = import_string(path)
+    except Exception as error:  # its module may raise anything
+        raise SettingsError(f"MOTIA['MAY']: {path!r}: {type(error).__name__}: {error}") from error
+    if not callable(function):
+        raise SettingsError(f"MOTIA['MAY']: expected the path of a function, got {path!r}")
 
 
 def _error(problem: Problem) -> checks.CheckMessage:

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from abc import ABC, abstractmethod
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -75,6 +75,22 @@ def operator() -> str:
     except (KeyError, OSError, ImportError):  # a container may run as a user without a name
         user = f"uid {os.getuid()}"
     return f"motia_steps ({user}@{socket.gethostname()})"
+
+
+def add_djangos_options(parser: ArgumentParser) -> None:
+    """Let Django's own options stand behind the subcommand as well, where people write them."""
+    own: dict[str, dict[str, Any]] = {
+        "-v": {"dest": "verbosity", "type": int, "choices": range(4)},
+        "--verbosity": {"type": int, "choices": range(4)},
+        "--settings": {},
+        "--pythonpath": {},
+        "--traceback": {"action": "store_true"},
+        "--no-color": {"action": "store_true"},
+        "--force-color": {"action": "store_true"},
+    }
+    for option, how in own.items():
+        if option not in parser._option_string_actions:
+            parser.add_argument(option, **how, default=SUPPRESS, help=SUPPRESS)
 
 
 def refuse_unreadable(options: Mapping[str, Any]) -> None:

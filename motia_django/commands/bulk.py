@@ -37,16 +37,16 @@ class Bulk(Subcommand):
     """What the filters leave out, since it can never be done to them."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("ids", nargs="*", metavar="run id")
+        parser.add_argument("ids", nargs="*", metavar="run id", default=[])
         add_filters(parser, dead=Status.DEAD in self.statuses)
-        parser.add_argument("--all", action="store_true", help=f"all {self._kind}")
+        parser.add_argument("--all", action="store_true", help=f"all {self._kind({})}")
         parser.add_argument("--limit", type=how_many, help="at most so many, the oldest first")
         parser.add_argument("--reason", default="", help="why, for the runs' timelines")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     @abstractmethod
-    def act(self, options: Mapping[str, Any]) -> Callable[[UUID], None]:
+    def act(self, options: Mapping[str, Any]) -> Callable[[UUID], object]:
         """Return what is done to one run, which may raise `CannotIntervene`."""
 
     def refusal(self, run_id: UUID, options: Mapping[str, Any]) -> str:
@@ -62,7 +62,7 @@ class Bulk(Subcommand):
         act = self.act(options)
         count = chosen.count()
         if not count:
-            self.out.write(f"None of the {self._kind} matches: nothing to do.")
+            self.out.write(f"None of the {self._kind(options)} matches: nothing to do.")
             return
         self._say(chosen, count)
         if options.get("dry_run"):
@@ -86,7 +86,8 @@ class Bulk(Subcommand):
             raise CommandError("give either the ids of runs, or filters, not both", returncode=2)
         if not (ids or filters or options.get("all")):
             raise CommandError(
-                f"say which runs: their ids, filters, or --all for all {self._kind}", returncode=2
+                f"say which runs: their ids, filters, or --all for all {self._kind(options)}",
+                returncode=2,
             )
         statuses = self.statuses_for(options)
         return Selection(statuses=statuses, matching=filters & self.only, ids=ids, limit=limit)
@@ -95,9 +96,8 @@ class Bulk(Subcommand):
         """Return the statuses that the filters look among."""
         return self.statuses
 
-    @property
-    def _kind(self) -> str:
-        return f"{' and '.join(self.statuses)} runs"
+    def _kind(self, options: Mapping[str, Any]) -> str:
+        return f"{' and '.join(self.statuses_for(options))} runs"
 
     def _say(self, chosen: Selection, count: int) -> None:
         if chosen.ids:

@@ -45,18 +45,18 @@ class Pause(Subcommand):
     help = "Let no run of a Step begin until it is resumed; what runs goes on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("step_name", metavar="step", help="the Step's name")
         parser.add_argument("--reason", default="", help="why, for whoever finds it paused")
         add_schedule(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
         if options.get("schedule") is not None:
-            listener = schedule_of(options["step"], options["schedule"])
+            listener = schedule_of(options["step_name"], options["schedule"])
             done = operators.pause(listener, by=operator(), reason=options["reason"])
             what = "is paused: its ticks are left out" if done else "was paused already"
             self.out.write(f"{entry_name(listener)} {what}.")
             return
-        step = known(options["step"])
+        step = known(options["step_name"])
         if operations.pause(step, by=operator(), reason=options["reason"]):
             self.out.write(f"{step} is paused: its runs wait until it is resumed.")
         else:
@@ -70,18 +70,18 @@ class Resume(Subcommand):
     help = "Let a paused Step go on with the runs that wait."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("step_name", metavar="step", help="the Step's name")
         add_schedule(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
         if options.get("schedule") is not None:
-            listener = schedule_of(options["step"], options["schedule"])
+            listener = schedule_of(options["step_name"], options["schedule"])
             done = operators.resume(listener, by=operator())
             what = "is resumed" if done else "was not paused"
             self.out.write(f"{entry_name(listener)} {what}.")
             return
         use_broker_of_dev()
-        step = options["step"]
+        step = options["step_name"]
         if operations.resume(step, by=operator()):
             self.out.write(f"{step} is resumed: the workers take what waits within a second or so.")
         else:

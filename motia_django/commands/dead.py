@@ -18,7 +18,13 @@ from motia_django import ledger, operations
 from motia_django.commands.base import Subcommand, add_format, how_many, operator, parsed_json
 from motia_django.commands.bulk import Bulk
 from motia_django.commands.runs import described, hint_for_gone, key_cell, key_head, step_of
-from motia_django.commands.selection import Selection, add_filters, known, matching
+from motia_django.commands.selection import (
+    Selection,
+    add_filters,
+    known,
+    known_to_history,
+    matching,
+)
 from motia_django.ledger.errors import MOST_RUNS, DeadBy
 from motia_django.ledger.interventions import WAITING
 from motia_django.models import Run
@@ -76,7 +82,7 @@ class Dead(Subcommand):
         if others:
             raise CommandError(f"--groups: not together with --{others[0]}", returncode=2)
         step = options.get("step")
-        found, is_cut = ledger.dead_by_error(None if step is None else [step])
+        found, is_cut = ledger.dead_by_error([known_to_history(step)] if step else None)
         groups = found[:limit]
         if options.get("format") == "json":
             self.json([_described_group(group) for group in groups])

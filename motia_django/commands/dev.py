@@ -25,7 +25,7 @@ from django.urls import NoReverseMatch, reverse
 
 from motia_django.celery_app import is_the_projects, project_app
 from motia_django.checks.asking import ask, reach
-from motia_django.commands import dev_broker, dev_server
+from motia_django.commands import dev_broker, dev_server, dev_worker
 from motia_django.commands.base import Subcommand
 from motia_django.commands.dev_files import Files, manage
 from motia_django.commands.processes import Part, prefixed, stop
@@ -216,13 +216,13 @@ def _reach_the_projects() -> None:
 def _parts(options: Mapping[str, Any], environment: dict[str, str], folder: Path) -> list[Part]:
     app = options.get("app") or os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
     tied = [sys.executable, "-m", "motia_django.commands.tied"]
-    celery = [*tied, sys.executable, "-m", "celery", "--quiet", "-A", app]
+    celery, of_app = [*tied, sys.executable, "-m"], ["--quiet", "-A", app]
     worker = ["worker", "-l", "INFO", "-c", "2", "--without-gossip", "--without-mingle"]
     beat = ["beat", "-l", "INFO", "--pidfile=", "--schedule", str(folder / "celerybeat-schedule")]
     return [
         Part("web", [*tied, *_web(options)], environment),
-        Part("worker", [*celery, *worker], environment),
-        Part("beat", [*celery, *beat], environment),
+        Part("worker", [*celery, dev_worker.__name__, *of_app, *worker], environment),
+        Part("beat", [*celery, "celery", *of_app, *beat], environment),
     ]
 
 

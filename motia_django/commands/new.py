@@ -31,7 +31,9 @@ class New(Subcommand):
     needs_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("step", help="the Step's name, such as CreateInvoice")
+        parser.add_argument(
+            "step_name", metavar="step", help="the Step's name, such as CreateInvoice"
+        )
         parser.add_argument("--trigger", choices=KINDS, default="http")
         parser.add_argument("--app", help="the label of the Django app it goes into")
         parser.add_argument("--path", help="of an http Step; default: /<step-name>")
@@ -47,16 +49,16 @@ class New(Subcommand):
         )
 
     def run(self, options: Mapping[str, Any]) -> None:
-        words = _words(options["step"])
+        words = _words(options["step_name"])
         config = chosen_app(options.get("app"))
-        if options["step"] in registry():
-            raise CommandError(f"There is a Step named {options['step']!r} already.")
+        if options["step_name"] in registry():
+            raise CommandError(f"There is a Step named {options['step_name']!r} already.")
         templates = _files(Path(config.path), "_".join(words), options)
         for file in templates:
             if file.exists():
                 raise CommandError(f"{file} exists already; nothing was written.")
         texts = {
-            "name": options["step"],
+            "name": options["step_name"],
             "path": options.get("path") or f"/{'-'.join(words)}",
             "method": options["method"],
             "topic": options.get("topic") or ".".join(words),

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
+from django.db.models import Exists, OuterRef, Q
 
-from motia_django import repeats
-from motia_django.commands.base import Subcommand, operator, parsed_json
+from motia_django import ledger, repeats
+from motia_django.commands.base import operator, parsed_json
 from motia_django.commands.bulk import Bulk
 from motia_django.commands.runs import use_broker_of_dev
-from motia_django.commands.selection import parsed_ids
+from motia_django.commands.selection import Selection, asked_statuses, statuses
 from motia_django.exceptions import CannotIntervene
 from motia_django.ledger.interventions import WAITING
+from motia_django.repeats import REPEATED
+from motia_django.runs import Status, new_run_id
 
 
 class Retry(Bulk):
@@ -31,29 +35,82 @@ class Retry(Bulk):
         return partial(repeats.retry, by=operator(), reason=options["reason"])
 
 
-class Rerun(Subcommand):
-    """`motia_steps rerun <run id>...`."""
+class Rerun(Bulk):
+    """`motia_steps rerun <run id>... | filters`."""
 
     name = "rerun"
-    help = "Run finished runs again, each as a new run, and print the new ones' ids."
+    help = "Run finished runs again, each as a new run: by id, or all that match."
+    past = "run again"
+    statuses = (Status.SUCCEEDED,)
+    only = ~Q(trigger="http")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("ids", nargs="+", metavar="run id")
-        parser.add_argument("--input", help="another input for the new runs, as JSON")
-        parser.add_argument("--reason", default="", help="why, for the runs' timelines")
+        super().add_arguments(parser)
+        known = ", ".join(REPEATED)
+        parser.add_argument(
+            "--status",
+            type=statuses,
+            help=f"only those of this status, or of several: some of {known}; else succeeded",
+        )
+        parser.add_argument("--input", help="another input for the runs of these ids, as JSON")
 
     def run(self, options: Mapping[str, Any]) -> None:
+        if options.get("ids") and not options.get("dry_run"):
+            self._run_each(self.selection(options), self.act(options))
+        else:
+            super().run(options)
+
+    def act(self, options: Mapping[str, Any]) -> Callable[[UUID], UUID]:
+        hand = {"by": operator(), "reason": options["reason"]}
+        if options.get("ids"):
+            return partial(repeats.rerun, **hand, **_changes(options))
+        _changes(options)
+        return partial(repeats.rerun_once, **hand)
+
+    def refusal(self, run_id: UUID, options: Mapping[str, Any]) -> str:
+        if options.get("ids"):
+            return repeats.refusal(run_id, **_changes(options))
+        return "".join(each.refusal for each in repeats.refusals(ledger.rows(id=run_id)))
+
+    def selection(self, options: Mapping[str, Any]) -> Selection:
+        """Return the runs that are meant: none that was run again, none that is made on the way."""
+        chosen = super().selection(options)
+        started = ledger.rows(parent_id=OuterRef("id")).exclude(trace_id=OuterRef("trace_id"))
+        first = Q(~Exists(started), id__lte=new_run_id())
+        return replace(chosen, matching=chosen.matching & first)
+
+    def statuses_for(self, options: Mapping[str, Any]) -> Sequence[Status]:
+        asked = [Status(each) for each in asked_statuses(options) or self.statuses]
+        if not set(asked) <= set(REPEATED):
+            known = ", ".join(REPEATED)
+            raise CommandError(
+                f"--status: expected some of {known} (dead runs are redriven),"
+                f" got {','.join(asked)}",
+                returncode=2,
+            )
+        return asked
+
+    def _kind(self, options: Mapping[str, Any]) -> str:
+        return f"{super()._kind(options)} that were not run again yet"
+
+    def _run_each(self, chosen: Selection, act: Callable[[UUID], UUID]) -> None:
+        """Run each of these again, and print the new ones' ids, in order."""
         use_broker_of_dev()
-        given = options.get("input")
-        changes = {} if given is None else {"input": parsed_json(given, "--input")}
         refused = 0
-        for run_id in parsed_ids(options["ids"]):
+        for run_id in chosen.run_ids():
             try:
-                new = repeats.rerun(run_id, by=operator(), reason=options["reason"], **changes)
+                self.out.write(str(act(run_id)))
             except CannotIntervene as error:
                 refused += 1
                 self.out.write(f"refused: {error}")
-            else:
-                self.out.write(str(new))
         if refused:
-            raise CommandError(f"{refused} of {len(options['ids'])} refused")
+            raise CommandError(f"{refused} of {chosen.count()} refused")
+
+
+def _changes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of the runs is to be another; raise `CommandError` for what cannot be."""
+    if options.get("input") is None:
+        return {}
+    if not options.get("ids"):
+        raise CommandError("--input is for runs given by their ids", returncode=2)
+    return {"input": parsed_json(options["input"], "--input")}

@@ -17,7 +17,12 @@ from motia_django import ledger, payloads
 from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
-from motia_django.commands.selection import statuses
+from motia_django.commands.selection import (
+    asked_statuses,
+    found_by_key,
+    known_to_history,
+    statuses,
+)
 from motia_django.commands.steps import found
 from motia_django.conf import settings
 from motia_django.dispatch import enqueue
@@ -35,7 +40,7 @@ class RunStep(Subcommand):
     help = "Run a Step here and now, and print what its handler returns."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("step_name", metavar="step", help="the Step's name")
         parser.add_argument(
             "--input", default="null", help="the message, or the body of an http Step, as JSON"
         )
@@ -43,7 +48,7 @@ class RunStep(Subcommand):
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
-        step = found(options["step"])
+        step = found(options["step_name"])
         data = parsed_json(options["input"], "--input")
         try:
             result = invoke(step.name, data)
@@ -63,7 +68,7 @@ class Enqueue(Subcommand):
     help = "Send a message, and print the ids of the runs that it starts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("topic")
+        parser.add_argument("topic_name", metavar="topic")
         parser.add_argument("--data", default="null", help="the message, as JSON")
         parser.add_argument("--delay", type=float, default=0, help="seconds before the first try")
         parser.add_argument("--group", help="the message group, for fifo triggers")
@@ -73,7 +78,7 @@ class Enqueue(Subcommand):
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
-        topic, heard = options["topic"], registry().topics()
+        topic, heard = options["topic_name"], registry().topics()
         if topic not in heard:
             raise CommandError(
                 f"Nobody listens on the topic {topic!r}: nothing was sent."
@@ -115,17 +120,23 @@ class Runs(Subcommand):
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        found = ledger.rows(**({"step": options["step"]} if options.get("step") else {}))
+        step = options.get("step")
+        found = ledger.rows(**({"step": known_to_history(step)} if step else {}))
         if options.get("status"):
-            found = found.filter(status__in=options["status"])
+            found = found.filter(status__in=asked_statuses(options))
         if options.get("key"):
-            found = found.filter(id__in=ledger.found_by_key(options["key"]))
+            found = found.filter(id__in=found_by_key(options["key"]))
         if options.get("no_step"):
             found = found.exclude(step__in=[step.name for step in registry()])
         rows = list(found[: max(options["limit"], 0)])
         if options.get("format") == "json":
             self.json([described(row) for row in rows])
-            return
+        elif rows:
+            self._show(rows)
+        else:
+            self.out.write(none_found(options))
+
+    def _show(self, rows: Sequence[Run]) -> None:
         keys = ledger.keys_of_runs(row.id for row in rows)
         self.table(
             (
@@ -156,6 +167,18 @@ class Runs(Subcommand):
         )
         if hint_for_gone(rows):
             self.out.write(f"\n{hint_for_gone(rows)}")
+
+
+def none_found(options: Mapping[str, Any]) -> str:
+    """Return what was looked for in vain, and by which index keys runs are found."""
+    given = [f"--{name} {options[name]}" for name in ("step", "key") if options.get(name)]
+    if options.get("status"):
+        given.append(f"--status {','.join(asked_statuses(options))}")
+    asked = f" by {' '.join(given)}" if given else ""
+    if not options.get("key"):
+        return f"No run was found{asked}."
+    names = ", ".join(sorted(registry().index_names())) or "none"
+    return f"No run was found{asked}. The index keys of the Steps: {names}."
 
 
 def use_broker_of_dev() -> None:

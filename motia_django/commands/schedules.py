@@ -55,7 +55,7 @@ class Override(Subcommand):
     help = "Put another expression in the place of the one in a Step's file, or drop that."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("step_name", metavar="step", help="the Step's name")
         parser.add_argument("expression", nargs="?", help="when it is to be due, as in config")
         parser.add_argument("--drop", action="store_true", help="let the file say it again")
         parser.add_argument("--schedule", type=int, metavar="INDEX", help="of the trigger")
@@ -66,7 +66,7 @@ class Override(Subcommand):
         expression, drop = options.get("expression"), options.get("drop")
         if bool(expression) == bool(drop):
             raise CommandError("Say either an expression or --drop", returncode=2)
-        listener = schedule_of(options["step"], options.get("schedule"))
+        listener = schedule_of(options["step_name"], options.get("schedule"))
         name = entry_name(listener)
         if drop:
             done = operators.restore(listener, by=operator())

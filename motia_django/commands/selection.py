@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from motia_django import ledger
-from motia_django.exceptions import UnknownStep
+from motia_django.exceptions import UnknownStep, did_you_mean
 from motia_django.fingerprints import LENGTH
 from motia_django.models import Run
 from motia_django.registry import registry
@@ -90,9 +90,9 @@ def matching(options: Mapping[str, Any]) -> Q:
     if options.get("step"):
         filters &= Q(step=known_to_history(options["step"]))
     if options.get("topic"):
-        filters &= Q(source=options["topic"])
+        filters &= Q(source=_known_source(options["topic"]))
     if options.get("key"):
-        filters &= Q(id__in=ledger.found_by_key(options["key"]))
+        filters &= Q(id__in=found_by_key(options["key"]))
     if options.get("error"):
         filters &= _with_error(options["error"])
     if options.get("since"):
@@ -114,7 +114,7 @@ def parsed_ids(texts: Sequence[str]) -> list[UUID]:
     ids = []
     for text in texts:
         try:
-            ids.append(UUID(text))
+            ids.append(UUID(str(text)))
         except ValueError as error:
             raise CommandError(
                 f"expected a run's id, such as 01a20481-a3e3-7e98-8543-12a9b22a742e, got {text!r}"
@@ -132,12 +132,47 @@ def known_to_history(step: str) -> str:
     return step
 
 
+def found_by_key(asked: str) -> list[UUID]:
+    """Return the runs with an index key; raise `CommandError` if no Step has one of that name."""
+    found = ledger.found_by_key(asked)
+    name, _, value = asked.partition("=")
+    names = {each for step in registry() for on in step.triggers for each in step.index_names(on)}
+    if value and not found and name.strip() not in names:
+        raise CommandError(
+            f"No Step has an index key {name!r}.{did_you_mean(name, names)} Nor is there a run"
+            f" with {asked!r}.",
+            returncode=2,
+        )
+    return found
+
+
+def _known_source(topic: str) -> str:
+    """Return the name of what starts a Step, or has started runs."""
+    sources = {trigger.source for step in registry() for trigger in step.triggers}
+    if topic not in sources and not ledger.rows(source=topic).exists():
+        raise CommandError(
+            f"No Step listens on {topic!r}.{did_you_mean(topic, sources)} Nor is there a run that"
+            " it started.",
+            returncode=2,
+        )
+    return topic
+
+
 def known(step: str) -> str:
     """Return the name of a Step that is there; raise `CommandError` with the nearest one."""
     try:
         return registry().step(step).name
     except UnknownStep as error:
         raise CommandError(str(error), returncode=2) from error
+
+
+def asked_statuses(options: Mapping[str, Any]) -> list[str]:
+    """Return the statuses of `--status`, which `call_command` hands on as it got them."""
+    asked = options.get("status") or []
+    try:
+        return statuses(asked) if isinstance(asked, str) else list(asked)
+    except ArgumentTypeError as error:
+        raise CommandError(f"--status: {error}", returncode=2) from error
 
 
 def statuses(text: str) -> list[str]:

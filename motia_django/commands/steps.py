@@ -18,7 +18,7 @@ from motia_django.celery_app import task_name
 from motia_django.checks import ALL as CHECKS
 from motia_django.commands import schedules
 from motia_django.commands.base import Subcommand, add_format
-from motia_django.exceptions import UnknownStep
+from motia_django.exceptions import UnknownFlow, UnknownStep
 from motia_django.models import Pause
 from motia_django.registry import Listener, registry
 from motia_django.steps import Step
@@ -38,7 +38,7 @@ class ListSteps(Subcommand):
 
     def run(self, options: Mapping[str, Any]) -> None:
         flow = options.get("flow")
-        steps = [step for step in registry() if flow is None or flow in step.flows]
+        steps = list(registry()) if flow is None else _of_flow(flow)
         resting = paused()
         if options.get("format") == "json":
             self.json([described(step, resting.get(step.name)) for step in steps])
@@ -59,11 +59,11 @@ class Show(Subcommand):
     help = "Show one Step: triggers, schemas, topics, file."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("step", help="the Step's name")
+        parser.add_argument("step_name", metavar="step", help="the Step's name")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        step = found(options["step"])
+        step = found(options["step_name"])
         pause = paused().get(step.name)
         facts = described(step, pause)
         if options.get("format") == "json":
@@ -120,7 +120,15 @@ def found(name: str) -> Step:
     try:
         return registry().step(name)
     except UnknownStep as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(str(error), returncode=2) from error
+
+
+def _of_flow(flow: str) -> list[Step]:
+    """Return the Steps of that flow; raise `CommandError` with the nearest one."""
+    flows = registry().flows()
+    if flow not in flows:
+        raise CommandError(str(UnknownFlow(flow, flows)), returncode=2)
+    return flows[flow]
 
 
 def paused() -> Mapping[str, Pause]:

@@ -14,16 +14,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import QuerySet, Subquery, UUIDField
+from django.db.models import Count, Q, QuerySet, Subquery, UUIDField
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger import errors, turns
-from motia_django.ledger.due import queued_at
+from motia_django.ledger import errors, waits
 from motia_django.ledger.rows import all_runs, database
+from motia_django.ledger.waits import Waiting
 from motia_django.ledger.workers import workers
-from motia_django.runs import Status, lowest_id_at
+from motia_django.runs import ANSWERED, Status, lowest_id_at
 
 MOST = 10_000
 SILENT_AFTER = timedelta(seconds=30)
@@ -32,22 +32,15 @@ LATE_AFTER = timedelta(seconds=15)
 """What was due so long ago, upkeep should have published."""
 _LATELY = timedelta(hours=1)
 _MOST_SAMPLED = 20_000
-_MOST_QUEUED = 1000
-_MOST_COMPARED = 100
-_MOST_LIMITED = 20
-"""Of each of them it is asked whether it was called up."""
 _MOST_ERRORS = 500
-QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
 _MINUTES = 60
 
 
 Among = Sequence[str] | None
-Waiting = tuple[models.Run, datetime]
-"""A queued run, and since when it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
+class Longest:
     """The runs that have waited for longest: for a worker, and for their turn."""
 
     for_worker: Waiting | None
@@ -68,6 +61,17 @@ def dead(among: Among = None) -> int:
     return _counted(_runs(among).filter(status=Status.DEAD))
 
 
+def dead_and_answered(among: Among = None) -> tuple[int, int]:
+    """Return how many runs are `dead`, and of how many of them whoever called them was told.
+
+    These are not redriven, only discarded.
+    """
+    some = _runs(among).filter(status=Status.DEAD).order_by()[:MOST]
+    told = Count("id", filter=Q(trigger__in=ANSWERED))
+    found = some.aggregate(dead=Count("id"), answered=told)
+    return found["dead"], found["answered"]
+
+
 def late(among: Among = None) -> int:
     """Return how many runs should have been published by now, counted up to `MOST`."""
     before = timezone.now() - LATE_AFTER
@@ -75,25 +79,14 @@ def late(among: Among = None) -> int:
     return _counted(_runs(among).filter(wake_at__lt=before, status__in=due))
 
 
-def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Waits:
-    """Return which runs have waited for longest, without large columns, and since when.
-
-    Runs of the Steps in `but` do not count. Of very many, those that were born first are looked at.
-    """
-    waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
-    rows = list(waiting.only(*QUEUED)[:_MOST_QUEUED])
-    free = [row for row in rows if not row.limited][:_MOST_COMPARED]
-    limited = [row for row in rows if row.limited][:_MOST_LIMITED]
-    in_turn = turns.waiting([row.id for row in limited])
-    called = [row for row in limited if row.id not in in_turn]
-    return Waits(
-        for_worker=_longest([*free, *called]),
-        for_turn=_longest([row for row in limited if row.id in in_turn]),
-    )
+def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Longest:
+    """Return which runs have waited for longest, and since when; not those of Steps in `but`."""
+    found = waits.waits(among, but=but)
+    return Longest(for_worker=_longest(found.for_worker), for_turn=_longest(found.for_turn))
 
 
-def _longest(rows: Sequence[models.Run]) -> Waiting | None:
-    return min(((row, queued_at(row)) for row in rows), key=lambda each: each[1], default=None)
+def _longest(found: Sequence[Waiting]) -> Waiting | None:
+    return min(found, key=lambda each: each[1], default=None)
 
 
 def failing(among: Among = None) -> dict[str, int]:

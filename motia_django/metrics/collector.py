@@ -10,8 +10,9 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from motia_django import arrivals, ledger
+from motia_django import ledger
 from motia_django.ledger import meters
+from motia_django.queues import queue_at
 from motia_django.registry import registry
 from motia_django.standings import late_schedules
 
@@ -36,8 +37,9 @@ class MotiaCollector(Collector):
         yield from _of_window(meters.window(WINDOW))
         waiting = meters.waiting()
         yield _backlog(waiting)
+        yield _by_step("motia_in_turn_runs", "Runs that wait their turn", waiting.in_turn)
         yield _by_step("motia_dead_runs", "Runs that are dead now", waiting.dead)
-        yield _oldest(meters.oldest_queued())
+        yield from _oldest(meters.longest_waits())
         yield GaugeMetricFamily(
             "motia_late_runs", "Runs that upkeep should have published by now", waiting.late
         )
@@ -87,7 +89,7 @@ def _backlog(waiting: meters.Waiting) -> Metric:
     kinds = dict.fromkeys(_kinds(), 0) | waiting.backlog
     counts: Counter[tuple[str, str]] = Counter()
     for (step, trigger, index), count in kinds.items():
-        counts[step, arrivals.queue_at(step, trigger, index)] += count
+        counts[step, queue_at(step, trigger, index)] += count
     metric = GaugeMetricFamily(
         "motia_backlog_runs",
         "Runs that could run now and wait for a worker",
@@ -111,10 +113,18 @@ def _by_step(name: str, text: str, counts: Counter[str]) -> Metric:
     return _labelled(name, text, known, label="step")
 
 
-def _oldest(ages: dict[str, timedelta]) -> Metric:
-    seconds = {step: age.total_seconds() for step, age in ages.items()}
-    text = "For how long the run that has waited for longest has waited for a worker"
-    return _labelled("motia_oldest_queued_seconds", text, seconds, label="step")
+def _oldest(ages: meters.Ages) -> Iterator[Metric]:
+    text = "For how long the run that has waited for longest has waited for"
+    yield _labelled(
+        "motia_oldest_queued_seconds", f"{text} a worker", _seconds(ages.for_worker), label="step"
+    )
+    yield _labelled(
+        "motia_oldest_in_turn_seconds", f"{text} its turn", _seconds(ages.for_turn), label="step"
+    )
+
+
+def _seconds(ages: dict[str, timedelta]) -> dict[str, float]:
+    return {step: age.total_seconds() for step, age in ages.items()}
 
 
 def _late_schedules() -> Metric:

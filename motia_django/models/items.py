@@ -46,6 +46,7 @@ class StreamItem(models.Model):
 
     class Meta:
         db_table = "motia_stream_item"
+        default_permissions = ("view", "delete")
         verbose_name = _("stream item")
         verbose_name_plural = _("stream items")
         ordering = ("stream", "group", "item")

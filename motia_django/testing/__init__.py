@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from motia_django.testing.cases import MotiaMixin as MotiaMixin
     from motia_django.testing.followers import Follower as Follower
     from motia_django.testing.kit import Motia as Motia
+    from motia_django.testing.post import Letter as Letter
     from motia_django.testing.ran import Log as Log
     from motia_django.testing.ran import Ran as Ran
     from motia_django.testing.trace import Trace as Trace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answer": "asking",
     "Follower": "followers",
+    "Letter": "post",
     "Log": "ran",
     "Motia": "kit",
     "MotiaMixin": "cases",

@@ -26,11 +26,15 @@ class MotiaMixin(Case):
     motia: Motia
     motia_state: str | None = None
     """Where state lives meanwhile, as `Motia(state=...)` has it."""
+    motia_tasks: str | None = None
+    """Where calls of other Celery tasks go, as `Motia(tasks=...)` has it."""
     motia_broken_files: bool = False
     """Whether the test runs while Step files have problems, as `Motia(broken_files=...)` has it."""
 
     def _callSetUp(self) -> None:  # noqa: N802  unittest's own seam, for async cases
-        kit = Motia(state=self.motia_state, broken_files=self.motia_broken_files)
+        kit = Motia(
+            state=self.motia_state, tasks=self.motia_tasks, broken_files=self.motia_broken_files
+        )
         self.motia = self.enterContext(kit)
         super()._callSetUp()  # type: ignore[misc]
 

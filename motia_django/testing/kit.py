@@ -10,7 +10,7 @@ from uuid import UUID
 
 from rest_framework.test import APIClient
 
-from motia_django import broker, ledger
+from motia_django import ledger
 from motia_django.exceptions import MotiaError
 from motia_django.live import log
 from motia_django.live.face import Streams, streams
@@ -24,7 +24,7 @@ from motia_django.testing.clock import Clock
 from motia_django.testing.commits import commit
 from motia_django.testing.failures import Failures, InjectedFailure
 from motia_django.testing.followers import Follower, Streamed, address_of
-from motia_django.testing.post import Post
+from motia_django.testing.post import Letter, Post
 from motia_django.testing.quiet import without_tracebacks
 from motia_django.testing.ran import Log, Ran, Told, in_order
 from motia_django.testing.stores import store_of_tests
@@ -39,12 +39,16 @@ class Motia:
     For the block messages go to the test in place of the broker; all else is as in production.
     `state` is where state lives meanwhile: `"project"` as the settings say, `"memory"`; None is
     memory where the settings name a Redis, which no test rolls back, and the project's store else.
-    Step files with problems raise `StepFilesError`, unless a test wants `broken_files`.
+    `tasks` is where calls of other Celery tasks go: None to the test as well, `"project"` where
+    they go without the kit. Step files with problems raise `StepFilesError`, unless a test wants
+    `broken_files`.
     """
 
-    def __init__(self, *, state: str | None = None, broken_files: bool = False) -> None:
+    def __init__(
+        self, *, state: str | None = None, tasks: str | None = None, broken_files: bool = False
+    ) -> None:
         self._store, self._broken_files = store_of_tests(state), broken_files
-        self._post, self._witness, self._failures = Post(), Witness(), Failures()
+        self._post, self._witness, self._failures = Post(tasks), Witness(), Failures()
         self._open = ExitStack()
         self._told = 0
         """How many attempts the drainings so far have told of."""
@@ -59,7 +63,7 @@ class Motia:
             check_step_files()
         with ExitStack() as stack:
             stack.enter_context(self._store)
-            stack.enter_context(broker.replaced(self._post.lend))
+            stack.enter_context(self._post)
             stack.enter_context(self._witness)
             stack.enter_context(without_tracebacks())
             stack.callback(self._failures.stop)
@@ -201,7 +205,7 @@ class Motia:
                 count += 1
                 if count > most:
                     text = "which seems to be a loop; else allow more by drain(most=...)"
-                    raise MotiaError(f"drain: {most} runs and no end, {text}: {letter.task}")
+                    raise MotiaError(f"drain: {most} runs and no end, {text}: {letter.name}")
                 self._worker.run(letter)
         self._raise(failures, raises)
         told, self._told = self._told, len(self._witness.attempts)
@@ -226,6 +230,15 @@ class Motia:
         """All messages that were sent, with topic, data and keys, in their order."""
         commit()
         return list(self._witness.messages)
+
+    @property
+    def tasks(self) -> list[Letter]:
+        """The calls of other Celery tasks, as by `task.delay_on_commit()`, in their order.
+
+        They are neither run nor sent; each has `name`, `args`, `kwargs`, and `run()`.
+        """
+        commit()
+        return list(self._post.others)
 
     @property
     def runs(self) -> Told[Ran]:

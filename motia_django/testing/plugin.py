@@ -21,8 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers",
-        'motia(state=None, broken_files=False): where state lives, "project" or "memory", with'
-        " `motia`; whether the test runs while Step files have problems",
+        "motia(state=None, tasks=None, broken_files=False): where state lives with `motia`,"
+        ' "project" or "memory"; where calls of other Celery tasks go, to the test or, by'
+        ' "project", where they always go; whether the test runs while Step files have problems',
     )
 
 

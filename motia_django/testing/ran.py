@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from motia_django import models
 from motia_django.registry import registry
-from motia_django.runs import INVOKE, Outcome, Run, Status, last_line
+from motia_django.runs import INVOKE, Outcome, Run, Status, in_one_line
 from motia_django.timeline import Entry, in_words, joined
 from motia_django.web.responses import told
 
@@ -60,7 +60,7 @@ class Ran:
     output: Any
     """What the handler returned; of an http Step `{"status", "headers", "body"}`."""
     error: str
-    """What the last attempt failed by, in one line, or an empty text."""
+    """What the last attempt failed by, in one line such as `Dead: no card`, or an empty text."""
     timeline: tuple[Entry, ...]
     """What happened in it, entry by entry."""
     trace_id: str
@@ -75,7 +75,7 @@ class Ran:
             **_known(row),
             status=str(row.status),
             output=row.output,
-            error=last_line(row.error) if row.error else "",
+            error=in_one_line(row.error) if row.error else "",
             timeline=tuple(row.timeline or ()),
         )
 

@@ -19,7 +19,7 @@ class Worker:
     def run(self, letter: Letter) -> None:
         """Run what a message asks for, and do what waits for the commit after it."""
         try:
-            letter.deliver()
+            letter.run()
         except Gone:
             pass  # nobody is left to write anything down
         commit()

@@ -16,6 +16,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from motia_django.registry import Listener, Route
+from motia_django.steps import Step
 from motia_django.triggers import HttpTrigger
 from motia_django.web.conditional import judged
 from motia_django.web.incoming import IncomingRequest
@@ -55,6 +56,11 @@ class EndpointView(APIView):
     """What answers the request; to OPTIONS, and to what nobody answers, the first."""
 
     @property
+    def step(self) -> Step:
+        """The Step that the request is for, which the project's `EXCEPTION_HANDLER` may ask."""
+        return self.endpoint.listener.step
+
+    @property
     def throttle_scope(self) -> str | None:
         """What REST framework's `ScopedRateThrottle` asks a view for."""
         return self.endpoint.trigger.policies.throttle_scope
@@ -86,6 +92,7 @@ class EndpointView(APIView):
             negotiator=self.get_content_negotiator(),
             parser_context={"view": self, "args": self.args, "kwargs": self.kwargs},
         )
+        incoming.parameters = self.endpoint.trigger.parameters
         incoming.quick_json = self.parser_classes[:1] in _JSON_FIRST
         return incoming
 

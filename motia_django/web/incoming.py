@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -45,6 +45,8 @@ class IncomingRequest(RestRequest):
     """Whether `JSONParser` itself, and as it comes, is to read `application/json`."""
     is_json = False
     """Whether the data are JSON for certain, and can be written as they were read."""
+    parameters: Sequence[str] = ()
+    """The names of the parameters in the Step's own path, in order."""
 
     def __init__(self, request: HttpRequest, **known: Any) -> None:
         super().__init__(request, **known)
@@ -55,6 +57,14 @@ class IncomingRequest(RestRequest):
     def headers(self) -> Headers:
         """All headers, whatever the case of the name asked for."""
         return Headers(self._request.META)
+
+    @cached_property
+    def params(self) -> dict[str, str]:
+        """The path's own parameters, which come after those of a prefix it is included under."""
+        if not self.parameters:
+            return {}
+        values = list(self.parser_context["kwargs"].values())
+        return dict(zip(self.parameters, values[-len(self.parameters) :], strict=True))
 
     @property
     def data(self) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +19,7 @@ from motia_django.triggers.exchange import Request
 from motia_django.triggers.texts import form_of
 from motia_django.web.incoming import IncomingRequest
 
+_TOO_DEEP = "it is nested too deeply"
 _LENGTH = re.compile("[0-9]{1,18}")
 
 
@@ -44,9 +44,7 @@ def take_in(request: IncomingRequest, trigger: HttpTrigger) -> None:
         _ = request._request.body
 
 
-def read_request(
-    request: IncomingRequest, trigger: HttpTrigger, params: Mapping[str, str]
-) -> Request:
+def read_request(request: IncomingRequest, trigger: HttpTrigger) -> Request:
     """Parse the request; raise `ParseError`, `UnsupportedMediaType`, or `TooLarge`."""
     intake = trigger.intake
     raw_body = request._request.body if intake.raw_body else None
@@ -56,7 +54,7 @@ def read_request(
     return Request(
         method=request.method or trigger.method,
         path=request.path,
-        params=_own_params(trigger.parameters, params),
+        params=request.params,
         query=_flat(request.query_params) if request.META.get("QUERY_STRING") else {},
         headers=request.headers,
         body=body,
@@ -107,14 +105,6 @@ def recorded(request: Request) -> dict[str, Any]:
     }
 
 
-def _own_params(names: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:
-    """Return the path's own parameters, which come after those of a prefix it is included under."""
-    if not names:
-        return {}
-    values = list(params.values())
-    return dict(zip(names, values[len(values) - len(names) :], strict=True))
-
-
 def _without_files(body: Any) -> Any:
     """Return a body with what is known of each file, and of bytes, in their place."""
     if isinstance(body, QueryDict):
@@ -155,7 +145,7 @@ def _body(request: IncomingRequest, trigger: HttpTrigger) -> Any:
         if not (request.is_json or isinstance(data, QueryDict) or _is_json(data)):
             _refuse_what_json_lacks(_without_files(data))
     except RecursionError as error:
-        raise ParseError("JSON parse error - it is nested too deeply") from error
+        raise ParseError(f"JSON parse error - {_TOO_DEEP}") from error
     except UnicodeError as error:
         raise ParseError(f"Form parse error - {error}") from error
     if isinstance(data, QueryDict):
@@ -190,7 +180,15 @@ def _refuse_what_json_lacks(data: Any) -> None:
     try:
         payloads.dumps(data)
     except PayloadError as error:
-        raise ParseError(f"JSON parse error - {error}") from error
+        raise ParseError(f"JSON parse error - {_what_json_lacks(error)}") from error
+
+
+def _what_json_lacks(error: PayloadError) -> str:
+    """Return why a body cannot be written as JSON, without the body, which may be large."""
+    cause = str(error.__cause__)
+    if "Recursion" in cause:
+        return _TOO_DEEP
+    return "there is half a character in it, a lone surrogate" if "UTF-8" in cause else str(error)
 
 
 def _has_content(request: IncomingRequest) -> bool:

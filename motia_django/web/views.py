@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
@@ -31,7 +32,11 @@ from motia_django.web.responses import ConditionNotMet, bad_request, told, writt
 
 Keep = Callable[[HttpResponseBase], None]
 
+logger = logging.getLogger("motia.http")
+
 TRACE_HEADER = "Motia-Trace-Id"
+_MOST_NAMED = 10
+"""How many fields of an invalid request the log names."""
 
 
 class StepView(EndpointView):
@@ -40,7 +45,7 @@ class StepView(EndpointView):
     def answer(self, request: IncomingRequest, **params: str) -> HttpResponseBase:
         """Run the Step that this method and path belong to, and answer what it answers."""
         listener, trigger = self.endpoint.listener, self.endpoint.trigger
-        raw = read_request(request, trigger, params)
+        raw = read_request(request, trigger)
         if trigger.is_plain:
             return self._run(listener, raw, NO_CLAIM)
         with idempotency.claimed(listener, raw) as claim:
@@ -65,7 +70,7 @@ class StepView(EndpointView):
         aliases = _transactions_of(listener.step, is_kept=bool(claim.key))
         outcome, response = _performed(run, raw, aliases, keep)
         if outcome.rejected:
-            raise _rejection(outcome)
+            raise _rejection(run, raw, outcome)
         self.headers[TRACE_HEADER] = run.trace_id
         if outcome.status is Status.RUNNING:
             outcome, response = streaming.begun(raw.raw._request, _told(run, raw), outcome)
@@ -210,7 +215,26 @@ def _transactions(aliases: Sequence[str]) -> AbstractContextManager[object]:
         return stack.pop_all()
 
 
-def _rejection(outcome: Outcome) -> Exception:
+def _rejection(run: Run, request: Request, outcome: Outcome) -> Exception:
+    """Return what answers a request that breaks a schema; it is no run, so the log tells of it."""
     error = outcome.error
-    assert error is not None
-    return bad_request(error) if isinstance(error, InvalidInput) else error
+    assert isinstance(error, InvalidInput)
+    logger.warning(
+        "Step %r refused %s %s with 400, since this is invalid: %s",
+        run.step,
+        request.method,
+        _printable(request.path),
+        _printable(_named(list(error.errors))),
+    )
+    return bad_request(error)
+
+
+def _named(fields: list[str]) -> str:
+    """Return which fields are wrong, and never what was in them."""
+    more = f" and {len(fields) - _MOST_NAMED} more" if len(fields) > _MOST_NAMED else ""
+    return ", ".join(f"{each:.100}" or "the body" for each in fields[:_MOST_NAMED]) + more
+
+
+def _printable(text: str) -> str:
+    """Return text, of the sender's choice, as it cannot make lines of its own in a log."""
+    return "".join(each if each.isprintable() else " " for each in text[:2000])

@@ -458,7 +458,7 @@ def test_what_is_not_understood_is_said_so_and_nothing_is_done(
     assert now(run).status == "dead"
 
 
-@pytest.mark.parametrize("deed", ["", "edit", "move", "delete", "rerun", "%00"])
+@pytest.mark.parametrize("deed", ["", "edit", "move", "delete", "rerun_edited", "%00"])
 def test_there_are_no_other_deeds_for_many(admin_client: Client, deed: str) -> None:
     assert admin_client.get(f"{PREVIEW}?deed={deed}").status_code == 404
 
@@ -507,7 +507,7 @@ def test_the_preview_says_that_a_fifo_group_has_gone_on(admin_client: Client, de
     assert "fifo" not in text(admin_client, address)
     in_order = {**WORK, "config": {"type": "fifo"}}
     with installed(make_step(lambda input: None, in_order)):
-        assert "In a fifo group a redriven run goes to the end" in text(admin_client, address)
+        assert "In a fifo group such a run goes to the end" in text(admin_client, address)
         assert "fifo" not in text(admin_client, f"{PREVIEW}?deed=discard")
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -112,7 +113,7 @@ def test_the_first_lines_say_what_is_wrong_and_lead_there(
 ) -> None:
     now = timezone.now()
     for name in ("Pay", "Pay", "Mail", "Print", "Post"):
-        make_run(step=name, status="dead", fingerprint=MARK)
+        make_run(step=name, status="dead", fingerprint=MARK, trigger="queue")
     old = make_run(step="Mail", status="queued", created_at=now - timedelta(hours=3),
                    wake_at=now + timedelta(hours=1))  # fmt: skip
     page = admin_client.get(PAGE)
@@ -176,6 +177,31 @@ def test_what_waits_its_turn_is_no_worry_and_told_apart_from_what_waits_for_a_wo
     value, is_bad = found["longest wait for a turn"]
     assert "min" in value and not is_bad
     assert findings(admin_client) == []
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_run_of_a_group_that_nobody_holds_up_and_no_worker_takes_is_a_worry(
+    admin_client: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"type": "fifo"}}
+    with installed(make_step(nothing, trigger)), django_capture_on_commit_callbacks(execute=True):
+        dispatch.enqueue("work")
+    ago = timedelta(minutes=5)
+    models.Run.objects.update(created_at=F("created_at") - ago, wake_at=F("wake_at") - ago)
+    assert findings(admin_client)[-1].startswith("A run of Work has waited for a worker for 5 min")
+    value, is_bad = numbers(admin_client)["longest wait for a worker"]
+    assert value.startswith("5 min") and is_bad
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_queue_that_no_worker_consumes_is_a_finding(admin_client: Client) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"queue": "hooks"}}
+    with installed(*(make_step(nothing, trigger, name=name) for name in "ABCDE")):
+        ledger.workers().update(queues=["shop"])
+        told = "No worker consumes the queue hooks, which runs of A, B, C and 2 more go to."
+        assert findings(admin_client) == [told]
+        ledger.workers().update(queues=None)
+        assert findings(admin_client) == []
 
 
 @pytest.mark.usefixtures("_well")
@@ -249,6 +275,31 @@ def test_the_last_tick_of_a_schedule_is_the_newest(make_run: MakeRun) -> None:
     found = pulse.last_ticks([("Report", 0), ("Report", 1), ("Report", 2)])
     last = models.Run.objects.filter(index=0, trigger="cron").order_by("-id")[0]
     assert found == {("Report", 0): last, ("Report", 1): newest}
+
+
+@pytest.mark.usefixtures("_well")
+@pytest.mark.parametrize(
+    ("messages", "answered", "told"),
+    [
+        (1, 0, "1 run is dead: redrive it, or discard it."),
+        (0, 1, "1 run is dead, and whoever called it was told: discard it."),
+        (0, 2, "2 runs are dead, and whoever called them was told: discard them."),
+        (
+            2,
+            4,
+            "6 runs are dead: redrive or discard 2 of them; whoever called the other 4 was told, so"
+            " these can only be discarded.",
+        ),
+    ],
+)
+def test_the_dead_that_cannot_be_redriven_are_told_apart(
+    admin_client: Client, make_run: MakeRun, messages: int, answered: int, told: str
+) -> None:
+    kinds = [*["queue"] * messages, *["http", "invoke", "http", "http"][:answered]]
+    long_ago = timezone.now() - timedelta(hours=2)
+    for kind in kinds:
+        make_run(step="Pay", status="dead", trigger=kind, finished_at=long_ago)
+    assert findings(admin_client) == [told]
 
 
 def test_each_failure_is_counted_once_and_only_for_whom_is_asked(make_run: MakeRun) -> None:
@@ -383,7 +434,7 @@ def test_it_asks_few_questions_and_only_of_who_may_look(
     ) as asked:
         page = client.get(PAGE)
     assert page.status_code == 200
-    assert len(asked) < 20
+    assert len(asked) <= 20
     assert "?status=dead" not in page.content.decode(), "it leads nowhere he may not go"
     assert client.post(PAGE).status_code == 405
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.test import Client
 
-from motia_django import models
+from motia_django import batches, models
 from tests.admin.conftest import MakeRun
 from tests.catalogs import spoken
 from tests.factories import installed, make_step, once, published
@@ -52,6 +53,62 @@ def test_many_runs_are_tried_now_from_the_list(admin_client: Client, make_run: M
     with published() as sent:
         admin_client.post(LIST, {**chosen, "confirmed": "yes", "reason": "mended"})
     assert sorted(sent) == sorted(str(each.id) for each in runs)
+
+
+def test_many_runs_are_run_again_from_the_list_and_each_once(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    old = [make_run(**WORKED, input={"n": 1}) for _ in range(2)]
+    masked = make_run(**WORKED, input={"n": 1, "token": "********"})
+    every = [str(each.id) for each in (*old, masked)]
+    chosen = {"action": "rerun", "index": "0", "_selected_action": every}
+    html = admin_client.post(LIST, chosen).content.decode()
+    assert "Of 3 runs that were checked, 1 would be refused" in html
+    assert "its secrets were masked" in html
+    for done, refused in ((2, 0), (0, 2)):
+        go = {**chosen, "confirmed": "yes", "reason": "wrong"}
+        told = admin_client.post(LIST, go, follow=True).context["messages"]
+        assert any(f"{done} new runs were started." in str(each) for each in told) == bool(done)
+        assert any("run again already" in str(each) for each in told) == bool(refused)
+    assert [models.Run.objects.filter(parent_id=each.id).count() for each in old] == [1, 1]
+    assert LogEntry.objects.filter(change_message="Run again: wrong").count() == 2
+
+
+def test_of_many_those_that_succeeded_are_run_again_unless_others_are_asked_for(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    for status in ("succeeded", "skipped", "cancelled", "dead", "queued"):
+        make_run(**WORKED, status=status)
+    preview = "/admin/motia/batch/preview/?deed=rerun&step=Work"
+    for query, count in (("", 1), ("&status=skipped,cancelled", 2)):
+        prospect = admin_client.get(preview + query).context["prospect"]
+        assert prospect.count == count
+    assert "is not understood" in admin_client.get(f"{preview}&status=dead").content.decode()
+    choose = admin_client.get("/admin/motia/batch/choose/").content.decode()
+    assert '<option value="rerun">Run again</option>' in choose
+
+
+def test_a_batch_runs_them_again(admin_client: Client, make_run: MakeRun) -> None:
+    run = make_run(**WORKED, input={"n": 1})
+    preview = "/admin/motia/batch/preview/?deed=rerun&step=Work"
+    answer = admin_client.post(preview, {"confirmed": "yes", "per_second": "5"})
+    batch = models.Batch.objects.get()
+    assert answer.headers["Location"] == f"/admin/motia/batch/{batch.id}/change/"
+    batches.work_off()
+    assert models.Run.objects.filter(parent_id=run.id).count() == 1
+    assert "Run again" in admin_client.get(answer.headers["Location"]).content.decode()
+
+
+def test_whoever_may_not_run_a_run_again_may_not_run_many_again(
+    client: Client, django_user_model: Any, make_run: MakeRun
+) -> None:
+    user = django_user_model.objects.create_user("bob", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_run", "retry_run"]))
+    client.force_login(user)
+    make_run(**WORKED)
+    assert client.get("/admin/motia/batch/preview/?deed=rerun&step=Work").status_code == 403
+    html = client.get(LIST).content.decode()
+    assert ('value="retry"' in html, 'value="rerun"' in html) == (True, False)
 
 
 def test_a_run_is_run_again_and_one_is_led_to_the_new_one(

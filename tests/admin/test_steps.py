@@ -17,6 +17,7 @@ from django.urls import reverse
 from motia_django import models
 from motia_django.declarations import Problem
 from tests.admin.conftest import MakeRun
+from tests.factories import installed, make_step
 
 STEPS, FLOWS = "/admin/motia/step/", "/admin/motia/flow/"
 SCHEMA = {"type": "object", "title": "NewTodo"}
@@ -202,7 +203,7 @@ def test_the_page_shows_schemas_delivery_and_listeners(
     assert "integer" in html
     assert "permissions: none" in html
     assert "throttles: 2/min" in html
-    assert "needs an Idempotency-Key" in html
+    assert "needs a header Idempotency-Key" in html
     assert "heeds an ETag" in html
     assert "middleware: passes" in html
     html = text_of(admin_client, page_of("Send"))
@@ -220,6 +221,17 @@ def test_the_page_shows_schemas_delivery_and_listeners(
     ):
         assert words in html, words
     assert f'<code>t</code> → <a href="{page_of("Send")}">Send</a>' in html
+
+
+def test_a_steps_page_has_the_index_keys_of_its_own_and_of_its_triggers(
+    admin_client: Client,
+) -> None:
+    work = {"type": "queue", "topic": "work", "config": {"index": ["card"]}}
+    web = {"type": "http", "method": "GET", "path": "/nowhere"}
+    with installed(make_step(lambda input: None, work, web, index=["orderId"])):
+        html = text_of(admin_client, page_of("Work"))
+    assert re.findall("Found by</dt><dd>([^<]*)", html) == ["orderId, card", "orderId"]
+    assert "sync: nothing is awaited" in html
 
 
 def test_a_schema_that_json_schema_cannot_express_is_no_error(

@@ -286,6 +286,12 @@ def world(make_run: MakeRun) -> Iterator[World]:
         yield there
 
 
+def test_every_permission_that_can_be_given_is_asked_for_somewhere() -> None:
+    told = section(DOCS / "operating.md", HEADING)
+    ours = Permission.objects.filter(content_type__app_label="motia")
+    assert [each.codename for each in ours if f"`{each.codename}`" not in told] == []
+
+
 def readable() -> set[str]:
     """Return the permissions to look at each of our pages."""
     ours = Permission.objects.filter(content_type__app_label="motia")

@@ -100,6 +100,12 @@ def test_a_project_that_is_being_set_up_may_have_none(
     [
         ({"UNDECLARED_TOPIC": "warn"}, "Did you mean 'UNDECLARED_TOPICS'?"),
         ({"STATE": {"BACKEND": "nowhere.Store"}}, "nowhere"),
+        (
+            {"MAY": "nowhere.may"},
+            "MOTIA['MAY']: 'nowhere.may': ModuleNotFoundError: No module named",
+        ),
+        ({"MAY": "motia_django.conf.may"}, 'does not define a "may" attribute'),
+        ({"MAY": "motia_django.conf.STREAMS"}, "expected the path of a function, got"),
         ({"STATE": {"BACKEND": "motia_django.conf.Settings"}}, "is not a StateStore"),
         (
             {"STATE": {"BACKEND": "motia_django.stores.memory.MemoryState", "COLOUR": 1}},
@@ -112,6 +118,17 @@ def test_a_setting_that_cannot_be_read_is_an_error(setting: Any, says: str) -> N
         messages = found(make_step())
     assert "motia.E020" in [message.id for message in messages]
     assert any(says in message.msg for message in messages)
+
+
+def test_settings_that_cannot_be_read_are_told_alone_whatever_else_is_wrong() -> None:
+    broken = Problem(id="motia.E001", message="expected a config")
+    with (
+        override_settings(MOTIA={"LEASES": 3}),
+        registry.installed(Registry([make_step(nothing, enqueues=["wrok"])], [broken])),
+    ):
+        [error] = [message for check in ALL for message in check(None)]
+    assert error.id == "motia.E020"
+    assert "Did you mean 'LEASE'?" in error.msg
 
 
 def test_a_project_without_a_celery_app_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:

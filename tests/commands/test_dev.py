@@ -14,15 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from django.core.management import CommandError
 from django.core.management.base import OutputWrapper
 from django.test import override_settings
+from kombu import Queue
 
-from motia_django.commands import dev, dev_broker, dev_server
+from motia_django.commands import dev, dev_broker, dev_server, dev_worker
 from motia_django.commands.dev_files import Files, _trials
 from motia_django.commands.processes import Part, stop
+from tests.factories import QUEUE, installed, make_step, nothing, routing
 from tests.journeys.running import ROOT, eventually
 
 pytestmark = pytest.mark.one_database
@@ -30,6 +33,11 @@ WAITS = [sys.executable, "-c", "input()"]
 """A process that waits until it is told to end."""
 SOUND = "SECRET_KEY = 'x'\n"
 BROKEN = "import that_is_not_there\n"
+STEPS = (
+    make_step(nothing, {**QUEUE, "config": {"queue": "hooks"}}, name="Hook"),
+    make_step(nothing, QUEUE, {"type": "cron", "expression": "* * * * *"}, name="Bill"),
+    make_step(nothing, {"type": "http", "path": "/x"}, name="Door"),
+)
 
 
 @pytest.fixture
@@ -226,6 +234,35 @@ def test_a_broker_that_the_project_names_is_its_broker_unless_another_is_asked_f
     assert dev._broker({"embedded": False}) == ([], {})
     [redis], environment = dev._broker({"embedded": True})
     assert environment == {"CELERY_BROKER_URL": f"redis://127.0.0.1:{redis.command[-1]}/0"}
+
+
+def test_the_worker_is_told_the_queues_as_celery_is() -> None:
+    with routing(task_queues=None, task_routes=None), installed(*STEPS):
+        celery = dev_worker.command(["--quiet", "-A", "shop", "worker"])
+    assert celery == ["celery", "--quiet", "-A", "shop", "worker", "-Q", "celery,hooks"]
+
+
+@pytest.mark.parametrize(
+    ("conf", "queues"),
+    [
+        ({"task_routes": {"motia.Bill": "billing"}}, ["celery", "billing", "hooks"]),
+        ({"task_routes": {"motia_django.tick": "ticks"}}, ["celery", "hooks", "ticks"]),
+        ({"task_routes": {"motia.Door": "of no worker"}}, ["celery", "hooks"]),
+        ({"task_routes": lambda name, args, *rest, **more: 1 / 0}, ["celery", "hooks"]),
+        ({"task_queues": [Queue("shop"), Queue("hooks")]}, ["shop", "hooks", "celery"]),
+        (
+            {"task_queues": [Queue("celery")], "task_create_missing_queues": False},
+            ["celery"],
+        ),
+    ],
+    ids=["by route", "of ticks", "of http", "not to be known", "declared", "not to be made"],
+)
+def test_the_worker_consumes_all_that_steps_lead_to(
+    conf: dict[str, Any], queues: list[str]
+) -> None:
+    usual = {"task_queues": None, "task_routes": None}
+    with routing(**{**usual, **conf}), installed(*STEPS):
+        assert dev_worker.queues() == queues
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 
 from motia_django import enqueue, models
 from motia_django.discovery import discover
+from motia_django.management.commands.motia_steps import Command
 from motia_django.registry import Registry
 from motia_django.registry import installed as registry_installed
 from motia_django.runs import Status
@@ -44,6 +46,33 @@ class Passes:
 def test_without_a_subcommand_the_steps_are_listed() -> None:
     assert steps() == steps("list")
     assert "CreateTodo           http POST /todos" in steps()
+
+
+def test_a_program_gives_options_as_keywords() -> None:
+    out = io.StringIO()
+    runs = [kept_run(step="ProcessTodo", source=each, status=Status.DEAD) for each in "abcd"]
+    give = partial(call_command, "motia_steps", stdout=out)
+    give("discard", step="ProcessTodo", topic="a", yes=True)
+    give("discard", ids=[runs[1].id, str(runs[2].id)], reason="seen")
+    assert [each.status for each in rows()] == [*["cancelled"] * 3, "dead"]
+    give("runs", status="dead", format="json")
+    assert str(runs[3].id) in out.getvalue()
+    for keywords in ({"status": "nonsense"}, {"step": "Nix"}):
+        with pytest.raises(CommandError):
+            give("rerun", yes=True, **keywords)
+
+
+def test_no_argument_that_is_required_has_the_name_of_an_option() -> None:
+    """Else `call_command` takes the option for it, and fails by an error of its own."""
+    parser = Command().create_parser("", "motia_steps")
+    [words] = [each for each in parser._actions if each.dest == "subcommand"]
+    subcommands: Any = words.choices
+    actions = [each for inner in subcommands.values() for each in inner._actions]
+    options = {each.dest for each in actions if each.option_strings}
+    required = {each.dest for each in actions if each.required and not each.option_strings}
+    assert "step" in options
+    assert "step_name" in required
+    assert required & options == set()
 
 
 def test_a_list_can_be_narrowed_to_a_flow_and_read_by_machines() -> None:
@@ -107,9 +136,44 @@ def test_what_is_asked_of_a_request_is_shown() -> None:
     assert "query: {'additionalProperties': {'type': 'integer'}" in shown
 
 
-def test_an_unknown_step_names_the_nearest() -> None:
-    with pytest.raises(CommandError, match="Did you mean 'CreateTodo'?"):
-        steps("show", "CreatTodo")
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("show", "CreatTodo"), "CreateTodo"),
+        (("run", "CreatTodo"), "CreateTodo"),
+        (("runs", "--step", "CreatTodo"), "CreateTodo"),
+        (("dead", "--step", "CreatTodo"), "CreateTodo"),
+        (("dead", "--groups", "--step", "CreatTodo"), "CreateTodo"),
+        (("list", "--flow", "todo"), "todos"),
+        (("dead", "--topic", "todo.creatd"), "todo.created"),
+    ],
+)
+def test_what_is_unknown_is_no_empty_list_but_names_the_nearest(
+    words: tuple[str, ...], meant: str
+) -> None:
+    with pytest.raises(CommandError, match=rf"Did you mean '{meant}'\?") as error:
+        steps(*words)
+    assert error.value.returncode == 2
+
+
+@pytest.mark.parametrize("word", ["runs", "dead"])
+def test_the_name_of_no_index_key_is_unknown_too(word: str) -> None:
+    with installed(make_step(index=["orderId"])):
+        assert "1" not in steps(word, "--key", "orderId=1")
+        with pytest.raises(CommandError, match=r"Did you mean 'orderId'\?") as error:
+            steps(word, "--key", "orderid=1")
+    assert error.value.returncode == 2
+
+
+def test_what_is_gone_is_still_found_by_its_runs() -> None:
+    run = kept_run(step="Gone", source="gone.topic", status=Status.DEAD)
+    models.RunKey.objects.create(run_id=run.id, name="goneId", value="17")
+    for words in (
+        ("runs", "--step", "Gone"),
+        ("dead", "--topic", "gone.topic"),
+        ("runs", "--key", "goneId=17"),
+    ):
+        assert "Gone" in steps(*words)
 
 
 def test_run_prints_what_the_handler_returns() -> None:
@@ -235,6 +299,13 @@ def test_what_a_request_was_answered_with_stands_beside_its_status() -> None:
     models.Run.objects.filter(id=run.id).update(output={"status": 409, "body": "sold"})
     assert "succeeded 409  http work" in steps("trace", str(run.id))
     assert re.findall(r"succeeded( \d+)? ", steps("runs")) == [" 409", ""]
+
+
+@pytest.mark.parametrize(
+    "option", ["-v=2", "--verbosity=0", "--settings=tests.settings", "--traceback", "--no-color"]
+)
+def test_djangos_own_options_may_stand_behind_the_subcommand(option: str) -> None:
+    assert "19 Steps, no errors" in steps("check", option)
 
 
 def test_check_is_content_with_the_sample_project() -> None:

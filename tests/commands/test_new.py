@@ -6,10 +6,12 @@ import io
 import unittest
 
 import pytest
+from django.contrib.auth.models import User
 from rest_framework.permissions import IsAuthenticated
 
 from motia_django.commands.new import KINDS
 from motia_django.registry import registry
+from motia_django.testing import Motia
 from motia_django.triggers.http import METHODS
 from motia_django.web.views import StepView
 from tests.commands.conftest import Fails, Steps
@@ -109,6 +111,16 @@ def test_a_step_of_any_name_loads_and_its_test_passes(
         result = run_tests(project)
     assert [text for _, text in result.failures + result.errors] == []
     assert result.testsRun
+
+
+def test_a_stream_that_it_writes_lets_in_who_is_logged_in(
+    project: Project, steps: Steps, motia: Motia
+) -> None:
+    project.load()
+    steps("new", "Watcher", "--trigger", "stream", "--stream", "pings")
+    project.load()
+    assert motia.follow("pings", "all").refused
+    assert not motia.follow("pings", "all", user=User.objects.create_user("ann")).refused
 
 
 def test_tests_go_where_the_apps_tests_are_and_no_file_is_written_over(

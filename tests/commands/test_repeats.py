@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from motia_django import enqueue
+from motia_django import enqueue, repeats
 from motia_django.runs import Status
 from tests.commands.conftest import Fails, Steps
-from tests.factories import installed, kept_run, make_step, published, row, work_off
+from tests.factories import installed, kept_run, make_step, published, row, rows, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,7 +68,50 @@ def test_what_cannot_be_run_again_is_refused_and_the_rest_is_done(fails: Fails) 
     assert (error, code) == ("1 of 2 refused", 1)
 
 
-@pytest.mark.parametrize("words", [("nonsense",), (str(uuid4()), "--input", "{")])
+def test_many_are_run_again_by_filters_and_each_once(steps: Steps) -> None:
+    old = [kept_run(input={"orderId": n}, status=Status.SUCCEEDED) for n in range(3)]
+    left = [kept_run(input=1, status=each) for each in (Status.DEAD, Status.SKIPPED)]
+    printed = steps("rerun", "--step", "Work", "--dry-run")
+    assert "3 runs would be run again." in printed
+    assert len(rows()) == 5
+    steps("rerun", "--key", "orderId=1", "--yes")
+    printed = steps("rerun", "--step", "Work", "--limit", "1", "--reason", "wrong", "--yes")
+    assert "1 run run again." in printed
+    assert [len(rows(parent_id=each.id)) for each in old] == [1, 1, 0]
+    assert row(old[0]).timeline[0]["reason"] == "wrong"
+    assert steps("rerun", "--status", "skipped", "--all", "--yes")
+    assert [len(rows(parent_id=each.id)) for each in left] == [0, 1]
+
+
+def test_whoever_is_killed_on_the_way_sends_for_the_same_runs_again(steps: Steps) -> None:
+    old = [kept_run(input=n, status=Status.SUCCEEDED) for n in range(3)]
+    kept_run(parent_id=old[2].id, trace_id=old[2].trace_id, status=Status.SKIPPED)
+    repeats.rerun_once(old[0].id, by="me, before I was killed")
+    for printed in ("2 runs run again.", "None of the succeeded runs that were not run again yet"):
+        assert printed in steps("rerun", "--step", "Work", "--yes")
+    assert [len(rows(parent_id=each.id, status="queued")) for each in old] == [1, 1, 1]
+
+
+def test_what_is_run_again_may_be_looked_at_first_by_id_too(fails: Fails) -> None:
+    over, dead = kept_run(status=Status.SUCCEEDED), kept_run()
+    printed, _, _ = fails("rerun", str(over.id), str(dead.id), "--dry-run")
+    assert "1 run would be run again." in printed
+    assert "only finished runs are run again" in printed
+    assert len(rows()) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        (str(uuid4()), "--input", "{"),
+        (str(uuid4()), "--step", "Work"),
+        ("--step", "Work", "--input", "1", "--yes"),
+        ("--step", "Work", "--status", "dead"),
+        ("--all", "--status", "running"),
+        (),
+    ],
+)
 def test_a_wrong_command_line_is_told_of(fails: Fails, words: tuple[str, ...]) -> None:
     assert fails("rerun", *words)[2] == 2
 
@@ -81,4 +124,10 @@ def test_runs_are_listed_by_their_keys(steps: Steps) -> None:
         assert one in printed
         assert other not in printed
         assert "orderId=17" in printed
-    assert one not in steps("runs", "--key", "customer=17")
+    assert steps("runs", "--key", "orderId=18") == (
+        "No run was found by --key orderId=18. The index keys of the Steps: orderId.\n"
+    )
+    assert steps("runs", "--step", "Work", "--status", "dead,skipped") == (
+        "No run was found by --step Work --status dead,skipped.\n"
+    )
+    assert steps("runs", "--key", "nix", "--format", "json") == "[]\n"

@@ -289,6 +289,40 @@ def test_the_webhook_that_is_shown_takes_what_is_signed(
     assert told.input == {"id": "evt_1", "amount": 12.5}
 
 
+@pytest.mark.django_db
+def test_each_tenant_of_the_page_has_a_secret_of_his_own(project: Project) -> None:
+    project.step("tenant_event_step.py", shown(HTTP, "tenant_event_step.py").text)
+    project.load()
+    signed = signed_by("X-Signature", lambda: "of acme").sign(b"{}")
+    with served() as client, override_settings(TENANT_SECRETS={"acme": "of acme", "globex": "x"}):
+        statuses = {
+            tenant: client.post(
+                f"/webhooks/tenants/{tenant}", b"{}", "application/json", headers=signed
+            ).status_code
+            for tenant in ("acme", "globex", "unknown")
+        }
+    assert statuses == {"acme": 202, "globex": 401, "unknown": 401}
+
+
+@pytest.fixture
+def acme(project: Project) -> Iterator[Project]:
+    """Serve the Step with a signature of its own: before `settings` is asked for."""
+    project.step("acme_event_step.py", shown(HTTP, "acme_event_step.py").text)
+    project.load()
+    with served():
+        yield project
+
+
+@pytest.mark.django_db
+def test_the_test_of_a_scheme_of_ones_own_that_is_shown_passes(
+    acme: Project, settings: Any, motia: Motia
+) -> None:
+    namespace: dict[str, Any] = {}
+    text = shown(HTTP, "test_acme_event.py").text
+    exec(text.replace("shop.steps", f"{acme.name}.steps"), namespace)
+    namespace["test_an_event_is_taken_and_an_old_one_is_not"](motia, settings)
+
+
 @pytest.fixture
 def webhook(project: Project) -> Iterator[None]:
     """Serve the Step of the page: before `settings` is asked for, so that it ends after that."""

@@ -73,6 +73,18 @@ def test_an_event_is_worked_on_once_however_late_it_is_sent_again(
     assert state.get("parcels", "17") == {"status": "there"}
 
 
+@pytest.mark.parametrize("key", ["id", "parcel", "status"])
+def test_what_is_no_event_is_the_senders_mistake(project: Project, settings: Any, key: str) -> None:
+    settings.PARCELS_SECRET = SECRET
+    event = {"id": "1" * 255, "parcel": "~" * 255, "status": ""}
+    wrong: list[Any] = (
+        [5, None, [], True] if key == "status" else [5, None, [], "", "1" * 256, "\x00", "1\n"]
+    )
+    with followed(project, "A webhook") as client:
+        assert [told(client, {**event, key: each}) for each in wrong] == [400] * len(wrong)
+        assert told(client, event) == 202
+
+
 # -- webhooks to your customers
 
 

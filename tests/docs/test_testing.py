@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from motia_django.testing import Answer, Motia, Ran, Trace
+from motia_django.testing import Answer, Letter, Motia, Ran, Trace
 from tests.docs.pages import DOCS, Block, blocks, prose
 from tests.projects import Project
 from tests.web.serving import served
@@ -73,7 +73,9 @@ def test_every_python_block_is_a_step_or_a_test_that_is_run() -> None:
     assert all(named_in(each) for each in TESTS)
 
 
-@pytest.mark.parametrize("kind", [Motia, Ran, Answer, Trace], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [Motia, Ran, Answer, Trace, Letter], ids=lambda kind: kind.__name__
+)
 def test_the_page_names_all_that_there_is(kind: Any) -> None:
     own = {name for name in [*vars(kind), *getattr(kind, "__annotations__", {})] if name[0] != "_"}
     told = set(re.findall(r"\w+", " ".join(re.findall("`([^`]+)`", prose(PAGE)))))

@@ -11,7 +11,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from motia_django import enqueue, invoke, state
 from motia_django.conf import MEMORY_STATE
-from motia_django.exceptions import Retry, StartsNothing, UnknownStep, UnknownStream
+from motia_django.exceptions import Dead, Retry, StartsNothing, UnknownStep, UnknownStream
 from motia_django.models import StreamEvent
 from motia_django.stores import state_store
 from motia_django.stores.memory import MemoryState
@@ -129,6 +129,15 @@ def test_a_message_runs_each_step_that_listens_and_not_what_they_cause(motia: Mo
         assert [(run.step, run.status) for run in motia.runs.of("Work")] == [("Work", "queued")]
         assert motia.enqueued("next") == [{"n": 1}]
         assert [each.topic for each in motia.messages] == ["work", "next"]
+
+
+def test_an_error_is_told_without_its_module_as_everywhere_else(motia: Motia) -> None:
+    def handler(input: Any, ctx: Any) -> None:
+        raise Dead("no card")
+
+    with installed(make_step(handler)):
+        [run] = motia.queue("work", raises=False)
+    assert (run.status, run.error, run.failures) == ("dead", "Dead: no card", ["Dead: no card"])
 
 
 @pytest.mark.parametrize("retries", [0, 3])

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
+from celery import group
+from celery.backends.redis import RedisBackend
 from celery.signals import after_task_publish
+from django.db import transaction
+from kombu.exceptions import EncodeError
 
 from motia_django import broker, enqueue
 from motia_django.celery_app import project_app
@@ -22,8 +28,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def post() -> Iterator[Post]:
     """Where messages are caught."""
-    caught = Post()
-    with broker.replaced(caught.lend):
+    with Post() as caught:
         yield caught
 
 
@@ -39,8 +44,8 @@ def test_a_message_is_celerys_own(post: Post) -> None:
         [run_id] = enqueue("work", {"n": 1})
         commit()
         [letter] = post.take()
-    assert (letter.id, letter.task, letter.queue) == (run_id, "motia.Work", "slow")
-    assert letter.arguments == (run_id,)
+    assert (letter.id, letter.name, letter.queue) == (run_id, "motia.Work", "slow")
+    assert letter.args == (run_id,)
     assert letter.headers["timelimit"] == [15, 5]
     assert told == ["motia.Work"]
 
@@ -82,3 +87,119 @@ def test_after_the_test_messages_go_where_they_went() -> None:
     with Motia():
         assert broker.is_replaced()
     assert not broker.is_replaced()
+
+
+# -- other tasks
+
+
+@pytest.fixture
+def receipt() -> Iterator[Any]:
+    """A task of the project's that is no Step."""
+    app: Any = project_app()
+
+    def send_receipt(order: str, *, copies: int = 1) -> str:
+        if order == "lost":
+            raise LookupError(order)
+        return f"{copies} of {order}"
+
+    yield app.task(name="shop.tasks.send_receipt")(send_receipt)
+    del app.tasks["shop.tasks.send_receipt"]
+
+
+def test_a_task_that_waits_for_a_commit_is_caught_and_neither_run_nor_sent(
+    motia: Motia, receipt: Any
+) -> None:
+    def handler(input: Any, ctx: Any) -> None:
+        receipt.delay_on_commit(input["order"], copies=2)
+
+    with installed(make_step(handler)):
+        with transaction.atomic():
+            receipt.delay_on_commit("undone")
+            transaction.set_rollback(True)
+        [run] = motia.queue("work", {"order": "größe 🚲"})
+        assert len(motia.drain()) == 1
+    assert run.status == "succeeded"
+    [sent] = motia.tasks
+    assert (sent.name, sent.args, sent.kwargs) == (
+        "shop.tasks.send_receipt",
+        ("größe 🚲",),
+        {"copies": 2},
+    )
+    assert (sent.queue, sent.eta) == ("celery", None)
+    assert sent.run() == "2 of größe 🚲"
+    assert len(motia.tasks) == 1
+
+
+def test_tasks_by_whatever_road_are_caught_as_a_worker_would_be_given_them(
+    motia: Motia, receipt: Any
+) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    receipt.apply_async(("eta",), eta=noon, queue="slow")
+    project_app().send_task("elsewhere.work", [("a", "tuple")])
+    group(receipt.s("first"), receipt.s("second")).delay()
+    assert [(each.name.partition(".")[0], each.args) for each in motia.tasks] == [
+        ("shop", ("eta",)),
+        ("elsewhere", (["a", "tuple"],)),
+        ("shop", ("first",)),
+        ("shop", ("second",)),
+    ]
+    assert (motia.tasks[0].eta, motia.tasks[0].queue) == (noon, "slow")
+    with pytest.raises(EncodeError):
+        receipt.delay(object())
+
+
+def test_no_store_of_results_is_connected_to_and_no_event_is_taken_for_a_task(
+    motia: Motia, receipt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app: Any = project_app()
+    monkeypatch.setitem(app.conf, "task_send_sent_event", True)
+    with receipt_kept_by("redis://localhost:1/0", receipt), installed(make_step()):
+        receipt.delay("kept")
+        assert len(motia.queue("work")) == 1
+    assert [each.args for each in motia.tasks] == [("kept",)]
+
+
+@contextmanager
+def receipt_kept_by(url: str, task: Any) -> Iterator[None]:
+    """Have what a task returns kept at this address, at which nobody listens."""
+    task.backend, task.ignore_result = RedisBackend(app=project_app(), url=url), False
+    yield
+
+
+def test_what_a_task_raises_that_is_run_by_the_test_is_raised(motia: Motia, receipt: Any) -> None:
+    receipt.delay(17, copies=["many"])
+    receipt.delay("lost")
+    assert motia.tasks[0].run() == "['many'] of 17"
+    with pytest.raises(LookupError, match="lost"):
+        motia.tasks[1].run()
+
+
+def test_an_eager_celery_runs_other_tasks_as_ever(
+    motia: Motia, receipt: Any, settings: Any
+) -> None:
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    assert receipt.delay("order").get() == "1 of order"
+    assert motia.tasks == []
+
+
+def test_tasks_go_where_they_always_go_if_the_test_wants_that(receipt: Any) -> None:
+    app: Any = project_app()
+    app.control.purge()
+    with Motia(tasks="project") as motia:
+        receipt.delay("order")
+        assert motia.tasks == []
+        assert app.control.purge() == 1
+    with pytest.raises(ValueError, match="tasks: expected 'project' or None, got 'broker'"):
+        Motia(tasks="broker")
+
+
+def test_after_the_test_tasks_go_where_they_went(receipt: Any) -> None:
+    app: Any = project_app()
+    app.control.purge()
+    with Motia() as outer:
+        with Motia() as inner:
+            receipt.delay("inner")
+        receipt.delay("outer")
+    receipt.delay("order")
+    assert [each.args for each in (*outer.tasks, *inner.tasks)] == [("outer",), ("inner",)]
+    assert app.control.purge() == 1

@@ -140,6 +140,15 @@ def test_permissions_are_asked_about_one_object() -> None:
     assert (refused.status_code, refused.json()) == (403, {"detail": "It is somebody else's."})
 
 
+def test_a_permission_knows_what_stands_in_the_path() -> None:
+    def his_own(request: Any) -> bool:
+        return bool(request.params == {"owner": "ada"})
+
+    with answering(ok, path="/of/:owner", permissions=his_own) as client:
+        assert client.get("/of/ada").status_code == 200
+        assert client.get("/of/eve").status_code == 403
+
+
 @pytest.mark.usefixtures("_ada")
 def test_csrf_is_asked_as_rest_framework_does_it() -> None:
     with answering(ok, "POST", authentication=SessionAuthentication):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,7 @@ from rest_framework.views import APIView
 
 from motia_django import Response
 from motia_django.runs import Status
-from tests.factories import make_step, rows
+from tests.factories import make_step, nothing, rows
 from tests.web.serving import answering, http, post, serving
 
 pytestmark = pytest.mark.django_db
@@ -336,8 +337,6 @@ def test_a_response_that_breaks_its_schema_is_a_500_in_debug(settings: Any) -> N
 def test_a_response_that_breaks_its_schema_is_sent_and_logged_in_production(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    import logging
-
     logging.getLogger("motia").propagate = True
     with answering(lambda: {"body": {"title": ""}}, responseSchema={200: NewTodo}) as client:
         assert client.get("/x").json() == {"title": ""}
@@ -456,3 +455,34 @@ def test_a_template_is_an_answer(keys: dict[str, Any]) -> None:
         answer = client.get("/x")
     assert (answer.status_code, answer.content) == (200, b"Hello Ada")
     assert rows()[0].output["body"] == "9 bytes"
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.name == "motia.http"]
+
+
+def test_a_request_that_breaks_its_schema_is_told_of_in_the_log_without_what_it_said(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("motia"), "propagate", True)
+    schema = {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": {"type": "string"}, "größe": {"type": "integer"}},
+        "additionalProperties": {"type": "integer"},
+    }
+    query = {"type": "object", "properties": {"page": {"type": "integer"}}}
+    keys = {"bodySchema": schema, "querySchema": query}
+    with answering(nothing, "POST", "/of/:name", **keys) as client:
+        post(client, {"id": 5, "größe": "hunter2", "a\nb": "hunter2"}, "/of/x%0Ay?page=hunter2")
+        post(client, ["hunter2"], "/of/x")
+        post(client, {"id": "x", **{f"f{n}": "hunter2" for n in range(12)}}, "/of/x")
+    first, second, third = refusals(caplog)
+    began = "Step 'Work' refused POST /of/x with 400, since this is invalid: "
+    assert "refused POST /of/x y with 400" in first
+    assert set(first.partition("invalid: ")[2].split(", ")) == {"id", "größe", "a b", "query.page"}
+    assert second == began + "the body"
+    assert third.startswith(began + "f")
+    assert third.endswith(" and 2 more")
+    assert "hunter2" not in caplog.text
+    assert not rows()

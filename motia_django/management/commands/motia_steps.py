@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from motia_django.commands.base import Subcommand, refuse_unreadable
+from motia_django.commands.base import Subcommand, add_djangos_options, refuse_unreadable
 from motia_django.commands.batches import Batches
 from motia_django.commands.controls import Cancel, Pause, Prune, Resume
 from motia_django.commands.dead import Dead, Discard, Redrive
@@ -63,6 +63,7 @@ class Command(BaseCommand):
         for each in ALL:
             inner = words.add_parser(each.name, help=each.help, description=each.help)
             each(self.stdout).add_arguments(inner)
+            add_djangos_options(inner)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
