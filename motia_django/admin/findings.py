@@ -49,6 +49,7 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
         facts = {"step": vitals.oldest.step, "duration": words.duration(vitals.waited)}
         text = _("A run of %(step)s has waited for a worker for %(duration)s.") % facts
         yield Finding(text=text, url=links.run(vitals.oldest.id))
+    yield from _stranded(vitals, links)
     if vitals.dead:
         yield Finding(text=_dead(vitals), url=links.dead())
 
@@ -83,6 +84,21 @@ def _unconsumed(vitals: Vitals, links: Links) -> Iterator[Finding]:
         text = _("No worker consumes the queue %(queue)s, which runs of %(steps)s go to.")
         facts = {"queue": queue, "steps": _named(steps)}
         yield Finding(text=text % facts, url=links.runs(status=str(Status.QUEUED)))
+
+
+def _stranded(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    if vitals.stranded:
+        runs = sum(vitals.stranded.values())
+        text = ngettext(
+            "%(runs)s run waits for a Step that is not there any more: %(names)s. Redrive it to"
+            " another Step, or cancel it.",
+            "%(runs)s runs wait for Steps that are not there any more: %(names)s. Redrive them to"
+            " another Step, or cancel them.",
+            runs,
+        )
+        names = _named([f"{step} ({times}×)" for step, times in vitals.stranded.items()])
+        url = links.runs(gone="yes", status=Status.QUEUED)
+        yield Finding(text=text % {"runs": words.counted(runs), "names": names}, url=url)
 
 
 def _lapsed(vitals: Vitals, links: Links) -> Iterator[Finding]:

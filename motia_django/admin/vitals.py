@@ -14,7 +14,8 @@ from motia_django.admin import permits
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
 from motia_django.ledger.waits import Waiting
-from motia_django.registry import Listener
+from motia_django.registry import Listener, registry
+from motia_django.runs import Status
 from motia_django.standings import late_schedules
 
 WORRYING = pulse.SILENT_AFTER
@@ -33,6 +34,8 @@ class Vitals:
     """Of these, how many are answers that failed: whoever waited for them was told."""
     killers: Sequence[DeadBy]
     """The errors that the newest of the dead died of."""
+    stranded: Mapping[str, int]
+    """How many runs wait for each Step that is not there, if one has waited for longest."""
     oldest: models.Run | None
     """The run that has waited for a worker for longest; those of paused Steps wait on purpose."""
     waited: timedelta | None
@@ -61,6 +64,9 @@ def of(request: HttpRequest) -> Vitals:
     """Ask for everything."""
     seen, paused = permits.visible(request), ledger.paused()
     waits = pulse.longest_queued(seen, but=list(paused))
+    stranded = _stranded(waits.for_worker)
+    if stranded:
+        waits = pulse.longest_queued(seen, but=[*paused, *stranded])
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
     alive = pulse.live_workers()
@@ -70,6 +76,7 @@ def of(request: HttpRequest) -> Vitals:
         dead=dead,
         answered=answered,
         killers=ledger.killed_lately(KILLERS, seen),
+        stranded=stranded,
         oldest=oldest,
         waited=waited,
         next_in_turn=next_in_turn,
@@ -94,6 +101,13 @@ def _unconsumed(
         for queue, steps in consumers.unconsumed(alive).items()
     }
     return {queue: steps for queue, steps in found.items() if steps}
+
+
+def _stranded(longest: Waiting | None) -> dict[str, int]:
+    known = [step.name for step in registry()]
+    if longest is None or longest[0].step in known:
+        return {}
+    return pulse.of_no_step(known, Status.QUEUED)
 
 
 def _since(found: Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.apps import apps
@@ -30,6 +30,7 @@ NOT_DEFAULT = "motia.W024"
 NO_WORKER = "motia.W025"
 CLOCKS = "motia.W026"
 NO_CONSUMER = "motia.W028"
+STRANDED = "motia.W034"
 PLANNED_ANEW = "motia.I003"
 
 _UNUSABLE = ("repeatable read", "serializable")
@@ -38,6 +39,7 @@ _WAITING = ("IMMEDIATE", "EXCLUSIVE")
 _SKEW = 2.0
 """Seconds by which clocks may differ, unless that is much of a lease."""
 _SKEW_OF_LEASE = 0.1
+_NAMED = 5
 
 
 def database() -> Warnings:
@@ -57,6 +59,8 @@ def database() -> Warnings:
     yield from _workers(facts.workers)
     yield from _isolation(facts)
     yield from _clocks(facts)
+    if facts.stranded:
+        yield _stranded(facts.stranded)
 
 
 def _routes() -> Warnings:
@@ -235,6 +239,18 @@ def _no_consumer(queue: str, steps: Sequence[str]) -> checks.CheckMessage:
         hint=f"Start a worker with `-Q {queue}`. If that is not the queue that was meant, mend the"
         " trigger's `queue`, or CELERY_TASK_ROUTES.",
         id=NO_CONSUMER,
+    )
+
+
+def _stranded(runs: Mapping[str, int]) -> checks.CheckMessage:
+    names = ", ".join(f"{step} ({times})" for step, times in list(runs.items())[:_NAMED])
+    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
+    return checks.Warning(
+        f"Runs wait, or are dead, of Steps that are not there any more: {names}{more}. No worker"
+        " will take them.",
+        hint="Give them to another Step: motia_steps redrive --step OLD --to NEW; or cancel or"
+        " discard them. `motia_steps runs --no-step` lists them.",
+        id=STRANDED,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections, transaction
@@ -11,6 +12,9 @@ from django.db.migrations.loader import MigrationLoader
 
 from motia_django import ledger, models
 from motia_django.checks.asking import ask
+from motia_django.ledger import pulse
+from motia_django.registry import registry
+from motia_django.runs import Status
 
 _CLOCKS = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
@@ -35,6 +39,8 @@ class Facts:
     """At least so many seconds its clock is ahead of ours; negative if it is behind."""
     workers: tuple[models.Worker, ...] = ()
     """The workers that are known."""
+    stranded: Mapping[str, int] = field(default_factory=dict)
+    """How many runs wait, or are dead, of each Step that is not there."""
 
 
 def facts_of(alias: str) -> Facts:
@@ -65,6 +71,9 @@ def _facts(alias: str) -> Facts:
         isolation=_isolation(connection),
         ahead=_ahead(connection),
         workers=tuple(ledger.workers()),
+        stranded=pulse.of_no_step(
+            [step.name for step in registry()], Status.SCHEDULED, Status.QUEUED, Status.DEAD
+        ),
     )
 
 

@@ -85,6 +85,18 @@ def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Longest:
     return Longest(for_worker=_longest(found.for_worker), for_turn=_longest(found.for_turn))
 
 
+def of_no_step(known: Sequence[str], *statuses: Status) -> dict[str, int]:
+    """Return how many runs of these statuses there are of each Step but the `known` ones.
+
+    What an answer was given to does not count. Of very many, those born first are looked at.
+    """
+    found: Counter[str] = Counter()
+    for status in statuses:
+        rows = all_runs().filter(status=status).order_by("id").values_list("step", "trigger")
+        found.update(step for step, trigger in rows[:MOST] if trigger not in ANSWERED)
+    return {step: times for step, times in sorted(found.items()) if step not in known}
+
+
 def _longest(found: Sequence[Waiting]) -> Waiting | None:
     return min(found, key=lambda each: each[1], default=None)
 

@@ -11,13 +11,14 @@ from django.utils import timezone
 from motia_django import models
 from motia_django.ledger.rows import database
 
-FORGOTTEN_AFTER = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(hours=1)
+"""Who was killed may never come back under this name, as where hosts change theirs."""
 
 
 def see(name: str, queues: Sequence[str] | None = None) -> None:
     """Note that a worker is alive, and the Celery queues that it consumes, None if not known.
 
-    Those that have long been silent are forgotten.
+    Those of which there was no sign for an hour are forgotten.
     """
     now = timezone.now()
     signed = {"seen_at": now, "queues": queues}
