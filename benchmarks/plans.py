@@ -159,7 +159,7 @@ def _acts() -> dict[str, Callable[[], object]]:
         "a Step's figures of a week": lambda: measure(timedelta(days=7), "Step7"),
         "the metrics' window": lambda: meters.window(timedelta(minutes=5)),
         "the metrics' counts": meters.waiting,
-        "the metrics' oldest": meters.oldest_queued,
+        "the metrics' oldest": meters.longest_waits,
         "the runs of an index key": lambda: listed(id__in=ledger.found_by_key("orderId=700")),
         "the runs of an index key that many have": lambda: listed(id__in=ledger.found_by_key("10")),
         "the runs of a flow": lambda: listed(step__in=STEPS[:5]),

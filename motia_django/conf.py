@@ -105,9 +105,10 @@ class Settings:
         "signature",
         "credit_card",
         "cvv",
+        "-Key",
     )
     """A value whose key contains one of these words (case and `-`/`_` apart) is masked before it is
-    kept in the history or logged."""
+    kept in the history or logged. One that begins with `-` is how the name of a header ends."""
 
     may: str | None = None
     """The path of a function `(user, permission, step, flows) -> bool` that the admin asks besides

@@ -110,12 +110,9 @@ def state_changed(
     return bear(runs) if once is None else _bear_once(runs, f"state {source} {once}")
 
 
-def stream_changed(change: StreamChange) -> list[str]:
-    """Start the Steps that watch this event of a stream; return the ids of their runs."""
-    listeners = [each for each in registry().stream_watchers(change) if _wanted(each, change)]
-    parts = (change.stream_name, change.group_id, change.id)
-    source = "/".join(part for part in parts if part is not None)
-    return bear(_runs_of(listeners, change, source))
+def stream_changed(changes: Sequence[StreamChange]) -> list[str]:
+    """Start the Steps that watch these events of streams; return the ids of their runs."""
+    return bear([run for each in changes for run in _runs_of_event(each)])
 
 
 def runs_of(message: Message) -> list[Run]:
@@ -155,6 +152,13 @@ def _check_declared(topic: str) -> None:
     if policy == "error":
         raise UndeclaredTopic(text)
     logger.warning(text)
+
+
+def _runs_of_event(change: StreamChange) -> list[Run]:
+    listeners = [each for each in registry().stream_watchers(change) if _wanted(each, change)]
+    parts = (change.stream_name, change.group_id, change.id)
+    source = "/".join(part for part in parts if part is not None)
+    return _runs_of(listeners, change, source)
 
 
 def _runs_for(message: Message) -> list[Run]:

@@ -57,7 +57,8 @@ def fingerprint(step: str, error: BaseException, secrets: Iterable[str] = ()) ->
 
 def essence(message: str, secrets: Iterable[str] = ()) -> str:
     """Return a message without its variable parts, and bounded."""
-    words = tuple(_folded(word) for word in (*secrets, *_ALWAYS_SECRET))
+    plain = (word for word in secrets if not word.startswith("-"))  # the others are of headers
+    words = tuple(_folded(word) for word in (*plain, *_ALWAYS_SECRET))
     unquoted = _QUOTED.sub("*", message[:_MOST_READ])
     kept = " ".join(_tokens(unquoted.split(), words))
     return _NUMBERS.sub("#", kept)[:_MOST_KEPT]

@@ -21,6 +21,8 @@ from django.utils.functional import Promise
 from motia_django.exceptions import PayloadError
 
 MASK = "********"
+_NO_SECRET = "Idempotency-Key"  # nosec B105  # a header, by its name
+"""A header that is named like a secret, and is none."""
 _CUT = "motia:cut"
 _LONG_INTEGER = re.compile(r"-\d{19}|\d{20}")
 _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
@@ -191,13 +193,18 @@ def _masked(value: Any, is_secret: Callable[[str], bool]) -> Any:
 
 @lru_cache(maxsize=16)
 def _asker(words: tuple[str, ...]) -> Callable[[str], bool]:
-    """Return what tells whether a name looks like that of a secret, by these words."""
-    folded_words = [_folded(word) for word in words]
+    """Return what tells whether a name looks like that of a secret, by these words.
+
+    A word that begins with a dash is how names of headers end, spelled as Django spells them.
+    """
+    folded_words = [_folded(word) for word in words if not word.startswith("-")]
+    endings = tuple(word for word in words if word.startswith("-"))
 
     @lru_cache(maxsize=4096)
     def is_secret(key: str) -> bool:
         folded = _folded(key)
-        return any(word in folded for word in folded_words)
+        is_named = any(word in folded for word in folded_words)
+        return is_named or (key.endswith(endings) and key != _NO_SECRET)
 
     return is_secret
 

@@ -53,11 +53,14 @@ def publish(runs: Sequence[Run], *, insist: bool = False, fresh: bool = True) ->
 
     It takes about twice `PUBLISH_TIMEOUT` at most, and nothing is raised: what the broker does not
     take in that time stays queued for upkeep. After a failure further calls do not even try for
-    some seconds. Upkeep itself does `insist`. Runs that have to wait their turn are left out:
-    whoever frees it hands over to them. Where Celery is eager the runs are run here.
+    some seconds. Runs that have to wait their turn are left out: whoever frees it hands over to
+    them. Upkeep itself does `insist`, and sends once more what was called up and never arrived.
+    Where Celery is eager the runs are run here.
     """
     deadline = math.inf if insist else _deadline()
-    return _send_or_leave(_going(runs, deadline), deadline, fresh=fresh and not insist)
+    return _send_or_leave(
+        _going(runs, deadline, again=insist), deadline, fresh=fresh and not insist
+    )
 
 
 def is_eager() -> bool:
@@ -97,13 +100,16 @@ def stand_back(run: Run) -> None:
         hand_over(turn, delivery_of(run))
 
 
-def _going(runs: Sequence[Run], deadline: float) -> list[Run]:
-    """Return the runs that need not wait their turn, and those whose turn it is."""
+def _going(runs: Sequence[Run], deadline: float, *, again: bool) -> list[Run]:
+    """Return the runs that need not wait their turn, and those whose turn it is.
+
+    Those that were called up before are on their way, and not among them, unless sent `again`.
+    """
     limited = [run for run in runs if run.limited]
     going = [run for run in runs if not run.limited]
     if not limited:
         return going
-    turns = ledger.turns_of(run.id for run in limited)
+    turns = ledger.turns_of((run.id for run in limited), but_called=again)
     asked = dict.fromkeys(
         (turns[run.id], delivery_of(run).limit) for run in limited if run.id in turns
     )

@@ -11,6 +11,10 @@ import logging
 import os
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from threading import Event, Lock, Thread
 
 from django.core import mail
@@ -25,6 +29,7 @@ from django.db import (
 from motia_django import ledger
 from motia_django.conf import settings
 from motia_django.runs import Outcome, Run
+from motia_django.timeline import Entry
 
 logger = logging.getLogger("motia.runs")
 
@@ -38,6 +43,8 @@ _KEPT = 2.0
 _TRIES = 10
 _PAUSE = 1.0
 """Seconds between tries, while the database is away."""
+_note: ContextVar[Entry | None] = ContextVar("motia_by_hand", default=None)
+"""Who made the request that goes on here by hand, and why."""
 
 
 class Recorder:
@@ -133,12 +140,31 @@ def record(run: Run, outcome: Outcome) -> None:
     _recorder.add(run, outcome)
 
 
+@contextmanager
+def by_hand(note: Entry) -> Iterator[None]:
+    """Have requests of the block written at once, their timelines beginning with who made them.
+
+    Whoever made one by hand looks for its run as soon as he has the answer.
+    """
+    token = _note.set(note)
+    try:
+        yield
+    finally:
+        _note.reset(token)
+
+
+def with_note(outcome: Outcome) -> Outcome:
+    """Return the outcome of a request, with the note of who made it by hand, if anybody did."""
+    note = _note.get()
+    return replace(outcome, timeline=(note, *outcome.timeline)) if note else outcome
+
+
 def _is_asked_for_at_once() -> bool:
     """Return whether a run has to be written before its answer is sent, as in a test run.
 
-    There it is looked for at once, and often in a transaction that no other thread can see.
+    In that it is looked for at once, and often in a transaction that no other thread can see.
     """
-    return not settings().history_delay or hasattr(mail, "outbox")
+    return not settings().history_delay or _note.get() is not None or hasattr(mail, "outbox")
 
 
 def _write_each(answered: list[tuple[Run, Outcome]]) -> None:

@@ -198,6 +198,8 @@ def record(run: Run, outcome: Outcome) -> None:
 
     The history must not fail what it tells of.
     """
+    if run.trigger == "http":
+        outcome = recording.with_note(outcome)
     try:
         if outcome.failed or run.trigger != "http":
             write = ledger.record

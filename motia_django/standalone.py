@@ -98,11 +98,17 @@ class Stream(face.Stream, Generic[Item]):
         def set(self, group: str, item: str, value: Any) -> Any:
             """Write an item; return `{"old_value", "new_value"}`."""
 
+        def set_many(self, group: str, values: Any) -> Any:
+            """Write several items of a group; return by id what `set` returns."""
+
         def update(self, group: str, item: str, ops: Any) -> Any:
             """Apply operations to an item; return `{"old_value", "new_value"}`."""
 
         def delete(self, group: str, item: str) -> Any:
             """Remove an item; return what it was, or None."""
+
+        def delete_many(self, group: str, ids: Any) -> Any:
+            """Remove several items of a group; return by id what `delete` returns."""
 
         def list(self, group: str) -> Any:
             """Return the items of a group."""
@@ -118,8 +124,10 @@ class Stream(face.Stream, Generic[Item]):
     else:
         get = _named(face.Stream.get)
         set = _named(face.Stream.set)
+        set_many = _named(face.Stream.set_many)
         update = _named(face.Stream.update)
         delete = _named(face.Stream.delete)
+        delete_many = _named(face.Stream.delete_many)
         list = _named(face.Stream.list)
         get_group = _named(face.Stream.get_group)
         list_groups = _named(face.Stream.list_groups)

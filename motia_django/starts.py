@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from motia_django import dispatch, payloads
+from motia_django import dispatch, payloads, runner
 from motia_django.exceptions import CannotIntervene, InvalidInput
 from motia_django.ledger.interventions import refusing
 from motia_django.messages import Message
@@ -51,6 +51,19 @@ def start(step: str, index: int, input: Any, *, by: str, reason: str = "") -> st
         run_id = dispatch.start(target, input, operation("started", by, reason), source)
     logger.info("Run %s of %s was started by %s", run_id, step, by)
     return run_id
+
+
+def invoke(step: str, data: Any) -> Any:
+    """Run a Step here and now, as `runner.invoke` does, but let no run be born of a wrong input.
+
+    Raise `InvalidInput`, `UnknownStep`, `CannotIntervene` for a schema that raises what it should
+    not, or what the handler raises.
+    """
+    trigger = runner.invoked_as(registry().step(step))[1]
+    with refusing(f"Step {step!r}"):
+        plain = trigger.kept_for(payloads.plain(data))
+        trigger.clean_input(trigger.input_for(plain), f"The input of Step {step!r}")
+    return runner.invoke(step, data)
 
 
 def send(message: Message, *, by: str, reason: str = "") -> dict[str, bool]:

@@ -142,6 +142,13 @@ def _log(facts: Entry) -> str:
     return f"{facts.get('level')}: {facts.get('message')}{fields}"
 
 
+def _place(facts: Entry, key: str) -> str:
+    """Return which item it was, or which group, with how many of its items."""
+    place = "/".join(str(facts[part]) for part in ("group", key) if facts.get(part) is not None)
+    count = facts.get("count")
+    return place if count is None else f"{place}: {count} item{'s' * (count != 1)}"
+
+
 def _enqueue(facts: Entry) -> str:
     return f"enqueue {facts.get('topic')} -> {', '.join(facts.get('steps') or []) or 'nobody'}"
 
@@ -149,12 +156,9 @@ def _enqueue(facts: Entry) -> str:
 _TOLD: dict[str, Callable[[Entry], str]] = {
     "log": _log,
     "enqueue": _enqueue,
-    "state": lambda facts: (
-        f"state {facts.get('operation')} {facts.get('group')}/{facts.get('key', '')}"
-    ),
+    "state": lambda facts: f"state {facts.get('operation')} {_place(facts, 'key')}",
     "stream": lambda facts: (
-        f"stream {facts.get('stream')}: {facts.get('operation')}"
-        f" {facts.get('group')}/{facts.get('item') or ''}"
+        f"stream {facts.get('stream')}: {facts.get('operation')} {_place(facts, 'item')}"
     ),
     "invoke": lambda facts: f"invoke {facts.get('step')}: {facts.get('status')}",
     "error": lambda facts: f"error: {facts.get('message')}",

@@ -117,6 +117,7 @@ class Upkeep(bootsteps.StartStopStep):
         super().__init__(worker, **options)
         self._stopping = threading.Event()
         self._name = str(worker.hostname)
+        self._worker = worker
         self._thread: threading.Thread | None = None
 
     def start(self, worker: Any) -> None:
@@ -142,7 +143,7 @@ class Upkeep(bootsteps.StartStopStep):
             has_more = self._look_after_all()
             if now - seen >= _SECONDS_BETWEEN_SIGNS:
                 seen = now
-                self._do(lambda: ledger.see(self._name))
+                self._do(lambda: ledger.see(self._name, consumed_by(self._worker)))
             if now - pruned >= _SECONDS_BETWEEN_PRUNINGS:
                 pruned = -math.inf if any(self._do(prune)) else now
         self._do(lambda: ledger.forget(self._name))
@@ -175,6 +176,15 @@ class Upkeep(bootsteps.StartStopStep):
 
     def _pause(self) -> float:
         return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)
+
+
+def consumed_by(worker: Any) -> list[str] | None:
+    """Return the names of the queues that a worker consumes now, which it may be told to change.
+
+    None while that is not known: it has yet to reach the broker, or has lost it.
+    """
+    tasks: Any = getattr(getattr(worker, "consumer", None), "task_consumer", None)
+    return None if tasks is None else sorted(queue.name for queue in tasks.queues)
 
 
 def join_worker(sender: Any, **kwargs: Any) -> None:

@@ -195,6 +195,11 @@ def test_secrets_leave_no_trace(message: str, secret: str) -> None:
     assert essence(message.format(secret), SECRETS) == essence(message.format("s3cret"), SECRETS)
 
 
+def test_the_ends_of_names_of_headers_are_no_words_of_messages() -> None:
+    assert essence("the foreign-key constraint", SECRETS) == "the foreign-key constraint"
+    assert essence("Key missing", SECRETS) == "Key missing"
+
+
 @given(st.text(), st.text())
 def test_any_text_has_a_fingerprint_of_its_length(step: str, message: str) -> None:
     found = fingerprint(step, ValueError(message), SECRETS)

@@ -254,6 +254,11 @@ def test_other_values_are_not_masked() -> None:
     assert payloads.masked(value, WORDS) == value
 
 
+def test_a_word_that_begins_with_a_dash_is_the_end_of_a_header() -> None:
+    value = {"X-Sensor-Key": 1, "Idempotency-Key": 2, "partition-key": 3, "Key": 4, "X-Keys": 5}
+    assert payloads.masked(value, ["-Key"]) == {**value, "X-Sensor-Key": payloads.MASK}
+
+
 def test_that_a_secret_is_missing_is_no_secret_and_a_false_one_is() -> None:
     value = {"password": None, "token": False, "api_key": 0}
     expected = {"password": None, "token": payloads.MASK, "api_key": payloads.MASK}

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from motia_django import enqueue, models, state
+from motia_django import consumers, enqueue, ledger, models, state
 from motia_django.runs import Run, new_run_id
 from motia_django.upkeep import upkeep
 from tests.factories import deliver, installed, let_time_pass, make_run, make_step, row, work_off
@@ -132,6 +132,16 @@ def test_state_of_either_release_is_the_others(old: Any) -> None:
         "old": {"n": 2},
         "new": {"n": 3},
     }
+
+
+def test_a_worker_of_an_older_release_does_not_say_which_queues_it_consumes() -> None:
+    before = MigrationLoader(connection).project_state([("motia", "0011_run_parent_span")]).apps
+    now = timezone.now()
+    before.get_model("motia", "Worker").objects.create(name="w@here", seen_at=now, started_at=now)
+    ledger.see("w@there", [])
+    with installed(make_step()):
+        assert consumers.unconsumed(models.Worker.objects.filter(name="w@there"))
+        assert consumers.unconsumed(models.Worker.objects.all()) == {}
 
 
 def test_a_light_message_is_read_without_what_came_later_and_with_what_is_to_come() -> None:

@@ -116,6 +116,8 @@ def test_every_entry_can_be_put_into_words() -> None:
     timeline = Timeline()
     timeline.add("log", level="info", message="Todo processed", fields={"todoId": "17"})
     timeline.add("state", operation="set", group="todos", key="17")
+    timeline.add("state", operation="set_many", group="todos", count=2)
+    timeline.add("stream", operation="send", stream="alerts", group="red", item=None)
     timeline.add("enqueue", topic="todo.created", steps=["ProcessTodo"])
     timeline.add("enqueue", topic="nobody.hears", steps=[])
     timeline.add("invoke", step="Pay", status="succeeded")
@@ -124,6 +126,8 @@ def test_every_entry_can_be_put_into_words() -> None:
     assert lines == [
         '+0.012 s  info: Todo processed {"todoId":"17"}',
         "+0.012 s  state set todos/17",
+        "+0.012 s  state set_many todos: 2 items",
+        "+0.012 s  stream alerts: send red",
         "+0.012 s  enqueue todo.created -> ProcessTodo",
         "+0.012 s  enqueue nobody.hears -> nobody",
         "+0.012 s  invoke Pay: succeeded",

@@ -110,7 +110,7 @@ def test_its_connection_lasts_as_django_says_but_is_closed_before_a_fork(
 
 def test_workers_that_have_long_been_silent_are_forgotten() -> None:
     ledger.see("old")
-    ledger.workers().update(seen_at=timezone.now() - timedelta(days=2))
+    ledger.workers().update(seen_at=timezone.now() - timedelta(hours=2))
     ledger.see("new")
     assert [each.name for each in ledger.workers()] == ["new"]
 

@@ -17,9 +17,9 @@ from rest_framework.test import APIRequestFactory
 
 from motia_django import models
 from motia_django.testing import Motia
-from motia_django.webhooks import Signature, github, signed_by, stripe
+from motia_django.webhooks import Signature, github, signed_by, standard_webhooks, stripe
 from tests.factories import installed, make_step
-from tests.openapi.reading import operation
+from tests.openapi.reading import document, operation
 from tests.web.serving import answering, http, served, serving
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -171,8 +171,20 @@ def test_who_is_not_known_is_answered_as_who_signs_wrongly() -> None:
 def test_a_function_of_the_request_cannot_tell_by_what_to_sign() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"sign\(body, secret=\.\.\.\)"):
         signed_by("X-Signature", of_tenant).sign(BODY)
-    with pytest.raises(ValueError, match=r"or of the request, got one of \(request, view\)"):
+    with pytest.raises(ValueError, match=r"secret: of the request.* takes \(request, view\)"):
         signed_by("X-Signature", lambda request, view: KEY)  # type: ignore[arg-type]
+
+
+def test_a_scheme_of_ones_own_may_read_one_signature_and_text() -> None:
+    class Plain(Signature):
+        header = "X-Plain"
+        secrets = staticmethod(lambda: KEY)
+
+        def read(self, request: Any) -> Any:
+            return request.headers[self.header], request.body.decode()
+
+    assert asked(Plain, signature(), name="X-Plain").status_code == 200
+    assert asked(Plain, signature(key="other"), name="X-Plain").status_code == 401
 
 
 def test_a_function_whose_arguments_have_defaults_is_called_without() -> None:
@@ -255,6 +267,77 @@ def test_to_sign_as_stripe_does_holds_for_as_long() -> None:
         assert asked(kind, signed["Stripe-Signature"], name="Stripe-Signature").status_code == 401
 
 
+PUBLISHED = {
+    "webhook-id": "msg_loFOjxBNrRLzqYUf",
+    "webhook-timestamp": "1731705121",
+    "webhook-signature": "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=",
+}
+"""An example that Svix has published, whose scheme the specification is."""
+PUBLISHED_SECRET = "whsec_plJ3nmyCDGBKInavdOK15jsl"
+PUBLISHED_BODY = b'{"event_type":"ping","data":{"success":true}}'
+STANDARD = standard_webhooks(lambda: ["whsec_b3RoZXI=", PUBLISHED_SECRET])
+SENT = datetime.fromtimestamp(1731705121, tz=UTC)
+
+
+def test_the_published_example_is_made_by_hmac_alone() -> None:
+    key = base64.b64decode("plJ3nmyCDGBKInavdOK15jsl")
+    signed = b"msg_loFOjxBNrRLzqYUf.1731705121." + PUBLISHED_BODY
+    made = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    assert PUBLISHED["webhook-signature"] == f"v1,{made}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "passed", "status"),
+    [
+        ({}, 0, 200),
+        ({}, 300, 200),
+        ({}, -300, 200),
+        ({}, 301, 401),
+        ({}, -301, 401),
+        ({"webhook-signature": f"v1,AAAA v1a,AAAA {PUBLISHED['webhook-signature']}"}, 0, 200),
+        ({"webhook-signature": PUBLISHED["webhook-signature"].replace("v1,", "v2,")}, 0, 401),
+        ({"webhook-signature": PUBLISHED["webhook-signature"].removeprefix("v1,")}, 0, 401),
+        ({"webhook-signature": " "}, 0, 401),
+        ({"webhook-id": "msg_other"}, 0, 401),
+        ({"webhook-id": "\udc80"}, 0, 401),
+        ({"webhook-id": ""}, 0, 401),
+        ({"webhook-timestamp": "1731705122"}, 0, 401),
+        ({"webhook-timestamp": ""}, 0, 401),
+        ({"webhook-timestamp": "1e9"}, 0, 401),
+    ],
+)
+def test_standard_webhooks_sign_an_id_and_the_time_with_the_body(
+    changed: dict[str, str], passed: int, status: int
+) -> None:
+    with (
+        time_machine.travel(SENT + timedelta(seconds=passed), tick=False),
+        answering(dict_of, "POST", authentication=[STANDARD], permissions=[]) as client,
+    ):
+        headers = PUBLISHED | changed
+        answer = client.post("/x", PUBLISHED_BODY, "application/json", headers=headers)
+    assert answer.status_code == status
+
+
+def dict_of(request: Any) -> Any:
+    return {"body": {"auth": request.auth}}
+
+
+def test_to_sign_as_standard_webhooks_have_it_makes_the_published_example() -> None:
+    with time_machine.travel(SENT, tick=False):
+        id = PUBLISHED["webhook-id"]
+        made = STANDARD.sign(PUBLISHED_BODY, secret=PUBLISHED_SECRET, message_id=id)
+        assert made == PUBLISHED
+        one, other = STANDARD.sign(PUBLISHED_BODY), STANDARD.sign(PUBLISHED_BODY)
+    assert one["webhook-id"] != other["webhook-id"]
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_!", "whsec_a", "whpk_AAAA", "ä"])
+def test_a_secret_that_is_no_base64_is_told_of_and_not_repeated(secret: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="expected whsec_ and base64$"):
+        standard_webhooks(lambda: secret).sign(BODY)
+    assert standard_webhooks(lambda: b"raw").sign(BODY)
+
+
 def test_a_scheme_of_ones_own_says_what_is_signed() -> None:
     class Chat(Signature):
         header = "X-Chat-Signature"
@@ -282,6 +365,36 @@ def test_a_document_names_the_header_and_does_not_call_it_optional() -> None:
     found = operation("POST", authentication=[OURS], permissions=[])
     assert found["security"] == [{"signature-X-Signature": []}]
     assert "401" in found["responses"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (OURS, "HMAC-SHA256 in hex: of the body."),
+        (github("S"), "HMAC-SHA256 in hex, after sha256=: of the body."),
+        (signed_by("X", "S", digest="sha512", encoding="base64"), "HMAC-SHA512 in base64: of the"),
+        (stripe("S"), "HMAC-SHA256 in hex: of the time, a dot and the body, sent as t="),
+        (STANDARD, "HMAC-SHA256 in base64, after v1,: of webhook-id, webhook-timestamp and the"),
+    ],
+)
+def test_a_document_says_how_the_signature_is_made(kind: type[Signature], text: str) -> None:
+    found = document(make_step(ok, http("POST", authentication=[kind], permissions=[])))
+    [scheme] = found["components"]["securitySchemes"].values()
+    assert scheme["description"].startswith(text)
+    assert scheme["name"] == kind.header
+
+
+def test_two_signatures_in_headers_of_one_name_are_two_schemes() -> None:
+    kinds = [OURS, signed_by("X-Signature", "S", digest="sha512", encoding="base64"), Own]
+    steps = [
+        make_step(ok, http("POST", f"/{n}", authentication=[kind], permissions=[]), name=f"S{n}")
+        for n, kind in enumerate(kinds)
+    ]
+    assert set(document(*steps)["components"]["securitySchemes"]) == {
+        "signature-X-Signature",
+        "signature-X-Signature-sha512-base64",
+        "signature-X-Signature-Own",
+    }
 
 
 def test_a_test_of_its_own_needs_no_signature(motia: Motia) -> None:

@@ -99,7 +99,7 @@ def _lacking(row: models.Run) -> Iterator[str]:
     """Yield lines that say what the history has not kept of a request."""
     kind = signature_of(row)
     if kind:
-        yield f"# {kind.header}: what sign() makes of the bytes of the body\n"
+        yield f"# {kind.header}: sign() makes it of the body's bytes, with its other headers\n"
     for each in KeptRequest.of(row).files:
         yield f"# {each.plain_name}: {each.size} bytes, whose content is not kept\n"
 

@@ -24,6 +24,9 @@ from django.middleware.csrf import get_token
 from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext as _
 
+from motia_django import recording
+from motia_django.timeline import Entry
+
 SECONDS = 25.0
 """How long an answer is waited for: web servers commonly give up on a request after 30."""
 READING = 0.8
@@ -105,8 +108,10 @@ class Answer:
         return next((text for each, text in self.headers if each.lower() == name.lower()), "")
 
 
-def ask(own: HttpRequest, asked: Asked) -> Answer:
+def ask(own: HttpRequest, asked: Asked, note: Entry) -> Answer:
     """Send a request as whoever sent `own`, and wait for its answer; raise `NoAnswer`.
+
+    `note` is what its run's timeline begins with.
 
     It is answered in a thread, with database connections of its own, since nobody can be made to
     stop: one that takes longer than `SECONDS` goes on, and its answer is lost.
@@ -117,7 +122,7 @@ def ask(own: HttpRequest, asked: Asked) -> Answer:
     answers: Queue[Answer | Exception] = Queue()
     name = f"motia-admin-{asked.method}"
     until = time.monotonic() + SECONDS * READING
-    thread = threading.Thread(target=_answer, args=(environ, until, answers), name=name)
+    thread = threading.Thread(target=_answer, args=(environ, until, answers, note), name=name)
     thread.daemon = True
     try:
         thread.start()
@@ -134,9 +139,12 @@ def ask(own: HttpRequest, asked: Asked) -> Answer:
     return found
 
 
-def _answer(environ: dict[str, Any], until: float, answers: Queue[Answer | Exception]) -> None:
+def _answer(
+    environ: dict[str, Any], until: float, answers: Queue[Answer | Exception], note: Entry
+) -> None:
     try:
-        answers.put(_answered(environ, until))
+        with recording.by_hand(note):
+            answers.put(_answered(environ, until))
     except Exception as error:
         answers.put(error)
     finally:

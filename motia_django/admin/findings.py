@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -12,6 +13,7 @@ from motia_django.admin import words
 from motia_django.admin.links import Links
 from motia_django.admin.parts import Part
 from motia_django.admin.vitals import Vitals
+from motia_django.runs import Status
 
 NAMED = 3
 """How many names a sentence has."""
@@ -30,7 +32,8 @@ class Finding:
 def findings(vitals: Vitals, parts: Sequence[Part], links: Links) -> list[Finding]:
     """Return what is wrong, worst first, then what only has to be known; none if all is well."""
     broken = [Finding(text=f"{part.name}: {part.told}", url="") for part in parts if part.is_bad]
-    return [*broken, *_runs(vitals, links), *_lapsed(vitals, links), *_pauses(vitals, links)]
+    told = [each(vitals, links) for each in (_unconsumed, _runs, _lapsed, _pauses)]
+    return [*broken, *chain.from_iterable(told)]
 
 
 def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
@@ -46,6 +49,7 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
         facts = {"step": vitals.oldest.step, "duration": words.duration(vitals.waited)}
         text = _("A run of %(step)s has waited for a worker for %(duration)s.") % facts
         yield Finding(text=text, url=links.run(vitals.oldest.id))
+    yield from _stranded(vitals, links)
     if vitals.dead:
         yield Finding(text=_dead(vitals), url=links.dead())
 
@@ -72,6 +76,29 @@ def _dead(vitals: Vitals) -> str:
     numbers = (vitals.dead, vitals.answered, vitals.dead - vitals.answered)
     dead, answered, rest = map(words.counted, numbers)
     return text % {"dead": dead, "answered": answered, "open": rest}
+
+
+def _unconsumed(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    """Say which queues runs are sent to that nobody takes them from."""
+    for queue, steps in vitals.unconsumed.items():
+        text = _("No worker consumes the queue %(queue)s, which runs of %(steps)s go to.")
+        facts = {"queue": queue, "steps": _named(steps)}
+        yield Finding(text=text % facts, url=links.runs(status=str(Status.QUEUED)))
+
+
+def _stranded(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    if vitals.stranded:
+        runs = sum(vitals.stranded.values())
+        text = ngettext(
+            "%(runs)s run waits for a Step that is not there any more: %(names)s. Redrive it to"
+            " another Step, or cancel it.",
+            "%(runs)s runs wait for Steps that are not there any more: %(names)s. Redrive them to"
+            " another Step, or cancel them.",
+            runs,
+        )
+        names = _named([f"{step} ({times}×)" for step, times in vitals.stranded.items()])
+        url = links.runs(gone="yes", status=Status.QUEUED)
+        yield Finding(text=text % {"runs": words.counted(runs), "names": names}, url=url)
 
 
 def _lapsed(vitals: Vitals, links: Links) -> Iterator[Finding]:

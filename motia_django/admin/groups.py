@@ -6,8 +6,9 @@ groups are looked up one after another in the index, and no group is counted bey
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connections, router
 from django.db.models import Model
@@ -55,29 +56,43 @@ def names(table: Table, column: str, **where: str) -> list[str]:
 
 def counted(table: Table, column: str, groups: Sequence[str], **where: str) -> list[Counted]:
     """Return the number of items of each of these groups, counted up to a bound, in one query."""
-    if not groups:
-        return []
-    connection = connections[_database(table)]
-    quote = connection.ops.quote_name
-    tests = " AND ".join(f"{quote(name)} = %s" for name in [*where, column])
-    one = (
-        f"(SELECT COUNT(*) FROM (SELECT 1 AS one FROM {quote(table._meta.db_table)}"
-        f" WHERE {tests} LIMIT {MOST_ITEMS + 1}) AS counted)"
-    )
-    values = [value for group in groups for value in (*where.values(), group)]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join([one] * len(groups))}", values)
-        numbers = cursor.fetchone()
+    one = f"COUNT(*) FROM (SELECT 1 AS one FROM {{0}} LIMIT {MOST_ITEMS + 1}) AS counted"
+    numbers = _of_each(one, table, column, groups, where)
     return [
         Counted(name=group, items=min(number, MOST_ITEMS), is_more=number > MOST_ITEMS)
         for group, number in zip(groups, numbers, strict=True)
     ]
 
 
+def newest(table: Table, column: str, groups: Sequence[str], **where: str) -> list[int]:
+    """Return the highest id in each of those of these groups that have any, in one query.
+
+    The columns of `where`, this one, and the id must be an index.
+    """
+    return [id for id in _of_each("MAX(id) FROM {0}", table, column, groups, where) if id]
+
+
 def count_all(table: Table, column: str, **where: str) -> tuple[list[Counted], bool]:
     """Return the groups with their numbers of items, and whether there are more groups."""
     found = names(table, column, **where)
     return counted(table, column, found[:MOST_GROUPS], **where), len(found) > MOST_GROUPS
+
+
+def _of_each(
+    one: str, table: Table, column: str, groups: Sequence[str], where: Mapping[str, str]
+) -> Sequence[Any]:
+    """Return what a SELECT says of the rows (`{0}`) of each of these groups, all in one query."""
+    if not groups:
+        return []
+    connection = connections[_database(table)]
+    quote = connection.ops.quote_name
+    tests = " AND ".join(f"{quote(name)} = %s" for name in [*where, column])
+    each = f"(SELECT {one.format(f'{quote(table._meta.db_table)} WHERE {tests}')})"
+    values = [value for group in groups for value in (*where.values(), group)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join([each] * len(groups))}", values)
+        found: Sequence[Any] = cursor.fetchone()
+    return found
 
 
 def _database(table: Table) -> str:

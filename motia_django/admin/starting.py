@@ -24,6 +24,7 @@ from motia_django.admin.start_forms import (
 )
 from motia_django.exceptions import MotiaError
 from motia_django.registry import Listener
+from motia_django.timeline import operation
 
 PERMISSION = "motia.run_step"
 FORMS: dict[str, Any] = {
@@ -114,9 +115,10 @@ def _asked(
         return None
     if not is_new:
         return _sent_before(admin, request, listener, form, began)
-    _log(request, listener, form.cleaned_data["reason"])
+    reason = form.cleaned_data["reason"]
+    _log(request, listener, reason)
     try:
-        answer = exchange.ask(request, asked)
+        answer = exchange.ask(request, asked, operation("started", who(request), reason))
     except exchange.NoAnswer as error:
         if not error.is_sent:
             once.give_back(request)

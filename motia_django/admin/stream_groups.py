@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from motia_django import models
@@ -12,8 +13,9 @@ from motia_django.registry import registry
 
 MOST_STREAMS = 6
 """That are shown with their groups on one page."""
-LATELY = 1000
-"""Events at the end of the log that are looked at for what was told last."""
+
+Told = tuple[str, str]
+"""When something was told, and what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Group:
     items: int
     is_more: bool
     last: str
-    """When it was told of last, if that is not long ago."""
+    """When it was told of last, if the log still has that."""
     told: str
     """What was told then."""
 
@@ -48,48 +50,46 @@ def streams(only: str | None = None) -> list[Stream]:
     declared = set(registry().streams)
     found = sorted(declared | set(groups.names(models.StreamItem, "stream")))
     chosen = [name for name in found if only in (None, name)]
-    lately = _lately()
     return [
-        _stream(name, name in declared, lately, is_open=place < MOST_STREAMS)
+        _stream(name, name in declared, is_open=place < MOST_STREAMS)
         for place, name in enumerate(chosen)
     ]
 
 
-def _stream(
-    name: str, is_declared: bool, lately: dict[tuple[str, str], tuple[str, str]], *, is_open: bool
-) -> Stream:
-    known, has_more = (
-        groups.count_all(models.StreamItem, "group", stream=name) if is_open else ([], False)
-    )
-    there = {each.name: each for each in known}
-    told = [group for stream, group in lately if stream == name and group not in there]
-    empty = [groups.Counted(name=group, items=0, is_more=False) for group in told]
-    shown = [*known, *(() if has_more else empty)] if is_open else []
+def _stream(name: str, is_declared: bool, *, is_open: bool) -> Stream:
+    there = _groups_of(name) if is_open else []
+    shown = there[: groups.MOST_GROUPS]
+    told = _told_last(name, shown)
     return Stream(
         name=name,
         is_declared=is_declared,
-        groups=[_group(name, each, lately) for each in shown],
-        has_more=has_more,
+        groups=[
+            _group(each, told.get(each.name, ("", "")))
+            for each in groups.counted(models.StreamItem, "group", shown, stream=name)
+        ],
+        has_more=len(there) > len(shown),
         is_open=is_open,
     )
 
 
-def _group(
-    stream: str, counted: groups.Counted, lately: dict[tuple[str, str], tuple[str, str]]
-) -> Group:
-    last, told = lately.get((stream, counted.name), ("", ""))
+def _groups_of(stream: str) -> list[str]:
+    """Return the first groups by name, one too many: those with items, and those told of."""
+    tables = (models.StreamItem, models.StreamEvent)
+    return sorted({name for each in tables for name in groups.names(each, "group", stream=stream)})
+
+
+def _told_last(stream: str, names: Sequence[str]) -> dict[str, Told]:
+    """Return what each of these groups was told of last, as far as the log still has it."""
+    newest = groups.newest(models.StreamEvent, "group", names, stream=stream)
+    columns = ("group", "kind", "item", "created_at")
+    return {
+        group: (words.moment(at), f"{KINDS.get(kind, kind)} {item or ''}".strip())
+        for group, kind, item, at in log.events().filter(id__in=newest).values_list(*columns)
+    }
+
+
+def _group(counted: groups.Counted, told: Told) -> Group:
+    last, what = told
     return Group(
-        name=counted.name, items=counted.items, is_more=counted.is_more, last=last, told=told
+        name=counted.name, items=counted.items, is_more=counted.is_more, last=last, told=what
     )
-
-
-def _lately() -> dict[tuple[str, str], tuple[str, str]]:
-    """Return when each group was last told of, and of what, newest first."""
-    columns = ("stream", "group", "kind", "item", "created_at")
-    found: dict[tuple[str, str], tuple[str, str]] = {}
-    for stream, group, kind, item, at in (
-        log.events().order_by("-id").values_list(*columns)[:LATELY]
-    ):
-        what = f"{KINDS.get(kind, kind)} {item or ''}".strip()
-        found.setdefault((stream, group), (words.moment(at), what))
-    return found

@@ -147,8 +147,8 @@ def _policies(trigger: HttpTrigger) -> Iterator[str]:
 def _around(trigger: HttpTrigger) -> Iterator[str]:
     """Yield what stands around the handler."""
     if trigger.idempotency is not None:
-        needed = trigger.idempotency.required
-        yield _("needs an Idempotency-Key") if needed else _("heeds an Idempotency-Key")
+        key = trigger.idempotency
+        yield (_("needs a header %s") if key.required else _("heeds a header %s")) % key.header
     if trigger.etag:
         yield _("heeds an ETag")
     if trigger.middleware:

@@ -9,11 +9,13 @@ from datetime import timedelta
 from django.http import HttpRequest
 from django.utils import timezone
 
-from motia_django import ledger, models
+from motia_django import consumers, ledger, models
 from motia_django.admin import permits
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
-from motia_django.registry import Listener
+from motia_django.ledger.waits import Waiting
+from motia_django.registry import Listener, registry
+from motia_django.runs import Status
 from motia_django.standings import late_schedules
 
 WORRYING = pulse.SILENT_AFTER
@@ -32,6 +34,8 @@ class Vitals:
     """Of these, how many are answers that failed: whoever waited for them was told."""
     killers: Sequence[DeadBy]
     """The errors that the newest of the dead died of."""
+    stranded: Mapping[str, int]
+    """How many runs wait for each Step that is not there, if one has waited for longest."""
     oldest: models.Run | None
     """The run that has waited for a worker for longest; those of paused Steps wait on purpose."""
     waited: timedelta | None
@@ -42,6 +46,8 @@ class Vitals:
     """Runs that upkeep should have sent by now."""
     silent: Sequence[models.Worker]
     alive: Sequence[models.Worker]
+    unconsumed: Mapping[str, Sequence[str]]
+    """Celery queues that no worker consumes, each with the Steps whose runs go there."""
     late: Sequence[Listener]
     paused: Mapping[str, models.Pause]
     lapsed: Sequence[models.Override]
@@ -58,21 +64,27 @@ def of(request: HttpRequest) -> Vitals:
     """Ask for everything."""
     seen, paused = permits.visible(request), ledger.paused()
     waits = pulse.longest_queued(seen, but=list(paused))
+    stranded = _stranded(waits.for_worker)
+    if stranded:
+        waits = pulse.longest_queued(seen, but=[*paused, *stranded])
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
+    alive = pulse.live_workers()
     dead, answered = pulse.dead_and_answered(seen)
     return Vitals(
         failing=pulse.failing(seen),
         dead=dead,
         answered=answered,
         killers=ledger.killed_lately(KILLERS, seen),
+        stranded=stranded,
         oldest=oldest,
         waited=waited,
         next_in_turn=next_in_turn,
         waited_in_turn=waited_in_turn,
         overdue=pulse.late(seen),
         silent=pulse.silent_workers(),
-        alive=pulse.live_workers(),
+        alive=alive,
+        unconsumed=_unconsumed(alive, seen),
         late=[each for each in late_schedules() if seen is None or each.step.name in seen],
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
         lapsed=[each for each in ledger.lapsed() if seen is None or each.step in seen],
@@ -80,6 +92,24 @@ def of(request: HttpRequest) -> Vitals:
     )
 
 
-def _since(found: pulse.Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:
+def _unconsumed(
+    alive: Sequence[models.Worker], seen: Sequence[str] | None
+) -> Mapping[str, Sequence[str]]:
+    """Return the queues that nobody consumes, with those of their Steps that may be seen."""
+    found = {
+        queue: [each for each in steps if seen is None or each in seen]
+        for queue, steps in consumers.unconsumed(alive).items()
+    }
+    return {queue: steps for queue, steps in found.items() if steps}
+
+
+def _stranded(longest: Waiting | None) -> dict[str, int]:
+    known = [step.name for step in registry()]
+    if longest is None or longest[0].step in known:
+        return {}
+    return pulse.of_no_step(known, Status.QUEUED)
+
+
+def _since(found: Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:
     """Return a run that waits, and for how long it has."""
     return (found[0], timezone.now() - found[1]) if found else (None, None)

@@ -8,9 +8,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from motia_django import ledger, models
+from motia_django import consumers, ledger, models
 from motia_django.admin import words
 from motia_django.admin.links import Links
+from motia_django.ledger import pulse
+from motia_django.queues import queue_at
 from motia_django.registry import registry
 from motia_django.runs import Status
 
@@ -69,17 +71,22 @@ def _due(row: models.Run) -> Reason:
 
 
 def _worker(row: models.Run) -> Reason:
-    text = ngettext(
-        "It waits for a worker. Its message was sent %d time.",
-        "It waits for a worker. Its message was sent %d times.",
-        row.publishes,
+    queue = queue_at(row.step, row.trigger, row.index, row.source)
+    known = consumers.consumed(pulse.live_workers())
+    text = _("It waits for a worker.")
+    if queue:
+        text = _("It waits for a worker of the queue %s.") % queue
+    if queue and known is not None and queue not in known:
+        text = _("It waits for a worker of the queue %s; no worker consumes it.") % queue
+    sent = ngettext(
+        "Its message was sent %d time.", "Its message was sent %d times.", row.publishes
     )
-    return Reason(text=text % row.publishes, links=[])
+    return Reason(text=f"{text} {sent % row.publishes}", links=[])
 
 
 def _in_turn(row: models.Run, links: Links) -> list[Reason]:
     turn = _turns().filter(run_id=row.id).first()
-    if turn is None:
+    if turn is None or turn.called:
         return []
     return [*_behind(row, turn, links), *_without_slot(row, turn, links)]
 
@@ -100,19 +107,19 @@ def _behind(row: models.Run, turn: models.Turn, links: Links) -> list[Reason]:
 
 
 def _without_slot(row: models.Run, turn: models.Turn, links: Links) -> list[Reason]:
-    """Return which runs hold all the places that its Step's `concurrency` allows."""
+    """Return which runs have all the places that its Step's `concurrency` allows."""
     limit = registry().delivery(row.step, row.trigger, row.index).limit
-    if turn.pool is None or limit is None or turn.slot is not None:
+    if turn.pool is None or limit is None:
         return []
-    holders = _turns().filter(pool=turn.pool, slot__isnull=False)
-    if holders.count() < limit:
+    others = _turns().filter(pool=turn.pool, called=True)
+    if others.count() < limit:
         return []
     text = ngettext(
-        "It waits its turn: %d run at once is allowed, and it is going on.",
-        "It waits its turn: %d runs at once are allowed, and they are going on.",
+        "It waits its turn: %d run at once is allowed, and another is before it.",
+        "It waits its turn: %d runs at once are allowed, and as many are before it.",
         limit,
     )
-    return [Reason(text=text % limit, links=_named(holders[:MOST_HOLDERS], links))]
+    return [Reason(text=text % limit, links=_named(others[:MOST_HOLDERS], links))]
 
 
 def _named(turns: list[models.Turn] | QuerySet[models.Turn], links: Links) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from celery import Celery
@@ -124,7 +124,7 @@ def _visibility(options: Mapping[str, Any]) -> Warnings:
     endless = sorted({step.name for step, each in light if each.visibility_timeout is None})
     if endless:
         yield checks.Info(
-            f"{_named(endless)} may take any time, and Redis delivers a message again that is not"
+            f"{named(endless)} may take any time, and Redis delivers a message again that is not"
             f" acknowledged within {timeout:g} seconds: a run that takes longer is run twice.",
             hint='Give the trigger a limit well below that: "config": {"visibilityTimeout": 300}.',
             id=NO_TIME_LIMIT,
@@ -210,14 +210,14 @@ def _evicts(policy: str | None) -> checks.CheckMessage:
 
 def _forgets(steps: list[str]) -> checks.CheckMessage:
     return checks.Warning(
-        f"The broker's Redis keeps nothing on disk, and the messages of {_named(steps)} are in no"
+        f"The broker's Redis keeps nothing on disk, and the messages of {named(steps)} are in no"
         " table: a restart of Redis loses them.",
         hint='Switch on appendonly in Redis, or give these Steps "record": "all".',
         id=FORGETS,
     )
 
 
-def _named(steps: list[str]) -> str:
+def named(steps: Sequence[str]) -> str:
     """Return the Steps of these names, in words."""
     few = ", ".join(map(repr, sorted(set(steps))[:3]))
     more = len(set(steps)) - 3

@@ -1,4 +1,4 @@
-"""At every `check`: keys that `concurrency` counts runs by, and that no message has."""
+"""At every `check`: keys that runs are counted by, or found by, and that no input has."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 from django.core import checks
 
 from motia_django.checks.project import where
+from motia_django.declarations import camel
 from motia_django.exceptions import did_you_mean
 from motia_django.registry import registry
 from motia_django.schemas import Schema
+from motia_django.triggers import HttpTrigger, QueueTrigger, Trigger
 
 NO_SUCH_KEY = "motia.W007"
 
 
 def counted_keys(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Warn of keys that are no property of their trigger's input: all runs count as one value's."""
-    return list(_unknown_keys())
+    """Warn of keys that are no property of the input: runs count as one, or are not found."""
+    return [*_unknown_keys(), *_unknown_names()]
 
 
 def _unknown_keys() -> Iterator[checks.CheckMessage]:
@@ -36,6 +38,43 @@ def _unknown_keys() -> Iterator[checks.CheckMessage]:
                 )
 
 
+def _unknown_names() -> Iterator[checks.CheckMessage]:
+    """Tell of names in `index` that none of the triggers knows which they are for."""
+    for step in registry():
+        asked = [(name, step.triggers) for name in step.index]
+        asked += [(name, (each,)) for each in step.triggers for name in each.delivery.index]
+        for path, triggers in asked:
+            missing = [_missing(path.split("."), each) for each in triggers]
+            if missing and all(name for name, _known in missing):
+                name, known = missing[0]
+                yield checks.Warning(
+                    f"Runs of Step {step.name!r} are to be found by {path!r} (index), and {name!r}"
+                    " is no property of its input.",
+                    hint=did_you_mean(name, known).strip() or None,
+                    obj=where(step),
+                    id=NO_SUCH_KEY,
+                )
+
+
+def _missing(path: Sequence[str], trigger: Trigger) -> tuple[str, Sequence[str]]:
+    """Return the first name of a path that is nowhere in the input, as `_first_unknown` does."""
+    found = [_first_unknown(path, each, either=True) for each in _documents(trigger)]
+    if not found or not all(name for name, _known in found):
+        return "", ()
+    return found[0][0], [each for _name, known in found for each in known]
+
+
+def _documents(trigger: Trigger) -> list[Mapping[str, Any]]:
+    """Return the schemas of where in an input a key may be; none if it may be anywhere."""
+    if isinstance(trigger, QueueTrigger):
+        return [_document(trigger.schema)]
+    if not isinstance(trigger, HttpTrigger) or trigger.body_schema is None:
+        return []
+    texts = [each.document for part, each in trigger.text_schemas.items() if part != "headers"]
+    names: Mapping[str, Any] = {name: {} for name in trigger.parameters}
+    return [_document(trigger.body_schema), *texts, *([{"properties": names}] if names else [])]
+
+
 def _document(schema: Schema | None) -> Mapping[str, Any]:
     try:
         return schema.json_schema() if schema is not None else {}
@@ -43,8 +82,13 @@ def _document(schema: Schema | None) -> Mapping[str, Any]:
         return {}
 
 
-def _first_unknown(key: Sequence[str], document: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
-    """Return the first name of a path that is not there, and those that are; "" if it may be."""
+def _first_unknown(
+    key: Sequence[str], document: Mapping[str, Any], *, either: bool = False
+) -> tuple[str, Sequence[str]]:
+    """Return the first name of a path that is not there, and those that are; "" if it may be.
+
+    In `either` spelling, `order_id` is there where `orderId` is.
+    """
     node: Any = document
     for part in key:
         if "$ref" in node:
@@ -52,7 +96,8 @@ def _first_unknown(key: Sequence[str], document: Mapping[str, Any]) -> tuple[str
         names = node.get("properties")
         if not names or node.get("additionalProperties") or set(node) & {"anyOf", "allOf", "oneOf"}:
             return "", ()
-        if part not in names:
+        found = camel(part) if either and part not in names else part
+        if found not in names:
             return part, list(names)
-        node = names[part]
+        node = names[found]
     return "", ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.apps import apps
@@ -10,8 +10,9 @@ from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.utils import timezone
 
-from motia_django import ledger, prepared
+from motia_django import consumers, ledger, models, prepared
 from motia_django.celery_app import project_app
+from motia_django.checks.broker import named
 from motia_django.checks.database_facts import Facts, facts_of
 from motia_django.conf import ORM_STATE, settings
 from motia_django.registry import registry
@@ -28,6 +29,8 @@ APART = "motia.W023"
 NOT_DEFAULT = "motia.W024"
 NO_WORKER = "motia.W025"
 CLOCKS = "motia.W026"
+NO_CONSUMER = "motia.W028"
+STRANDED = "motia.W034"
 PLANNED_ANEW = "motia.I003"
 
 _UNUSABLE = ("repeatable read", "serializable")
@@ -36,6 +39,7 @@ _WAITING = ("IMMEDIATE", "EXCLUSIVE")
 _SKEW = 2.0
 """Seconds by which clocks may differ, unless that is much of a lease."""
 _SKEW_OF_LEASE = 0.1
+_NAMED = 5
 
 
 def database() -> Warnings:
@@ -52,9 +56,11 @@ def database() -> Warnings:
     if facts.unmigrated:
         yield _not_migrated(facts.unmigrated)
         return
-    yield from _workers(facts.signs)
+    yield from _workers(facts.workers)
     yield from _isolation(facts)
     yield from _clocks(facts)
+    if facts.stranded:
+        yield _stranded(facts.stranded)
 
 
 def _routes() -> Warnings:
@@ -89,14 +95,16 @@ def _connections() -> Warnings:
         yield _planned_anew(alias)
 
 
-def _workers(signs: Sequence[datetime]) -> Warnings:
-    """Warn if nobody does upkeep, or if there are too many workers for SQLite."""
+def _workers(workers: Sequence[models.Worker]) -> Warnings:
+    """Warn if nobody does upkeep or consumes a queue, or of too many workers for SQLite."""
     conf, now = project_app().conf, timezone.now()
     if not registry().in_background() or conf.task_always_eager:
         return
-    seen = [sign for sign in signs if sign > now - _RECENTLY]
+    seen = [each for each in workers if each.seen_at > now - _RECENTLY]
     if not seen:
-        yield _no_worker(max(signs, default=None))
+        yield _no_worker(max((each.seen_at for each in workers), default=None))
+    for queue, steps in consumers.unconsumed(seen).items():
+        yield _no_consumer(queue, steps)
     connection = connections[ledger.database()]
     if connection.vendor == "sqlite" and (len(seen) > 1 or conf.worker_concurrency != 1):
         mode = connection.settings_dict.get("OPTIONS", {}).get("transaction_mode")
@@ -113,7 +121,8 @@ def _clocks(facts: Facts) -> Warnings:
     most = min(_SKEW, settings().lease * _SKEW_OF_LEASE)
     if abs(facts.ahead) > most:
         yield _clock("The database", facts.ahead)
-    worker = max(((sign - timezone.now()).total_seconds() for sign in facts.signs), default=0)
+    now = timezone.now()
+    worker = max(((each.seen_at - now).total_seconds() for each in facts.workers), default=0)
     if worker > most:
         yield _clock("A worker", worker)
 
@@ -220,6 +229,28 @@ def _no_worker(last: datetime | None) -> checks.CheckMessage:
         hint="Start workers with `celery -A <project> worker`. If this check runs before they are"
         " started, it is to be expected.",
         id=NO_WORKER,
+    )
+
+
+def _no_consumer(queue: str, steps: Sequence[str]) -> checks.CheckMessage:
+    return checks.Warning(
+        f"No worker consumes the Celery queue {queue!r}, which runs of {named(steps)} go to: they"
+        " stay queued.",
+        hint=f"Start a worker with `-Q {queue}`. If that is not the queue that was meant, mend the"
+        " trigger's `queue`, or CELERY_TASK_ROUTES.",
+        id=NO_CONSUMER,
+    )
+
+
+def _stranded(runs: Mapping[str, int]) -> checks.CheckMessage:
+    names = ", ".join(f"{step} ({times})" for step, times in list(runs.items())[:_NAMED])
+    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
+    return checks.Warning(
+        f"Runs wait, or are dead, of Steps that are not there any more: {names}{more}. No worker"
+        " will take them.",
+        hint="Give them to another Step: motia_steps redrive --step OLD --to NEW; or cancel or"
+        " discard them. `motia_steps runs --no-step` lists them.",
+        id=STRANDED,
     )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.migrations.loader import MigrationLoader
 
-from motia_django import ledger
+from motia_django import ledger, models
 from motia_django.checks.asking import ask
+from motia_django.ledger import pulse
+from motia_django.registry import registry
+from motia_django.runs import Status
 
 _CLOCKS = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
@@ -34,8 +37,10 @@ class Facts:
     """The isolation level of transactions, in lower case."""
     ahead: float = 0.0
     """At least so many seconds its clock is ahead of ours; negative if it is behind."""
-    signs: tuple[datetime, ...] = ()
-    """When each worker that is known was last seen, by its own clock."""
+    workers: tuple[models.Worker, ...] = ()
+    """The workers that are known."""
+    stranded: Mapping[str, int] = field(default_factory=dict)
+    """How many runs wait, or are dead, of each Step that is not there."""
 
 
 def facts_of(alias: str) -> Facts:
@@ -65,7 +70,10 @@ def _facts(alias: str) -> Facts:
     return Facts(
         isolation=_isolation(connection),
         ahead=_ahead(connection),
-        signs=tuple(ledger.workers().values_list("seen_at", flat=True)),
+        workers=tuple(ledger.workers()),
+        stranded=pulse.of_no_step(
+            [step.name for step in registry()], Status.SCHEDULED, Status.QUEUED, Status.DEAD
+        ),
     )
 
 

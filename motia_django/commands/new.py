@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +17,7 @@ from django.core.management.base import CommandError
 from motia_django.commands import new_http
 from motia_django.commands.base import Subcommand
 from motia_django.registry import registry
+from motia_django.triggers.cron import CronExpression
 from motia_django.triggers.http import METHODS
 
 KINDS = ("http", "queue", "cron", "state", "stream")
@@ -41,7 +42,9 @@ class New(Subcommand):
             "--method", default="POST", type=str.upper, choices=METHODS, help="of an http Step"
         )
         parser.add_argument("--topic", help="of a queue Step; default: <step.name>")
-        parser.add_argument("--schedule", default="0 * * * *", help="of a cron Step")
+        parser.add_argument(
+            "--schedule", type=_schedule, default="0 * * * *", help="of a cron Step"
+        )
         parser.add_argument("--group", default="orders", help="of state, of a state Step")
         parser.add_argument("--stream", default="orders", help="of a stream Step")
         parser.add_argument(
@@ -103,6 +106,16 @@ def _words(name: str) -> list[str]:
     if not words:
         raise CommandError(f"{name!r}: expected a name such as CreateInvoice", returncode=2)
     return [word.lower() for word in words]
+
+
+def _schedule(text: str) -> str:
+    """Return a cron expression as it was written, if it is one."""
+    try:
+        return CronExpression.parse(text).text
+    except ValueError as error:
+        raise ArgumentTypeError(
+            f"expected a cron expression, got {text!r:.100}: {error}"
+        ) from error
 
 
 def _class_name(words: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.timezone import localtime
 
-from motia_django import ledger, payloads
+from motia_django import ledger, payloads, starts
 from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
@@ -26,11 +26,12 @@ from motia_django.commands.selection import (
 from motia_django.commands.steps import found
 from motia_django.conf import settings
 from motia_django.dispatch import enqueue
-from motia_django.exceptions import InvalidInput, MotiaError, did_you_mean
+from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, did_you_mean
 from motia_django.models import Run
 from motia_django.registry import registry
-from motia_django.runner import invoke
+from motia_django.runner import invoked_as
 from motia_django.runs import ANSWERED, Status, in_short, summary_of
+from motia_django.steps import Step
 
 
 class RunStep(Subcommand):
@@ -51,13 +52,13 @@ class RunStep(Subcommand):
         step = found(options["step_name"])
         data = parsed_json(options["input"], "--input")
         try:
-            result = invoke(step.name, data)
-        except InvalidInput as error:
-            raise CommandError(str(error)) from error
+            result = starts.invoke(step.name, data)
+        except (InvalidInput, CannotIntervene) as error:
+            raise CommandError(str(error), returncode=2) from error
         except Exception as error:
             if options.get("show_traceback"):
                 raise
-            raise CommandError(f"Step {step.name!r} failed: {summary_of(error)}") from error
+            raise CommandError(f"Step {step.name!r} {_ended_by(step, error)}") from error
         self.json(result)
 
 
@@ -75,6 +76,9 @@ class Enqueue(Subcommand):
         parser.add_argument(
             "--dedupe-key", help="while a run that it began is unfinished, it begins no other"
         )
+        parser.add_argument(
+            "--anyway", action="store_true", help="even if the schema of a listener rejects it"
+        )
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
@@ -82,16 +86,20 @@ class Enqueue(Subcommand):
         if topic not in heard:
             raise CommandError(
                 f"Nobody listens on the topic {topic!r}: nothing was sent."
-                f"{did_you_mean(topic, heard)}"
+                f"{did_you_mean(topic, heard)}",
+                returncode=2,
             )
+        data = parsed_json(options["data"], "--data")
         message = {
             "topic": topic,
-            "data": parsed_json(options["data"], "--data"),
+            "data": data,
             "delaySeconds": options["delay"],
             "messageGroupId": options.get("group"),
             "dedupeKey": options.get("dedupe_key"),
         }
         try:
+            if not options.get("anyway"):
+                _refuse_invalid(topic, data)
             ids = enqueue(message)
         except MotiaError as error:
             raise CommandError(str(error)) from error
@@ -179,6 +187,23 @@ def none_found(options: Mapping[str, Any]) -> str:
         return f"No run was found{asked}."
     names = ", ".join(sorted(registry().index_names())) or "none"
     return f"No run was found{asked}. The index keys of the Steps: {names}."
+
+
+def _ended_by(step: Step, error: Exception) -> str:
+    """Return what an exception ended a Step with: an answer, as to a request, or a failure."""
+    status = invoked_as(step)[1].status_of(error)
+    return f"{f'answered {status}' if status else 'failed'}: {summary_of(error)}"
+
+
+def _refuse_invalid(topic: str, data: Any) -> None:
+    """Raise `CommandError` if any who listens would refuse the message."""
+    errors = starts.refusals(topic, data)
+    if errors:
+        raise CommandError(
+            f"{InvalidInput(f'The message to {topic!r}', errors)}. Nothing was sent; it is with"
+            " --anyway.",
+            returncode=2,
+        )
 
 
 def use_broker_of_dev() -> None:

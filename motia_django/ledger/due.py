@@ -28,9 +28,9 @@ _DOUBLED = 16
 def take_due(limit: int) -> list[Run]:
     """Return runs that have to be published now, made `queued` if they were scheduled.
 
-    They come without input and timeline. Those that wait their turn have yet to be called up. Two
-    callers at once get different runs where the database can skip locked rows; where it cannot, a
-    run published twice is still claimed once.
+    They come without input and timeline, and those that wait their turn are among them. Two callers
+    at once get different runs where the database can skip locked rows; where it cannot, a run
+    published twice is still claimed once.
     """
     now = timezone.now()
     due = (Status.SCHEDULED, Status.QUEUED)
@@ -43,7 +43,6 @@ def take_due(limit: int) -> list[Run]:
             all_runs().filter(id__in=ids, status__in=due).update(
                 status=Status.QUEUED, publishes=publishes + 1, wake_at=now + wait
             )
-        turns.recall(row.id for row in rows if row.limited)
     return [replace(run_of(row), status=Status.QUEUED) for row in rows]
 
 
@@ -75,7 +74,7 @@ def patience(publishes: int, *, limited: bool = False) -> timedelta:
 
 
 def queued_at(row: models.Run) -> datetime:
-    """Return when a queued run was last queued: at its birth, when due, retried or redriven.
+    """Return when a queued run was last queued: born, due, retried, redriven, or called up.
 
     Each time that it is published it is left alone for a known while, so that this can be told from
     when it is due to be published next. Upkeep may have been late then, and the run have waited for

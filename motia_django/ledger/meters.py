@@ -6,27 +6,26 @@ asking costs the same few queries.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger import figures, pulse
-from motia_django.ledger.due import queued_at
+from motia_django.ledger import figures, pulse, turns, waits
 from motia_django.ledger.rows import all_runs, database
 from motia_django.ledger.workers import workers
 from motia_django.runs import Status, birth_of, lowest_id_at
 
 MOST = figures.MOST
 """Of runs that are looked at, or of a kind that are counted."""
-MOST_AGED = 1000
-"""Of queued runs that are looked at for how long they have waited: those that were born first."""
+
+_QUEUED, _IN_TURN = "queued", "in turn"
 
 Kind = tuple[str, str, int]
 """Step, kind of trigger, and its index."""
@@ -50,11 +49,21 @@ class Waiting:
     """The runs that something is the matter with, each counted up to `MOST` in all."""
 
     backlog: Counter[Kind]
-    """Those that could run now: queued, or scheduled and due."""
+    """Those that could run now: queued, or scheduled and due; not those that wait their turn."""
+    in_turn: Counter[str]
+    """Those that are queued and wait their turn, by Step."""
     dead: Counter[str]
     """By Step."""
     late: int
     """Those that should have been published by now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """For how long the runs of each Step have waited that have for longest."""
+
+    for_worker: dict[str, timedelta]
+    for_turn: dict[str, timedelta]
 
 
 def window(length: timedelta) -> Window:
@@ -73,31 +82,40 @@ def waiting() -> Waiting:
     """Count what waits, what is late and what is dead, in one query."""
     now = timezone.now()
     due = (Status.SCHEDULED, Status.QUEUED)
-    found: dict[str, Counter[Kind]] = {"backlog": Counter(), "dead": Counter(), "late": Counter()}
+    found: defaultdict[str, Counter[Kind]] = defaultdict(Counter)
     counted = _counted(
-        ("backlog", all_runs().filter(status=Status.QUEUED)),
-        ("backlog", all_runs().filter(status=Status.SCHEDULED, wake_at__lte=now)),
+        (_QUEUED, all_runs().filter(status=Status.QUEUED)),
+        ("due", all_runs().filter(status=Status.SCHEDULED, wake_at__lte=now)),
         ("dead", all_runs().filter(status=Status.DEAD)),
         ("late", all_runs().filter(status__in=due, wake_at__lt=now - pulse.LATE_AFTER)),
     )
     for what, kind, count in counted:
         found[what][kind] += count
-    dead: Counter[str] = Counter()
-    for (step, _, _), count in found["dead"].items():
-        dead[step] += count
-    return Waiting(backlog=found["backlog"], dead=dead, late=found["late"].total())
+    return Waiting(
+        backlog=found[_QUEUED] + found["due"],
+        in_turn=_by_step(found[_IN_TURN]),
+        dead=_by_step(found["dead"]),
+        late=found["late"].total(),
+    )
 
 
-def oldest_queued() -> dict[str, timedelta]:
-    """Return for how long the run of each Step has waited for a worker that has for longest.
+def _by_step(counts: Counter[Kind]) -> Counter[str]:
+    by_step: Counter[str] = Counter()
+    for (step, _, _), count in counts.items():
+        by_step[step] += count
+    return by_step
 
-    Those that wait their turn do not count. Of very many, those that were born first are looked at.
-    """
-    now = timezone.now()
-    queued = all_runs().filter(status=Status.QUEUED, limited=False).order_by("id")
+
+def longest_waits() -> Ages:
+    """Return for how long the runs of each Step have waited that have for longest."""
+    found, now = waits.waits(), timezone.now()
+    return Ages(for_worker=_ages(found.for_worker, now), for_turn=_ages(found.for_turn, now))
+
+
+def _ages(found: Sequence[waits.Waiting], now: datetime) -> dict[str, timedelta]:
     ages: dict[str, timedelta] = {}
-    for row in queued.only(*pulse.QUEUED)[:MOST_AGED]:
-        age = max(now - queued_at(row), timedelta())
+    for row, since in found:
+        age = max(now - since, timedelta())
         ages[row.step] = max(age, ages.get(row.step, age))
     return ages
 
@@ -111,19 +129,23 @@ def seen_workers() -> dict[str, int]:
 
 
 def _counted(*sets: tuple[str, QuerySet[models.Run]]) -> Iterator[tuple[str, Kind, int]]:
-    """Yield, in one query, how many runs of each set there are of each trigger of each Step."""
+    """Yield, in one query, how many runs of each set there are of each trigger of each Step.
+
+    Queued ones that wait their turn are told apart.
+    """
     parts: list[str] = []
     parameters: list[Any] = []
     for label, rows in sets:
-        some = rows.order_by().values_list("step", "trigger", "index")[:MOST].query
+        told = rows.annotate(called=turns.is_called() if label == _QUEUED else Value(True))
+        some = told.order_by().values_list("step", "trigger", "index", "called")[:MOST].query
         inner, given = some.get_compiler(using=database()).as_sql()
         parts.append(f"SELECT '{label}' AS label, part.* FROM ({inner}) AS part")
         parameters += given
     quote = connections[database()].ops.quote_name
-    columns = ", ".join(("label", "step", quote("trigger"), quote("index")))
+    named = ", ".join(("label", "step", quote("trigger"), quote("index"), quote("called")))
     union = " UNION ALL ".join(parts)
-    statement = f"SELECT {columns}, COUNT(*) FROM ({union}) AS counted GROUP BY {columns}"
+    statement = f"SELECT {named}, COUNT(*) FROM ({union}) AS counted GROUP BY {named}"
     with connections[database()].cursor() as cursor:
         cursor.execute(statement, parameters)
-        for what, step, kind, index, count in cursor.fetchall():
-            yield what, (step, kind, index), count
+        for what, step, kind, index, called, count in cursor.fetchall():
+            yield what if called else _IN_TURN, (step, kind, index), count

@@ -19,9 +19,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from motia_django import models
-from motia_django.ledger import errors, turns
-from motia_django.ledger.due import queued_at
+from motia_django.ledger import errors, waits
 from motia_django.ledger.rows import all_runs, database
+from motia_django.ledger.waits import Waiting
 from motia_django.ledger.workers import workers
 from motia_django.runs import ANSWERED, Status, lowest_id_at
 
@@ -32,22 +32,15 @@ LATE_AFTER = timedelta(seconds=15)
 """What was due so long ago, upkeep should have published."""
 _LATELY = timedelta(hours=1)
 _MOST_SAMPLED = 20_000
-_MOST_QUEUED = 1000
-_MOST_COMPARED = 100
-_MOST_LIMITED = 20
-"""Of each of them it is asked whether it was called up."""
 _MOST_ERRORS = 500
-QUEUED = ("id", "step", "created_at", "wake_at", "publishes", "fence", "limited")
 _MINUTES = 60
 
 
 Among = Sequence[str] | None
-Waiting = tuple[models.Run, datetime]
-"""A queued run, and since when it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
+class Longest:
     """The runs that have waited for longest: for a worker, and for their turn."""
 
     for_worker: Waiting | None
@@ -86,25 +79,26 @@ def late(among: Among = None) -> int:
     return _counted(_runs(among).filter(wake_at__lt=before, status__in=due))
 
 
-def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Waits:
-    """Return which runs have waited for longest, without large columns, and since when.
+def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Longest:
+    """Return which runs have waited for longest, and since when; not those of Steps in `but`."""
+    found = waits.waits(among, but=but)
+    return Longest(for_worker=_longest(found.for_worker), for_turn=_longest(found.for_turn))
 
-    Runs of the Steps in `but` do not count. Of very many, those that were born first are looked at.
+
+def of_no_step(known: Sequence[str], *statuses: Status) -> dict[str, int]:
+    """Return how many runs of these statuses there are of each Step but the `known` ones.
+
+    What an answer was given to does not count. Of very many, those born first are looked at.
     """
-    waiting = _runs(among).filter(status=Status.QUEUED).exclude(step__in=but).order_by("id")
-    rows = list(waiting.only(*QUEUED)[:_MOST_QUEUED])
-    free = [row for row in rows if not row.limited][:_MOST_COMPARED]
-    limited = [row for row in rows if row.limited][:_MOST_LIMITED]
-    in_turn = turns.waiting([row.id for row in limited])
-    called = [row for row in limited if row.id not in in_turn]
-    return Waits(
-        for_worker=_longest([*free, *called]),
-        for_turn=_longest([row for row in limited if row.id in in_turn]),
-    )
+    found: Counter[str] = Counter()
+    for status in statuses:
+        rows = all_runs().filter(status=status).order_by("id").values_list("step", "trigger")
+        found.update(step for step, trigger in rows[:MOST] if trigger not in ANSWERED)
+    return {step: times for step, times in sorted(found.items()) if step not in known}
 
 
-def _longest(rows: Sequence[models.Run]) -> Waiting | None:
-    return min(((row, queued_at(row)) for row in rows), key=lambda each: each[1], default=None)
+def _longest(found: Sequence[Waiting]) -> Waiting | None:
+    return min(found, key=lambda each: each[1], default=None)
 
 
 def failing(among: Among = None) -> dict[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from motia_django import models
@@ -69,17 +69,23 @@ def recall(run_ids: Iterable[UUID]) -> None:
     _turns().filter(run_id__in=list(run_ids), slot=None).update(called=False)
 
 
-def turns_of(run_ids: Iterable[UUID]) -> dict[UUID, Turn]:
-    """Return what each of these runs waits for; those that wait for nothing are left out."""
+def turns_of(run_ids: Iterable[UUID], *, but_called: bool = False) -> dict[UUID, Turn]:
+    """Return what each of these runs waits for; those that wait for nothing are left out.
+
+    So are, with `but_called`, those that were called up: nobody holds them up any more.
+    """
     rows = _turns().filter(run_id__in=list(run_ids))
+    rows = rows.filter(called=False) if but_called else rows
     return {row.run_id: Turn(lane=row.lane, pool=row.pool) for row in rows}
 
 
-def waiting(run_ids: Iterable[UUID]) -> set[UUID]:
-    """Return which of these runs wait their turn: they have yet to be called up."""
-    ids = list(run_ids)
-    rows = _turns().filter(run_id__in=ids, called=False) if ids else _turns().none()
-    return set(rows.values_list("run_id", flat=True))
+def is_called() -> Case:
+    """Return whether a row of runs has no turn to wait for any more: each is looked up by itself.
+
+    (Not by `EXISTS`, for which PostgreSQL may choose to read all turns first.)
+    """
+    called = Subquery(_turns().filter(run_id=OuterRef("id")).values("called")[:1])
+    return Case(When(limited=True, then=Coalesce(called, Value(True))), default=Value(True))
 
 
 def sweep() -> int:

@@ -35,5 +35,5 @@ def key_of(user: Any) -> tuple[str, str, None] | None:
     return None if pk is None else (NOWHERE, str(pk), None)
 
 
-def _tell_no_step(change: object) -> None:
+def _tell_no_step(changes: object) -> None:
     """Let no Step hear of it."""

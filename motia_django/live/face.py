@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
 
 from motia_django import dispatch, payloads, telemetry, tracing
-from motia_django.exceptions import InvalidItem
 from motia_django.live import items
+from motia_django.live.entries import channel_of, event_of, item_of
 from motia_django.registry import registry
-from motia_django.stores.base import MISSING, checked_key, none_if_missing
+from motia_django.stores.base import MISSING, by_key, checked_key, checked_keys, none_if_missing
 from motia_django.stores.updates import updated
 from motia_django.stream_config import StreamConfig
 
@@ -20,9 +20,6 @@ Names = list[str]
 Changed = dict[str, Any]
 """`{"old_value": ..., "new_value": ...}`; None where there was, or is, no item."""
 Ops = Sequence[Mapping[str, Any]] | Callable[[Any], Any]
-
-_NO_ID = (None, "")
-"""What an item may hold as its id and be given its own."""
 
 
 @telemetry.traced("stream", ("group", "item"))
@@ -56,6 +53,16 @@ class Stream:
         plain = self._plain(group, item, value)
         return self._write("set", group, item, lambda old: plain)
 
+    def set_many(self, group: str, values: Mapping[str, Any]) -> dict[str, Changed]:
+        """Write several items of a group, all or none; return by id what `set` returns.
+
+        Each is an event, as if it were written alone, in the order of the ids.
+        """
+        _, group = self._place(group)
+        given = by_key(values, f"stream {self.name!r}: set_many")
+        plain = {item: self._plain(group, item, value) for item, value in given.items()}
+        return {item: _told(each) for item, each in self._all("set_many", group, plain).items()}
+
     def update(self, group: str, item: str, ops: Ops) -> Changed:
         """Apply operations to an item, all or none; return `{"old_value", "new_value"}`.
 
@@ -80,6 +87,13 @@ class Stream:
         _, group, item = self._place(group, item)
         return self._write("delete", group, item, lambda old: MISSING)["old_value"]
 
+    def delete_many(self, group: str, ids: Iterable[str]) -> dict[str, Any]:
+        """Remove several items of a group, all or none; return by id what `delete` returns."""
+        _, group = self._place(group)
+        wanted = checked_keys(ids, f"stream {self.name!r}: delete_many")
+        gone = self._all("delete_many", group, dict.fromkeys(wanted, MISSING))
+        return {item: none_if_missing(each.old) for item, each in gone.items()}
+
     def list(self, group: str) -> Items:
         """Return the items of a group, in the order of their ids."""
         name, group = self._place(group)
@@ -103,12 +117,12 @@ class Stream:
         `send({"groupId": "orders", "id": "17"}, {"type": "paid", "data": {"amount": 5}})`. Raise
         `InvalidItem` for what is neither.
         """
-        group, item = _channel(channel, item)
+        group, item = channel_of(channel, item)
         if item is None:
             name, group = self._place(group)
         else:
             name, group, item = self._place(group, item)
-        plain = payloads.plain(_sent(event, data))
+        plain = payloads.plain(event_of(event, data))
         tracing.check_lease()
         items.send(name, group, item, plain, dispatch.stream_changed)
         _note("send", stream=name, group=group, item=item, event=plain)
@@ -121,6 +135,10 @@ class Stream:
         """Write an item; return `{"old_value", "new_value"}`."""
         return await sync_to_async(self.set)(group, item, value)
 
+    async def aset_many(self, group: str, values: Mapping[str, Any]) -> dict[str, Changed]:
+        """Write several items of a group, all or none; return by id what `set` returns."""
+        return await sync_to_async(self.set_many)(group, values)
+
     async def aupdate(self, group: str, item: str, ops: Ops) -> Changed:
         """Apply operations to an item, all or none."""
         return await sync_to_async(self.update)(group, item, ops)
@@ -128,6 +146,10 @@ class Stream:
     async def adelete(self, group: str, item: str) -> Any:
         """Remove an item; return what it was, or None."""
         return await sync_to_async(self.delete)(group, item)
+
+    async def adelete_many(self, group: str, ids: Iterable[str]) -> dict[str, Any]:
+        """Remove several items of a group, all or none; return by id what `delete` returns."""
+        return await sync_to_async(self.delete_many)(group, ids)
 
     async def alist(self, group: str) -> Items:
         """Return the items of a group, in the order of their ids."""
@@ -158,27 +180,23 @@ class Stream:
         return (self._config().name, *names)
 
     def _plain(self, group: str, item: str, value: Any) -> Any:
-        """Return an item as it is kept, by the schema and with its id."""
-        subject = f"The item {group}/{item} of stream {self.name!r}"
-        schema = self._config().schema
-        if isinstance(value, Mapping) and value.get("id") in _NO_ID:
-            value = {**value, "id": item}
-        plain = payloads.plain(value) if schema is None else schema.dump(value, subject)
-        if not isinstance(plain, dict):
-            raise InvalidItem(f"{subject}: expected an object, got {payloads.shown(value)}")
-        own = plain.get("id")
-        if own in _NO_ID:
-            return {**plain, "id": item}
-        if str(own) != item:
-            raise InvalidItem(f"{subject}: its id is {payloads.shown(own)}")
-        return plain
+        return item_of(self._config(), group, item, value)
 
     def _write(self, operation: str, group: str, item: str, value: Any) -> Changed:
         tracing.check_lease()
         written = items.write(self._config().name, group, item, value, dispatch.stream_changed)
-        old, new = none_if_missing(written.old), none_if_missing(written.new)
+        changed = _told(written)
+        old, new = changed["old_value"], changed["new_value"]
         _note(operation, stream=self.name, group=group, item=item, old=old, new=new)
-        return {"old_value": old, "new_value": new}
+        return changed
+
+    def _all(
+        self, operation: str, group: str, values: Mapping[str, Any]
+    ) -> dict[str, items.Written]:
+        tracing.check_lease()
+        done = items.write_many(self._config().name, group, values, dispatch.stream_changed)
+        _note(operation, stream=self.name, group=group, count=len(done))
+        return done
 
 
 class AsyncStream:
@@ -188,8 +206,10 @@ class AsyncStream:
         self.name = stream.name
         self.get = stream.aget
         self.set = stream.aset
+        self.set_many = stream.aset_many
         self.update = stream.aupdate
         self.delete = stream.adelete
+        self.delete_many = stream.adelete_many
         self.list = stream.alist
         self.get_group = stream.aget_group
         self.list_groups = stream.alist_groups
@@ -241,29 +261,8 @@ def _attribute(name: str) -> str:
     return name
 
 
-def _channel(channel: Any, item: Any) -> tuple[Any, Any]:
-    if not isinstance(channel, Mapping):
-        return channel, item
-    spellings = {"groupId": "group", "group_id": "group", "id": "item", "itemId": "item"}
-    spellings["item_id"] = "item"
-    named = {spellings[key]: value for key, value in channel.items() if key in spellings}
-    if len(named) != len(channel) or "group" not in named:
-        raise InvalidItem(
-            f'send: expected a group or {{"groupId", "id"}}, got {payloads.shown(channel)}'
-        )
-    return named["group"], named.get("item", item)
-
-
-def _sent(event: Any, data: Any) -> dict[str, Any]:
-    """Return an event as it is told: `{"type", "data"}`."""
-    if isinstance(event, str) and event:
-        return {"type": event, "data": data}
-    known = isinstance(event, Mapping) and set(event) <= {"type", "data"} and data is None
-    if known and isinstance(event.get("type"), str) and event["type"]:
-        return {"type": event["type"], "data": event.get("data")}
-    raise InvalidItem(
-        f'send: expected the type of an event or {{"type", "data"}}, got {payloads.shown(event)}'
-    )
+def _told(written: items.Written) -> Changed:
+    return {"old_value": none_if_missing(written.old), "new_value": none_if_missing(written.new)}
 
 
 def _note(operation: str, **facts: Any) -> None:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import router
+from django.db import connections, router
 from django.db.models import F, QuerySet
 
 from motia_django import models
 from motia_django.live import wake
 from motia_django.stores.base import MISSING
-from motia_django.stores.rows import locked, make, transacted
+from motia_django.stores.rows import locked, make, put, transacted
 from motia_django.triggers.stream import StreamChange, StreamEvent
 
-Announce = Callable[[StreamChange], object]
+Announce = Callable[[Sequence[StreamChange]], object]
 Place = tuple[str, str, str | None]
 """Stream, group, and the item or None for all of the group."""
 
 _NAMES = ("stream", "group", "item")
 _NOT_YET = 0
 """The last event of an item that its own transaction is making: nobody else ever sees it."""
+_AT_ONCE = 1000
+"""Most items that one statement writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,21 @@ class Written:
 
     old: Any
     new: Any
+
+    @property
+    def happened(self) -> bool:
+        """Whether there was, or is, an item at all: a deletion of nothing is no change."""
+        return self.old is not MISSING or self.new is not MISSING
+
+    @property
+    def kind(self) -> str:
+        """What followers call it."""
+        return "delete" if self.new is MISSING else "create" if self.old is MISSING else "update"
+
+    @property
+    def told(self) -> Any:
+        """The item as followers are told of it: as it is now, or as it was."""
+        return self.old if self.new is MISSING else self.new
 
 
 def get(stream: str, group: str, item: str) -> Any:
@@ -65,9 +82,29 @@ def write(
     return transacted(database(), lambda: _written((stream, group, item), value, announce))
 
 
+def write_many(
+    stream: str, group: str, values: Mapping[str, Any], announce: Announce
+) -> dict[str, Written]:
+    """Replace several items of a group, all or none, and log the events in the order of the ids.
+
+    An item whose value is `MISSING` is deleted. `announce` and followers as in `write`.
+    """
+
+    def work() -> dict[str, Written]:
+        # Two who write the same items do so in the same order, and do not wait in a circle.
+        ids = sorted(values)
+        done: dict[str, Written] = {}
+        for first in range(0, len(ids), _AT_ONCE):
+            some = {item: values[item] for item in ids[first : first + _AT_ONCE]}
+            done |= _all_written((stream, group), some, announce)
+        return {item: done[item] for item in values}
+
+    return transacted(database(), work) if values else {}
+
+
 def send(stream: str, group: str, item: str | None, data: Any, announce: Announce) -> None:
     """Log an event that changes no item; `announce` as in `write`."""
-    transacted(database(), lambda: _log((stream, group, item), "event", data, announce))
+    transacted(database(), lambda: _log((stream, group), [(item, "event", data)], announce))
 
 
 def database() -> str:
@@ -76,6 +113,7 @@ def database() -> str:
 
 
 def _written(place: Place, value: Callable[[Any], Any], announce: Announce) -> Written:
+    stream, group, item = place
     row = _locked(place)
     if row is None:
         if value(MISSING) is MISSING:
@@ -83,12 +121,44 @@ def _written(place: Place, value: Callable[[Any], Any], announce: Announce) -> W
         make(_items(), dict(zip(_NAMES, place, strict=True)), event=_NOT_YET)
         row = _locked(place)
         assert row is not None
-    old = MISSING if row.event == _NOT_YET else row.value
-    new = value(old)
-    kind = "delete" if new is MISSING else "create" if old is MISSING else "update"
-    event = _log(place, kind, old if new is MISSING else new, announce)
-    _replace(row, new, event)
-    return Written(old=old, new=new)
+    old = _value_of(row)
+    written = Written(old=old, new=value(old))
+    [event] = _log((stream, group), [(item, written.kind, written.told)], announce)
+    _replace(row, written.new, event)
+    return written
+
+
+def _all_written(
+    place: tuple[str, str], values: Mapping[str, Any], announce: Announce
+) -> dict[str, Written]:
+    """Do in a few statements what `_written` does for each of these, which are sorted."""
+    kept = [item for item, value in values.items() if value is not MISSING]
+    _put(place, [{"item": item, "event": _NOT_YET} for item in kept], _NAMES)
+    rows = {row.item: row for row in _all_locked(place, values)}
+    done = {
+        item: Written(old=_value_of(rows.get(item)), new=value) for item, value in values.items()
+    }
+    told = [(item, each.kind, each.told) for item, each in done.items() if each.happened]
+    events = dict(zip((item for item, *_ in told), _log(place, told, announce), strict=True))
+    fields = ("value", "event", "updated_at")
+    _put(place, [{"item": i, "value": values[i], "event": events[i]} for i in kept], fields)
+    ends = [row.pk for item, row in rows.items() if values[item] is MISSING]
+    if ends:
+        _items().filter(pk__in=ends).delete()
+    return done
+
+
+def _put(place: tuple[str, str], new: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> None:
+    """Insert these items, or write these fields of those that are there."""
+    if new:
+        stream, group = place
+        rows = [models.StreamItem(stream=stream, group=group, **each) for each in new]
+        put(_items(), rows, _NAMES, fields)
+
+
+def _value_of(row: models.StreamItem | None) -> Any:
+    """Return what a locked row holds, or `MISSING`."""
+    return MISSING if row is None or row.event == _NOT_YET else row.value
 
 
 def _replace(row: models.StreamItem, value: Any, event: int) -> None:
@@ -100,28 +170,58 @@ def _replace(row: models.StreamItem, value: Any, event: int) -> None:
     row.save(update_fields=["value", "event", "updated_at"])
 
 
-def _log(place: Place, kind: str, data: Any, announce: Announce) -> int:
-    """Append an event to the log, start the Steps that watch it, and wake followers on commit."""
-    stream, group, item = place
-    row = models.StreamEvent(stream=stream, group=group, item=item, kind=kind, data=data)
-    row.save(using=database(), force_insert=True)
-    announce(
-        StreamChange(
-            stream_name=stream,
-            group_id=group,
-            id=item,
-            event=StreamEvent(type=kind, data=data),
-            timestamp=int(row.created_at.timestamp() * 1000),
-        )
+def _log(
+    place: tuple[str, str], told: Sequence[tuple[str | None, str, Any]], announce: Announce
+) -> list[int]:
+    """Append events to the log: of which item, which kind, what data; return their ids.
+
+    Start the Steps that watch them, and wake followers on commit.
+    """
+    if not told:
+        return []
+    stream, group = place
+    rows = [
+        models.StreamEvent(stream=stream, group=group, item=item, kind=kind, data=data)
+        for item, kind, data in told
+    ]
+    _insert(rows)
+    announce([_change(row) for row in rows])
+    events = [int(row.pk) for row in rows]
+    wake.after_commit(events)
+    return events
+
+
+def _insert(rows: Sequence[models.StreamEvent]) -> None:
+    """Insert rows, which know their ids then; MySQL tells them only of one at a time."""
+    if len(rows) > 1 and connections[database()].features.can_return_rows_from_bulk_insert:
+        models.StreamEvent.objects.using(database()).bulk_create(rows)
+        return
+    for row in rows:
+        row.save(using=database(), force_insert=True)
+
+
+def _change(row: models.StreamEvent) -> StreamChange:
+    """Return an event of the log as Steps are told of it."""
+    return StreamChange(
+        stream_name=row.stream,
+        group_id=row.group,
+        id=row.item,
+        event=StreamEvent(type=row.kind, data=row.data),
+        timestamp=int(row.created_at.timestamp() * 1000),
     )
-    wake.after_commit(row.pk)
-    return int(row.pk)
 
 
 def _locked(place: Place) -> models.StreamItem | None:
     """Return the item's row, if there is one, locked until the transaction ends."""
     rows = _items().filter(**dict(zip(_NAMES, place, strict=True)))
     return locked(rows, _lock).first()
+
+
+def _all_locked(place: tuple[str, str], ids: Iterable[str]) -> QuerySet[models.StreamItem]:
+    """Return the rows of those of these items that are there, locked in the order of their ids."""
+    stream, group = place
+    rows = _items().filter(stream=stream, group=group, item__in=list(ids)).order_by("item")
+    return locked(rows, _lock)
 
 
 def _lock(rows: QuerySet[models.StreamItem]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,8 +20,8 @@ from motia_django.live.wakers import PollingWaker, Waker
 logger = logging.getLogger("motia.streams")
 
 
-def after_commit(event: int) -> None:
-    """Wake up followers when the transaction that logs this event commits.
+def after_commit(events: Sequence[int]) -> None:
+    """Wake up followers when the transaction that logs these events commits.
 
     One wake-up tells of a whole transaction. It takes little time and raises nothing: followers
     that it does not reach look for themselves, a little later.
@@ -29,9 +30,9 @@ def after_commit(event: int) -> None:
     for _, function, *_ in connection.run_on_commit:
         if isinstance(function, _WakeUp):
             # It may be of a savepoint that is over by now; one that was rolled back took it along.
-            function.events.append(event)
+            function.events += events
             return
-    transaction.on_commit(_WakeUp(event), using=log.database(), robust=True)
+    transaction.on_commit(_WakeUp(events), using=log.database(), robust=True)
 
 
 def waker() -> Waker:
@@ -47,8 +48,8 @@ def waker() -> Waker:
 class _WakeUp:
     """What is called after the commit."""
 
-    def __init__(self, event: int) -> None:
-        self.events = [event]
+    def __init__(self, events: Sequence[int]) -> None:
+        self.events = list(events)
 
     def __call__(self) -> None:
         try:

@@ -37,8 +37,9 @@ class MotiaCollector(Collector):
         yield from _of_window(meters.window(WINDOW))
         waiting = meters.waiting()
         yield _backlog(waiting)
+        yield _by_step("motia_in_turn_runs", "Runs that wait their turn", waiting.in_turn)
         yield _by_step("motia_dead_runs", "Runs that are dead now", waiting.dead)
-        yield _oldest(meters.oldest_queued())
+        yield from _oldest(meters.longest_waits())
         yield GaugeMetricFamily(
             "motia_late_runs", "Runs that upkeep should have published by now", waiting.late
         )
@@ -112,10 +113,18 @@ def _by_step(name: str, text: str, counts: Counter[str]) -> Metric:
     return _labelled(name, text, known, label="step")
 
 
-def _oldest(ages: dict[str, timedelta]) -> Metric:
-    seconds = {step: age.total_seconds() for step, age in ages.items()}
-    text = "For how long the run that has waited for longest has waited for a worker"
-    return _labelled("motia_oldest_queued_seconds", text, seconds, label="step")
+def _oldest(ages: meters.Ages) -> Iterator[Metric]:
+    text = "For how long the run that has waited for longest has waited for"
+    yield _labelled(
+        "motia_oldest_queued_seconds", f"{text} a worker", _seconds(ages.for_worker), label="step"
+    )
+    yield _labelled(
+        "motia_oldest_in_turn_seconds", f"{text} its turn", _seconds(ages.for_turn), label="step"
+    )
+
+
+def _seconds(ages: dict[str, timedelta]) -> dict[str, float]:
+    return {step: age.total_seconds() for step, age in ages.items()}
 
 
 def _late_schedules() -> Metric:

@@ -136,6 +136,8 @@ class Worker(models.Model):
     started_at = models.DateTimeField(_("started"), default=timezone.now)
     seen_at = models.DateTimeField(_("seen"), default=timezone.now)
     """By the worker's own clock."""
+    queues = JSONTextField(_("queues"), null=True, blank=True, editable=False)
+    """The names of the Celery queues that it consumes; null if that is not known."""
 
     class Meta:
         db_table = "motia_worker"

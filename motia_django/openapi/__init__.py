@@ -33,16 +33,20 @@ class StepViewExtension(OpenApiViewExtension):
 
 
 class SignatureExtension(OpenApiAuthenticationExtension):
-    """Tells drf-spectacular in which header a signature of the body is expected."""
+    """Tells drf-spectacular in which header a signature is expected, and how it is made."""
 
     target_class = "motia_django.webhooks.Signature"
     match_subclasses = True
 
     @property
     def name(self) -> str:  # type: ignore[override]  # each header is a scheme of its own
-        """Return the name of the scheme."""
-        return f"signature-{self.target.header}"
+        """Return the name of the scheme: of two that share a header, each has its own."""
+        kind = type(self.target)
+        own = kind.__name__ if kind.__name__.isidentifier() else ""
+        unusual = [kind.digest.removeprefix("sha256"), kind.encoding.removeprefix("hex"), own]
+        return "-".join(["signature", kind.header, *filter(None, unusual)])
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         """Return the scheme."""
-        return {"type": "apiKey", "in": "header", "name": self.target.header}
+        header, text = self.target.header, self.target.described()
+        return {"type": "apiKey", "in": "header", "name": header, "description": text}

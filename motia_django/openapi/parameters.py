@@ -7,7 +7,6 @@ from typing import Any
 
 from motia_django.openapi.components import Components
 from motia_django.triggers import HttpTrigger
-from motia_django.web.idempotency import HEADER
 
 _TOLD_ELSEWHERE = ("accept", "authorization", "content-type")
 _ABOUT_KEYS = "A text of the client's own. A request that is repeated with it has one effect."
@@ -66,8 +65,8 @@ def header_parameters(trigger: HttpTrigger, components: Components) -> Iterator[
 def repeat_parameters(trigger: HttpTrigger) -> Iterator[dict[str, Any]]:
     """Yield the header by which a client says that it asks the same again."""
     if trigger.idempotency is not None:
-        required = trigger.idempotency.required
-        yield _parameter("header", HEADER, _KEY, required=required, description=_ABOUT_KEYS)
+        name, required = trigger.idempotency.header, trigger.idempotency.required
+        yield _parameter("header", name, _KEY, required=required, description=_ABOUT_KEYS)
 
 
 def version_parameters(trigger: HttpTrigger) -> Iterator[dict[str, Any]]:

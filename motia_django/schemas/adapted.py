@@ -8,17 +8,33 @@ from typing import Annotated, Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
-from pydantic import BaseModel, InstanceOf, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    InstanceOf,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
-from pydantic_core import PydanticSerializationError, SchemaError
+from pydantic_core import PydanticCustomError, PydanticSerializationError, SchemaError
 
 from motia_django import payloads
 from motia_django.declarations import Mismatch
 from motia_django.exceptions import Inexpressible, InvalidInput, PayloadError
 from motia_django.schemas.base import Errors, Schema, dotted
 
+
+def _uploaded(value: Any) -> Any:
+    """Return a file; raise in pydantic's words for anything else, as for all that JSON can hold."""
+    if isinstance(value, UploadedFile):
+        return value
+    raise PydanticCustomError("file_type", "Input should be a file, uploaded in a form")
+
+
 Upload = Annotated[
     InstanceOf[UploadedFile],  # type: ignore[type-arg]
+    PlainValidator(_uploaded),
     WithJsonSchema({"type": "string", "format": "binary"}),
 ]
 """A file in a form, as a field of a pydantic model: Django's `UploadedFile`."""

@@ -201,16 +201,16 @@ def checked_key(name: str, value: Any, where: str = "state") -> str:
     raise InvalidKey(f"{where}: {name}: expected {expected}, got {value!r:.300}")
 
 
-def checked_keys(keys: Any) -> list[str]:
+def checked_keys(keys: Any, where: str = "state") -> list[str]:
     """Return several keys, each once; raise `InvalidKey`. Text is one key, not one each letter."""
     if isinstance(keys, str) or not isinstance(keys, Iterable):
-        raise InvalidKey(f"state: keys: expected a list of keys, got {payloads.shown(keys)}")
-    return list(dict.fromkeys(checked_key("key", key) for key in keys))
+        raise InvalidKey(f"{where}: keys: expected a list of keys, got {payloads.shown(keys)}")
+    return list(dict.fromkeys(checked_key("key", key, where) for key in keys))
 
 
-def by_key(values: Any) -> dict[str, Any]:
+def by_key(values: Any, where: str = "state") -> dict[str, Any]:
     """Return several values by their keys; raise `InvalidKey`."""
     if not isinstance(values, Mapping):
         got = payloads.shown(values)
-        raise InvalidKey(f"state: values: expected a dict of values by key, got {got}")
-    return {checked_key("key", key): value for key, value in values.items()}
+        raise InvalidKey(f"{where}: values: expected a dict of values by key, got {got}")
+    return {checked_key("key", key, where): value for key, value in values.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, connections, models, transaction
@@ -79,13 +79,23 @@ def make(rows: QuerySet[M], identity: Mapping[str, Any], **values: Any) -> None:
     An INSERT that fails is not as good: MySQL leaves all who come too late with a lock that they
     share, and when each wants it for himself, all but one fail.
     """
-    features = connections[rows.db].features
     names = list(identity)
+    put(rows, [rows.model(**identity, **values)], names, names)
+
+
+def put(
+    rows: QuerySet[M], new: Sequence[M], identity: Sequence[str], fields: Sequence[str]
+) -> None:
+    """Insert these rows, or write these fields into those that are there by their identity.
+
+    They are locked in this order, until the transaction ends.
+    """
+    features = connections[rows.db].features
     rows.bulk_create(
-        [rows.model(**identity, **values)],
+        new,
         update_conflicts=True,
-        update_fields=names,
-        unique_fields=names if features.supports_update_conflicts_with_target else None,
+        update_fields=fields,
+        unique_fields=identity if features.supports_update_conflicts_with_target else None,
     )
 
 

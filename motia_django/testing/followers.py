@@ -81,7 +81,7 @@ def _begin_the_log() -> None:
     Its ids go on where those of a test before were undone, and so look as if some were pruned.
     """
     if not log.newest():
-        items.send(NOWHERE, NOWHERE, None, {}, announce=lambda change: None)
+        items.send(NOWHERE, NOWHERE, None, {}, announce=lambda changes: None)
 
 
 def address_of(stream: str, group: str, item: str | None) -> str:

@@ -182,10 +182,12 @@ class CronTrigger(Trigger):
         return self.input_at(datetime.now(UTC).replace(microsecond=0))
 
     def scheduled_time(self, raw: Any) -> datetime | None:
+        """Return when a tick was due, in the zone that the trigger names, or in UTC."""
         try:
-            return datetime.fromisoformat(raw["scheduledTime"])
+            due = datetime.fromisoformat(raw["scheduledTime"])
         except (TypeError, KeyError, ValueError):
             return None
+        return due.astimezone(self.timezone) if self.timezone and due.tzinfo else due
 
     @staticmethod
     def input_at(due: datetime) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""What an http trigger promises of requests that come twice with one `Idempotency-Key`.
+"""What an http trigger promises of requests that come twice with one key, by a header.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from motia_django import declarations
 from motia_django.declarations import INVALID_VALUE, Mismatch, Reader
 
+_HEADER = re.compile("[A-Za-z0-9-]{1,100}")
 _REPEATABLE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -19,6 +21,8 @@ _REPEATABLE = ("GET", "HEAD", "OPTIONS")
 class Idempotency:
     """The key `idempotency` of an http trigger: True, or a dict of these."""
 
+    header: str = "Idempotency-Key"
+    """The header that has the key."""
     required: bool = False
     """Whether a request without a key is refused."""
     ttl: float = 86_400
@@ -38,12 +42,19 @@ class Idempotency:
             reader.problem(INVALID_VALUE, text, key=key)
         inner = reader.nested(key, raw)
         read = cls(
+            header=inner.take("header", _header, default=cls().header),
             required=inner.take("required", declarations.boolean, default=cls().required),
             ttl=inner.take("ttl", declarations.positive_number, default=cls().ttl),
             lease=inner.take("lease", declarations.positive_number, default=cls().lease),
         )
         inner.finish("idempotency")
         return read
+
+
+def _header(value: Any) -> str:
+    if not isinstance(value, str) or not _HEADER.fullmatch(value):
+        raise Mismatch('the name of a header, such as "X-GitHub-Delivery"')
+    return value
 
 
 def _declared(value: Any) -> Mapping[str, Any] | None:

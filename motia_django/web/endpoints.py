@@ -16,6 +16,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from motia_django.registry import Listener, Route
+from motia_django.steps import Step
 from motia_django.triggers import HttpTrigger
 from motia_django.web.conditional import judged
 from motia_django.web.incoming import IncomingRequest
@@ -53,6 +54,11 @@ class EndpointView(APIView):
     """The header `Allow` of all answers."""
     endpoint: Endpoint
     """What answers the request; to OPTIONS, and to what nobody answers, the first."""
+
+    @property
+    def step(self) -> Step:
+        """The Step that the request is for, which the project's `EXCEPTION_HANDLER` may ask."""
+        return self.endpoint.listener.step
 
     @property
     def throttle_scope(self) -> str | None:

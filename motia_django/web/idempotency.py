@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a request that is repeated gets the answer that it got, and has no effect.
+"""Keys of requests: one that is repeated gets the answer that it got, and has no effect.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -28,46 +28,53 @@ from motia_django.registry import Listener
 from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
 from motia_django.triggers.idempotency import Idempotency
+from motia_django.webhooks import Signature
 
 logger = logging.getLogger("motia.http")
 
-HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x21\x23-\x7e]{1,255}")
 
 
-class KeyMissing(APIException):
+class KeyRefused(APIException):
+    """A request whose key does not do; the text names the header that has it."""
+
+    def __init__(self, header: str) -> None:
+        super().__init__(str(self.default_detail) % {"header": header})
+
+
+class KeyMissing(KeyRefused):
     """The Step wants a key, and there is none."""
 
     status_code = HTTPStatus.BAD_REQUEST
     default_code = "idempotency_key_missing"
-    default_detail = _("This request needs a header Idempotency-Key.")
+    default_detail = _("This request needs a header %(header)s.")
 
 
-class KeyInvalid(APIException):
+class KeyInvalid(KeyRefused):
     """What was sent cannot be a key."""
 
     status_code = HTTPStatus.BAD_REQUEST
     default_code = "idempotency_key_invalid"
-    default_detail = _("Idempotency-Key: expected 1 to 255 visible ASCII characters.")
+    default_detail = _("%(header)s: expected 1 to 255 visible ASCII characters.")
 
 
-class KeyInUse(APIException):
+class KeyInUse(KeyRefused):
     """The first request with this key is not answered yet."""
 
     status_code = HTTPStatus.CONFLICT
     default_code = "idempotency_key_in_use"
-    default_detail = _("A request with this Idempotency-Key is being worked on.")
+    default_detail = _("A request with this %(header)s is being worked on.")
     wait = 1
     """Seconds of `Retry-After`."""
 
 
-class KeyReused(APIException):
+class KeyReused(KeyRefused):
     """The first request with this key asked for something else."""
 
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
     default_code = "idempotency_key_reused"
-    default_detail = _("This Idempotency-Key was sent before, with another request.")
+    default_detail = _("This %(header)s was sent before, with another request.")
 
 
 @dataclass(kw_only=True)
@@ -142,15 +149,15 @@ def claimed(listener: Listener, request: Request) -> Iterator[Claim]:
 
 def _key(request: Request, idempotency: Idempotency) -> str | None:
     """Return the key that was sent: a string as RFC 8941 has it, or one without the quotes."""
-    sent = request.raw.headers.get(HEADER, "").strip()
+    sent = request.raw.headers.get(idempotency.header, "").strip()
     if not sent:
         if idempotency.required:
-            raise KeyMissing
+            raise KeyMissing(idempotency.header)
         return None
     if len(sent) > 1 and sent[0] == sent[-1] == '"':
         sent = sent[1:-1]
     if not _KEY.fullmatch(sent):
-        raise KeyInvalid
+        raise KeyInvalid(idempotency.header)
     return str(sent)
 
 
@@ -167,9 +174,9 @@ def _answer(claim: Claim, step: str, asked: str, idempotency: Idempotency) -> Ht
     if found is None:
         return None
     if found.request != asked:
-        raise KeyReused
+        raise KeyReused(idempotency.header)
     if found.status is None:
-        raise KeyInUse
+        raise KeyInUse(idempotency.header)
     return _replayed(found.status, found.headers, bytes(found.body))
 
 
@@ -190,10 +197,15 @@ def _cookies(response: HttpResponse) -> list[str]:
 
 
 def _who(request: Request) -> list[str]:
-    """Return who asks: a user, or how somebody without a user has proved who he is."""
+    """Return who asks: a user, or how somebody without a user has proved who he is.
+
+    Those who sign are told apart by the path, which may say by whose secret.
+    """
     user, auth = request.user, request.auth
     if getattr(user, "is_authenticated", False):
         return ["user", _kind(user), str(getattr(user, "pk", None) or user)]
+    if isinstance(request.raw.successful_authenticator, Signature):
+        return ["signed", request.path]
     if auth is None:
         return ["anonymous", request.raw.headers.get("Authorization", "")]
     known = getattr(auth, "pk", None)

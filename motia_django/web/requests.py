@@ -19,6 +19,7 @@ from motia_django.triggers.exchange import Request
 from motia_django.triggers.texts import form_of
 from motia_django.web.incoming import IncomingRequest
 
+_TOO_DEEP = "it is nested too deeply"
 _LENGTH = re.compile("[0-9]{1,18}")
 
 
@@ -144,7 +145,7 @@ def _body(request: IncomingRequest, trigger: HttpTrigger) -> Any:
         if not (request.is_json or isinstance(data, QueryDict) or _is_json(data)):
             _refuse_what_json_lacks(_without_files(data))
     except RecursionError as error:
-        raise ParseError("JSON parse error - it is nested too deeply") from error
+        raise ParseError(f"JSON parse error - {_TOO_DEEP}") from error
     except UnicodeError as error:
         raise ParseError(f"Form parse error - {error}") from error
     if isinstance(data, QueryDict):
@@ -179,7 +180,15 @@ def _refuse_what_json_lacks(data: Any) -> None:
     try:
         payloads.dumps(data)
     except PayloadError as error:
-        raise ParseError(f"JSON parse error - {error}") from error
+        raise ParseError(f"JSON parse error - {_what_json_lacks(error)}") from error
+
+
+def _what_json_lacks(error: PayloadError) -> str:
+    """Return why a body cannot be written as JSON, without the body, which may be large."""
+    cause = str(error.__cause__)
+    if "Recursion" in cause:
+        return _TOO_DEEP
+    return "there is half a character in it, a lone surrogate" if "UTF-8" in cause else str(error)
 
 
 def _has_content(request: IncomingRequest) -> bool:

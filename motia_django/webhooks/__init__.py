@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from motia_django.triggers.base import Trigger
 from motia_django.triggers.http import HttpTrigger
-from motia_django.webhooks.schemes import Stripe
+from motia_django.webhooks.schemes import Standard, Stripe
 from motia_django.webhooks.signatures import Found, Secrets, Signature, mistakes_of
 
-__all__ = ["Secret", "Secrets", "Signature", "github", "signatures_of", "signed_by", "stripe"]
+__all__ = [
+    "Secret",
+    "Secrets",
+    "Signature",
+    "github",
+    "signatures_of",
+    "signed_by",
+    "standard_webhooks",
+    "stripe",
+]
 
 Secret: TypeAlias = str | Callable[[], Found] | Callable[[Any], Found]
 """The name of a setting, or a function: what holds one secret, or several while they change.
 
 A function of the request returns those of its sender, and nothing for one that it does not know.
 """
+
+_Kind = TypeVar("_Kind", bound=Signature)
 
 
 def signed_by(
@@ -46,17 +57,26 @@ def stripe(secret: Secret, *, tolerance: float = 300) -> type[Signature]:
     return _named(Stripe, secret, tolerance=tolerance)
 
 
+def standard_webhooks(secret: Secret, *, tolerance: float = 300) -> type[Standard]:
+    """Return the authentication of webhooks as https://www.standardwebhooks.com has them.
+
+    A secret is `whsec_` and base64. Its headers are `webhook-id`, `webhook-timestamp`, which may be
+    `tolerance` seconds away from now, and `webhook-signature`, with one signature or several.
+    """
+    return _named(Standard, secret, tolerance=tolerance)
+
+
 def signatures_of(trigger: Trigger) -> list[type[Signature]]:
     """Return those among the authentication that a trigger names itself, the first one first."""
     named = trigger.policies.authentication or () if isinstance(trigger, HttpTrigger) else ()
     return [each for each in named if isinstance(each, type) and issubclass(each, Signature)]
 
 
-def _named(kind: type[Signature], secret: Secret, **how: Any) -> type[Signature]:
+def _named(kind: type[_Kind], secret: Secret, **how: Any) -> type[_Kind]:
     """Return the class, under a name that says to people what is asked for."""
     source = {"secrets": staticmethod(secret)} if callable(secret) else {"setting": secret}
     name = f"signature in {how.get('header', kind.header)}"
-    made: type[Signature] = type(name, (kind,), {**how, **source})
+    made: type[_Kind] = type(name, (kind,), {**how, **source})
     for wrong in mistakes_of(made):
         raise ValueError(wrong)
     return made

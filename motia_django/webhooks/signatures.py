@@ -42,6 +42,8 @@ class Signature(BaseAuthentication):
     encoding: ClassVar[str] = "hex"
     """`hex` or `base64`."""
     prefix: ClassVar[str] = ""
+    signs: ClassVar[str] = "the body"
+    """What is signed, for people."""
     tolerance: ClassVar[float] = 300
     """Seconds that a time may be away from now, where one is signed."""
     setting: ClassVar[str] = ""
@@ -91,8 +93,9 @@ class Signature(BaseAuthentication):
             raise AuthenticationFailed(f"The header {self.header}, a signature, is missing.")
         given, signed = self.read(request)
         keys = self.keys(request)
-        right = [self._made(key, signed) for key in keys or [_NOBODYS]]
-        if not any(_is_same(one, other) for one in given for other in right) or not keys:
+        right = [self._made(key, as_bytes(signed)) for key in keys or [_NOBODYS]]
+        same = [_is_same(one, other) for one in _listed(given) if one for other in right]
+        if not any(same) or not keys:
             raise AuthenticationFailed(f"The signature in {self.header} is wrong.")
         nobody: Any = api_settings.UNAUTHENTICATED_USER
         return nobody and nobody(), self.header
@@ -107,37 +110,36 @@ class Signature(BaseAuthentication):
         Raise `ImproperlyConfigured` if one is missing or empty, or asks for a request that is not
         there.
         """
-        many = _listed(self._secrets(request))
-        if self._asks_request():
-            many = [each for each in many if each]
-        elif not many:
-            many = [None]
-        if not all(isinstance(each, str | bytes) and each for each in many):
+        asks = self.secrets is not None and _demands(self.secrets)
+        many = [each for each in _listed(self._secrets(request, asks)) if each or not asks]
+        is_text = all(isinstance(each, str | bytes) and each for each in many)
+        if not is_text or not (many or asks):
             raise ImproperlyConfigured(
                 f"The secret of the signature in {self.header}, {self._source()}, is missing or"
                 " empty, or is not text"
             )
         return [self.key_of(each) for each in many]
 
-    def _secrets(self, request: Any) -> Any:
+    def _secrets(self, request: Any, asks: bool) -> Any:
         if self.secrets is None:
             return getattr(settings, self.setting, ())
-        if not self._asks_request():
-            return calls.call(self.secrets)
-        if request is None:
+        if asks and request is None:
             raise ImproperlyConfigured(
                 f"The secret of the signature in {self.header} depends on the request: say by"
                 " which secret to sign, sign(body, secret=...)"
             )
-        return calls.call(self.secrets, request)
-
-    def _asks_request(self) -> bool:
-        return self.secrets is not None and len(_demanded(self.secrets)) > 0
+        return calls.call(self.secrets, *([request] if asks else []))
 
     @classmethod
     def key_of(cls, secret: str | bytes) -> bytes:
         """Return the bytes that a secret stands for: its own, unless a scheme encodes them."""
         return as_bytes(secret)
+
+    @classmethod
+    def described(cls) -> str:
+        """Return how the signature is made, for people."""
+        after = f", after {cls.prefix}" if cls.prefix else ""
+        return f"HMAC-{cls.digest.upper()} in {cls.encoding}{after}: of {cls.signs}."
 
     @classmethod
     def _source(cls) -> str:
@@ -161,9 +163,8 @@ def mistakes_of(kind: type[Signature]) -> Iterator[str]:
         hmac.new(b"", digestmod=kind.digest)
     except (TypeError, ValueError) as error:
         yield f"digest: expected one that there is ({error})"
-    if callable(kind.secrets) and len(_demanded(kind().secrets)) > 1:
-        names = ", ".join(_demanded(kind().secrets))
-        yield f"secret: expected a function of nothing, or of the request, got one of ({names})"
+    if callable(kind.secrets):
+        yield from _not_of_the_request(kind)
     is_named = kind.secrets is None and _SETTING.fullmatch(str(kind.setting))
     if not is_named and not callable(kind.secrets):
         # It is not said what came: most likely the secret itself.
@@ -175,18 +176,31 @@ def as_bytes(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
-def _listed(secrets: Any) -> list[Any]:
-    is_one = isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable)
-    return [secrets] if is_one else list(secrets)
+def _listed(value: Any) -> list[Any]:
+    """Return several as they are, and one as a list of one; text is one."""
+    is_one = isinstance(value, str | bytes) or not isinstance(value, Iterable)
+    return [value] if is_one else list(value)
 
 
-def _demanded(function: Any) -> list[str]:
-    """Return the names of what a function cannot be called without."""
-    parameters = inspect.signature(function).parameters.values()
-    optional = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-    return [
-        each.name for each in parameters if each.default is each.empty and each.kind not in optional
-    ]
+def _demands(function: Any) -> bool:
+    """Return whether a function cannot be called without an argument: one with a default can."""
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # some that are written in C do not say
+        return False
+    return any(each.default is each.empty and each.kind in positional for each in parameters)
+
+
+def _not_of_the_request(kind: type[Signature]) -> Iterator[str]:
+    """Yield what is wrong with a function of secrets, which may be a method of its class."""
+    try:
+        secrets: Any = kind().secrets
+        calls.arity(secrets, 1)
+    except TypeError as error:
+        yield f"secret: of the request, or of nothing: {error}"
+    except ValueError:  # see above
+        return
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.core import mail
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client, override_settings
 from django.urls import clear_url_caches, include, path
 from pydantic import BaseModel
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 
-from motia_django import models
+from motia_django import invoke, models
 from motia_django.admin import exchange
 from motia_django.registry import registry
 from motia_django.web.routing import urlpatterns_for
-from tests.factories import installed, make_step, once
+from tests.factories import installed, make_step, nothing, once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/admin/motia/step/Work/run/0/"
@@ -95,7 +96,31 @@ def test_the_request_is_the_one_that_was_typed_and_its_answer_is_shown(
     run = models.Run.objects.get()
     assert run.input["path"] == "/api/v1/todos/17 ü%2F"
     assert answer.run_url.endswith(f"{run.id}/change/")
+    assert "to see it" in admin_client.get(answer.run_url).content.decode()
+    begin = run.timeline[0]
+    assert (begin["kind"], begin["by"], begin["reason"]) == (
+        "started",
+        "admin (admin)",
+        "to see it",
+    )
     assert "Run now: http POST /todos/:id: to see it" in str(LogEntry.objects.get().change_message)
+
+
+def test_its_run_is_there_with_its_answer_where_others_are_written_behind_theirs(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handler() -> dict[str, Any]:
+        invoke("Child")
+        return {"status": 204}
+
+    steps = make_step(handler, http(path="/todos")), make_step(nothing, name="Child")
+    monkeypatch.delattr(mail, "outbox")  # by which a test is known, whose runs are written at once
+    with serving(*steps), override_settings(MOTIA={"HISTORY_DELAY": 60}):
+        page = asked(admin_client, reason="why")
+    run = models.Run.objects.get(step="Work")
+    assert page.context["answer"].run_url.endswith(f"{run.id}/change/")
+    assert [each["kind"] for each in run.timeline] == ["started", "invoke"]
+    assert models.Run.objects.get(step="Child").timeline == []
 
 
 def test_the_body_begins_as_an_example_and_what_the_view_refuses_is_shown(

@@ -597,7 +597,13 @@ def reasons(client: Client, run: models.Run) -> list[str]:
 
 def test_a_run_that_waits_says_for_what(admin_client: Client, dead: Dead) -> None:
     [worker] = reasons(admin_client, dead(status="queued", publishes=2))
-    assert worker == "It waits for a worker. Its message was sent 2 times."
+    asked = "It waits for a worker of the queue celery"
+    assert worker == f"{asked}. Its message was sent 2 times."
+    ledger.see("w@here", ["celery"])
+    assert reasons(admin_client, dead(status="queued", publishes=1))[0].startswith(f"{asked}. ")
+    ledger.see("w@here", ["shop"])
+    [worker] = reasons(admin_client, dead(status="queued", publishes=1))
+    assert worker == f"{asked}; no worker consumes it. Its message was sent 1 time."
     assert "no Step named Gone" in reasons(admin_client, dead(status="queued", step="Gone"))[0]
     run = dead(status="scheduled", attempt=0)
     assert reasons(admin_client, run)[0].startswith("It is scheduled for")
@@ -626,15 +632,20 @@ def test_a_run_behind_another_names_it(admin_client: Client, dead: Dead) -> None
     assert reason.links == [(f"run {first.id}", at(first))]
 
 
-def test_a_run_without_a_place_names_who_has_them(admin_client: Client, dead: Dead) -> None:
+@pytest.mark.parametrize(("status", "slot"), [("running", "pool.0"), ("queued", None)])
+def test_a_run_without_a_place_names_who_has_them(
+    admin_client: Client, dead: Dead, status: str, slot: str | None
+) -> None:
     config = {"config": {"concurrency": 1}}
     with installed(make_step(lambda input: None, {**WORK, **config})):
-        first, second = dead(status="running"), dead(status="queued")
-        models.Turn.objects.create(run_id=first.id, pool="pool", slot="pool.0")
+        first, second = dead(status=status), dead(status="queued")
+        models.Turn.objects.create(run_id=first.id, pool="pool", slot=slot, called=True)
         models.Turn.objects.create(run_id=second.id, pool="pool")
         [reason] = admin_client.get(at(second)).context["waits"]
         assert reason.text.startswith("It waits its turn: 1 run at once")
         assert reason.links == [(f"run {first.id}", at(first))]
+        if status == "queued":
+            assert "waits for a worker" in reasons(admin_client, first)[0]
         models.Turn.objects.filter(run_id=first.id).delete()
         assert "waits for a worker" in reasons(admin_client, second)[0]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -107,6 +108,22 @@ def test_the_first_line_says_that_all_is_well(admin_client: Client, make_run: Ma
 
 
 @pytest.mark.usefixtures("_well")
+def test_runs_whose_step_is_gone_wait_for_no_worker(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    ago = timezone.now() - timedelta(hours=3)
+    for _ in range(2):
+        make_run(step="Label", trigger="queue", source="label", status="queued", created_at=ago,
+                 wake_at=timezone.now())  # fmt: skip
+    [finding] = admin_client.get(PAGE).context["findings"]
+    assert finding.text == (
+        "2 runs wait for Steps that are not there any more: Label (2×). Redrive them to another"
+        " Step, or cancel them."
+    )
+    assert admin_client.get(finding.url).context["cl"].result_count == 2
+
+
+@pytest.mark.usefixtures("_well")
 def test_the_first_lines_say_what_is_wrong_and_lead_there(
     admin_client: Client, make_run: MakeRun
 ) -> None:
@@ -141,8 +158,9 @@ def test_a_run_that_an_operator_queued_just_now_has_not_waited_since_its_birth(
         admin_client.post(f"/admin/motia/run/{row.pk}/{deed}/", {"reason": ""})
     row.refresh_from_db()
     assert row.status == "queued"
-    assert findings(admin_client) == []
-    value, is_bad = numbers(admin_client)["longest wait for a worker"]
+    with installed(make_step(name="Pay")):
+        assert findings(admin_client) == []
+        value, is_bad = numbers(admin_client)["longest wait for a worker"]
     assert not is_bad
     assert value.endswith(" ms") or value.endswith(" s")
 
@@ -171,11 +189,37 @@ def test_what_waits_its_turn_is_no_worry_and_told_apart_from_what_waits_for_a_wo
     waits = pulse.longest_queued()
     assert waits.for_worker is not None and str(waits.for_worker[0].id) == first
     assert waits.for_turn is not None and str(waits.for_turn[0].id) == second
-    found = numbers(admin_client)
-    assert not found["longest wait for a worker"][1]
-    value, is_bad = found["longest wait for a turn"]
-    assert "min" in value and not is_bad
-    assert findings(admin_client) == []
+    with installed(make_step(nothing, trigger)):
+        found = numbers(admin_client)
+        assert not found["longest wait for a worker"][1]
+        value, is_bad = found["longest wait for a turn"]
+        assert "min" in value and not is_bad
+        assert findings(admin_client) == []
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_run_of_a_group_that_nobody_holds_up_and_no_worker_takes_is_a_worry(
+    admin_client: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"type": "fifo"}}
+    with installed(make_step(nothing, trigger)), django_capture_on_commit_callbacks(execute=True):
+        dispatch.enqueue("work")
+    ago = timedelta(minutes=5)
+    models.Run.objects.update(created_at=F("created_at") - ago, wake_at=F("wake_at") - ago)
+    assert findings(admin_client)[-1].startswith("A run of Work has waited for a worker for 5 min")
+    value, is_bad = numbers(admin_client)["longest wait for a worker"]
+    assert value.startswith("5 min") and is_bad
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_queue_that_no_worker_consumes_is_a_finding(admin_client: Client) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"queue": "hooks"}}
+    with installed(*(make_step(nothing, trigger, name=name) for name in "ABCDE")):
+        ledger.workers().update(queues=["shop"])
+        told = "No worker consumes the queue hooks, which runs of A, B, C and 2 more go to."
+        assert findings(admin_client) == [told]
+        ledger.workers().update(queues=None)
+        assert findings(admin_client) == []
 
 
 @pytest.mark.usefixtures("_well")
@@ -408,7 +452,7 @@ def test_it_asks_few_questions_and_only_of_who_may_look(
     ) as asked:
         page = client.get(PAGE)
     assert page.status_code == 200
-    assert len(asked) < 20
+    assert len(asked) <= 20
     assert "?status=dead" not in page.content.decode(), "it leads nowhere he may not go"
     assert client.post(PAGE).status_code == 405
 

@@ -203,7 +203,7 @@ def test_the_page_shows_schemas_delivery_and_listeners(
     assert "integer" in html
     assert "permissions: none" in html
     assert "throttles: 2/min" in html
-    assert "needs an Idempotency-Key" in html
+    assert "needs a header Idempotency-Key" in html
     assert "heeds an ETag" in html
     assert "middleware: passes" in html
     html = text_of(admin_client, page_of("Send"))

@@ -19,6 +19,15 @@ SCRIPT = ROOT / "motia_django/static/motia_django/streams.js"
 OPTIONS = ["--port", "PORT", "--timeout-graceful-shutdown", "1"]
 UVICORN = ["uvicorn", *OPTIONS, "sample_project.asgi:application"]
 GUNICORN = ["gunicorn", "-b", "127.0.0.1:PORT", "sample_project.wsgi"]
+FOLLOW_BY_NAMES = """(good) => {
+    [window.told, window.statuses] = [[], []];
+    window.tokens = [good, "motia.bad", good, "motia.bad", "motia.bad"];
+    motia.follow([["shouts", "a/b 50%25 ü"], ["shouts", "c", "d/"]], {
+        sync(data, frame) { told.push(["sync", frame.groupId]); },
+        set(data, frame) { told.push(["set", frame.groupId]); },
+        status(...words) { statuses.push(words); },
+    }, { token: async () => tokens.shift(), headers: () => ({ "X-Tried": tokens.length }) });
+}"""
 
 
 @pytest.fixture
@@ -107,4 +116,47 @@ def test_a_server_without_asgi_is_asked_again_and_again_and_a_refusal_ends_it(
     )
     page.wait_for_function("ends.length")
     assert page.evaluate("ends") == [["refused", 403]]
+    page.evaluate("motia.follow(location.href, { status: (...words) => ends.push(words) })")
+    page.wait_for_function("ends.length === 2")
+    assert page.evaluate("ends.at(-1)") == ["refused", 200]  # a page that is no stream
+    page.close()
+
+
+def test_names_may_hold_slashes_and_what_lets_in_is_asked_for_at_each_connection(
+    project: Project, browser: Browser
+) -> None:
+    page = browser.new_page()
+    made = project.python(
+        "from django.contrib.auth.models import User; from motia_django import stream_token;"
+        "print(stream_token(User.objects.create_user('ann', pk=7)))"
+    )
+    port = serve(project, "web", UVICORN)
+    page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
+    page.add_script_tag(content=SCRIPT.read_text("utf-8"))
+    page.evaluate(FOLLOW_BY_NAMES, made.split()[-1])
+    page.wait_for_function("told.length === 2")
+    for group in ("a/b 50%25 ü", "c"):
+        project.python(
+            f"from motia_django import streams; streams.shouts.set({group!r}, 'd/', {{}})"
+        )
+    page.wait_for_function("told.length === 4")
+    leave = (
+        "from django.contrib.auth.models import User; from motia_django import disconnect;"
+        "disconnect(User(pk=7))"
+    )
+    project.python(leave)
+    page.wait_for_function("statuses.length === 3")
+    project.python(leave)
+    page.wait_for_function("statuses.at(-1)[0] === 'refused'")
+    assert page.evaluate("told") == [
+        *[["sync", group] for group in ("a/b 50%25 ü", "c")],
+        *[["set", group] for group in ("a/b 50%25 ü", "c")],
+    ]
+    assert page.evaluate("statuses") == [
+        ["connected"],
+        ["reconnecting"],
+        ["connected"],
+        ["reconnecting"],
+        ["refused", 401],
+    ]
     page.close()

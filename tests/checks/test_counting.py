@@ -1,4 +1,4 @@
-"""Keys that `concurrency` counts runs by: those that no message has are told of."""
+"""Keys that runs are counted by, or found by: those that no input has are told of."""
 
 from __future__ import annotations
 
@@ -81,3 +81,42 @@ def test_a_key_that_the_input_does_not_know_is_a_warning(
 )
 def test_what_may_be_there_is_none(input: Any, key: str) -> None:
     assert warnings(input, key) == []
+
+
+QUEUE = {"type": "queue", "topic": "work", "input": Order}
+HTTP = {"type": "http", "method": "POST", "path": "/orders/:shop", "bodySchema": Order}
+
+
+def told(index: str, *triggers: Any) -> list[str | None]:
+    """Return the hints to a name that the runs of these triggers are to be found by."""
+    with installed(make_step(nothing, *triggers, index=[index])):
+        found = list(counted_keys(None))
+    assert all(each.id == "motia.W007" and f"{index!r} (index)" in each.msg for each in found)
+    return [each.hint for each in found]
+
+
+@pytest.mark.parametrize("triggers", [(QUEUE,), (HTTP,), (QUEUE, HTTP)])
+def test_a_name_in_index_that_no_input_knows_is_a_warning(triggers: Any) -> None:
+    assert told("orderid", *triggers) == ["Did you mean 'orderId'?"]
+    assert told("customer.idd", *triggers) == ["Did you mean 'id'?"]
+    for name in ("orderId", "order_id", "customer.id"):
+        assert told(name, *triggers) == []
+
+
+def test_so_is_one_of_a_trigger_of_its_own() -> None:
+    with installed(make_step(nothing, {**QUEUE, "config": {"index": ["orderid"]}}, HTTP)):
+        assert [each.hint for each in counted_keys(None)] == ["Did you mean 'orderId'?"]
+
+
+@pytest.mark.parametrize(
+    ("index", "triggers"),
+    [
+        ("shop", (HTTP,)),
+        ("page", ({**HTTP, "querySchema": {"type": "object", "properties": {"page": {}}}},)),
+        ("orderid", (QUEUE, {"type": "queue", "topic": "other"})),
+        ("orderid", (QUEUE, {"type": "state"})),
+        ("orderid", ({"type": "http", "path": "/orders"},)),
+    ],
+)
+def test_a_name_that_some_input_may_have_is_none(index: str, triggers: Any) -> None:
+    assert told(index, *triggers) == []

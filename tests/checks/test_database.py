@@ -21,7 +21,7 @@ from motia_django.checks.database import database
 from motia_django.steps import Step
 from tests.checks.conftest import MakeApp
 from tests.docs.pages import DOCS, blocks
-from tests.factories import installed, make_step, nothing
+from tests.factories import QUEUE, installed, kept_run, make_step, nothing
 from tests.servers.mariadb import mariadb_settings
 from tests.servers.postgresql import django_settings, fresh_postgresql
 
@@ -324,6 +324,35 @@ def test_no_worker_is_a_warning_while_there_are_background_steps(
         assert ids() == ["motia.W025"]
         project_app("memory://", task_always_eager=True)
         assert ids() == []
+
+
+def test_a_queue_that_no_worker_consumes_is_a_warning(postgresql: dict[str, Any]) -> None:
+    steps = [
+        make_step(nothing, {**QUEUE, "config": {"queue": "hooks"}}, name=name)
+        for name in ("Hook", "Call")
+    ]
+    with on(postgresql):
+        ledger.see("celery@here", ["shop", "billing"])
+        [warning] = found(*steps)
+        assert warning.id == "motia.W028"
+        assert "queue 'hooks', which runs of Steps 'Call', 'Hook' go to" in warning.msg
+        assert "-Q hooks" in (warning.hint or "")
+        ledger.see("celery@there")
+        assert ids(*steps) == []
+        ledger.see("celery@there", ["hooks"])
+        assert ids(*steps) == []
+
+
+@pytest.mark.django_db
+def test_runs_of_steps_that_are_gone_are_a_warning() -> None:
+    ledger.see("celery@here")
+    for status in ("queued", "dead", "succeeded"):
+        kept_run(step="Old", status=status)
+    kept_run(step="Old", status="dead", trigger="http")
+    kept_run(step="Work", status="queued")
+    with installed(make_step()):
+        [warning] = [each for each in database() if each.id == "motia.W034"]
+    assert "not there any more: Old (2)." in warning.msg
 
 
 @pytest.mark.parametrize(("hours", "says"), [(1, "behind"), (-1, "ahead of")])

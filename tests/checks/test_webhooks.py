@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.permissions import (
+    AllowAny,
+    DjangoModelPermissions,
+    IsAdminUser,
+    IsAuthenticated,
+    IsAuthenticatedOrReadOnly,
+)
+from rest_framework.settings import api_settings
 
 from motia_django.checks.webhooks import webhooks
 from motia_django.webhooks import Signature, github
@@ -72,6 +81,11 @@ def test_a_class_of_ones_own_is_told_of_by_its_setting(settings: Any) -> None:
     [
         ({"setting": ""}, "secret: expected the name of a setting, or a function that returns it"),
         ({"setting": "hunter2"}, "secret: expected the name of a setting, or a function that"),
+        (
+            {"secrets": lambda self, one, more: "s"},
+            "secret: of the request, or of nothing: expected",
+        ),
+        ({"secrets": dict.get}, "secret: of the request, or of nothing: descriptor 'get'"),
         ({"secrets": "hunter2"}, "secret: expected the name of a setting, or a function that"),
         ({"header": ""}, "header: expected the name of the header that has the signature"),
         ({"encoding": "base32"}, "encoding: expected 'hex' or 'base64', got 'base32'"),
@@ -80,7 +94,7 @@ def test_a_class_of_ones_own_is_told_of_by_its_setting(settings: Any) -> None:
     ids=str,
 )
 def test_a_class_that_lets_nobody_in_is_an_error_with_its_name(
-    keys: dict[str, str], mistake: str
+    keys: dict[str, Any], mistake: str
 ) -> None:
     kind = type("Wrong", (Acme,), {**keys, "__module__": "shop.webhooks"})
     [(id, message, hint)] = warnings(kind)
@@ -89,3 +103,64 @@ def test_a_class_that_lets_nobody_in_is_an_error_with_its_name(
     assert mistake in message
     assert "hunter2" not in message
     assert "a function secrets()" in str(hint)
+
+
+class Owners(IsAuthenticated):
+    """A permission of the project's own."""
+
+
+class Users(Acme):
+    def authenticate(self, request: Any) -> Any:
+        raise NotImplementedError
+
+
+def wanting(method: str = "POST", authentication: Any = Acme, **keys: Any) -> list[str]:
+    """Return what is said of a signed Step whose permissions may want a user."""
+    step = make_step(nothing, http(method, authentication=authentication, **keys))
+    with installed(step):
+        return [each.msg for each in webhooks(None) if each.id == "motia.W009"]
+
+
+@pytest.mark.parametrize(
+    ("permissions", "name"),
+    [
+        (IsAuthenticated, "IsAuthenticated"),
+        ([AllowAny, IsAdminUser], "IsAdminUser"),
+        (Owners, "Owners"),
+        (DjangoModelPermissions, "DjangoModelPermissions"),
+        (IsAuthenticatedOrReadOnly, "IsAuthenticatedOrReadOnly"),
+        (AllowAny & Owners, "(AllowAny and Owners)"),
+        (IsAdminUser | (Owners & AllowAny), "(IsAdminUser or (Owners and AllowAny))"),
+    ],
+)
+def test_permissions_that_want_a_user_are_told_of_where_who_signs_is_none(
+    settings: Any, permissions: Any, name: str
+) -> None:
+    settings.ACME_SECRETS = "s"
+    [message] = wanting(permissions=permissions)
+    assert f"and its permissions want one ({name}): each request that is signed" in message
+
+
+@pytest.mark.parametrize(
+    "permissions",
+    [[], AllowAny, AllowAny | IsAdminUser, ~IsAuthenticated, lambda request: True],
+)
+def test_of_permissions_that_do_not_nothing_is_said(settings: Any, permissions: Any) -> None:
+    settings.ACME_SECRETS = "s"
+    assert wanting(permissions=permissions) == []
+
+
+def test_the_projects_own_permissions_count_where_the_step_names_none(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ACME_SECRETS = "s"
+    assert wanting() == []
+    monkeypatch.setattr(api_settings, "DEFAULT_PERMISSION_CLASSES", [IsAuthenticated])
+    [message] = wanting()
+    assert "the project's DEFAULT_PERMISSION_CLASSES want one (IsAuthenticated)" in message
+    assert wanting(permissions=[]) == []
+    assert wanting("GET", permissions=IsAuthenticatedOrReadOnly) == []
+    assert wanting(authentication=[TokenAuthentication, Acme]) == []
+    assert wanting(authentication=[Acme, TokenAuthentication]) == [message]
+    assert wanting(authentication=[Users]) == []
+    assert wanting(authentication=[]) == []

@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -22,7 +23,7 @@ from django.test import override_settings
 from kombu import Queue
 
 from motia_django.commands import dev, dev_broker, dev_server, dev_worker
-from motia_django.commands.dev_files import Files
+from motia_django.commands.dev_files import Files, _trials
 from motia_django.commands.processes import Part, stop
 from tests.factories import QUEUE, installed, make_step, nothing, routing
 from tests.journeys.running import ROOT, eventually
@@ -79,6 +80,46 @@ def mended_once_nothing_runs(file: Path, said: io.StringIO) -> Iterator[None]:
     mending.start()
     yield
     mending.join()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a small project's package, with its settings."""
+    folder = tmp_path / "site_of_dev"
+    folder.mkdir()
+    for name in ("__init__.py", "settings.py", "asgi.py"):
+        (folder / name).write_text("")
+        os.utime(folder / name, (0, 0))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", f"{folder.name}.settings")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    importlib.import_module(folder.name)
+    with override_settings(SETTINGS_MODULE=f"{folder.name}.settings"):
+        yield folder
+    del sys.modules[folder.name]
+
+
+def test_files_that_nobody_has_imported_yet_are_watched(package: Path) -> None:
+    files = Files()
+    new = package / "shop" / "apps.py"
+    new.parent.mkdir()
+    ours = [package / "asgi.py", package / "signals.py", new]
+    theirs = [package / "test_shop.py", package / "tests" / "urls.py", package / ".cache" / "a.py"]
+    for each in [*ours, *theirs, package / "notes.txt"]:
+        each.parent.mkdir(exist_ok=True)
+        each.write_text("# changed")
+    assert files.changed() == sorted(map(str, ours))
+    assert files.changed() == []
+
+
+def test_an_asgi_module_that_cannot_be_imported_is_a_problem(package: Path) -> None:
+    (package / "asgi.py").write_text(BROKEN)
+    with override_settings(ASGI_APPLICATION=f"{package.name}.asgi.application"):
+        *_, last = _trials({package / "asgi.py"})
+        done = subprocess.run(last, capture_output=True, text=True)
+        assert "No module named 'that_is_not_there'" in done.stderr
+        assert len([*_trials({package / "urls.py"})]) == 1
+    assert [*_trials(set())] == []
 
 
 def test_a_change_starts_all_anew_unless_it_would_not_start(parts: list[Part], file: Path) -> None:

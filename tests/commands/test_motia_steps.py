@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.http import Http404
 from django.utils import timezone
 from pydantic import BaseModel
 
@@ -189,7 +190,7 @@ AMOUNTS = {"type": "queue", "topic": "work", "input": Amount}
 @pytest.mark.parametrize(
     ("given", "says", "code"),
     [
-        ('{"amount": "x"}', "The input of Step 'Work' is invalid: amount:", 1),
+        ('{"amount": "x"}', "The input of Step 'Work' is invalid: amount:", 2),
         ("{amount", "--input: expected JSON", 2),
     ],
 )
@@ -199,6 +200,26 @@ def test_run_says_what_is_wrong_with_the_input(given: str, says: str, code: int)
             steps("run", "Work", "--input", given)
     assert says in str(error.value)
     assert error.value.returncode == code
+    assert not rows()
+
+
+def test_run_refuses_what_is_no_change_of_state() -> None:
+    with installed(make_step(nothing, {"type": "state"})):
+        with pytest.raises(CommandError, match="expected eventType, groupId") as error:
+            steps("run", "Work", "--input", "{}")
+    assert error.value.returncode == 2
+    assert not rows()
+
+
+def test_run_tells_an_answer_that_was_raised_from_a_failure() -> None:
+    def handler(request: Any) -> None:
+        raise Http404("no such order")
+
+    with installed(make_step(handler, {"type": "http", "path": "/orders"})):
+        with pytest.raises(CommandError, match="Step 'Work' answered 404: Http404: no such order"):
+            steps("run", "Work")
+    [run] = rows()
+    assert (run.status, run.output) == ("succeeded", {"status": 404})
 
 
 def test_run_says_what_the_handler_raised() -> None:
@@ -212,6 +233,17 @@ def test_enqueue_prints_the_ids_of_the_runs() -> None:
         printed = steps("enqueue", "work", "--data", '{"n": 1}').split()
     assert printed == [str(run.id) for run in rows()]
     assert {run.status for run in rows()} == {"queued"}
+
+
+def test_enqueue_sends_nothing_that_a_listener_would_refuse() -> None:
+    with installed(make_step(name="A"), make_step(nothing, AMOUNTS, name="B")):
+        with pytest.raises(
+            CommandError, match=r"is invalid: B: amount: Field required\. Not"
+        ) as no:
+            steps("enqueue", "work", "--data", "{}")
+        assert no.value.returncode == 2
+        assert not rows()
+        assert len(steps("enqueue", "work", "--data", "{}", "--anyway").split()) == 2
 
 
 def test_enqueue_can_wait() -> None:

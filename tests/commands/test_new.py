@@ -94,6 +94,13 @@ def test_a_method_that_is_none_is_refused(project: Project, fails: Fails) -> Non
     assert "invalid choice: 'FETCH'" in fails("new", "ReadOrder", "--method", "fetch")[1]
 
 
+def test_a_schedule_that_is_none_is_refused(project: Project, fails: Fails) -> None:
+    project.load()
+    error = fails("new", "Nightly", "--trigger", "cron", "--schedule", "61 * * * *")[1]
+    assert "--schedule: expected a cron expression, got '61 * * * *'" in error
+    assert not list(project.folder.rglob("*_step.py"))
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [*((kind, ODD) for kind in KINDS), ("http", "orders::Pay order"), ("queue", "2nd try")],

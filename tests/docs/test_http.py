@@ -15,6 +15,7 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.settings import api_settings
 
 from motia_django import state
+from motia_django.webhooks import signed_by
 from tests.docs.pages import DOCS, Block, blocks
 from tests.docs.test_examples import shown
 from tests.factories import make_step, rows
@@ -53,6 +54,28 @@ def test_the_list_answers_as_printed(
         row["id"] = ids[row["id"]]
     printed: Block = next(each for each in blocks(PAGE) if '"results"' in each.text)
     assert answer == json.loads(printed.text)
+
+
+# -- errors
+
+
+@pytest.mark.django_db
+def test_the_exception_handler_that_is_shown_names_the_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names: dict[str, Any] = {}
+    exec(shown(PAGE, "errors.py").text, names)
+    monkeypatch.setattr(api_settings, "EXCEPTION_HANDLER", names["with_step"])
+    signed: Any = {"authentication": signed_by("X-S", lambda: "s"), "permissions": []}
+    schema = {"type": "object", "required": ["id"]}
+    steps = [
+        make_step(writes, http("POST", bodySchema=schema), name="Schema"),
+        make_step(writes, http("PUT", **signed), name="Signed"),
+    ]
+    with serving(*steps) as client:
+        invalid, unsigned = post(client, {}), client.put("/x")
+    assert invalid.json()["step"] == "Schema"
+    assert (unsigned.status_code, unsigned.json()["step"]) == (401, "Signed")
 
 
 # -- transactions

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from motia_django import enqueue, ledger, models, operations
+from motia_django.ledger.due import queued_at
 from motia_django.runs import Run, Status
 from motia_django.upkeep import upkeep
 from tests.factories import (
@@ -367,6 +369,23 @@ def test_what_waits_its_turn_is_not_published_over_and_over() -> None:
         models.Run.objects.filter(status=Status.QUEUED).update(wake_at=timezone.now())
         assert upkeep() == 2
         assert all(row(each).wake_at > timezone.now() for each in ids[1:])  # type: ignore[operator]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("trigger", [fifo(), limited(1)])
+def test_who_was_called_up_and_never_arrived_is_published_again_and_has_waited_all_the_while(
+    trigger: dict[str, Any],
+) -> None:
+    patience, waited = [ledger.patience(times, limited=True) for times in range(4)], []
+    with installed(make_step(nothing, trigger)), published() as sent:
+        first, _second = send(), send()
+        models.Run.objects.update(created_at=timezone.now() - timedelta(days=1))
+        for _ in range(3):
+            let_time_pass(first)
+            called = row(first)
+            waited.append((called.wake_at or called.created_at) - queued_at(called))
+    assert sent == [first] * 4
+    assert waited == [sum(patience[:times], timedelta()) for times in (2, 3, 4)]
 
 
 @pytest.mark.django_db(transaction=True)

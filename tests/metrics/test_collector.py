@@ -20,7 +20,8 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from motia_django import ledger
+from motia_django import enqueue, ledger
+from motia_django.conf import settings
 from motia_django.ledger import meters
 from motia_django.metrics.collector import BUCKETS, MotiaCollector
 from motia_django.models import Run, Worker
@@ -172,10 +173,29 @@ def test_the_oldest_queued_run_of_each_step_has_its_age(have: Have) -> None:
     have(status="queued", ago=3 * MINUTE, wake_at=wakes, attempt=0)
     have(status="queued", ago=2 * MINUTE, wake_at=wakes, attempt=0)
     have(status="queued", ago=MINUTE, wake_at=wakes, attempt=0, step="Slow")
-    have(status="queued", ago=9 * MINUTE, wake_at=wakes, attempt=0, step="Slow", limited=True)
     with installed(*STEPS):
         ages = scraped()["motia_oldest_queued_seconds"]
     assert {step: round(age / 60) for (step,), age in ages.items()} == {"Work": 3, "Slow": 1}
+
+
+def test_what_waits_its_turn_is_told_apart_from_what_waits_for_a_worker(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    fifo = make_step(nothing, {**QUEUE, "config": {"type": "fifo"}}, name="Pack")
+    with installed(*STEPS[1:], fifo), django_capture_on_commit_callbacks(execute=True):
+        groups = [{"topic": "work", "messageGroupId": group} for group in "aabbb"]
+        enqueue(groups)
+    later = timezone.now() + timedelta(seconds=settings().publish_patience)
+    Run.objects.filter(step="Pack").update(
+        created_at=timezone.now() - 3 * MINUTE, wake_at=later - 2 * MINUTE
+    )
+    with installed(*STEPS[1:], fifo), CaptureQueriesContext(connection) as queries:
+        found = scraped()
+    assert found["motia_backlog_runs"]["Pack", "celery"] == 2
+    assert found["motia_in_turn_runs"] == {("Pack",): 3, ("Slow",): 0, ("Door",): 0}
+    assert 120 <= found["motia_oldest_queued_seconds"]["Pack",] < 150
+    assert found["motia_oldest_in_turn_seconds"]["Pack",] >= 120
+    assert len(queries) <= 10
 
 
 def test_the_age_of_a_delayed_run_begins_when_it_is_queued() -> None:

@@ -120,3 +120,9 @@ def own_format(error: Exception, context: Any) -> Any:
 def test_a_project_with_an_error_format_of_its_own_may_say_anything(monkeypatch: Any) -> None:
     monkeypatch.setattr(api_settings, "EXCEPTION_HANDLER", own_format)
     assert said(operation("POST", condition=lambda: True), "422") == {}
+
+
+def test_the_header_of_keys_is_the_one_that_the_step_names() -> None:
+    found = operation("POST", idempotency={"header": "X-Event", "required": True})
+    [header] = found["parameters"]
+    assert (header["in"], header["name"], header["required"]) == ("header", "X-Event", True)

@@ -412,6 +412,13 @@ def test_a_tick_keeps_when_it_was_due_and_gives_its_handler_none() -> None:
     assert trigger.clean_input(stored, "Step 'A'") is None
 
 
+def test_a_tick_was_due_by_the_clocks_of_the_schedules_own_zone() -> None:
+    trigger = good(cron("0 0 * * *", timezone="Pacific/Auckland"))
+    due = trigger.scheduled_time(CronTrigger.input_at(utc(2026, 3, 4, 11)))
+    assert due == utc(2026, 3, 4, 11)
+    assert due.isoformat() == "2026-03-05T00:00:00+13:00"
+
+
 @pytest.mark.parametrize(
     "raw", [None, {}, {"a": 1}, {"scheduledTime": 5}, {"scheduledTime": "x"}, [], 5, "x"]
 )

@@ -23,6 +23,7 @@ from motia_django import ledger, upkeep
 from motia_django.models import Answer
 from motia_django.runs import Status
 from motia_django.web import views
+from motia_django.webhooks import signed_by
 from tests.declared import good, wrong
 from tests.factories import make_step, rows
 from tests.web.serving import answering, http, serving
@@ -119,6 +120,36 @@ def test_a_key_is_needed_where_it_is_required_and_bounded(key: str | None, statu
 def test_a_key_in_quotes_is_the_same_as_without() -> None:
     with answering(counting(lambda call: {"body": call}), "POST", idempotency=True) as client:
         assert [pay(client, f'"{KEY}"').json(), pay(client).json()] == [1, 1]
+
+
+def test_the_key_is_in_the_header_that_the_step_names() -> None:
+    keys = {"header": "X-GitHub-Delivery", "required": True}
+    with answering(counting(lambda call: {"body": call}), "POST", idempotency=keys) as client:
+        first, again = (pay(client, None, **{"X-GitHub-Delivery": KEY}) for _ in range(2))
+        other = pay(client, None, '{"amount": 2}', **{"X-GitHub-Delivery": KEY})
+        missing = pay(client)
+    assert (first.json(), again.json(), again.headers["Idempotency-Replayed"]) == (1, 1, "true")
+    assert (other.status_code, missing.status_code) == (422, 400)
+    assert "This X-GitHub-Delivery was sent before" in other.json()["detail"]
+    assert missing.json()["detail"] == "This request needs a header X-GitHub-Delivery."
+
+
+def test_keys_of_those_who_sign_are_each_paths_own() -> None:
+    """Two tenants, each with a secret of his own, may number their events alike."""
+    kind = signed_by("X-Sig", lambda request: str(request.params["tenant"]))
+    keys = {"authentication": [kind], "permissions": [], "idempotency": {"header": "X-Event"}}
+    handler = counting(lambda call: {"body": call})
+    with answering(handler, "POST", "/of/:tenant", **keys) as client:
+        found = [
+            client.post(
+                f"/of/{tenant}",
+                "{}",
+                "application/json",
+                headers={"X-Event": "1", **kind.sign("{}", secret=tenant)},
+            ).json()
+            for tenant in ("acme", "globex", "acme")
+        ]
+    assert found == [1, 2, 1]
 
 
 def test_keys_are_each_steps_and_each_users_own() -> None:
@@ -353,6 +384,8 @@ def test_what_is_repeatable_by_itself_has_no_such_key(method: str) -> None:
         ({"requird": True}, "Did you mean 'required'?"),
         ({"ttl": 0}, "config.idempotency.ttl: expected a number greater than 0"),
         ({"lease": "1"}, "config.idempotency.lease: expected a number"),
+        ({"header": "X Event"}, "config.idempotency.header: expected the name of a header"),
+        ({"header": 1}, "config.idempotency.header: expected the name of a header"),
         ({"required": 1}, "config.idempotency.required: expected True or False"),
     ],
 )

@@ -67,6 +67,22 @@ def test_a_body_is_read_as_rest_framework_reads_it(sent: bytes) -> None:
     assert answers[0] == answers[1]
 
 
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (b'{"hunter": "\\ud800"}', "there is half a character in it, a lone surrogate"),
+        (b'{"\\ud800": "hunter"}', "there is half a character in it, a lone surrogate"),
+        (b'{"hunter": ' + b"[" * 300 + b"]" * 300 + b"}", "it is nested too deeply"),
+        (b'{"hunter": ' + b"[" * 50_000, "it is nested too deeply"),
+    ],
+    ids=["surrogate", "surrogate in a key", "deep", "too deep to be read"],
+)
+def test_a_body_that_is_no_json_is_refused_without_being_repeated(sent: bytes, why: str) -> None:
+    with answering(echo, "POST") as client:
+        answer = client.post("/x", sent, content_type="application/json")
+    assert (answer.status_code, answer.json()) == (400, {"detail": f"JSON parse error - {why}"})
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "latin-1", "utf-16", "nonsense"])
 def test_a_body_is_read_in_the_character_set_that_it_says(charset: str) -> None:
     sent = '{"name": "å"}'.encode("utf-8" if charset == "nonsense" else charset)

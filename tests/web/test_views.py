@@ -300,10 +300,11 @@ def test_the_history_tells_of_the_request_without_its_secrets() -> None:
             "/x?page=2",
             {"title": "x", "password": "p"},
             content_type="application/json",
-            headers={"Authorization": "Bearer b", "Cookie": "c=1"},
+            headers={"Authorization": "Bearer b", "Cookie": "c=1", "x-sensor-key": "red-key"},
         )
     run = rows()[0]
     assert (run.trigger, run.source) == ("http", "POST /x")
+    assert run.input["headers"]["X-Sensor-Key"] == "********"
     assert run.input["body"] == {"title": "x", "password": "********"}
     assert run.input["headers"]["Authorization"] == run.input["headers"]["Cookie"] == "********"
     assert run.input["query"] == {"page": "2"}

@@ -1,29 +1,54 @@
-// Follows streams: `motia.follow(address, { sync, set, delete, event, unauthorized, status })`. Whatever ended the
+// Follows streams: `motia.follow(address, { sync, set, delete, event, unauthorized, status }, { token, headers, … })`, where
+// the address may be names, `["orders", group]` or a list of such, and may, as token and headers, be a function. Whatever ended the
 // connection, a proxy's 502 as well, it comes back by itself and resumes where it was, unless it is refused. It is a plain
 // script, and by `import "…/streams.js"` a module.
 "use strict";
 
 {
   const REFUSALS = [400, 401, 403, 404];
+  const DENIALS = [401, 403];
   const LONGEST = 30_000; // milliseconds between two tries
   const SILENCE = 45_000; // the server says something each 15 seconds
+  const BASE = "/streams/"; // where names are followed
 
   class Refused extends Error {}
+
+  // What is given, or what a function gives that is asked at each connection.
+  async function current(given) {
+    if (typeof given !== "function") return given;
+    try {
+      return await given();
+    } catch (error) {
+      console.warn(error);
+      throw error;
+    }
+  }
+
+  // An address, or names: `["orders", group]`, `["orders", group, item]`, or a list of such.
+  function located(address, base) {
+    if (!Array.isArray(address)) return new URL(address, document.baseURI);
+    const url = new URL(base, document.baseURI);
+    for (const names of Array.isArray(address[0]) ? address : [address]) {
+      url.searchParams.append("follow", names.map(encodeURIComponent).join("/"));
+    }
+    return url;
+  }
 
   class Following {
     #address;
     #handlers;
-    #init;
-    #maxDelay;
+    #options;
     #lastId = "";
     #retry = 1000;
     #failures = 0;
     #status = "";
     #connection = new AbortController();
     #isClosed = false;
+    #hasWorked = false;
+    #wasRefused = false;
 
-    constructor(address, handlers, { maxDelay = LONGEST, ...init }) {
-      [this.#address, this.#handlers, this.#maxDelay, this.#init] = [address, handlers, maxDelay, init];
+    constructor(address, handlers, { base = BASE, maxDelay = LONGEST, ...rest }) {
+      [this.#address, this.#handlers, this.#options] = [address, handlers, { base, maxDelay, ...rest }];
       this.#follow();
     }
 
@@ -42,7 +67,7 @@
           this.#failures += 1;
           this.#say("reconnecting");
         }
-        const delay = Math.min(this.#retry * 2 ** Math.max(0, this.#failures - 1), this.#maxDelay);
+        const delay = Math.min(this.#retry * 2 ** Math.max(0, this.#failures - 1), this.#options.maxDelay);
         await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random())));
       }
     }
@@ -54,6 +79,7 @@
       let timer = patience();
       try {
         const reader = (await this.#open(connection.signal)).body.pipeThrough(new TextDecoderStream()).getReader();
+        [this.#hasWorked, this.#wasRefused] = [true, false];
         this.#say("connected");
         let wasTold = false;
         for (let text = "", read; !(read = await reader.read()).done; timer = patience()) {
@@ -70,14 +96,24 @@
     }
 
     async #open(signal) {
-      const url = new URL(this.#address, document.baseURI);
+      const { base, maxDelay, token, headers, ...init } = this.#options;
+      const url = located(await current(this.#address), base);
+      const fresh = { headers: await current(headers), token: await current(token) };
+      if (fresh.token) url.searchParams.set("token", fresh.token);
       if (this.#lastId) url.searchParams.set("lastEventId", this.#lastId);
-      const response = await fetch(url, { cache: "no-store", ...this.#init, signal });
+      const response = await fetch(url, { cache: "no-store", ...init, headers: fresh.headers, signal });
       if (response.ok && response.headers.get("Content-Type")?.startsWith("text/event-stream")) return response;
-      const isSentToLogIn = response.ok && response.redirected;
-      if (!isSentToLogIn && !REFUSALS.includes(response.status)) throw new Error(response.status);
+      if (!this.#isRefused(response)) throw new Error(response.status);
       this.#say("refused", response.status);
       throw new Refused();
+    }
+
+    // Once it has worked, what let it in may have run out: it is asked for anew before that counts as a refusal.
+    #isRefused({ ok, redirected, status }) {
+      if (ok) return redirected || !this.#hasWorked; // a page that is no stream, such as one to log in
+      const isFirst = this.#hasWorked && !this.#wasRefused;
+      this.#wasRefused ||= DENIALS.includes(status);
+      return REFUSALS.includes(status) && !(isFirst && DENIALS.includes(status));
     }
 
     // Returns whether it is told from where to resume.
@@ -110,5 +146,5 @@
     }
   }
 
-  globalThis.motia = { follow: (address, handlers, init = {}) => new Following(address, handlers, init) };
+  globalThis.motia = { follow: (address, handlers, options = {}) => new Following(address, handlers, options) };
 }

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('motia', '0011_run_parent_span'),
+        ('motia', '0012_worker_queues'),
     ]
 
     operations = [
