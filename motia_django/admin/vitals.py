@@ -69,7 +69,7 @@ def of(request: HttpRequest) -> Vitals:
         waits = pulse.longest_queued(seen, but=[*paused, *stranded])
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
-    alive = pulse.live_workers()
+    alive, silent = pulse.known_workers()
     dead, answered = pulse.dead_and_answered(seen)
     return Vitals(
         failing=pulse.failing(seen),
@@ -82,7 +82,7 @@ def of(request: HttpRequest) -> Vitals:
         next_in_turn=next_in_turn,
         waited_in_turn=waited_in_turn,
         overdue=pulse.late(seen),
-        silent=pulse.silent_workers(),
+        silent=silent,
         alive=alive,
         unconsumed=_unconsumed(alive, seen),
         late=[each for each in late_schedules() if seen is None or each.step.name in seen],

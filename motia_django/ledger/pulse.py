@@ -126,16 +126,17 @@ def _newest_of(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:
     return rows.filter(id__gt=Coalesce(edge, UUID(int=0), output_field=UUIDField()))
 
 
-def silent_workers() -> list[models.Worker]:
-    """Return the workers that ended without saying so, or hang."""
+def known_workers() -> tuple[list[models.Worker], list[models.Worker]]:
+    """Return the workers that live, and those that ended without saying so, or hang."""
     before = timezone.now() - SILENT_AFTER
-    return list(workers().filter(seen_at__lt=before).order_by("name"))
+    known = list(workers().order_by("name"))
+    alive = [each for each in known if each.seen_at >= before]
+    return alive, [each for each in known if each not in alive]
 
 
 def live_workers() -> list[models.Worker]:
     """Return the workers that have given a sign of life just now."""
-    before = timezone.now() - SILENT_AFTER
-    return list(workers().filter(seen_at__gte=before).order_by("name"))
+    return known_workers()[0]
 
 
 def last_ticks(keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], models.Run]:
