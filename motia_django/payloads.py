@@ -21,7 +21,7 @@ from django.utils.functional import Promise
 from motia_django.exceptions import PayloadError
 
 MASK = "********"
-_NO_SECRET = "Idempotency-Key"
+_NO_SECRET = "Idempotency-Key"  # nosec B105  # a header, by its name
 """A header that is named like a secret, and is none."""
 _CUT = "motia:cut"
 _LONG_INTEGER = re.compile(r"-\d{19}|\d{20}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -28,6 +29,8 @@ NOT_ROUTED = "motia.W004"
 NO_STEPS = "motia.W005"
 NEVER_DEAD = "motia.W006"
 NOBODY_READS = "motia.I002"
+_BEFORE_THE_FIRST = {"migrate", "makemigrations", "createsuperuser"}
+"""The commands by which a project is set up, before anybody writes a Step."""
 
 
 def step_files(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -162,7 +165,8 @@ def _reachable(step: Step) -> bool:
 
 
 def _no_steps(steps: Registry) -> Messages:
-    if not len(steps) and not steps.problems:
+    is_set_up = not _BEFORE_THE_FIRST.intersection(sys.argv[1:2])
+    if not len(steps) and not steps.problems and is_set_up:
         yield checks.Warning(
             "There is no Step in any installed app.",
             hint="`manage.py motia_steps new` writes the first one; Steps live in files named"

@@ -1,4 +1,4 @@
-"""Tokens for clients that cannot set a header, as a browser's EventSource: signed, short-lived."""
+"""Tokens for following, for clients that cannot set a header, too: signed, short-lived."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request as RestRequest
+
+from motia_django.registry import registry
 
 _SALT = "motia_django.live.tokens"
 _PREFIX = "motia."
@@ -46,7 +48,7 @@ def stream_token(
     It is good for `max_age` seconds, for all streams or those named, for nothing but following, and
     only as long as the user is active and keeps his password. It says who, not what: `canAccess` is
     asked all the same.
-    Raise `ValueError` for a user who is not saved.
+    Raise `ValueError` for a user who is not saved, and `UnknownStream`.
     """
     if getattr(user, "pk", None) is None:
         raise ValueError(f"stream_token: expected a user who is saved, got {user!r:.100}")
@@ -54,7 +56,7 @@ def stream_token(
     payload = {
         "u": str(user.pk),
         "p": _passwords(user)[0],
-        "s": None if names is None else sorted(names),
+        "s": None if names is None else sorted(registry().stream(each).name for each in names),
         "e": round(time.time() + max_age, 3),
     }
     return _PREFIX + _signer().sign_object(payload, compress=True)
@@ -78,7 +80,7 @@ def ticket_of(token: str) -> Ticket | None:
 
 
 class StreamTokenAuthentication(BaseAuthentication):
-    """Authenticates by `?token=`, as `stream_token` makes it."""
+    """Authenticates by a token of `stream_token`: `?token=`, or `Authorization: Bearer`."""
 
     KEY = "motia.stream_token"
     """Where in `META` a door that gets its token elsewhere puts it."""
@@ -102,7 +104,14 @@ class StreamTokenAuthentication(BaseAuthentication):
 
     @classmethod
     def _token(cls, request: HttpRequest | RestRequest) -> str:
-        return str(request.META.get(cls.KEY) or request.GET.get("token") or "")
+        """Return the first of our tokens that it has, or an empty text."""
+        scheme, _, bearer = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        given = (
+            request.META.get(cls.KEY),
+            request.GET.get("token"),
+            bearer.strip() if scheme.lower() == "bearer" else None,
+        )
+        return next((each for each in given if each and each.startswith(_PREFIX)), "")
 
 
 def _signer() -> signing.TimestampSigner:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Generic, Self
 
 from rest_framework.response import Response as RestResponse
+from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 from typing_extensions import TypeVar
 
@@ -101,7 +102,10 @@ class Request(Spelled, Generic[Content]):
 
     @property
     def user(self) -> Any:
-        """Who asks, as the authentication classes have it."""
+        """Who asks, as the authentication classes have it; nobody when it was invoked by name."""
+        if self.raw is None:
+            nobody: Any = api_settings.UNAUTHENTICATED_USER
+            return nobody and nobody()
         return getattr(self.raw, "user", None)
 
     @property

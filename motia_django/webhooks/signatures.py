@@ -164,7 +164,7 @@ def mistakes_of(kind: type[Signature]) -> Iterator[str]:
     except (TypeError, ValueError) as error:
         yield f"digest: expected one that there is ({error})"
     if callable(kind.secrets):
-        yield from _not_of_the_request(kind().secrets)
+        yield from _not_of_the_request(kind)
     is_named = kind.secrets is None and _SETTING.fullmatch(str(kind.setting))
     if not is_named and not callable(kind.secrets):
         # It is not said what came: most likely the secret itself.
@@ -192,9 +192,11 @@ def _demands(function: Any) -> bool:
     return any(each.default is each.empty and each.kind in positional for each in parameters)
 
 
-def _not_of_the_request(function: Any) -> Iterator[str]:
+def _not_of_the_request(kind: type[Signature]) -> Iterator[str]:
+    """Yield what is wrong with a function of secrets, which may be a method of its class."""
     try:
-        calls.arity(function, 1)
+        secrets: Any = kind().secrets
+        calls.arity(secrets, 1)
     except TypeError as error:
         yield f"secret: of the request, or of nothing: {error}"
     except ValueError:  # see above

@@ -87,6 +87,14 @@ def test_a_project_without_steps_is_told_how_to_begin() -> None:
     assert ids() == ["motia.W005"]
 
 
+@pytest.mark.parametrize("command", ["migrate", "makemigrations", "createsuperuser"])
+def test_a_project_that_is_being_set_up_may_have_none(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["manage.py", command])
+    assert ids() == []
+
+
 @pytest.mark.parametrize(
     ("setting", "says"),
     [

@@ -81,6 +81,11 @@ def test_a_class_of_ones_own_is_told_of_by_its_setting(settings: Any) -> None:
     [
         ({"setting": ""}, "secret: expected the name of a setting, or a function that returns it"),
         ({"setting": "hunter2"}, "secret: expected the name of a setting, or a function that"),
+        (
+            {"secrets": lambda self, one, more: "s"},
+            "secret: of the request, or of nothing: expected",
+        ),
+        ({"secrets": dict.get}, "secret: of the request, or of nothing: descriptor 'get'"),
         ({"secrets": "hunter2"}, "secret: expected the name of a setting, or a function that"),
         ({"header": ""}, "header: expected the name of the header that has the signature"),
         ({"encoding": "base32"}, "encoding: expected 'hex' or 'base64', got 'base32'"),
@@ -89,7 +94,7 @@ def test_a_class_of_ones_own_is_told_of_by_its_setting(settings: Any) -> None:
     ids=str,
 )
 def test_a_class_that_lets_nobody_in_is_an_error_with_its_name(
-    keys: dict[str, str], mistake: str
+    keys: dict[str, Any], mistake: str
 ) -> None:
     kind = type("Wrong", (Acme,), {**keys, "__module__": "shop.webhooks"})
     [(id, message, hint)] = warnings(kind)

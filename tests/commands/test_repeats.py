@@ -124,8 +124,9 @@ def test_runs_are_listed_by_their_keys(steps: Steps) -> None:
         assert one in printed
         assert other not in printed
         assert "orderId=17" in printed
-    assert steps("runs", "--key", "orderId=19") == (
-        "No run was found by --key orderId=19. The index keys of the Steps: orderId.\n"
+    assert one not in steps("runs", "--key", "orderId=18")
+    assert steps("runs", "--key", "orderId=99") == (
+        "No run was found by --key orderId=99. The index keys of the Steps: orderId.\n"
     )
     assert steps("runs", "--step", "Work", "--status", "dead,skipped") == (
         "No run was found by --step Work --status dead,skipped.\n"

@@ -367,3 +367,15 @@ def test_who_follows_resumes_wherever_the_ids_of_the_log_have_got_to(motia: Moti
         assert ada.listen() == []
         assert [each.type for each in ada.told] == ["sync", "create"]
         assert motia.follow("orders", "g", "a").told == [("sync", "g", "a", {"id": "a", "n": 1})]
+
+
+def test_each_listening_joins_and_leaves(motia: Motia) -> None:
+    said: list[str] = []
+    hears = {
+        "onJoin": lambda subscription, auth: said.append("joined"),
+        "onLeave": lambda subscription, auth: said.append("left"),
+    }
+    with serving_streams(make_stream("orders", **hears)):
+        ada = motia.follow("orders", "g")
+        ada.listen()
+    assert said == ["joined", "left"] * 2

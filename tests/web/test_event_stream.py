@@ -24,6 +24,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request as RestRequest
 
 from motia_django import Stream, urls
+from motia_django.exceptions import UnknownStream
 from motia_django.live import log
 from motia_django.live.access import Auth, Subscription, may_follow
 from motia_django.live.holes import Holes
@@ -255,6 +256,22 @@ def test_a_token_says_who_it_is_and_for_which_streams(client: Client) -> None:
     assert client.get("/streams/orders/g/", {"token": "not ours"}).status_code == 200
     with pytest.raises(ValueError, match="who is saved"):
         stream_token(User())
+    with pytest.raises(UnknownStream, match="Did you mean 'orders'"):
+        stream_token(ann, ["private", "order"])
+
+
+def test_a_token_may_be_a_header_as_well(client: Client) -> None:
+    ann = User.objects.create_user("ann")
+
+    def status(header: str, **query: str) -> int:
+        headers = {"Authorization": header}
+        return client.get("/streams/private/g/", query, headers=headers).status_code
+
+    token = stream_token(ann)
+    assert status(f"Bearer {token}") == status(f"bearer {token}", token="not ours") == 200
+    assert status(f"Bearer {stream_token(ann, 'orders')}") == 403
+    assert status(f"Bearer {token[:-2]}xx") == 401
+    assert status(f"Token {token}") == 403
 
 
 def test_a_token_outlives_a_change_of_the_secret_key_as_a_session_does(

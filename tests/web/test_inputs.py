@@ -152,6 +152,15 @@ def test_a_step_that_is_invoked_by_name_has_a_body_only() -> None:
         assert invoke("Work", {"a": 1}).body == {"a": 1}
 
 
+def test_nobody_asks_who_invokes_a_step_by_name() -> None:
+    def handler(request: Any) -> Any:
+        is_in = request.user.groups.filter(name="finance").exists()
+        return {"body": [request.user.is_authenticated, is_in, request.auth]}
+
+    with answering(handler):
+        assert invoke("Work").body == [False, False, None]
+
+
 class Picture(BaseModel):
     title: str
     tags: list[str] = []

@@ -119,5 +119,5 @@ def test_a_client_that_does_not_take_the_end_of_its_connection_is_dropped(
 
 
 def test_a_token_of_ours_can_be_a_subprotocol() -> None:
-    token = stream_token(SimpleNamespace(pk=1), ["orders"])
+    token = stream_token(SimpleNamespace(pk=1))
     assert set(token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-")
