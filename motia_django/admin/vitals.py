@@ -69,7 +69,7 @@ def of(request: HttpRequest) -> Vitals:
         waits = pulse.longest_queued(seen, but=[*paused, *stranded])
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
-    alive, silent = pulse.live_and_silent_workers()
+    alive, silent = pulse.known_workers()
     dead, answered = pulse.dead_and_answered(seen)
     return Vitals(
         failing=pulse.failing(seen),

@@ -126,17 +126,17 @@ def _newest_of(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:
     return rows.filter(id__gt=Coalesce(edge, UUID(int=0), output_field=UUIDField()))
 
 
-def live_workers() -> list[models.Worker]:
-    """Return the workers that have given a sign of life just now."""
-    return live_and_silent_workers()[0]
-
-
-def live_and_silent_workers() -> tuple[list[models.Worker], list[models.Worker]]:
-    """Return those workers, and besides those that ended without saying so, or hang."""
+def known_workers() -> tuple[list[models.Worker], list[models.Worker]]:
+    """Return the workers that live, and those that ended without saying so, or hang."""
     before = timezone.now() - SILENT_AFTER
     known = list(workers().order_by("name"))
-    live = [each for each in known if each.seen_at >= before]
-    return live, [each for each in known if each.seen_at < before]
+    alive = [each for each in known if each.seen_at >= before]
+    return alive, [each for each in known if each not in alive]
+
+
+def live_workers() -> list[models.Worker]:
+    """Return the workers that have given a sign of life just now."""
+    return known_workers()[0]
 
 
 def last_ticks(keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], models.Run]:

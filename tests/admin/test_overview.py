@@ -207,9 +207,9 @@ def test_a_run_of_a_group_that_nobody_holds_up_and_no_worker_takes_is_a_worry(
     ago = timedelta(minutes=5)
     models.Run.objects.update(created_at=F("created_at") - ago, wake_at=F("wake_at") - ago)
     with installed(make_step(nothing, trigger)):
-        worry = findings(admin_client)[-1]
+        told = findings(admin_client)[-1]
         value, is_bad = numbers(admin_client)["longest wait for a worker"]
-    assert worry.startswith("A run of Work has waited for a worker for 5 min")
+    assert told.startswith("A run of Work has waited for a worker for 5 min")
     assert value.startswith("5 min") and is_bad
 
 
