@@ -63,13 +63,12 @@ def was_killed(run_id: UUID, holder: str, how: str) -> None:
 
 
 def _rescue_the_killed() -> None:
-    """End attempts whose process is dead; if the database fails, the next round tries again."""
+    """End attempts whose process is dead; what fails here is rescued when its lease is over."""
     while _killed:
-        run_id, holder, how = _killed[0]
+        run_id, holder, how = _killed.popleft()
         run = ledger.take_killed(run_id, holder)
         if run is not None:
             runner.conclude(run, ledger.lost_outcome(run, f"was killed ({how})"))
-        _killed.popleft()
 
 
 def _is_missing(run: Run, resting: Mapping[str, object]) -> bool:
