@@ -91,7 +91,6 @@ def test_a_class_of_ones_own_is_told_of_by_its_setting(settings: Any) -> None:
         ({"encoding": "base32"}, "encoding: expected 'hex' or 'base64', got 'base32'"),
         ({"digest": "sha257"}, "digest: expected one that there is (unsupported hash type sha257)"),
     ],
-    ids=str,
 )
 def test_a_class_that_lets_nobody_in_is_an_error_with_its_name(
     keys: dict[str, Any], mistake: str
