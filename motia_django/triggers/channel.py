@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Mapping
 from typing import Any
+
+from asgiref.sync import AsyncToSync
 
 from motia_django.twofold import DONE, Done, collecting, finished
 
@@ -76,32 +79,70 @@ class Writer:
 class ChannelParts(AsyncIterator[bytes]):
     """What a coroutine writes to a channel, as it is written: it goes on while the next is awaited.
 
-    It is no task of its own, so that what it does in plain code is done in its reader's thread.
+    From first to last it is in one task, which timeouts and groups of tasks cancel. What it does in
+    plain code is done in the thread of whoever reads just then.
     """
 
     def __init__(self, channel: Channel, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.channel = channel
         self._begin, self._is_over = work, False
         self._work: Coroutine[Any, Any, None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._asked: asyncio.Queue[tuple[Any, asyncio.Future[None]]] = asyncio.Queue()
+        self._is_closing = False
+        self._error: BaseException | None = None
         self._waits: list[Any] = []
         self._begun: list[Any] = []
 
     async def __anext__(self) -> bytes:
-        self._work = self._work or self._begin()
-        await _NextPart(self)
-        await finished(self._begun)
+        if self._task is None:
+            self._work = self._begin()
+            self._task = asyncio.create_task(self._answer())
+        made = asyncio.get_running_loop().create_future()
+        self._asked.put_nowait((getattr(AsyncToSync.executors, "current", None), made))
+        await made
         if not self.channel.parts:
             raise StopAsyncIteration
         return self.channel.parts.pop(0)
 
     async def aclose(self) -> None:
         """End the coroutine, wherever it is."""
+        self._is_closing = True
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
         if self._work is not None:
             self._work.close()
+
+    async def _answer(self) -> None:
+        """Make a part each time that one is asked for."""
+        while True:
+            try:
+                thread, made = await self._asked.get()
+            except asyncio.CancelledError as error:
+                if self._is_closing:
+                    raise
+                self._error = error  # for the coroutine, once it goes on: a time of its is up
+                continue
+            _work_in(thread)
+            try:
+                await _NextPart(self)
+                await finished(self._begun)
+            except BaseException as error:
+                if made.done() or self._is_closing:
+                    raise
+                made.set_exception(error)
+            else:
+                if not made.done():
+                    made.set_result(None)
 
     def go_on(self) -> Generator[Any, Any, None]:
         """Have the coroutine go on until it has written something, or is over."""
         assert self._work is not None
+        if self._error is not None and self._waits:
+            self._waits.clear()
+            self._step(self._work.throw, self._error)
+        self._error = None
         while True:
             if not self._waits and not self._is_over:
                 self._step(self._work.send, None)
@@ -110,6 +151,8 @@ class ChannelParts(AsyncIterator[bytes]):
             try:
                 yield self._waits.pop()
             except BaseException as error:
+                if self._is_closing:
+                    raise
                 self._step(self._work.throw, error)
 
     def _step(self, step: Callable[[Any], Any], value: Any) -> None:
@@ -118,6 +161,14 @@ class ChannelParts(AsyncIterator[bytes]):
                 self._waits.append(step(value))
         except StopIteration:
             self._is_over = True
+
+
+def _work_in(thread: Any) -> None:
+    """Have `sync_to_async` do in this thread what this task begins from now on."""
+    if thread is not None:
+        AsyncToSync.executors.current = thread
+    elif hasattr(AsyncToSync.executors, "current"):
+        del AsyncToSync.executors.current
 
 
 class _NextPart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -94,8 +95,35 @@ def test_waiting_that_fails_is_raised_in_the_handler(server: str) -> None:
     async def handler(args: Any) -> None:
         args.response.writer.stream.write("before ")
         try:
-            await asyncio.wait_for(asyncio.Event().wait(), 0.001)
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
         except TimeoutError:
+            args.response.writer.stream.write("after")
+        pending: Any = stateManager.set("channel", "late", True)
+        await pending
+
+    with answering(handler):
+        reading = Reading(server)
+        assert reading.next() == b"before "
+        time.sleep(0.01)  # it is up while nobody reads
+        assert b"".join(reading.rest()) == b"after"
+        reading.close()
+    assert state.get("channel", "late") is True
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_tasks_of_a_group_that_outlasts_a_part_are_waited_for(server: str) -> None:
+    async def fails() -> None:
+        await asyncio.sleep(0.01)
+        raise LookupError
+
+    async def handler(args: Any) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fails())
+                args.response.writer.stream.write("before ")
+                await asyncio.Event().wait()
+        except* LookupError:
             args.response.writer.stream.write("after")
 
     with answering(handler):
