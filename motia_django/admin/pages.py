@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
+import django
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.forms.widgets import Script
@@ -37,6 +38,7 @@ class FramedAdmin(ModelAdmin):  # type: ignore[type-arg]
             "title": title,
             "links": self.links(request),
             "is_unfold": IS_UNFOLD,
+            "are_crumbs_a_list": django.VERSION >= (6, 1),
             once.FIELD: new_run_id,
         }
         return TemplateResponse(request, template, {**frame, **context})

@@ -12,6 +12,7 @@ from datetime import timedelta
 from html import unescape
 from typing import Any
 
+import django
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
@@ -106,16 +107,17 @@ def test_how_the_list_was_narrowed_is_kept_through_a_redrive(
 @pytest.mark.parametrize(
     ("address", "crumbs"),
     [
-        ("run/", "Home › Motia Steps › Runs"),
-        ("flow/", "Home › Motia Steps › Flows"),
-        ("overview/", "Home › Motia Steps › Overview"),
-        ("step/Work/change/", "Home › Motia Steps › Steps › Work"),
+        ("run/", "Home Motia Steps Runs"),
+        ("flow/", "Home Motia Steps Flows"),
+        ("overview/", "Home Motia Steps Overview"),
+        ("step/Work/change/", "Home Motia Steps Steps Work"),
     ],
 )
 def test_breadcrumbs_lead_through_the_app(admin_client: Client, address: str, crumbs: str) -> None:
     page = admin_client.get(f"/admin/motia/{address}").content.decode()
-    [found] = re.findall(r'class="breadcrumbs">(.*?)</', page.replace("</a>", ""), re.DOTALL)
-    assert " ".join(re.sub("<[^>]*>", "", unescape(found)).split()) == crumbs
+    tag = "ol" if django.VERSION >= (6, 1) else "div"
+    [found] = re.findall(rf'<{tag} class="breadcrumbs">(.*?)</{tag}>', page, re.DOTALL)
+    assert re.sub("<[^>]*>|›", " ", unescape(found)).split() == crumbs.split()
 
 
 def test_redrives_stand_between_the_attempts(admin_client: Client, make_run: MakeRun) -> None:

@@ -40,7 +40,10 @@ def test_queries_are_as_many_as_they_were(found: dict[str, Work]) -> None:
     if PRINT:
         sys.stdout.write(f"\nQUERIES = {pformat(counted, sort_dicts=False)}\n")
         return
-    assert counted == {**bounds.QUERIES, **bounds.ELSEWHERE.get(connection.vendor, {})}
+    bound = {**bounds.QUERIES, **bounds.ELSEWHERE.get(connection.vendor, {})}
+    if VERSIONS != bounds.TAKEN_ON:  # where more fits into a statement
+        bound = {name: min(number, counted[name]) for name, number in bound.items()}
+    assert counted == bound
 
 
 @pytest.mark.one_database
