@@ -139,7 +139,7 @@ def test_nobody_else_sees_the_file(client_of: ClientOf, shown: Registry) -> None
     with installed(shown):
         page = client_of("view_step", "view_run").get(page_of("Shown"))
     assert page.context["source"] is None
-    assert "def handler</code>" in page.content.decode()
+    assert "sync: nothing is awaited" in page.content.decode()
     assert "return" not in page.content.decode().partition("<main")[2]
 
 

@@ -47,7 +47,7 @@ def test_a_dead_run_is_redriven_with_an_edited_input_and_succeeds(
     project: Project, page: Page
 ) -> None:
     message = '{"orderId": "17", "amount": "much"}'
-    project.look("enqueue", "payment.requested", "--data", message)
+    project.look("enqueue", "payment.requested", "--data", message, "--anyway")
     [dead] = eventually(lambda: project.runs(step="ProcessPayment", status="dead"))
 
     page.goto(f"http://127.0.0.1:{project.port}/admin/motia/")

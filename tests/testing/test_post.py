@@ -102,8 +102,8 @@ def receipt() -> Iterator[Any]:
             raise LookupError(order)
         return f"{copies} of {order}"
 
-    yield app.task(name="shop.tasks.send_receipt")(send_receipt)
-    del app.tasks["shop.tasks.send_receipt"]
+    yield app.task(name="tests.tasks.send_receipt")(send_receipt)
+    del app.tasks["tests.tasks.send_receipt"]
 
 
 def test_a_task_that_waits_for_a_commit_is_caught_and_neither_run_nor_sent(
@@ -121,7 +121,7 @@ def test_a_task_that_waits_for_a_commit_is_caught_and_neither_run_nor_sent(
     assert run.status == "succeeded"
     [sent] = motia.tasks
     assert (sent.name, sent.args, sent.kwargs) == (
-        "shop.tasks.send_receipt",
+        "tests.tasks.send_receipt",
         ("größe 🚲",),
         {"copies": 2},
     )
