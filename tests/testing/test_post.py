@@ -138,10 +138,10 @@ def test_tasks_by_whatever_road_are_caught_as_a_worker_would_be_given_them(
     project_app().send_task("elsewhere.work", [("a", "tuple")])
     group(receipt.s("first"), receipt.s("second")).delay()
     assert [(each.name.partition(".")[0], each.args) for each in motia.tasks] == [
-        ("shop", ("eta",)),
+        ("tests", ("eta",)),
         ("elsewhere", (["a", "tuple"],)),
-        ("shop", ("first",)),
-        ("shop", ("second",)),
+        ("tests", ("first",)),
+        ("tests", ("second",)),
     ]
     assert (motia.tasks[0].eta, motia.tasks[0].queue) == (noon, "slow")
     with pytest.raises(EncodeError):
