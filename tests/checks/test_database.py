@@ -343,7 +343,7 @@ def test_a_queue_that_no_worker_consumes_is_a_warning(postgresql: dict[str, Any]
         assert ids(*steps) == []
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_runs_of_steps_that_are_gone_are_a_warning() -> None:
     ledger.see("celery@here")
     for status in ("queued", "dead", "succeeded"):
