@@ -218,6 +218,12 @@ class StoreUnavailable(MotiaError):
     """
 
 
+def some_of(names: Sequence[str], most: int) -> str:
+    """Return up to so many names, with commas between them, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known word, or an empty string."""
     by_lower = {candidate.lower(): candidate for candidate in known}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rest_framework.permissions import AllowAny, IsAuthenticated, IsAuthenticatedOrReadOnly
-from rest_framework.settings import api_settings
 
 from motia_django import models, payloads
 from motia_django.admin import words
@@ -144,18 +143,12 @@ def are_any_users_enough(row: models.Run) -> bool:
     return all(each in (AllowAny, *_ANY_USER) for each in _policies(row)[1])
 
 
-def _policies(row: models.Run) -> tuple[list[Any], list[Any]]:
+def _policies(row: models.Run) -> tuple[Sequence[Any], Sequence[Any]]:
     trigger = _trigger_of(row)
     if trigger is None:
-        return [], []
-    own = trigger.policies
-    chosen = (
-        api_settings.DEFAULT_AUTHENTICATION_CLASSES
-        if own.authentication is None
-        else own.authentication,
-        api_settings.DEFAULT_PERMISSION_CLASSES if own.permissions is None else own.permissions,
-    )
-    return list(chosen[0]), list(chosen[1])
+        return (), ()
+    policies = trigger.policies
+    return policies.in_force("authentication"), policies.in_force("permissions")
 
 
 def _trigger_of(row: models.Run) -> HttpTrigger | None:

@@ -104,10 +104,9 @@ def _unconsumed(
 
 
 def _stranded(longest: Waiting | None) -> dict[str, int]:
-    known = [step.name for step in registry()]
-    if longest is None or longest[0].step in known:
+    if longest is None or longest[0].step in registry():
         return {}
-    return pulse.of_no_step(known, Status.QUEUED)
+    return pulse.of_no_step(Status.QUEUED)
 
 
 def _since(found: Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:

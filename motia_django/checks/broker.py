@@ -13,6 +13,7 @@ from motia_django.celery_app import is_the_projects, project_app, task_name
 from motia_django.checks.asking import ask, reach
 from motia_django.checks.redis_facts import RedisFacts, redis_facts
 from motia_django.delivery import Delivery
+from motia_django.exceptions import some_of
 from motia_django.registry import registry
 from motia_django.steps import Step
 
@@ -219,7 +220,5 @@ def _forgets(steps: list[str]) -> checks.CheckMessage:
 
 def named(steps: Sequence[str]) -> str:
     """Return the Steps of these names, in words."""
-    few = ", ".join(map(repr, sorted(set(steps))[:3]))
-    more = len(set(steps)) - 3
-    word = "Step" if len(set(steps)) == 1 else "Steps"
-    return f"{word} {few} and {more} more" if more > 0 else f"{word} {few}"
+    names = sorted(set(steps))
+    return f"{'Step' if len(names) == 1 else 'Steps'} {some_of([*map(repr, names)], 3)}"

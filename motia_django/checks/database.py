@@ -15,6 +15,7 @@ from motia_django.celery_app import project_app
 from motia_django.checks.broker import named
 from motia_django.checks.database_facts import Facts, facts_of
 from motia_django.conf import ORM_STATE, settings
+from motia_django.exceptions import some_of
 from motia_django.registry import registry
 
 Warnings = Iterator[checks.CheckMessage]
@@ -243,10 +244,9 @@ def _no_consumer(queue: str, steps: Sequence[str]) -> checks.CheckMessage:
 
 
 def _stranded(runs: Mapping[str, int]) -> checks.CheckMessage:
-    names = ", ".join(f"{step} ({times})" for step, times in list(runs.items())[:_NAMED])
-    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
+    names = some_of([f"{step} ({times})" for step, times in runs.items()], _NAMED)
     return checks.Warning(
-        f"Runs wait, or are dead, of Steps that are not there any more: {names}{more}. No worker"
+        f"Runs wait, or are dead, of Steps that are not there any more: {names}. No worker"
         " will take them.",
         hint="Give them to another Step: motia_steps redrive --step OLD --to NEW; or cancel or"
         " discard them. `motia_steps runs --no-step` lists them.",

@@ -13,7 +13,6 @@ from django.db.migrations.loader import MigrationLoader
 from motia_django import ledger, models
 from motia_django.checks.asking import ask
 from motia_django.ledger import pulse
-from motia_django.registry import registry
 from motia_django.runs import Status
 
 _CLOCKS = {
@@ -71,9 +70,7 @@ def _facts(alias: str) -> Facts:
         isolation=_isolation(connection),
         ahead=_ahead(connection),
         workers=tuple(ledger.workers()),
-        stranded=pulse.of_no_step(
-            [step.name for step in registry()], Status.SCHEDULED, Status.QUEUED, Status.DEAD
-        ),
+        stranded=pulse.of_no_step(Status.SCHEDULED, Status.QUEUED, Status.DEAD),
     )
 
 

@@ -19,6 +19,7 @@ from motia_django.live.wake import waker
 from motia_django.registry import Registry, registry
 from motia_django.steps import Step
 from motia_django.stores import state_store
+from motia_django.stream_config import StreamConfig
 
 Messages = Iterator[checks.CheckMessage]
 
@@ -186,7 +187,7 @@ def _unread_keys(steps: Registry) -> Messages:
             )
 
 
-def where(step: Step) -> str:
-    """Return where a Step is declared, as a check tells it."""
-    line = step.line
-    return f"{step.file}:{line}" if line else str(step.file)
+def where(declared: Step | StreamConfig) -> str:
+    """Return where a Step or a stream is declared, as a check tells it."""
+    line = declared.line
+    return f"{declared.file}:{line}" if line else str(declared.file)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.core import checks
 
+from motia_django.checks.project import where
 from motia_django.live import access
 from motia_django.registry import registry
 from motia_django.stream_config import StreamConfig
@@ -42,6 +43,6 @@ def _open(stream: StreamConfig) -> checks.CheckMessage:
         " REST framework's DEFAULT_PERMISSION_CLASSES refuse nobody.",
         hint='Give it "canAccess": a function of (subscription, auth), such as one that returns'
         ' auth.user.is_authenticated. If everybody may, say so: "canAccess": lambda: True.',
-        obj=f"{stream.file}:{stream.line}" if stream.line else str(stream.file),
+        obj=where(stream),
         id=OPEN,
     )

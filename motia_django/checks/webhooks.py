@@ -16,7 +16,6 @@ from rest_framework.permissions import (
     IsAuthenticatedOrReadOnly,
     OperandHolder,
 )
-from rest_framework.settings import api_settings
 
 from motia_django.checks.project import Messages, where
 from motia_django.exceptions import did_you_mean
@@ -104,12 +103,12 @@ def _hint(name: str) -> str:
 
 def _of_users_only(step: Step, trigger: HttpTrigger) -> Messages:
     """Warn of permissions that want a user, where who is let in is none."""
-    named = trigger.policies.permissions
-    asked = api_settings.DEFAULT_PERMISSION_CLASSES if named is None else named
+    asked = trigger.policies.in_force("permissions")
     wanting = [each for each in asked if _wants_user(each, trigger.method)]
     if not wanting or not _lets_in_nobody_else(trigger):
         return
-    whose = "the project's DEFAULT_PERMISSION_CLASSES" if named is None else "its permissions"
+    is_own = trigger.policies.permissions is not None
+    whose = "its permissions" if is_own else "the project's DEFAULT_PERMISSION_CLASSES"
     names = ", ".join(name_of(each) for each in wanting)
     yield checks.Warning(
         f"Step {step.name!r} lets in who signs, which makes him no user, and {whose} want one"

@@ -136,7 +136,7 @@ def found_by_key(asked: str) -> list[UUID]:
     """Return the runs with an index key; raise `CommandError` if no Step has one of that name."""
     found = ledger.found_by_key(asked)
     name, _, value = asked.partition("=")
-    names = {each for step in registry() for on in step.triggers for each in step.index_names(on)}
+    names = registry().index_names()
     if value and not found and name.strip() not in names:
         raise CommandError(
             f"No Step has an index key {name!r}.{did_you_mean(name, names)} Nor is there a run"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from motia_django.exceptions import some_of
 from motia_django.importing.folder import ROOTS, SCRIPTS, is_declaring
 
 _MOTIAS = re.compile(r"motia\b|@motia(dev)?/|@iii-dev/|iii-sdk\b")
@@ -78,9 +79,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _listed(names: Iterable[str]) -> str:
-    unique = list(dict.fromkeys(names))
-    more = f" and {len(unique) - _NAMES_SHOWN} more" if len(unique) > _NAMES_SHOWN else ""
-    return ", ".join(unique[:_NAMES_SHOWN]) + more
+    return some_of(list(dict.fromkeys(names)), _NAMES_SHOWN)
 
 
 _KNOWN: tuple[tuple[re.Pattern[str], str | Callable[[Path], str]], ...] = (

@@ -23,6 +23,7 @@ from motia_django.ledger import errors, waits
 from motia_django.ledger.rows import all_runs, database
 from motia_django.ledger.waits import Waiting
 from motia_django.ledger.workers import workers
+from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Status, lowest_id_at
 
 MOST = 10_000
@@ -85,8 +86,8 @@ def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Longest:
     return Longest(for_worker=_longest(found.for_worker), for_turn=_longest(found.for_turn))
 
 
-def of_no_step(known: Sequence[str], *statuses: Status) -> dict[str, int]:
-    """Return how many runs of these statuses there are of each Step but the `known` ones.
+def of_no_step(*statuses: Status) -> dict[str, int]:
+    """Return how many runs of these statuses there are of each Step that is not there.
 
     What an answer was given to does not count. Of very many, those born first are looked at.
     """
@@ -94,7 +95,7 @@ def of_no_step(known: Sequence[str], *statuses: Status) -> dict[str, int]:
     for status in statuses:
         rows = all_runs().filter(status=status).order_by("id").values_list("step", "trigger")
         found.update(step for step, trigger in rows[:MOST] if trigger not in ANSWERED)
-    return {step: times for step, times in sorted(found.items()) if step not in known}
+    return {step: times for step, times in sorted(found.items()) if step not in registry()}
 
 
 def _longest(found: Sequence[Waiting]) -> Waiting | None:

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Generic, Self
 
 from rest_framework.response import Response as RestResponse
-from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 from typing_extensions import TypeVar
 
@@ -19,6 +18,7 @@ from motia_django.exceptions import InvalidResponse, PayloadError
 from motia_django.sources import snake
 from motia_django.triggers.base import Spelled, is_stream
 from motia_django.triggers.channel import Body, Channel
+from motia_django.triggers.policies import nobody
 from motia_django.triggers.sse import SentEvents
 
 Content = TypeVar("Content", default=Any)
@@ -104,8 +104,7 @@ class Request(Spelled, Generic[Content]):
     def user(self) -> Any:
         """Who asks, as the authentication classes have it; nobody when it was invoked by name."""
         if self.raw is None:
-            nobody: Any = api_settings.UNAUTHENTICATED_USER
-            return nobody and nobody()
+            return nobody()
         return getattr(self.raw, "user", None)
 
     @property

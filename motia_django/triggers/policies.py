@@ -19,6 +19,10 @@ from motia_django.declarations import Mismatch, Reader
 Makers: TypeAlias = tuple[Callable[[], Any], ...] | None
 """What makes one policy each for a request; None stands for the project's own defaults."""
 
+_DEFAULTS = {
+    "authentication": "DEFAULT_AUTHENTICATION_CLASSES",
+    "permissions": "DEFAULT_PERMISSION_CLASSES",
+}
 _RATE = re.compile(r"[1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day)")
 
 
@@ -53,6 +57,11 @@ class Policies:
             "renderer": self.renderers,
         }
 
+    def in_force(self, name: str) -> tuple[Any, ...]:
+        """Return the classes of `authentication` or `permissions`: its own, or the project's."""
+        own = getattr(self, name)
+        return tuple(getattr(api_settings, _DEFAULTS[name]) if own is None else own)
+
     def named(self) -> dict[str, list[str]]:
         """Return those that the trigger says itself, by their names, for people."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -76,6 +85,12 @@ class StepRateThrottle(SimpleRateThrottle):
         method = "GET" if is_get else request.method
         what = f"{self.rate} {method} {view.route.path} {who}"
         return f"motia_throttle_{hashlib.sha256(what.encode()).hexdigest()}"
+
+
+def nobody() -> Any:
+    """Return who asks without being any user, as the project's REST framework has it."""
+    kind: Any = api_settings.UNAUTHENTICATED_USER
+    return kind and kind()
 
 
 def name_of(maker: Any) -> str:

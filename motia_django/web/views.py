@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
 
 from motia_django import ledger, runner, tracing
-from motia_django.exceptions import InvalidInput
+from motia_django.exceptions import InvalidInput, some_of
 from motia_django.registry import Listener, Route
 from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
@@ -231,8 +231,7 @@ def _rejection(run: Run, request: Request, outcome: Outcome) -> Exception:
 
 def _named(fields: list[str]) -> str:
     """Return which fields are wrong, and never what was in them."""
-    more = f" and {len(fields) - _MOST_NAMED} more" if len(fields) > _MOST_NAMED else ""
-    return ", ".join(f"{each:.100}" or "the body" for each in fields[:_MOST_NAMED]) + more
+    return some_of([f"{each:.100}" or "the body" for each in fields], _MOST_NAMED)
 
 
 def _printable(text: str) -> str:

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.settings import api_settings
 
 from motia_django import calls
+from motia_django.triggers.policies import nobody
 
 Secrets: TypeAlias = str | bytes | Sequence[str | bytes]
 Found: TypeAlias = Secrets | Awaitable[Secrets | None] | None
@@ -97,8 +97,7 @@ class Signature(BaseAuthentication):
         same = [_is_same(one, other) for one in _listed(given) if one for other in right]
         if not any(same) or not keys:
             raise AuthenticationFailed(f"The signature in {self.header} is wrong.")
-        nobody: Any = api_settings.UNAUTHENTICATED_USER
-        return nobody and nobody(), self.header
+        return nobody(), self.header
 
     def authenticate_header(self, request: Any) -> str:
         """Return what a refusal asks for, so that it is a 401."""
