@@ -99,7 +99,7 @@ def call(
             return result
         return async_to_sync(_awaited)(result)
     except (asyncio.CancelledError, SystemExit) as error:
-        raise Abandoned(f"it ended by {error!r}, not by returning or failing") from error
+        raise Abandoned.by(error) from error
 
 
 async def _within(limit: float | None, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

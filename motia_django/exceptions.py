@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import partial
+from signal import Signals
 from typing import Any
 
 
@@ -146,7 +147,18 @@ class Dead(MotiaError):
 
 
 class Abandoned(MotiaError):
-    """A handler was cancelled or called `sys.exit()`."""
+    """A handler was cancelled or called `sys.exit()`, or its process was told to end."""
+
+    @classmethod
+    def by(cls, error: BaseException) -> Abandoned:
+        """Return what to say of the `error`, which would end more than one run.
+
+        A process of Celery's that gets a signal exits with that signal's number, less 256.
+        """
+        code = error.code if isinstance(error, SystemExit) else None
+        if isinstance(code, int) and code + 256 in set(Signals):
+            return cls(f"its process was told to end ({Signals(code + 256).name})")
+        return cls(f"it ended by {error!r}, not by returning or failing")
 
 
 class DedupeConflict(MotiaError):

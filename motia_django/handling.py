@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from motia_django import calls, tracing
 from motia_django.context import AsyncContext, BaseContext, Context, Invoke, twin
-from motia_django.exceptions import InvalidResponse, TimedOut
+from motia_django.exceptions import Abandoned, InvalidResponse, TimedOut
 from motia_django.runs import INVOKE, Run, Status
 from motia_django.steps import Step
 from motia_django.triggers import Trigger
@@ -28,6 +29,7 @@ def handled(
     def context(is_async: bool) -> BaseContext:
         return twin(own, AsyncContext if is_async else Context)
 
+    began = time.monotonic()
     with tracing.entered(scope):
         try:
             if run.trigger != INVOKE and not _met(trigger.condition, given, context):
@@ -37,18 +39,20 @@ def handled(
                 return {"status": Status.RUNNING, "value": value, "scope": scope}
             return {"status": Status.SUCCEEDED, "value": value}
         except Exception as error:
-            return failed(run, trigger, error)
+            return failed(run, trigger, error, time.monotonic() - began)
 
 
-def failed(run: Run, trigger: Trigger, error: Exception) -> dict[str, Any]:
+def failed(run: Run, trigger: Trigger, error: Exception, lasted: float = 0) -> dict[str, Any]:
     """Return what became of a run by an exception: an answer of another kind, or the end of it."""
     status = trigger.status_of(error)
     if status is not None:
         return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
+    limit = _limit(run, trigger)
     if isinstance(error, SoftTimeLimitExceeded):
-        limit = _limit(run, trigger)
         text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
         error = TimedOut(f"it took longer than {text}")
+    elif isinstance(error, Abandoned) and limit is not None and lasted > limit:
+        error = TimedOut(f"it did not end at its limit of {limit:g} s: {error}")
     return {"status": Status.DEAD, "error": error}
 
 

@@ -1,26 +1,25 @@
-"""Messages whose process was killed: what their workers do then; they alone load this."""
+"""Messages whose process ends in vain what it began, or is killed; workers alone load this."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
 from motia_django import upkeep
+from motia_django.exceptions import MotiaError, TimedOut, WorkerLost
 
 
 class KeptRequest(Request):
     """The message of a run in the ledger: the run need not wait until its lease is over."""
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
-        """Have upkeep rescue the run of a process that is gone, as Celery has found out."""
-        error = _error(exc_info)
-        if isinstance(error, WorkerLostError) and self.worker_pid is not None:
-            # "Worker exited prematurely: signal 9 (SIGKILL) Job: 7."
-            how = str(error).partition(": ")[2].partition(" Job:")[0]
-            upkeep.was_killed(UUID(self.args[0]), f"{self.hostname}/{self.worker_pid}", how)
+        """Have upkeep rescue the run that its process has no more, as Celery has found out."""
+        found = _found(_error(exc_info))
+        if found and self.worker_pid is not None:
+            upkeep.let_go(UUID(self.args[0]), f"{self.hostname}/{self.worker_pid}", *found)
         return super().on_failure(exc_info, *args, **kwargs)
 
 
@@ -39,6 +38,19 @@ class ReturnedRequest(Request):
 
 class LightRequest(ReturnedRequest, KeptRequest):
     """The message of a light run, which may be in the ledger by now."""
+
+
+def _found(error: Any) -> tuple[str, type[MotiaError]] | None:
+    """Return how an attempt was ended, and the kind of error that is; None if it ended itself."""
+    if isinstance(error, WorkerLostError):
+        # "Worker exited prematurely: signal 9 (SIGKILL) Job: 7."
+        cause = str(error).partition(": ")[2].partition(" Job:")[0]
+        return f"the worker was killed ({cause})", WorkerLost
+    if isinstance(error, TimeLimitExceeded):
+        return "it did not end at its limit: its process was killed", TimedOut
+    if isinstance(error, SoftTimeLimitExceeded):
+        return "its time was up before its handler began", TimedOut
+    return None
 
 
 def _error(exc_info: Any) -> Any:

@@ -18,6 +18,7 @@ from django.db import close_old_connections, connections
 
 from motia_django import arrivals, batches, ledger, publish, runner
 from motia_django.conf import settings
+from motia_django.exceptions import MotiaError
 from motia_django.live import log
 from motia_django.runs import Run, Status
 from motia_django.stores import face
@@ -36,15 +37,15 @@ _MOST_ROUNDS = 50
 _key_sweep = ledger.KeySweep()
 _chore = threading.RLock()
 """Held while a chore goes on, and while a pool process is forked."""
-_killed: deque[tuple[UUID, str, str]] = deque()
-"""Runs whose process is known to be dead, who held each, and how it ended; until the next round."""
+_let_go: deque[tuple[UUID, str, str, type[MotiaError]]] = deque()
+"""Runs that their processes can end no more, who held each, and why; until the next round."""
 _connections: list[Any] = []
 """Those that upkeep has open between two rounds, for as long as their `CONN_MAX_AGE` says."""
 
 
 def upkeep() -> int:
     """Do one round; return how many runs were looked after."""
-    _rescue_the_killed()
+    _rescue_what_was_let_go()
     if not ledger.are_overdue():
         return 0
     lost = ledger.take_lost(BATCH)
@@ -57,18 +58,18 @@ def upkeep() -> int:
     return len(lost) + len(due)
 
 
-def was_killed(run_id: UUID, holder: str, how: str) -> None:
-    """Have the next round rescue the run that a process of this worker held when it was killed."""
-    _killed.append((run_id, holder, how))
+def let_go(run_id: UUID, holder: str, how: str, kind: type[MotiaError]) -> None:
+    """Have the next round end the attempt that a process of this worker had, and has no more."""
+    _let_go.append((run_id, holder, how, kind))
 
 
-def _rescue_the_killed() -> None:
-    """End attempts whose process is dead; what fails here is rescued when its lease is over."""
-    while _killed:
-        run_id, holder, how = _killed.popleft()
-        run = ledger.take_killed(run_id, holder)
+def _rescue_what_was_let_go() -> None:
+    """End attempts that nobody goes on with; what fails here is rescued when its lease is over."""
+    while _let_go:
+        run_id, holder, how, kind = _let_go.popleft()
+        run = ledger.take_let_go(run_id, holder)
         if run is not None:
-            runner.conclude(run, ledger.lost_outcome(run, f"was killed ({how})"))
+            runner.conclude(run, ledger.lost_outcome(run, how, kind))
 
 
 def _is_missing(run: Run, resting: Mapping[str, object]) -> bool:

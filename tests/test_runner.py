@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -375,7 +376,16 @@ def test_a_handler_that_exits_or_is_cancelled_has_failed(error: BaseException) -
 
     run = run_once(handler)
     assert run.status == Status.SCHEDULED
-    assert "Abandoned" in run.error
+    assert "Abandoned: it ended by " in run.error
+
+
+def test_a_handler_whose_process_is_told_to_end_has_failed_and_says_so() -> None:
+    def handler() -> None:
+        raise SystemExit(signal.SIGTERM - 256)  # as Celery's processes do
+
+    run = run_once(handler)
+    assert run.status == Status.SCHEDULED
+    assert "Abandoned: its process was told to end (SIGTERM)" in run.error
 
 
 def test_a_handler_that_changes_its_input_does_not_change_the_history() -> None:

@@ -32,7 +32,7 @@ from motia_django.ledger.claims import (
     holds,
     lost_outcome,
     renew,
-    take_killed,
+    take_let_go,
     take_lost,
 )
 from motia_django.ledger.due import (
@@ -154,7 +154,7 @@ __all__ = [
     "take_batch",
     "take_due",
     "take_in",
-    "take_killed",
+    "take_let_go",
     "take_lost",
     "trace",
     "turns_of",

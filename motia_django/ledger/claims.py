@@ -15,7 +15,7 @@ from django.utils import timezone
 from motia_django import models
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
-from motia_django.exceptions import WorkerLost
+from motia_django.exceptions import MotiaError, WorkerLost
 from motia_django.ledger import statements, turns
 from motia_django.ledger.due import overdue
 from motia_django.ledger.history import find
@@ -109,17 +109,19 @@ def take_lost(limit: int) -> list[Run]:
         return [run for row in list(rows) if (run := _fenced(row, wake_at__lte=now))]
 
 
-def take_killed(run_id: UUID, worker: str) -> Run | None:
+def take_let_go(run_id: UUID, worker: str) -> Run | None:
     """Return the run that this worker's process holds, fenced off from it; None if it does not."""
     with transaction.atomic(using=database()):
         row = locked(all_runs().filter(id=run_id, status=Status.RUNNING, worker=worker)).first()
         return _fenced(row) if row else None
 
 
-def lost_outcome(run: Run, how: str = "went silent") -> Outcome:
-    """Return the outcome of an attempt whose worker is gone."""
+def lost_outcome(
+    run: Run, how: str = "the worker went silent", kind: type[MotiaError] = WorkerLost
+) -> Outcome:
+    """Return the outcome of an attempt that its process cannot end: how, and what that is."""
     now = timezone.now()
-    error = WorkerLost(f"the worker {how} during attempt {run.attempt}")
+    error = kind(f"{how} during attempt {run.attempt}")
     note = {"at": None, "kind": "worker_lost", "message": summary_of(error)}
     return Outcome(
         status=Status.DEAD,

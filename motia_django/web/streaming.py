@@ -208,7 +208,7 @@ def as_error(error: BaseException) -> Exception:
     """Return what ended a generator as an error that ends no more than its run."""
     if isinstance(error, Exception):
         return error
-    return Abandoned(f"it ended by {error!r}, not by returning or failing")
+    return Abandoned.by(error)
 
 
 def _headed(

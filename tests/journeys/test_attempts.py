@@ -42,13 +42,32 @@ def ended(project: Project, step: str, status: str) -> dict[str, Any]:
     return eventually(look, project.all_logs) or {}
 
 
+def statuses(project: Project, step: str) -> list[str]:
+    return [run["status"] for run in project.runs(step=step)]
+
+
 def test_an_attempt_is_ended_at_its_limit_and_its_process_goes_on(project: Project) -> None:
     project.start_worker(concurrency=1)
+    for _ in range(8):
+        enqueue(project, "hasty", {})
     enqueue(project, "endless", {})
     run = ended(project, "Endless", "dead")
-    assert "TimedOut: it took longer than its limit of 1 s" in run["error"]
+    assert "TimedOut: it" in run["error"]
     enqueue(project, "slow", {"id": "after", "seconds": 0})
     ended(project, "Slow", "succeeded")
+    eventually(lambda: statuses(project, "Hasty") == ["dead"] * 8, project.all_logs)
+    assert all("TimedOut: it" in run["error"] for run in project.runs(step="Hasty"))
+
+
+def test_what_does_not_end_at_its_limit_is_ended_by_celery_and_not_waited_for(
+    project: Project,
+) -> None:
+    project.environment["LEASE"] = "600"
+    project.start_worker()
+    enqueue(project, "stubborn", {})
+    run = ended(project, "Stubborn", "dead")
+    # Celery sends SIGTERM and, a tenth of a second later, SIGKILL: whichever is noticed.
+    assert "TimedOut: it did not end at its limit" in run["error"]
 
 
 def test_what_kills_every_worker_ends_dead_though_it_is_in_no_table(project: Project) -> None:

@@ -212,14 +212,14 @@ def test_a_lost_run_is_given_to_one_rescuer() -> None:
     assert ledger.take_lost(10) == []
 
 
-def test_only_the_run_that_the_killed_process_holds_is_taken_from_it() -> None:
+def test_only_the_run_that_the_process_holds_is_taken_from_it() -> None:
     run = claimed(kept_run())
-    assert ledger.take_killed(run.id, "there") is None
-    taken = ledger.take_killed(run.id, "here")
+    assert ledger.take_let_go(run.id, "there") is None
+    taken = ledger.take_let_go(run.id, "here")
     assert taken is not None and taken.fence == run.fence + 1
     assert not ledger.holds(run)
-    ledger.finish(taken, ledger.lost_outcome(taken, "was killed"), Delivery())
-    assert ledger.take_killed(run.id, "here") is None
+    ledger.finish(taken, ledger.lost_outcome(taken, "the worker was killed"), Delivery())
+    assert ledger.take_let_go(run.id, "here") is None
     assert "WorkerLost: the worker was killed during attempt 1" in row(run).error
 
 
