@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar, overload
@@ -166,16 +167,22 @@ class Reader:
         return self.source.config + "".join(parts)
 
 
-def config_reader(module: Any, source: Source, hint: str) -> Reader | Problem:
-    """Return a reader of the module's `config`, or what is wrong if there is none to read."""
+def config_reader(module: Any, source: Source, hint: str, instead: str = "") -> Reader | Problem:
+    """Return a reader of the module's `config`, or what is wrong: what is there `instead` of it."""
     config, file = getattr(module, "config", None), source.file
     if isinstance(config, Mapping):
         return Reader(config, source)
     if config is None:
-        message = "the file needs a top-level `config`"
+        message = f"the file needs a top-level `config`{instead}"
         return Problem(id=NO_CONFIG, message=message, hint=hint, file=file, line=1)
     message = f"{source.config}: expected a dict, got {config!r:.100}"
     return Problem(id=BAD_CONFIG, message=message, file=file, line=source.line(()))
+
+
+def misspelt(module: Any, name: str) -> str:
+    """Return "; there is 'handlr'" if a module has a name that may be meant, or an empty string."""
+    near = get_close_matches(name, dir(module), n=1, cutoff=0.75)
+    return f"; there is {near[0]!r}" if near else ""
 
 
 def camel(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from motia_django import calls, declarations, dialects, keys, triggers
 from motia_django.conf import settings
-from motia_django.declarations import Mismatch, Problem, Reader, config_reader
+from motia_django.declarations import Mismatch, Problem, Reader, config_reader, misspelt
 from motia_django.dialects import several
 from motia_django.exceptions import TriggerGone
 from motia_django.sources import Source
@@ -130,9 +130,10 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
     """Read a Step file's module, or a part of it; return the Step, or all that is wrong."""
     source, declared = Source(file, several.config_name(module)), dialects.modern(module)
     handler = declared.handler
-    arity = _arity_of(handler, source)
+    arity = _arity_of(handler, source, misspelt(module, "handler"))
     problems = [arity] if isinstance(arity, Problem) else []
-    reader = config_reader(declared, source, 'Write config = {"name": "...", "triggers": [...]}.')
+    hint, instead = 'Write config = {"name": "...", "triggers": [...]}.', misspelt(module, "config")
+    reader = config_reader(declared, source, hint, instead)
     if isinstance(reader, Problem):
         return None, [*problems, reader]
     reader.unread = [] if declared.is_old else None
@@ -258,11 +259,11 @@ def _yield_problems(
     return [Problem(id=BAD_HANDLER, message=message, hint=hint, file=source.file, line=line)]
 
 
-def _arity_of(handler: Any, source: Source) -> int | Problem:
+def _arity_of(handler: Any, source: Source, instead: str) -> int | Problem:
     """Return with how many arguments a handler is called, or why it cannot be."""
     if handler is None:
         message, hint = (
-            "a Step file needs a top-level `handler`",
+            f"a Step file needs a top-level `handler`{instead}",
             "Write def handler(input, ctx): ...",
         )
     elif not callable(handler):

@@ -96,6 +96,13 @@ def test_a_link_to_a_step_is_one_and_a_link_to_nothing_is_a_problem(project: Pro
     assert "ModuleNotFoundError" in only(project.problems()).message
 
 
+def test_a_slip_in_the_name_of_config_or_handler_is_told(project: Project) -> None:
+    project.step("a_step.py", "def handlr(input): ...\n\nconfg = {}\n")
+    handler, config = (problem.message for problem in project.problems())
+    assert handler == "a Step file needs a top-level `handler`; there is 'handlr'"
+    assert config == "the file needs a top-level `config`; there is 'confg'"
+
+
 @pytest.fixture
 def thawed() -> Iterator[None]:
     """Nothing is kept from the garbage collector, as the tests themselves are."""

@@ -11,6 +11,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -170,7 +171,12 @@ class RunAdmin(ReadOnlyAdmin):
         export = path(
             "<path:object_id>/export/", self.guarded(self.export_view), name="motia_run_export"
         )
-        return [*views, export, *super().get_urls()]
+        short = path("<uuid:run_id>/", self.guarded(self.go_to_run))
+        return [*views, export, short, *super().get_urls()]
+
+    def go_to_run(self, request: HttpRequest, run_id: UUID) -> HttpResponse:
+        """Lead from a run's address as people shorten it to its page."""
+        return redirect(self.links(request).run(run_id))
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
         """Return what may be done to many runs, by those who may.

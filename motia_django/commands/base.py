@@ -6,9 +6,11 @@ import getpass
 import json
 import os
 import socket
+import sys
 from abc import ABC, abstractmethod
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandError, OutputWrapper
@@ -91,6 +93,18 @@ def add_djangos_options(parser: ArgumentParser) -> None:
     for option, how in own.items():
         if option not in parser._option_string_actions:
             parser.add_argument(option, **how, default=SUPPRESS, help=SUPPRESS)
+
+
+@contextmanager
+def quiet_if_nobody_reads() -> Iterator[None]:
+    """End by exit code 1, without a word, if who reads the output has gone, as `head` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would write what is left once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
 
 
 def refuse_unreadable(options: Mapping[str, Any]) -> None:

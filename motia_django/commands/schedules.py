@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -104,6 +104,22 @@ def facts(listener: Listener) -> dict[str, Any]:
     if override is not None and override.expression:
         told["overridden"] = timing.expression.text
     return told
+
+
+def remarks() -> Callable[[Listener], str]:
+    """Return what says of a schedule whether operators have paused or overridden it: or nothing."""
+    try:
+        overrides, states = ledger.overrides(), operators.row_states()
+    except Error:
+        overrides, states = {}, {}
+
+    def remark(listener: Listener) -> str:
+        override = overrides.get(operators.key_of(listener))
+        paused = " (paused)" if operators.is_paused(listener, override, states) else ""
+        expression = override.expression if override else ""
+        return paused + (f" (overridden: {expression})" if expression else "")
+
+    return remark
 
 
 def _on_record(listener: Listener) -> tuple[models.Override | None, Mapping[str, bool]]:

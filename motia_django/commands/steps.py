@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from motia_django.exceptions import UnknownFlow, UnknownStep
 from motia_django.models import Pause
 from motia_django.registry import Listener, registry
 from motia_django.steps import Step
-from motia_django.triggers import CronTrigger, HttpTrigger, Trigger
+from motia_django.triggers import CronTrigger, HttpTrigger
 from motia_django.triggers.middleware import name_of
 
 
@@ -39,14 +39,14 @@ class ListSteps(Subcommand):
     def run(self, options: Mapping[str, Any]) -> None:
         flow = options.get("flow")
         steps = list(registry()) if flow is None else _of_flow(flow)
-        resting = paused()
+        resting, remark = paused(), schedules.remarks()
         if options.get("format") == "json":
             self.json([described(step, resting.get(step.name)) for step in steps])
             return
         rows = [
-            (_marked(step, resting), _words(trigger), ", ".join(step.flows), _near(step.file))
+            (_marked(step, resting), words, ", ".join(step.flows), _near(step.file))
             for step in steps
-            for trigger in step.triggers or (None,)
+            for words in _triggers(step, remark)
         ]
         self.table(("STEP", "TRIGGER", "FLOWS", "FILE"), rows)
         self.out.write(f"\n{len(steps)} Steps")
@@ -212,10 +212,15 @@ def _described_pause(pause: Pause | None) -> dict[str, Any] | None:
     return {"since": pause.paused_at, "by": pause.by, "reason": pause.reason}
 
 
-def _words(trigger: Trigger | None) -> str:
-    if trigger is None:
-        return "nothing: people do it"
-    return f"{trigger.kind} {trigger.source}" + (" (conditional)" if trigger.condition else "")
+def _triggers(step: Step, remark: Callable[[Listener], str]) -> Iterator[str]:
+    """Give a Step's triggers in words, with what operators have done to its schedules."""
+    if not step.triggers:
+        yield "nothing: people do it"
+    for index, trigger in enumerate(step.triggers):
+        conditional = " (conditional)" if trigger.condition else ""
+        listener = Listener(step=step, index=index, trigger=trigger)
+        remarks = remark(listener) if isinstance(trigger, CronTrigger) else ""
+        yield f"{trigger.kind} {trigger.source}{conditional}{remarks}"
 
 
 def _near(file: Path) -> Path:

@@ -87,6 +87,13 @@ def test_the_error_is_the_first_thing(admin_client: Client, make_run: MakeRun) -
     assert places == sorted(places)
 
 
+def test_the_address_of_a_run_may_be_shortened(admin_client: Client, make_run: MakeRun) -> None:
+    run = make_run()
+    answer = admin_client.get(f"{LIST}{run.pk}/")
+    assert (answer.status_code, answer["Location"]) == (302, f"{LIST}{run.pk}/change/")
+    assert Client().get(f"{LIST}{run.pk}/")["Location"].startswith("/admin/login/")
+
+
 def test_how_the_list_was_narrowed_is_kept_through_a_redrive(
     admin_client: Client, make_run: MakeRun
 ) -> None:

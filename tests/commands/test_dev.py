@@ -298,3 +298,9 @@ def test_nothing_is_told_where_others_may_write(what: str, place: Path, tmp_path
     with dev_broker.announced("redis://127.0.0.1:6379/0"):
         assert dev_broker.find() is None
         assert [each for each in tmp_path.rglob("*") if each != place] == []
+
+
+def test_output_that_nobody_reads_any_more_ends_a_command_without_a_word() -> None:
+    shown = f"{sys.executable} manage.py motia_steps list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shown], cwd=ROOT, capture_output=True)
+    assert (done.returncode, done.stderr) == (1, b"")

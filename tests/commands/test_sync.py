@@ -8,8 +8,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from motia_django.beat import operators
 from motia_django.registry import Registry, registry
 from motia_django.registry import installed as registry_installed
+from tests.commands.conftest import Steps
 from tests.factories import installed, make_step, nothing
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +74,12 @@ def test_a_database_that_is_not_migrated_is_an_error() -> None:
     with registry_installed(Registry()), connection.execute_wrapper(missing):
         with pytest.raises(CommandError, match="Has it been migrated?"):
             sync()
+
+
+def test_the_list_says_what_operators_have_done_to_a_schedule(steps: Steps) -> None:
+    with installed(make_step(nothing, DAILY)):
+        assert "(" not in steps("list")
+        steps("override", "Work", "0 3 * * *")
+        assert "cron @daily (overridden: 0 3 * * *)" in steps("list")
+        operators.pause(operators.schedule("Work", 0), by="me")
+        assert "cron @daily (paused) (overridden: 0 3 * * *)" in steps("list")

@@ -6,7 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from motia_django.commands.base import Subcommand, add_djangos_options, refuse_unreadable
+from motia_django.commands.base import (
+    Subcommand,
+    add_djangos_options,
+    quiet_if_nobody_reads,
+    refuse_unreadable,
+)
 from motia_django.commands.batches import Batches
 from motia_django.commands.controls import Cancel, Pause, Prune, Resume
 from motia_django.commands.dead import Dead, Discard, Redrive
@@ -71,7 +76,8 @@ class Command(BaseCommand):
         refuse_unreadable(options)
         if subcommand.needs_checks:
             self.check(display_num_errors=False)
-        subcommand.run(options)
+        with quiet_if_nobody_reads():
+            subcommand.run(options)
 
     def _subcommand(self, name: str) -> Subcommand:
         return next(each(self.stdout) for each in ALL if each.name == name)
