@@ -199,18 +199,40 @@ def _cookies(response: HttpResponse) -> list[str]:
 def _who(request: Request) -> list[str]:
     """Return who asks: a user, or how somebody without a user has proved who he is.
 
-    Those who sign are told apart by the path, which may say by whose secret.
+    Those who sign are told apart by the path, which may say by whose secret. Raise `TypeError` if
+    two who ask cannot be told apart.
     """
     user, auth = request.user, request.auth
     if getattr(user, "is_authenticated", False):
-        return ["user", _kind(user), str(getattr(user, "pk", None) or user)]
+        is_nobody_else = auth is None or _tells_itself(user)
+        return ["user", _kind(user), _told(user if is_nobody_else else auth)]
     if isinstance(request.raw.successful_authenticator, Signature):
         return ["signed", request.path]
     if auth is None:
         return ["anonymous", request.raw.headers.get("Authorization", "")]
-    known = getattr(auth, "pk", None)
-    told = str(known) if known is not None else json.dumps(auth, sort_keys=True, default=repr)
-    return ["anonymous", _kind(auth), told]
+    return ["anonymous", _kind(auth), _told(auth)]
+
+
+def _told(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=_itself)
+
+
+def _itself(value: Any) -> str:
+    """Return what an object says of itself, unless that is no more than its address in memory."""
+    if not _tells_itself(value):
+        raise TypeError(
+            "an Idempotency-Key is its sender's own, and who that is cannot be told: expected a"
+            " `pk` or a `__str__` of the user or of request.auth, got neither in"
+            f" {_kind(value)}"
+        )
+    known = getattr(value, "pk", None)
+    return str(value if known is None else known)
+
+
+def _tells_itself(value: Any) -> bool:
+    kind = value.__class__
+    is_plain = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
+    return not is_plain or getattr(value, "pk", None) is not None
 
 
 def _kind(value: Any) -> str:

@@ -422,6 +422,30 @@ def test_nobody_is_given_the_answer_of_somebody_of_another_kind_with_the_same_nu
             assert [pay(client, **each).json() for each in callers] == [1, 2, 3, 4, 5]
 
 
+class Site:
+    """A user of an authentication of one's own, who says nothing of himself."""
+
+    is_authenticated = True
+    pk = None
+
+
+class BySite(BaseAuthentication):
+    def authenticate(self, request: Any) -> Any:
+        site = request.headers["X-Site"]
+        return Site(), {"site": site} if site != "nowhere" else None
+
+
+def test_a_user_who_says_nothing_of_himself_is_told_by_his_credentials(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keys: Any = {"idempotency": True, "authentication": BySite, "permissions": []}
+    with answering(counting(lambda call: {"body": call}), "POST", **keys) as client:
+        calls = [pay(client, **{"X-Site": site}).json() for site in ("oslo", "bergen") * 2]
+        assert pay(client, **{"X-Site": "nowhere"}).status_code == 500
+    assert calls == [1, 2, 1, 2]
+    assert "got neither in tests.web.test_idempotency.Site" in caplog.text
+
+
 class Tags(serializers.Serializer[Any]):
     tags = serializers.ListField(child=serializers.CharField())
 
