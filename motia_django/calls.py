@@ -10,7 +10,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
 
-from motia_django.exceptions import Abandoned, TimedOut
+from motia_django.exceptions import Abandoned, CalledOff, TimedOut
 from motia_django.twofold import finishing, settled
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -88,8 +88,9 @@ def call(
 
     A coroutine runs through asgiref's `async_to_sync`, so that Django's async ORM inside it works
     in this very thread and sees this thread's open transaction. Raise `Abandoned` for a
-    cancellation or `sys.exit()`, which would end more than this call, and `TimedOut` for a
-    coroutine that takes more than `limit` seconds; a plain function is not interrupted.
+    cancellation or `sys.exit()`, which would end more than this call: `CalledOff` if the task was
+    cancelled from outside. Raise `TimedOut` for a coroutine that takes more than `limit` seconds; a
+    plain function is not interrupted.
     """
     try:
         if is_async(function) if known_async is None else known_async:
@@ -110,7 +111,20 @@ async def _within(limit: float | None, function: Callable[..., Any], args: tuple
         if not timeout.expired():
             raise
         raise TimedOut(f"it took longer than its limit of {limit:g} s") from error
+    except asyncio.CancelledError as error:
+        raise _cancelled(error) from error
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:
-    return await finishing(result)
+    try:
+        return await finishing(result)
+    except asyncio.CancelledError as error:
+        raise _cancelled(error) from error
+
+
+def _cancelled(error: asyncio.CancelledError) -> Abandoned:
+    """Return what to say of a cancellation: whether somebody else has asked for it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        return CalledOff("whoever waited for it has gone")
+    return Abandoned.by(error)

@@ -161,6 +161,10 @@ class Abandoned(MotiaError):
         return cls(f"it ended by {error!r}, not by returning or failing")
 
 
+class CalledOff(Abandoned):
+    """Whoever waited for an async handler has gone, and its task was cancelled."""
+
+
 class DedupeConflict(MotiaError):
     """A run with this dedupe key is made by a transaction that this one cannot see; begin anew."""
 

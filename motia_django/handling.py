@@ -10,8 +10,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from motia_django import calls, tracing
 from motia_django.context import AsyncContext, BaseContext, Context, Invoke, twin
-from motia_django.exceptions import Abandoned, InvalidResponse, TimedOut
-from motia_django.runs import INVOKE, Run, Status
+from motia_django.exceptions import Abandoned, CalledOff, InvalidResponse, TimedOut
+from motia_django.runs import ANSWERED, INVOKE, Run, Status
 from motia_django.steps import Step
 from motia_django.triggers import Trigger
 from motia_django.triggers.base import Condition, TriggerInfo
@@ -47,6 +47,8 @@ def failed(run: Run, trigger: Trigger, error: Exception, lasted: float = 0) -> d
     status = trigger.status_of(error)
     if status is not None:
         return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
+    if isinstance(error, CalledOff) and run.trigger in ANSWERED:
+        return {"status": Status.CANCELLED, "error": error}
     limit = _limit(run, trigger)
     if isinstance(error, SoftTimeLimitExceeded):
         text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"

@@ -150,6 +150,8 @@ def _over(run: Run, result: dict[str, Any], timeline: Timeline) -> Outcome:
     if result["status"] is Status.DEAD:
         error = result["error"]
         timeline.fail(summary_of(error), traceback_of(error))
+    elif result["status"] is Status.CANCELLED:
+        timeline.add("note", message=str(result["error"]))
     over = Outcome(**result, finished_at=timezone.now(), timeline=tuple(timeline.entries()))
     observers.tell(signals.run_finished, run, outcome=over)
     return over
@@ -209,7 +211,7 @@ def record(run: Run, outcome: Outcome) -> None:
             write(run, outcome)
     except (DatabaseError, InterfaceError):
         logger.exception("Run %s of %s could not be recorded", run.id, run.step)
-    if outcome.failed:
+    if outcome.status is Status.DEAD:
         observers.tell(signals.run_died, run, error=outcome.summary)
 
 

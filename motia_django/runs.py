@@ -164,7 +164,7 @@ class Outcome:
 
     status: Status
     """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say. RUNNING
-    while the answer is still being made, part by part."""
+    while the answer is still being made, part by part; CANCELLED if who waited for it has gone."""
     value: Any = None
     """What the handler returned, checked."""
     error: Exception | None = None
@@ -192,7 +192,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether the attempt did not do its work."""
-        return self.status is Status.DEAD
+        return self.status in (Status.DEAD, Status.CANCELLED)
 
     @property
     def summary(self) -> str:

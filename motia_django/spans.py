@@ -117,8 +117,9 @@ def end(span: Span | None, outcome: Outcome | None = None) -> None:
 def _tell(span: Span, outcome: Outcome) -> None:
     from opentelemetry import trace
 
-    span.set_attribute("motia.outcome", "failed" if outcome.failed else str(outcome.status))
-    if outcome.failed and outcome.error is not None:
+    is_failed = outcome.status is Status.DEAD
+    span.set_attribute("motia.outcome", "failed" if is_failed else str(outcome.status))
+    if is_failed and outcome.error is not None:
         kind = type(outcome.error)
         span.set_attribute("error.type", f"{kind.__module__}.{kind.__qualname__}")
         span.record_exception(outcome.error)

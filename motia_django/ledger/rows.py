@@ -106,7 +106,7 @@ def dedupe_key_of(trigger: str, unique_key: str | None) -> str | None:
 
 def failure_of(step: str, outcome: Outcome) -> dict[str, Any]:
     """Return what a row keeps of an attempt's error; nothing if it did not fail."""
-    if outcome.error is None or not outcome.failed:
+    if outcome.error is None or outcome.status is not Status.DEAD:
         return {"error": "", "fingerprint": None}
     return {
         "error": traceback_of(outcome.error),

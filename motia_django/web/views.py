@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
 
 from motia_django import ledger, runner, tracing
-from motia_django.exceptions import InvalidInput, some_of
+from motia_django.exceptions import CalledOff, InvalidInput, some_of
 from motia_django.registry import Listener, Route
 from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
@@ -86,6 +86,8 @@ class StepView(EndpointView):
         self, outcome: Outcome, response: HttpResponseBase | None, keep: Keep
     ) -> HttpResponseBase:
         """Return what a run answers; raise what keeps it from answering."""
+        if isinstance(outcome.error, CalledOff) and outcome.error.__cause__:
+            raise outcome.error.__cause__  # nobody is there to be told, and no error to be logged
         if outcome.failed and outcome.error is not None:
             raise outcome.error
         if outcome.status is Status.SKIPPED:

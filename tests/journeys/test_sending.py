@@ -100,6 +100,22 @@ def test_a_client_that_goes_away_ends_the_generator_and_its_run(
     assert "Traceback" not in project.log("web").removeprefix(before)
 
 
+def test_a_client_that_does_not_wait_for_an_answer_leaves_no_dead_run(project: Project) -> None:
+    if "uvicorn" not in project.log("web").lower():
+        pytest.skip("a server that speaks WSGI does not notice")
+    before = project.log("web")
+    connection = http.client.HTTPConnection("127.0.0.1", project.port, timeout=30)
+    connection.request("GET", "/patience")
+    state = ("state", "get", "sending", "patience")
+    eventually(lambda: "waits" in project.look(*state), project.all_logs)
+    connection.close()
+    [run] = eventually(lambda: project.runs(step="Patience"), project.all_logs)
+    assert (run["status"], run["error"]) == ("cancelled", "")
+    went = "whoever waited for it has gone"
+    assert went in [entry.get("message") for entry in run["timeline"]]
+    assert "Traceback" not in project.log("web").removeprefix(before)
+
+
 @pytest.mark.parametrize("kind", ["plain", "async"])
 def test_an_error_in_the_middle_cuts_the_client_off(project: Project, kind: str) -> None:
     reader = Reader(project, f"/parts/{kind}/broken")
