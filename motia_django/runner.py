@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.utils import timezone
 
 from motia_django import (
@@ -41,6 +41,7 @@ from motia_django.runs import (
     traceback_of,
 )
 from motia_django.steps import Step
+from motia_django.stores import rows
 from motia_django.timeline import Timeline
 from motia_django.triggers import Trigger
 
@@ -56,10 +57,28 @@ _INVOKED_AS = ("queue", "http", "cron", "state", "stream")
 def attempt(run: Run, finish: Finish, check_lease: CheckLease | None = None) -> Settlement | None:
     """Run one attempt and have `finish` write what became of it; None if its lease was lost.
 
-    An atomic Step's handler, its messages and its completion are one transaction: all or none.
+    An atomic Step's handler, its messages and its completion are one transaction: all or none. One
+    that the database refuses since it met another, as in a deadlock, begins anew at once.
     """
     if not _is_atomic(run):
         return finish(perform(run, check_lease=check_lease))
+    is_ours = not connections[ledger.database()].in_atomic_block
+    for tried in range(rows.TRIES):
+        done = _as_one(run, finish, check_lease)
+        if not isinstance(done, Outcome):
+            return done
+        if not (is_ours and rows.has_met_another(ledger.database(), done.error)):
+            break
+        logger.info("Run %s of %s met another, and begins anew: %s", run.id, run.step, done.summary)
+        rows.let_go_first(tried)
+    assert isinstance(done, Outcome)
+    return finish(done)
+
+
+def _as_one(
+    run: Run, finish: Finish, check_lease: CheckLease | None
+) -> Settlement | Outcome | None:
+    """Run an attempt as one transaction; of one that was undone return the outcome, not written."""
     outcome: Outcome | None = None
     settlement: Settlement | None = None
     try:
@@ -70,12 +89,12 @@ def attempt(run: Run, finish: Finish, check_lease: CheckLease | None = None) -> 
                 raise _Undone
     except _Undone:
         assert outcome is not None
-        return finish(outcome) if outcome.failed else None
+        return outcome if outcome.failed else None
     except Exception as error:
         if settlement is not None and not ledger.holds(run):
             logger.exception("What run %s of %s does after its commit failed", run.id, run.step)
             return settlement
-        return finish(_undone(outcome, error))
+        return _undone(outcome, error)
     return settlement
 
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import before_task_publish
 from django.contrib.auth.models import Group
-from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -200,6 +210,33 @@ def test_an_atomic_step_whose_transaction_cannot_be_opened_is_tried_again(
     assert settlement is not None
     assert row(run_id).status == Status.SCHEDULED
     assert "the server has gone away" in row(run_id).error
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="in-memory SQLite lets no two in")
+def test_atomic_runs_that_a_deadlock_ends_begin_anew_and_spend_no_attempt() -> None:
+    both_have_one, begun = Barrier(2), list[str]()
+
+    def handler(keys: list[str]) -> None:
+        begun.append(keys[0])
+        for key in keys:
+            state.update("g", key, [{"type": "increment", "path": "n"}])
+            with suppress(BrokenBarrierError):
+                both_have_one.wait(5 if begun.count(keys[0]) == 1 else 0)
+
+    def work(run_id: str) -> None:
+        try:
+            deliver([run_id])
+        finally:
+            connections.close_all()
+
+    with installed(make_step(handler, queue(maxRetries=0), atomic=True)):
+        ids = [enqueue("work", keys)[0] for keys in (["a", "b"], ["b", "a"])]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(work, ids))
+    assert len(begun) > 2
+    assert {(each.status, each.attempt) for each in rows()} == {(Status.SUCCEEDED, 1)}
+    assert state.get_many("g", ["a", "b"]) == {"a": {"n": 2}, "b": {"n": 2}}
 
 
 def test_an_atomic_step_that_broke_its_transaction_has_failed() -> None:

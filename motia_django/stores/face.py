@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
 
 from motia_django import telemetry, tracing
+from motia_django.exceptions import InvalidUpdate
 from motia_django.stores import state_store
 from motia_django.stores.audience import WATCHERS
 from motia_django.stores.base import (
@@ -134,6 +136,29 @@ class State:
             ),
         )
 
+    def update_many(
+        self, group: str, ops: Mapping[str, Ops], *, ttl: float | None = None
+    ) -> dict[str, Changed]:
+        """Apply to several items of one group each its operations, all or none, as `update` does.
+
+        The items are locked in the order of their keys, so that two such calls never deadlock.
+        Return by key what `set` returns.
+        """
+        group = checked_key("group", group)
+        until = expiry(ttl)
+        writes = [
+            Write(
+                group=group,
+                key=key,
+                compute=partial(_updated, own, key),
+                expires_at=until,
+                keeps_expiry=ttl is None,
+            )
+            for key, own in by_key(ops).items()
+        ]
+        changes = _write("update_many", group, writes)
+        return {each.key: _told(each) for each in changes}
+
     def delete(self, group: str, key: str, *, if_version: int | None = None) -> Any:
         """Remove an item; return the value it had, or None."""
         group, key = _place(group, key)
@@ -220,6 +245,12 @@ class State:
         """Apply operations to an item, all or none."""
         return await sync_to_async(self.update)(group, key, ops, ttl=ttl, if_version=if_version)
 
+    async def aupdate_many(
+        self, group: str, ops: Mapping[str, Ops], *, ttl: float | None = None
+    ) -> dict[str, Changed]:
+        """Apply to several items of one group each its operations, all or none."""
+        return await sync_to_async(self.update_many)(group, ops, ttl=ttl)
+
     async def adelete(self, group: str, key: str, *, if_version: int | None = None) -> Any:
         """Remove an item; return the value it had, or None."""
         return await sync_to_async(self.delete)(group, key, if_version=if_version)
@@ -253,6 +284,7 @@ class AsyncState:
         self.set = state.aset
         self.set_many = state.aset_many
         self.update = state.aupdate
+        self.update_many = state.aupdate_many
         self.delete = state.adelete
         self.list = state.alist
         self.items = state.aitems
@@ -270,6 +302,13 @@ def look_after(limit: int) -> int:
 
 def _place(group: Any, key: Any) -> tuple[str, str]:
     return checked_key("group", group), checked_key("key", key)
+
+
+def _updated(ops: Ops, key: str, old: Any) -> str:
+    try:
+        return text_of(updated(old, ops))
+    except InvalidUpdate as error:
+        raise InvalidUpdate(f"{key}: {error}") from error
 
 
 def _write_one(operation: str, write: Write) -> Changed:

@@ -43,10 +43,24 @@ def transacted(alias: str, work: Callable[[], T], *, savepoint: bool = True) -> 
                     _read_committed(connection)
                 return work()
         except DatabaseError as error:
-            if tried + 1 == TRIES or not _has_met_another(connection, error):
+            if tried + 1 == TRIES or not has_met_another(alias, error):
                 raise
-        time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.001 * 2**tried)))
+        let_go_first(tried)
     raise AssertionError("the last try returns or raises")
+
+
+def has_met_another(alias: str, error: Exception | None) -> bool:
+    """Return whether a transaction failed for no other reason than another that went on."""
+    if not isinstance(error, DatabaseError):
+        return False
+    names = (getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode"))
+    codes = {*names, *error.args[:1]}
+    return not codes.isdisjoint(_MET.get(connections[alias].vendor, ()))
+
+
+def let_go_first(tried: int) -> None:
+    """Wait a moment for the other: longer, by chance, the more often that was `tried`."""
+    time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.001 * 2**tried)))
 
 
 def _joined(alias: str, work: Callable[[], T]) -> T:
@@ -103,10 +117,3 @@ def _read_committed(connection: Any) -> None:
     if connection.vendor in _MET:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-
-
-def _has_met_another(connection: Any, error: DatabaseError) -> bool:
-    """Return whether a transaction failed for no other reason than another that went on."""
-    names = (getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode"))
-    codes = {*names, *error.args[:1]}
-    return not codes.isdisjoint(_MET.get(connection.vendor, ()))

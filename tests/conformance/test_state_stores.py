@@ -512,6 +512,24 @@ def test_many_are_set_and_read_by_their_keys(state: State) -> None:
     assert state.list("g") == [[1, 2], 2]
 
 
+def test_many_are_updated_each_by_its_own_operations_or_none(state: State) -> None:
+    state.set("g", "a", {"n": 1}, ttl=60)
+    more: list[dict[str, Any]] = [{"type": "increment", "path": "n", "by": 2}]
+    changes = state.update_many("g", {"b": more, "a": more, "c": lambda old: [old]})
+    old_and_new = {key: (each["old_value"], each["new_value"]) for key, each in changes.items()}
+    assert old_and_new == {
+        "b": (None, {"n": 2}),
+        "a": ({"n": 1}, {"n": 3}),
+        "c": (None, [None]),
+    }
+    with pytest.raises(InvalidUpdate, match="c: .*n"):
+        state.update_many("g", {"a": more, "c": more})
+    assert state.update_many("g", {}) == {}
+    assert state.get("g", "a") == {"n": 3}
+    with later(61):
+        assert state.get_many("g", ["a", "b"]) == {"b": {"n": 2}}
+
+
 def test_an_item_stays_for_its_ttl_and_for_good_once_it_is_set_without(state: State) -> None:
     state.set("g", "set", 1, ttl=60)
     state.set("g", "updated", 1, ttl=60)
@@ -677,7 +695,8 @@ def test_the_async_twins_do_the_same(backend: str) -> None:
         assert item is not None
         assert item.version == first["version"]
         changed = await state.update("g", "k", [{"type": "increment"}], if_version=item.version)
-        many = await state.set_many("g", {"l": 5}, ttl=60)
+        many = await state.set_many("g", {"l": 4}, ttl=60)
+        many = await state.update_many("g", {"l": [{"type": "increment"}]}, ttl=60)
         return [
             (changed["old_value"], changed["new_value"]),
             many["l"]["new_value"],
@@ -697,7 +716,7 @@ def test_the_async_twins_do_the_same(backend: str) -> None:
 
 def test_every_async_twin_exists_for_every_call() -> None:
     calls = [name for name in vars(State) if not name.startswith("_") and not name.startswith("a")]
-    assert len(calls) == 11
+    assert len(calls) == 12
     for name in calls:
         assert callable(getattr(State, f"a{name}"))
         assert callable(getattr(AsyncState(State()), name))
