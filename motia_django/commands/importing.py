@@ -23,6 +23,7 @@ from motia_django.importing.folder import printable
 from motia_django.importing.plan import Deed, Item, Plan
 from motia_django.importing.writing import write
 from motia_django.registry import installed
+from motia_django.triggers import StateTrigger, Trigger
 
 
 class Import(Subcommand):
@@ -41,6 +42,11 @@ class Import(Subcommand):
             help="write a Python file, without its handler, for each Step in another language",
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        parser.add_argument(
+            "--or-nothing",
+            action="store_true",
+            help="take all of it away again if the project has errors with it",
+        )
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
@@ -50,16 +56,17 @@ class Import(Subcommand):
         except ImportRefused as error:
             raise CommandError(str(error), returncode=2) from error
         is_done = not options["dry_run"] and not found.of(Deed.REFUSED)
-        written = _written(found) if is_done else []
-        loaded = _Loaded(found) if is_done else None
-        messages = loaded.messages if loaded else []
+        done = _Done(found) if is_done else None
+        if done and options["or_nothing"] and done.errors:
+            done.undo()
+        written, messages = (done.written, done.messages) if done else ([], [])
         if options["format"] == "json":
             self.json(_described(found, written, messages))
         else:
             self._report(found, with_texts=options["dry_run"])
-            if loaded:
-                self._tell(app, len(written), loaded)
-        _fail_if_any(found, messages)
+            if done:
+                self._tell(app, done)
+        _fail_if_any(found, done)
         if options["dry_run"] and options["format"] != "json":
             self.out.write("\nNothing was written, since this was a dry run.")
 
@@ -82,38 +89,62 @@ class Import(Subcommand):
                 " configs say already."
             )
 
-    def _tell(self, app: Path, written: int, loaded: _Loaded) -> None:
+    def _tell(self, app: Path, done: _Done) -> None:
         """Say what was written, and what the project makes of it."""
-        steps, streams = _counted(loaded.steps, "Step"), _counted(loaded.streams, "stream")
-        self.out.write(f"\nWritten into {app}: {_counted(written, 'file')}.")
+        steps, streams = _counted(done.steps, "Step"), _counted(done.streams, "stream")
+        self.out.write(f"\nWritten into {app}: {_counted(len(done.written), 'file')}.")
         self.out.write(f"What is there of this project loads as {steps} and {streams}.")
-        for each in loaded.messages:
+        for name in done.watchers:
+            self.out.write(
+                f"{name} is started by every write of state in the project, and its condition is"
+                " asked in a run of its own: a groupId narrows that down."
+            )
+        for each in done.messages:
             kind = "ERROR" if each.level >= checks.ERROR else "WARNING"
             self.out.write(f"\n{kind}  {each}")
 
 
-def _written(found: Plan) -> list[Path]:
-    """Write what is to be written; return where."""
-    items = found.of(Deed.COPY, Deed.SKELETON)
-    texts = [(item.target, item.text) for item in items if item.target is not None]
-    try:
-        write(texts)
-    except ImportRefused as error:
-        raise CommandError(str(error)) from error
-    return [target for target, _ in texts]
-
-
-class _Loaded:
-    """What the project makes of the imported files: all Steps loaded anew, and checked."""
+class _Done:
+    """What was written, and what the project makes of it: all Steps loaded anew, and checked."""
 
     def __init__(self, found: Plan) -> None:
+        with installed(discover()):
+            before = set(map(str, _said()))
+        self._write(found)
         importlib.invalidate_caches()
         files = {each.target for each in found.of(Deed.COPY, Deed.SKELETON, Deed.SAME)}
         with installed(discover()) as known:
-            said = [message for check in CHECKS for message in check(None)]
-        self.messages = [each for each in said if _file_of(each) in set(map(str, files))]
-        self.steps = sum(each.file in files for each in known)
+            said = _said()
+        own = set(map(str, files))
+        self.messages = [each for each in said if _file_of(each) in own or str(each) not in before]
+        self.errors = sum(each.level >= checks.ERROR for each in self.messages)
+        steps = [each for each in known if each.file in files]
+        self.steps = len(steps)
         self.streams = sum(each.file in files for each in known.streams.values())
+        self.watchers = [each.name for each in steps if any(map(_watches_all, each.triggers))]
+
+    def _write(self, found: Plan) -> None:
+        items = found.of(Deed.COPY, Deed.SKELETON)
+        texts = [(item.target, item.text) for item in items if item.target is not None]
+        try:
+            self._take_away = write(texts)
+        except ImportRefused as error:
+            raise CommandError(str(error)) from error
+        self.written = [target for target, _ in texts]
+
+    def undo(self) -> None:
+        """Take away what was written."""
+        self._take_away()
+        self.written = []
+
+
+def _said() -> list[checks.CheckMessage]:
+    return [message for check in CHECKS for message in check(None)]
+
+
+def _watches_all(trigger: Trigger) -> bool:
+    """Return whether a trigger's runs are born of each write of state, to ask a condition."""
+    return isinstance(trigger, StateTrigger) and not trigger.group_id and bool(trigger.condition)
 
 
 def _file_of(message: checks.CheckMessage) -> str:
@@ -122,15 +153,15 @@ def _file_of(message: checks.CheckMessage) -> str:
     return file if line.isdigit() else where
 
 
-def _fail_if_any(found: Plan, messages: Sequence[checks.CheckMessage]) -> None:
+def _fail_if_any(found: Plan, done: _Done | None) -> None:
     refused = len(found.of(Deed.REFUSED))
     if refused:
         raise CommandError(
             f"{_counted(refused, 'file')} cannot be imported, so nothing was written"
         )
-    errors = sum(each.level >= checks.ERROR for each in messages)
-    if errors:
-        raise CommandError(f"{_counted(errors, 'error')} in the imported files")
+    if done and done.errors:
+        stays = "what was imported stays" if done.written else "so nothing was kept"
+        raise CommandError(f"{_counted(done.errors, 'error')} with the imported files; {stays}")
 
 
 def _shown(item: Item) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
 from motia_django.exceptions import ImportRefused
 
 
-def write(texts: Iterable[tuple[Path, bytes]]) -> None:
+def write(texts: Iterable[tuple[Path, bytes]]) -> Callable[[], None]:
     """Write files that are not there yet; raise `ImportRefused`, with nothing written, otherwise.
 
-    No file that is there, not even one that somebody else writes meanwhile, is written over.
+    No file that is there, not even one that somebody else writes meanwhile, is written over. Return
+    what takes them, and the folders that were made for them, away again.
     """
     with ExitStack() as undone:
         for path, text in texts:
@@ -25,7 +26,8 @@ def write(texts: Iterable[tuple[Path, bytes]]) -> None:
                 raise ImportRefused(
                     f"{path} cannot be written: {error.strerror}; nothing was written"
                 ) from error
-        undone.pop_all()
+        return undone.pop_all().close
+    raise AssertionError("an ExitStack of ours holds nothing back")
 
 
 def _make(folder: Path, undone: ExitStack) -> None:

@@ -301,7 +301,50 @@ def test_what_does_not_load_is_told_of_and_the_rest_runs(
     assert "line 2: there is no `no_such_name` in motia_django" in printed
     assert "loads as 1 Step and 0 streams." in printed
     assert f"{project.folder}/steps/lacks_step.py:1: (motia.E001)" in printed
-    assert (error, code) == ("6 errors in the imported files", 1)
+    assert (error, code) == ("6 errors with the imported files; what was imported stays", 1)
+
+
+def test_a_name_that_is_taken_is_an_error_of_the_import_whichever_file_is_blamed(
+    motia: Motia, project: Project, fails: Fails
+) -> None:
+    project.step("z_step.py", STEP)
+    motia.write("steps/a_step.py", STEP)
+    printed, error, code = fails("import", str(motia.folder), "--app", project.name)
+    assert f"{project.folder}/steps/z_step.py:1: (motia.E008)" in printed
+    assert (error, code) == ("1 error with the imported files; what was imported stays", 1)
+
+
+def test_errors_of_before_are_not_told_as_the_imports(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    project.step("z_step.py", "config = {}")
+    motia.write("steps/a_step.py", STEP)
+    assert "ERROR" not in steps("import", str(motia.folder), "--app", project.name)
+
+
+def test_what_does_not_load_is_taken_away_again_if_that_is_asked_for(
+    motia: Motia, project: Project, fails: Fails
+) -> None:
+    project.step("z_step.py", STEP)
+    motia.write("steps/deep/a_step.py", STEP)
+    before = written(project)
+    words = ("import", str(motia.folder), "--app", project.name, "--or-nothing")
+    printed, error, code = fails(*words)
+    assert (error, code) == ("1 error with the imported files; so nothing was kept", 1)
+    assert written(project) == before
+    assert "0 files" in printed
+
+
+def test_a_step_that_every_write_of_state_starts_is_told_of(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    trigger = '{"type": "state", "condition": lambda input, ctx: False}'
+    motia.write(
+        "steps/a_step.py",
+        f"config = {{'name': 'Watch', 'triggers': [{trigger}]}}\ndef handler(input, ctx): ...\n",
+    )
+    report = steps("import", str(motia.folder), "--app", project.name)
+    assert "Watch is started by every write of state in the project" in report
 
 
 def test_a_module_that_is_hidden_by_another_is_told_of(
