@@ -61,35 +61,34 @@ class Import(Subcommand):
                 self._tell(app, len(written), loaded)
         _fail_if_any(found, messages)
         if options["dry_run"] and options["format"] != "json":
-            self.out.write("\nNothing was written, since this was a dry run.")
+            self.say("", "Nothing was written, since this was a dry run.")
 
     def _report(self, found: Plan, *, with_texts: bool) -> None:
         """Say what is done, file by file, and what a person has to know of each."""
         for item in found.items:
-            self.out.write(f"{item.deed:9} {_shown(item)}")
+            self.say(f"{item.deed:9} {_shown(item)}")
             for note in item.notes:
-                self.out.write(f"{'':12}{printable(note)}")
+                self.say(f"{'':12}{printable(note)}")
             if with_texts and item.deed is Deed.SKELETON:
-                self.out.write(indent(item.text.decode(), " " * 14))
+                self.say(*indent(item.text.decode().rstrip("\n"), " " * 14).split("\n"))
         if found.others:
-            self.out.write(
-                f"{'':9} and {_counted(found.others, 'other file')}, not imported by any"
-            )
+            self.say(f"{'':9} and {_counted(found.others, 'other file')}, not imported by any")
         scripts = len(found.of(Deed.SCRIPT))
         if scripts:
-            self.out.write(
-                f"\n{scripts} in TypeScript or JavaScript: --skeletons writes what Python their"
-                " configs say already."
+            self.say(
+                "",
+                f"{scripts} in TypeScript or JavaScript: --skeletons writes what Python their"
+                " configs say already.",
             )
 
     def _tell(self, app: Path, written: int, loaded: _Loaded) -> None:
         """Say what was written, and what the project makes of it."""
         steps, streams = _counted(loaded.steps, "Step"), _counted(loaded.streams, "stream")
-        self.out.write(f"\nWritten into {app}: {_counted(written, 'file')}.")
-        self.out.write(f"What is there of this project loads as {steps} and {streams}.")
+        self.say("", f"Written into {app}: {_counted(written, 'file')}.")
+        self.say(f"What is there of this project loads as {steps} and {streams}.")
         for each in loaded.messages:
             kind = "ERROR" if each.level >= checks.ERROR else "WARNING"
-            self.out.write(f"\n{kind}  {each}")
+            self.say("", *f"{kind}  {each}".split("\n"))
 
 
 def _written(found: Plan) -> list[Path]:
