@@ -194,7 +194,7 @@ def test_a_redrive_of_a_run_whose_death_has_started_others_names_them_first(
     run = dead(id=new_run_id(), started_at=timezone.now() - timedelta(hours=1))
     models.Run.objects.filter(id=run.id).update(created_at=run.started_at)
     caused = {"trigger": "queue", "status": "succeeded", "parent_id": run.id}
-    before = run.finished_at - timedelta(minutes=1)
+    before = timezone.now() - timedelta(minutes=1)
     dead(**caused, step="Mailed", source="mail", created_at=before)
     click = '<form method="post" action="../redrive/'
     assert click in text(admin_client, at(run))

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core import checks
@@ -120,7 +121,7 @@ def test_a_message_may_stand_behind_its_topic(steps: Steps, fails: Fails) -> Non
         steps("enqueue", "work", '{"id":1}')
         call_command("motia_steps", "enqueue", "work", data='{"id":2}', stdout=io.StringIO())
         steps("enqueue", "work")
-        inputs = list(models.Run.objects.order_by("id").values_list("input", flat=True))
+        inputs: list[Any] = list(models.Run.objects.order_by("id").values_list("input", flat=True))
         assert inputs == [{"id": 1}, {"id": 2}, None]
         _, error, code = fails("enqueue", "work", "1", "--data", "2")
         assert (error, code) == ("Give the message once: behind the topic, or as --data", 2)
