@@ -8,6 +8,7 @@ from typing import Any
 
 from motia_django import payloads, tracing
 from motia_django.conf import settings
+from motia_django.lines import spelled_out
 from motia_django.twofold import DONE, Done
 
 LOGGER = logging.getLogger("motia.steps")
@@ -91,7 +92,7 @@ def show_in_development() -> None:
 
 
 class Line:
-    """A log message that is put into words only when a handler asks for them."""
+    """A log message that is put into words only when a handler asks for them: one line of them."""
 
     __slots__ = ("fields", "step", "text")
 
@@ -101,7 +102,7 @@ class Line:
     def __str__(self) -> str:
         prefix = f"[{self.step}] " if self.step else ""
         pairs = "".join(f" {key}={_shown(value)}" for key, value in self.fields.items())
-        return f"{prefix}{self.text}{pairs}"
+        return spelled_out(f"{prefix}{self.text}{pairs}")
 
 
 def _parted(

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from motia_django import declarations
+from motia_django import declarations, payloads
 from motia_django.declarations import Mismatch, camel
 from motia_django.exceptions import InvalidMessage, did_you_mean
 from motia_django.sources import snake
 
 _KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key")
-_name = declarations.name_up_to(255)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +22,9 @@ class Message:
     data: Any = None
     delay_seconds: float = 0
     message_group_id: str | None = None
-    """Messages of one group keep their order, where a fifo trigger listens."""
+    """Messages of one group keep their order, where a fifo trigger listens. Any text."""
     dedupe_key: str | None = None
-    """While a run that this key began is unfinished, the key begins no other."""
+    """While a run that this key began is unfinished, the key begins no other. Any text."""
 
     @classmethod
     def read(cls, raw: Any) -> Message:
@@ -43,8 +42,8 @@ class Message:
             delay_seconds=_parsed(
                 "delaySeconds", declarations.number, values.get("delay_seconds", 0)
             ),
-            message_group_id=_optional("messageGroupId", _name, values.get("message_group_id")),
-            dedupe_key=_optional("dedupeKey", _name, values.get("dedupe_key")),
+            message_group_id=_optional("messageGroupId", _any_text, values.get("message_group_id")),
+            dedupe_key=_optional("dedupeKey", _any_text, values.get("dedupe_key")),
         )
 
 
@@ -77,6 +76,13 @@ def _known(key: Any) -> str:
 
 def _optional(key: str, parse: Any, value: Any) -> Any:
     return None if value is None else _parsed(key, parse, value)
+
+
+def _any_text(value: Any) -> str:
+    """Parse text of any characters and length: it is data, a customer's name perhaps."""
+    if not isinstance(value, str) or not value:
+        raise Mismatch("a string that is not empty")
+    return payloads.plain_text(value)
 
 
 def _parsed(key: str, parse: Any, value: Any) -> Any:

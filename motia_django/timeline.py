@@ -100,6 +100,11 @@ def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> li
     return whole if len(whole) <= limit else whole[-limit:]
 
 
+def clock(moment: datetime) -> str:
+    """Return a time as commands tell it: in the project's zone, to the second."""
+    return f"{localtime(moment):%Y-%m-%d %H:%M:%S}"
+
+
 def in_words(entry: Entry) -> str:
     """Return one entry as a line of text: `+0.012 s  info: Todo processed {"todoId": "17"}`."""
     kind = str(entry.get("kind", "?"))
@@ -121,7 +126,9 @@ def _operation(kind: str, facts: Entry) -> str:
     edited += _OTHER_RUN.get(kind, "") % facts if facts.get("run_id") else ""
     reason = f": {facts['reason']}" if facts.get("reason") else ""
     who = facts.get("by") or "somebody"
-    return f"{kind}{route} by {who} at {facts.get('time')}{after}{edited}{reason}"
+    when = parse_datetime(str(facts.get("time")))
+    at = f" at {clock(when)}" if when else ""
+    return f"{kind}{route} by {who}{at}{after}{edited}{reason}"
 
 
 _OTHER_RUN = {"rerun": ", as run %(run_id)s", "repeats": ", this being run again: %(run_id)s"}
@@ -130,7 +137,7 @@ _OTHER_RUN = {"rerun": ", as run %(run_id)s", "repeats": ", this being run again
 def _attempt(facts: Entry) -> str:
     """Tell of an attempt that failed: when it was, how long it took, and the error in a line."""
     began = parse_datetime(str(facts.get("began")))
-    at = f"  {localtime(began):%Y-%m-%d %H:%M:%S}" if began else ""
+    at = f"  {clock(began)}" if began else ""
     return (
         f"attempt {facts.get('attempt', '?')}{at}  failed after {facts.get('at') or 0:.3f} s:"
         f" {facts.get('error')}"

@@ -99,6 +99,16 @@ def test_a_value_is_one_unambiguous_word_on_one_line(
     assert recorder.lines == [f"[ProcessTodo] x field={shown}"]
 
 
+def test_no_text_forges_a_line_or_steers_the_terminal(recorder: Recorder) -> None:
+    log().info("Order of x\n[ProcessTodo] paid \x1b[31m", {"note": "\u202e\u2028\x9b"})
+    [line] = recorder.lines
+    assert line == (
+        r'[ProcessTodo] Order of x\n[ProcessTodo] paid \x1b[31m note="\u202e\u2028\x9b"'
+    )
+    (record,) = recorder.records
+    assert vars(record)["fields"] == {"note": "\u202e\u2028\x9b"}
+
+
 def test_the_record_carries_what_structured_handlers_want(recorder: Recorder) -> None:
     scope = make_scope("Step with spaces")
     Logger(scope).warning("Careful", {"count": 95}, more=[1])

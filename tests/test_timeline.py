@@ -137,10 +137,10 @@ def test_every_entry_can_be_put_into_words() -> None:
 
 def test_what_operators_did_is_told_with_who_when_and_why() -> None:
     note = {"at": None, "kind": "discarded", "by": "ada", "time": "2026-11-22T19:00:00+00:00"}
-    assert in_words(note) == "discarded by ada at 2026-11-22T19:00:00+00:00"
+    assert in_words(note) == "discarded by ada at 2026-11-22 19:00:00"
     moved = {"kind": "moved", "from": "Old", "to": "New", "attempts": 1, "input": "edited"}
     assert in_words({**note, **moved, "reason": "renamed"}) == (
-        "moved from Old to New by ada at 2026-11-22T19:00:00+00:00, after 1 attempt,"
+        "moved from Old to New by ada at 2026-11-22 19:00:00, after 1 attempt,"
         " its input edited: renamed"
     )
 

@@ -90,10 +90,11 @@ def _stranded(vitals: Vitals, links: Links) -> Iterator[Finding]:
     if vitals.stranded:
         runs = sum(vitals.stranded.values())
         text = ngettext(
-            "%(runs)s run waits for a Step that is not there any more: %(names)s. Redrive it to"
-            " another Step, or cancel it.",
-            "%(runs)s runs wait for Steps that are not there any more: %(names)s. Redrive them to"
-            " another Step, or cancel them.",
+            "%(runs)s run waits for a Step that this process does not know, gone or newer than the"
+            " process: %(names)s. If it is gone, redrive the run to another Step, or cancel it.",
+            "%(runs)s runs wait for Steps that this process does not know, gone or newer than the"
+            " process: %(names)s. If they are gone, redrive the runs to another Step, or cancel"
+            " them.",
             runs,
         )
         names = _named([f"{step} ({times}×)" for step, times in vitals.stranded.items()])

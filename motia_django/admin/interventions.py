@@ -14,12 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import models, operations, repeats
-from motia_django.admin import permits, run_forms
+from motia_django.admin import permits, run_forms, traces
 from motia_django.admin.run_forms import ReasonForm
 from motia_django.ledger.interventions import FINAL, WAITING
 from motia_django.operations import Result
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Status
+
+MOST_FOLLOWING = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,10 @@ class Intervention:
         is_ordered = registry().delivery(row.step, row.trigger, row.index, row.source).fifo
         return out_of_order() if self.requeues and is_ordered else ""
 
+    def follows(self, row: models.Run, request: HttpRequest) -> list[models.Run]:
+        """Return the first runs that the death of the run it is done to has started already."""
+        return list(traces.of_death(row, request)[:MOST_FOLLOWING]) if self.requeues else []
+
     @property
     def requeues(self) -> bool:
         """Whether a run is queued behind what was sent meanwhile: this one, or one like it."""
@@ -75,7 +81,10 @@ def offered(row: models.Run, request: HttpRequest) -> list[Intervention]:
 
 def offered_at_once(row: models.Run, request: HttpRequest) -> list[tuple[Intervention, bool]]:
     """Return what is `offered`, each with whether a click does it, without a page that asks."""
-    return [(each, each.at_once and not each.note(row)) for each in offered(row, request)]
+    return [
+        (each, each.at_once and not each.note(row) and not each.follows(row, request))
+        for each in offered(row, request)
+    ]
 
 
 def out_of_order() -> str:

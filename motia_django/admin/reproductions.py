@@ -90,7 +90,10 @@ def _module(row: models.Run, lines: list[str]) -> str:
             "",
             f"class {_class_name(row.step)}Test(MotiaMixin, TestCase):",
             f"    def test_takes_the_input_of_run_{row.id.hex[-12:]}(self):",
-            *(indent(line, " " * 8) for line in [*_placeholder(lines), *lines, *_comment(row)]),
+            *(
+                indent(line, " " * 8)
+                for line in [*_rows(row), *_placeholder(lines), *lines, *_comment(row)]
+            ),
             "",
         ]
     )
@@ -103,6 +106,12 @@ def _told(row: models.Run) -> str:
     text = f"{told}: {error}" if error else f"{told}."
     printable = "".join(each if each.isprintable() else " " for each in text)
     return printable.replace("\\", "/").replace('"', "'")
+
+
+def _rows(row: models.Run) -> list[str]:
+    """Return a comment on rows, which no history keeps, if the Step's app has tables of its own."""
+    app = apps.app_configs.get(registry().step(row.step).app)
+    return ["# Make the rows that it reads first."] if app and app.models else []
 
 
 def _placeholder(lines: list[str]) -> list[str]:

@@ -125,12 +125,12 @@ class FlowFilter(ExactFilter):
 
 
 class GoneFilter(admin.SimpleListFilter):
-    """Runs whose Step is not there, in this process at least."""
+    """Runs whose Step this process does not know: gone, or newer than the process."""
 
     title, parameter_name = gettext_lazy("runs without a Step"), "gone"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("yes", _("no such Step"))]
+        return [("yes", _("not known here"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() != "yes":

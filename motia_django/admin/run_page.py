@@ -50,6 +50,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "times": times(row, attempts),
         "trace": traces.trace_of(row, links),
         "problem": words.error_line(row.error),
+        "problem_of": _earlier(row, attempts),
         "traceback": words.traceback(row.error),
         "attempts": _told(attempts, timelines.lines(redrives(row.timeline), links)),
         "input": None if row.input is None else words.document(words.masked_input(row.input)),
@@ -175,6 +176,18 @@ def _keys(row: models.Run, links: Links) -> Pairs:
     """Return the index keys that it is found by, each with the address of all runs that have it."""
     keys = models.RunKey.objects.filter(run_id=row.id).order_by("name")
     return [(str(each), links.runs(q=str(each))) for each in keys]
+
+
+def _earlier(row: models.Run, attempts: Sequence[Attempt]) -> str:
+    """Return whose error a run still has that goes on after a redrive, or runs; else nothing."""
+    failed = [each for each in attempts if each.became == FAILED]
+    if not row.error or Status(row.status).final or not failed:
+        return ""
+    last = failed[-1]
+    if last.turn < len(redrives(row.timeline)):
+        return _("The error of attempt %d, before the redrive:") % last.number
+    is_running = row.status == Status.RUNNING
+    return _("The error of attempt %d:") % last.number if is_running else ""
 
 
 def _told(found: Sequence[Attempt], redriven: Sequence[timelines.Line]) -> list[dict[str, Any]]:

@@ -84,6 +84,10 @@ def _page(
     shown["note"] = what.note(row)
     title = f"{what.label}: {row.step}"
     links = admin.links(request)
+    shown["follows"] = [
+        (each.step, links.run(each.id), words.badge(each.status))
+        for each in what.follows(row, request)
+    ]
     return admin.page(
         request,
         "admin/motia/run/intervene.html",

@@ -119,10 +119,10 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Step"))
     def name(self, row: models.Run) -> SafeString | str:
-        """Return the Step's name, marked if there is no such Step, and the run's index keys."""
+        """Return the Step's name, marked if it is not known here, and the run's index keys."""
         name: SafeString | str = row.step
         if row.step not in registry():
-            name = words.stacked(row.step, _("no such Step"))
+            name = words.stacked(row.step, _("not known here"))
         found = getattr(row, KEYS, ())
         return words.below(name, ", ".join(found)) if found else name
 

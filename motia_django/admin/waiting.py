@@ -42,8 +42,8 @@ def _gone(row: models.Run) -> list[Reason]:
     if row.step in registry():
         return []
     text = _(
-        "There is no Step named %s here. The run is kept; it goes on when the Step is back, or"
-        " when it is redriven to another."
+        "This process does not know the Step %s: it is gone, or newer than this process. The run is"
+        " kept; it goes on with a worker that knows the Step, or when it is redriven to another."
     )
     return [Reason(text=text % row.step, links=[])]
 

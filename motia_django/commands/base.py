@@ -8,14 +8,21 @@ import os
 import socket
 import sys
 from abc import ABC, abstractmethod
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.core.management.base import CommandError, OutputWrapper
+from django.core.management.base import (
+    CommandError,
+    CommandParser,
+    OutputWrapper,
+    SystemCheckError,
+)
+from django.utils.timezone import get_current_timezone_name
 
 from motia_django import payloads
+from motia_django.lines import spelled_out
 
 _MOST_ROWS = 10**12
 
@@ -31,6 +38,8 @@ class Subcommand(ABC):
     help: ClassVar[str]
     needs_checks: ClassVar[bool] = True
     """Whether problems of Step files and settings stop it, as they stop Django's own commands."""
+    tells_warnings: ClassVar[bool] = False
+    """Whether it prints, when it starts, what those checks only warn of."""
 
     def __init__(self, out: OutputWrapper) -> None:
         self.out = out
@@ -42,13 +51,18 @@ class Subcommand(ABC):
     def run(self, options: Mapping[str, Any]) -> None:
         """Do it; raise `CommandError` with what went wrong and the exit code."""
 
+    def say(self, *lines: object) -> None:
+        """Print lines for people, none of which can end or change another, whatever is in it."""
+        for line in lines:
+            self.out.write(spelled_out(line))
+
     def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print rows in aligned columns."""
-        texts = [[str(cell) for cell in row] for row in (head, *rows)]
+        texts = [[spelled_out(cell) for cell in row] for row in (head, *rows)]
         widths = [max(len(row[column]) for row in texts) for column in range(len(head))]
         for row in texts:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            self.out.write("  ".join(cells).rstrip())
+            self.say("  ".join(cells).rstrip())
 
     def json(self, value: Any) -> None:
         """Print JSON."""
@@ -93,6 +107,40 @@ def add_djangos_options(parser: ArgumentParser) -> None:
     for option, how in own.items():
         if option not in parser._option_string_actions:
             parser.add_argument(option, **how, default=SUPPRESS, help=SUPPRESS)
+
+
+class SubcommandParser(CommandParser):
+    """Parses a subcommand's arguments, and refuses them with the subcommand's own usage."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Any = None, namespace: Any = None
+    ) -> tuple[Namespace, list[str]]:
+        """Parse them; what is left would be refused with the usage of all subcommands."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
+    def error(self, message: str) -> Any:
+        """Refuse them: with exit code 2, or by `CommandError` where a program called."""
+        super().error(spelled_out(message))
+
+
+def zone() -> str:
+    """Return the name of the time zone that times are told in, for the head of what is shown."""
+    return get_current_timezone_name()
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Let no error end its line, whatever data it speaks of; Django's checks say theirs in many."""
+    try:
+        yield
+    except SystemCheckError:
+        raise
+    except CommandError as error:
+        error.args = (spelled_out(error),)
+        raise
 
 
 @contextmanager

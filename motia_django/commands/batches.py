@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.utils.timezone import localtime
 
 from motia_django import batches
-from motia_django.commands.base import Subcommand, add_format, how_many, operator
+from motia_django.commands.base import Subcommand, add_format, how_many, operator, zone
 from motia_django.models import Batch
+from motia_django.timeline import clock
 
 
 class Batches(Subcommand):
@@ -34,7 +34,17 @@ class Batches(Subcommand):
             self.json([_described(batch) for batch in shown])
             return
         self.table(
-            ("BATCH", "DEED", "STATE", "DONE", "REFUSED", "OF", "CREATED", "BY", "REASON"),
+            (
+                "BATCH",
+                "DEED",
+                "STATE",
+                "DONE",
+                "REFUSED",
+                "OF",
+                f"CREATED ({zone()})",
+                "BY",
+                "REASON",
+            ),
             [_line(batch) for batch in shown],
         )
 
@@ -45,7 +55,7 @@ class Batches(Subcommand):
         if not batches.stop(batch.id, by=operator()):
             raise CommandError(f"Batch {number} had ended already.")
         batch.refresh_from_db()
-        self.out.write(
+        self.say(
             f"Batch {number} is stopped: {batch.done:,} done, {batch.refused:,} refused."
             " What was done stays done."
         )
@@ -65,7 +75,7 @@ def _line(batch: Batch) -> tuple[object, ...]:
         batch.done,
         batch.refused,
         batch.total,
-        f"{localtime(batch.created_at):%Y-%m-%d %H:%M:%S}",
+        clock(batch.created_at),
         batch.by,
         batch.reason[:60],
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.core.management.base import CommandError, OutputWrapper
+from django.core.management.base import CommandError
 from django.db.models import Q
 
 from motia_django import ledger, operations
@@ -62,7 +62,7 @@ class Bulk(Subcommand):
         act = self.act(options)
         count = chosen.count()
         if not count:
-            self.out.write(f"None of the {self._kind(options)} matches: nothing to do.")
+            self.say(f"None of the {self._kind(options)} matches: nothing to do.")
             return
         self._say(chosen, count)
         if options.get("dry_run"):
@@ -103,18 +103,18 @@ class Bulk(Subcommand):
         if chosen.ids:
             return
         of_them = "matches" if count == 1 else "match"
-        self.out.write(f"{runs_in_words(count)} {of_them}:")
+        self.say(f"{runs_in_words(count)} {of_them}:")
         steps = chosen.by_step()
         for step, number in steps[:MOST_STEPS]:
-            self.out.write(f"  {number:>9,}  {step}")
+            self.say(f"  {number:>9,}  {step}")
         if len(steps) > MOST_STEPS:
-            self.out.write(f"  and those of {len(steps) - MOST_STEPS} other Steps")
+            self.say(f"  and those of {len(steps) - MOST_STEPS} other Steps")
 
     def _report(self, results: Iterable[Result], count: int, done: str, refused: str) -> None:
-        tally = Tally(self.out, count)
+        tally = Tally(self, count)
         for each in results:
             tally.add(each)
-        self.out.write(f"{runs_in_words(tally.done)} {done}.")
+        self.say(f"{runs_in_words(tally.done)} {done}.")
         tally.write_refusals(refused)
         if tally.refused:
             raise CommandError(f"{runs_in_words(tally.refused)} {refused}")
@@ -123,10 +123,10 @@ class Bulk(Subcommand):
 class Tally:
     """How many runs it was done to, and why not to others; says from time to time how far it is."""
 
-    def __init__(self, out: OutputWrapper, count: int) -> None:
+    def __init__(self, teller: Subcommand, count: int) -> None:
         self.done = 0
         self.refused = 0
-        self._out = out
+        self._teller = teller
         self._count = count
         self._refusals: dict[str, list[UUID]] = {}
         self._numbers: Counter[str] = Counter()
@@ -143,17 +143,17 @@ class Tally:
             self.done += 1
         if time.monotonic() - self._said >= _SECONDS_BETWEEN_SIGNS:
             self._said = time.monotonic()
-            self._out.write(f"  {self.done + self.refused:,} of {self._count:,} ...")
-            self._out.flush()
+            self._teller.say(f"  {self.done + self.refused:,} of {self._count:,} ...")
+            self._teller.out.flush()
 
     def write_refusals(self, word: str) -> None:
         """Print the reasons, the most frequent first, with some runs of each."""
         for reason, number in self._numbers.most_common():
-            self._out.write(f"{runs_in_words(number)} {word}: {reason}")
+            self._teller.say(f"{runs_in_words(number)} {word}: {reason}")
             for run_id in self._refusals[reason]:
-                self._out.write(f"  {run_id}")
+                self._teller.say(f"  {run_id}")
             if number > len(self._refusals[reason]):
-                self._out.write(f"  and {number - len(self._refusals[reason]):,} more")
+                self._teller.say(f"  and {number - len(self._refusals[reason]):,} more")
 
 
 def confirm(question: str) -> None:

@@ -54,13 +54,13 @@ class Pause(Subcommand):
             listener = schedule_of(options["step_name"], options["schedule"])
             done = operators.pause(listener, by=operator(), reason=options["reason"])
             what = "is paused: its ticks are left out" if done else "was paused already"
-            self.out.write(f"{entry_name(listener)} {what}.")
+            self.say(f"{entry_name(listener)} {what}.")
             return
         step = known(options["step_name"])
         if operations.pause(step, by=operator(), reason=options["reason"]):
-            self.out.write(f"{step} is paused: its runs wait until it is resumed.")
+            self.say(f"{step} is paused: its runs wait until it is resumed.")
         else:
-            self.out.write(f"{step} was paused already: {told(ledger.paused()[step])}.")
+            self.say(f"{step} was paused already: {told(ledger.paused()[step])}.")
 
 
 class Resume(Subcommand):
@@ -78,14 +78,14 @@ class Resume(Subcommand):
             listener = schedule_of(options["step_name"], options["schedule"])
             done = operators.resume(listener, by=operator())
             what = "is resumed" if done else "was not paused"
-            self.out.write(f"{entry_name(listener)} {what}.")
+            self.say(f"{entry_name(listener)} {what}.")
             return
         use_broker_of_dev()
         step = options["step_name"]
         if operations.resume(step, by=operator()):
-            self.out.write(f"{step} is resumed: the workers take what waits within a second or so.")
+            self.say(f"{step} is resumed: the workers take what waits within a second or so.")
         else:
-            self.out.write(f"{known(step)} was not paused.")
+            self.say(f"{known(step)} was not paused.")
 
 
 class Prune(Subcommand):
@@ -105,7 +105,7 @@ class Prune(Subcommand):
         if options.get("dry_run"):
             for status, days in ages.items():
                 count = operations.prunable(status, days)
-                self.out.write(f"{_told(status, days)}: {count:,} would be deleted")
+                self.say(f"{_told(status, days)}: {count:,} would be deleted")
             return
         if options.get("older_than") is not None and not options.get("yes"):
             [(status, days)] = ages.items()
@@ -119,9 +119,9 @@ class Prune(Subcommand):
         for count in operations.prune(status, days):
             total += count
             if total % (20 * operations.PRUNED_AT_ONCE) == 0:
-                self.out.write(f"  {total:,} ...")
+                self.say(f"  {total:,} ...")
                 self.out.flush()
-        self.out.write(f"{_told(status, days)}: {total:,} deleted")
+        self.say(f"{_told(status, days)}: {total:,} deleted")
 
 
 def add_schedule(parser: ArgumentParser) -> None:

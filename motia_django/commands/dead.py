@@ -12,10 +12,9 @@ from uuid import UUID
 from django.core.management.base import CommandError
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.timezone import localtime
 
 from motia_django import ledger, operations
-from motia_django.commands.base import Subcommand, add_format, how_many, operator, parsed_json
+from motia_django.commands.base import Subcommand, add_format, how_many, operator, parsed_json, zone
 from motia_django.commands.bulk import Bulk
 from motia_django.commands.runs import described, hint_for_gone, key_cell, key_head, step_of
 from motia_django.commands.selection import (
@@ -30,6 +29,7 @@ from motia_django.ledger.interventions import WAITING
 from motia_django.models import Run
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Status, in_short, last_line
+from motia_django.timeline import clock
 
 _NONE = "No run is dead, or none that was asked for."
 
@@ -61,18 +61,18 @@ class Dead(Subcommand):
             self.json([described(row) for row in shown[:limit]])
             return
         if not shown:
-            self.out.write(_NONE)
+            self.say(_NONE)
             return
         keys = ledger.keys_of_runs(row.id for row in shown[:limit])
         self.table(
-            ("RUN", "DIED", "AGE", "STEP", *key_head(keys), "TRIGGER", "TRY", "ERROR"),
+            ("RUN", f"DIED ({zone()})", "AGE", "STEP", *key_head(keys), "TRIGGER", "TRY", "ERROR"),
             [_line(row, keys) for row in shown[:limit]],
         )
         if len(shown) > limit:
-            self.out.write(f"\nThere are more than {limit}: see more with --limit, or narrow them.")
+            self.say("", f"There are more than {limit}: see more with --limit, or narrow them.")
         hint = hint_for_gone(shown[:limit])
         if hint:
-            self.out.write(f"\n{hint}")
+            self.say("", *hint)
 
     def _show_groups(self, options: Mapping[str, Any], limit: int) -> None:
         """Show what killed the runs, what killed last first; perhaps of one Step."""
@@ -88,14 +88,14 @@ class Dead(Subcommand):
             self.json([_described_group(group) for group in groups])
             return
         if not found:
-            self.out.write(_NONE)
+            self.say(_NONE)
             return
         self.table(
-            ("FINGERPRINT", "RUNS", "FIRST", "LAST", "STEP", "ERROR"),
+            ("FINGERPRINT", "RUNS", f"FIRST ({zone()})", "LAST", "STEP", "ERROR"),
             [_group_line(group) for group in groups],
         )
         if is_cut or len(groups) < len(found):
-            self.out.write("\nThere are more errors than are shown.")
+            self.say("", "There are more errors than are shown.")
 
 
 class Redrive(Bulk):
@@ -146,7 +146,7 @@ class Redrive(Bulk):
         """Say what another input does not change."""
         for row in chosen.rows():
             if row.message_group:
-                self.out.write(
+                self.say(
                     f"{row.id}: message group {row.message_group}"
                     " (stays the same, whatever the input says)"
                 )
@@ -181,7 +181,7 @@ def _group_line(group: DeadBy) -> tuple[object, ...]:
     return (
         group.fingerprint,
         f"{MOST_RUNS:,}+" if is_more else f"{group.runs:,}",
-        *(f"{localtime(died_at(each)):%Y-%m-%d %H:%M:%S}" for each in (group.first, group.last)),
+        *(clock(died_at(each)) for each in (group.first, group.last)),
         step_of(group.last),
         in_short(group.last.error)[:80],
     )
@@ -209,7 +209,7 @@ def _line(row: Run, keys: Mapping[UUID, Sequence[str]]) -> tuple[object, ...]:
     died = died_at(row)
     return (
         row.id,
-        f"{localtime(died):%Y-%m-%d %H:%M:%S}",
+        clock(died),
         _age(timezone.now() - died),
         step_of(row),
         *key_cell(row, keys),

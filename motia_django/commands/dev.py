@@ -29,6 +29,7 @@ from motia_django.commands import dev_broker, dev_server, dev_worker
 from motia_django.commands.base import Subcommand
 from motia_django.commands.dev_files import Files, manage
 from motia_django.commands.processes import Part, prefixed, stop
+from motia_django.lines import spelled_out
 from motia_django.registry import registry
 
 _BROKER = "CELERY_BROKER_URL"
@@ -44,6 +45,7 @@ class Dev(Subcommand):
 
     name = "dev"
     help = "Start web server, worker and beat together, and start them anew when a file changes."
+    tells_warnings = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
@@ -154,7 +156,7 @@ class Dev(Subcommand):
     def _write(self, name: str, text: str) -> None:
         with _writing:
             for line in text.split("\n"):
-                self.out.write(prefixed(name, line, self.out.isatty()))
+                self.out.write(prefixed(name, spelled_out(line), self.out.isatty()))
             self.out.flush()
 
 

@@ -68,40 +68,39 @@ class Import(Subcommand):
                 self._tell(app, done)
         _fail_if_any(found, done)
         if options["dry_run"] and options["format"] != "json":
-            self.out.write("\nNothing was written, since this was a dry run.")
+            self.say("", "Nothing was written, since this was a dry run.")
 
     def _report(self, found: Plan, *, with_texts: bool) -> None:
         """Say what is done, file by file, and what a person has to know of each."""
         for item in found.items:
-            self.out.write(f"{item.deed:9} {_shown(item)}")
+            self.say(f"{item.deed:9} {_shown(item)}")
             for note in item.notes:
-                self.out.write(f"{'':12}{printable(note)}")
+                self.say(f"{'':12}{printable(note)}")
             if with_texts and item.deed is Deed.SKELETON:
-                self.out.write(indent(item.text.decode(), " " * 14))
+                self.say(*indent(item.text.decode().rstrip("\n"), " " * 14).split("\n"))
         if found.others:
-            self.out.write(
-                f"{'':9} and {_counted(found.others, 'other file')}, not imported by any"
-            )
+            self.say(f"{'':9} and {_counted(found.others, 'other file')}, not imported by any")
         scripts = len(found.of(Deed.SCRIPT))
         if scripts:
-            self.out.write(
-                f"\n{scripts} in TypeScript or JavaScript: --skeletons writes what Python their"
-                " configs say already."
+            self.say(
+                "",
+                f"{scripts} in TypeScript or JavaScript: --skeletons writes what Python their"
+                " configs say already.",
             )
 
     def _tell(self, app: Path, done: _Done) -> None:
         """Say what was written, and what the project makes of it."""
         steps, streams = _counted(done.steps, "Step"), _counted(done.streams, "stream")
-        self.out.write(f"\nWritten into {app}: {_counted(len(done.written), 'file')}.")
-        self.out.write(f"What is there of this project loads as {steps} and {streams}.")
+        self.say("", f"Written into {app}: {_counted(len(done.written), 'file')}.")
+        self.say(f"What is there of this project loads as {steps} and {streams}.")
         for name in done.watchers:
-            self.out.write(
+            self.say(
                 f"{name} is started by every write of state in the project, and its condition is"
                 " asked in a run of its own: a groupId narrows that down."
             )
         for each in done.messages:
             kind = "ERROR" if each.level >= checks.ERROR else "WARNING"
-            self.out.write(f"\n{kind}  {each}")
+            self.say("", *f"{kind}  {each}".split("\n"))
 
 
 class _Done:

@@ -85,7 +85,7 @@ class New(Subcommand):
         source = files("motia_django.commands").joinpath("templates", template).read_text("utf-8")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(Template(source).substitute(values), "utf-8")
-        self.out.write(f"wrote {file}")
+        self.say(f"wrote {file}")
 
 
 def _files(app: Path, name: str, options: Mapping[str, Any]) -> dict[Path, str]:

@@ -99,10 +99,10 @@ class Rerun(Bulk):
         refused = 0
         for run_id in chosen.run_ids():
             try:
-                self.out.write(str(act(run_id)))
+                self.say(str(act(run_id)))
             except CannotIntervene as error:
                 refused += 1
-                self.out.write(f"refused: {error}")
+                self.say(f"refused: {error}")
         if refused:
             raise CommandError(f"{refused} of {chosen.count()} refused")
 

@@ -11,12 +11,11 @@ from uuid import UUID
 
 from django.core.management.base import CommandError
 from django.utils import timezone
-from django.utils.timezone import localtime
 
 from motia_django import ledger, payloads, starts
 from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
-from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
+from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json, zone
 from motia_django.commands.selection import (
     asked_statuses,
     found_by_key,
@@ -32,6 +31,7 @@ from motia_django.registry import registry
 from motia_django.runner import invoked_as
 from motia_django.runs import ANSWERED, Status, in_short, summary_of
 from motia_django.steps import Step
+from motia_django.timeline import clock
 
 
 class RunStep(Subcommand):
@@ -63,14 +63,15 @@ class RunStep(Subcommand):
 
 
 class Enqueue(Subcommand):
-    """`motia_steps enqueue <topic> --data JSON`."""
+    """`motia_steps enqueue <topic> [JSON]`."""
 
     name = "enqueue"
     help = "Send a message, and print the ids of the runs that it starts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("topic_name", metavar="topic")
-        parser.add_argument("--data", default="null", help="the message, as JSON")
+        parser.add_argument("message", metavar="JSON", nargs="?", help="the message")
+        parser.add_argument("--data", help="the message, as JSON")
         parser.add_argument("--delay", type=float, default=0, help="seconds before the first try")
         parser.add_argument("--group", help="the message group, for fifo triggers")
         parser.add_argument(
@@ -89,7 +90,7 @@ class Enqueue(Subcommand):
                 f"{did_you_mean(topic, heard)}",
                 returncode=2,
             )
-        data = parsed_json(options["data"], "--data")
+        data = _message(options)
         message = {
             "topic": topic,
             "data": data,
@@ -104,7 +105,7 @@ class Enqueue(Subcommand):
         except MotiaError as error:
             raise CommandError(str(error)) from error
         for run_id in ids:
-            self.out.write(run_id)
+            self.say(run_id)
 
 
 class Runs(Subcommand):
@@ -142,14 +143,14 @@ class Runs(Subcommand):
         elif rows:
             self._show(rows)
         else:
-            self.out.write(none_found(options))
+            self.say(none_found(options))
 
     def _show(self, rows: Sequence[Run]) -> None:
         keys = ledger.keys_of_runs(row.id for row in rows)
         self.table(
             (
                 "RUN",
-                "CREATED",
+                f"CREATED ({zone()})",
                 "STEP",
                 *key_head(keys),
                 "STATUS",
@@ -161,7 +162,7 @@ class Runs(Subcommand):
             [
                 (
                     row.id,
-                    f"{localtime(row.created_at):%Y-%m-%d %H:%M:%S}",
+                    clock(row.created_at),
                     step_of(row),
                     *key_cell(row, keys),
                     standing(row),
@@ -173,8 +174,9 @@ class Runs(Subcommand):
                 for row in rows
             ],
         )
-        if hint_for_gone(rows):
-            self.out.write(f"\n{hint_for_gone(rows)}")
+        hint = hint_for_gone(rows)
+        if hint:
+            self.say("", *hint)
 
 
 def none_found(options: Mapping[str, Any]) -> str:
@@ -193,6 +195,15 @@ def _ended_by(step: Step, error: Exception) -> str:
     """Return what an exception ended a Step with: an answer, as to a request, or a failure."""
     status = invoked_as(step)[1].status_of(error)
     return f"{f'answered {status}' if status else 'failed'}: {summary_of(error)}"
+
+
+def _message(options: Mapping[str, Any]) -> Any:
+    """Return the message, given behind the topic or as `--data`; raise `CommandError`."""
+    named = {"message": options.get("message"), "--data": options.get("data")}
+    given = [(name, text) for name, text in named.items() if text is not None]
+    if len(given) > 1:
+        raise CommandError("Give the message once: behind the topic, or as --data", returncode=2)
+    return parsed_json(given[0][1], given[0][0]) if given else None
 
 
 def _refuse_invalid(topic: str, data: Any) -> None:
@@ -214,8 +225,8 @@ def use_broker_of_dev() -> None:
 
 
 def step_of(row: Run) -> str:
-    """Return the name of a run's Step, marked if there is no such Step."""
-    return row.step if row.step in registry() else f"{row.step} (no such Step)"
+    """Return the name of a run's Step, marked if this process does not know it."""
+    return row.step if row.step in registry() else f"{row.step} (not known here)"
 
 
 def standing(row: Run) -> str:
@@ -234,15 +245,16 @@ def key_cell(row: Run, keys: Mapping[UUID, Sequence[str]]) -> list[str]:
     return [" ".join(keys.get(row.id, ()))] if keys else []
 
 
-def hint_for_gone(rows: Iterable[Run]) -> str:
+def hint_for_gone(rows: Iterable[Run]) -> list[str]:
     """Return how to go on with those of these runs that wait or died without a Step."""
     open_ones = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
     movable = (row for row in rows if row.status in open_ones and row.trigger not in ANSWERED)
     gone = {row.step for row in movable if row.step not in registry()}
-    return "\n".join(
-        f"Give the runs of {step} to another: motia_steps redrive --step {quote(step)} --to STEP"
+    return [
+        f"This process does not know the Step {step}: gone, or newer than this process. To give its"
+        f" runs to another: motia_steps redrive --step {quote(step)} --to STEP"
         for step in sorted(gone)
-    )
+    ]
 
 
 def described(row: Run) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Sync(Subcommand):
             rows = [(name, what) for what in _WORDS[:4] for name in done[what]]
             self.table(("SCHEDULE", "ROW"), [(name, _row(name, what, done)) for name, what in rows])
             counts = ", ".join(f"{len(done[what])} {what}" for what in _WORDS[:5])
-            self.out.write(f"\n{counts}")
+            self.say("", f"{counts}")
         if done["taken"]:
             raise CommandError(
                 f"{', '.join(done['taken'])}: a periodic task of another kind has this name."
@@ -70,14 +70,14 @@ class Override(Subcommand):
         name = entry_name(listener)
         if drop:
             done = operators.restore(listener, by=operator())
-            self.out.write(f"{name} {'is due as its file says' if done else 'was not overridden'}.")
+            self.say(f"{name} {'is due as its file says' if done else 'was not overridden'}.")
             return
         asks = {"by": operator(), "reason": options["reason"]}
         try:
             timing = operators.retime(listener, str(expression), options["timezone"], **asks)
         except CannotIntervene as error:
             raise CommandError(str(error), returncode=2) from error
-        self.out.write(f"{name} is due by {timing}.")
+        self.say(f"{name} is due by {timing}.")
 
 
 def schedule_of(step: str, index: int | None) -> Listener:

@@ -60,7 +60,7 @@ class State(Subcommand):
         if options.get("format") == "json":
             self.json(changed)
         else:
-            self.out.write(f"{group}/{key} is set; it has version {changed['version']} now.")
+            self.say(f"{group}/{key} is set; it has version {changed['version']} now.")
 
     def _list(self, options: Mapping[str, Any]) -> None:
         limit = options.get("limit")
@@ -70,7 +70,7 @@ class State(Subcommand):
             return
         self.table(("KEY", "VALUE"), [(repr(key)[1:-1], _shown(value)) for key, value in page])
         if len(page) == limit:
-            self.out.write(f"\nThere may be more: --after {page[-1][0]!r}, or a larger --limit.")
+            self.say("", f"There may be more: --after {page[-1][0]!r}, or a larger --limit.")
 
     def _delete(self, options: Mapping[str, Any]) -> None:
         group, key = options["group"], options["key"]
@@ -81,7 +81,7 @@ class State(Subcommand):
         if options.get("format") == "json":
             self.json({"old_value": old})
         else:
-            self.out.write(f"{group}/{key} is deleted.")
+            self.say(f"{group}/{key} is deleted.")
 
     def _groups(self, options: Mapping[str, Any]) -> None:
         groups = state.list_groups()

@@ -5,23 +5,24 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.core import checks
 from django.core.management.base import CommandError
 from django.db import Error
-from django.utils.timezone import localtime
 
 from motia_django import ledger
 from motia_django.celery_app import task_name
 from motia_django.checks import ALL as CHECKS
 from motia_django.commands import schedules
-from motia_django.commands.base import Subcommand, add_format
+from motia_django.commands.base import Subcommand, add_format, zone
 from motia_django.exceptions import UnknownFlow, UnknownStep
 from motia_django.models import Pause
 from motia_django.registry import Listener, registry
 from motia_django.steps import Step
+from motia_django.timeline import clock
 from motia_django.triggers import CronTrigger, HttpTrigger
 from motia_django.triggers.middleware import name_of
 
@@ -49,7 +50,7 @@ class ListSteps(Subcommand):
             for words in _triggers(step, remark)
         ]
         self.table(("STEP", "TRIGGER", "FLOWS", "FILE"), rows)
-        self.out.write(f"\n{len(steps)} Steps")
+        self.say("", f"{len(steps)} Steps")
 
 
 class Show(Subcommand):
@@ -72,7 +73,7 @@ class Show(Subcommand):
         for key in ("name", "description", "file", "task", "flows", "enqueues"):
             value = facts[key]
             text = ", ".join(value) if isinstance(value, list) else value
-            self.out.write(f"{key:12} {text}".rstrip())
+            self.say(f"{key:12} {text}".rstrip())
         not_always = {
             "onDead": step.on_dead,
             "atomic": step.atomic,
@@ -83,11 +84,11 @@ class Show(Subcommand):
         }
         for key, text in not_always.items():
             if text:
-                self.out.write(f"{key:12} {text}")
+                self.say(f"{key:12} {text}")
         for trigger in facts["triggers"]:
-            self.out.write(f"{'trigger':12} {trigger.pop('type')} {trigger.pop('source')}")
+            self.say(f"{'trigger':12} {trigger.pop('type')} {trigger.pop('source')}")
             for key, value in trigger.items():
-                self.out.write(f"{'':12}   {key}: {value}")
+                self.say(f"{'':12}   {key}: {_told_value(value)}")
 
 
 class Check(Subcommand):
@@ -107,12 +108,12 @@ class Check(Subcommand):
         else:
             for each in messages:
                 kind = "ERROR" if each.level >= checks.ERROR else "WARNING"
-                self.out.write(f"{kind}  {each}\n")
+                self.say(*f"{kind}  {each}".split("\n"))
         errors = sum(each.level >= checks.ERROR for each in messages)
         if errors:
             raise CommandError(f"{errors} error{'s' * (errors > 1)} in {len(registry())} Steps")
         if options.get("format") != "json":
-            self.out.write(f"{len(registry())} Steps, no errors")
+            self.say(f"{len(registry())} Steps, no errors")
 
 
 def found(name: str) -> Step:
@@ -121,6 +122,12 @@ def found(name: str) -> Step:
         return registry().step(name)
     except UnknownStep as error:
         raise CommandError(str(error), returncode=2) from error
+
+
+def _told_value(value: Any) -> Any:
+    """Return a fact for people: a time in the zone that it is of, which is the schedule's own."""
+    is_time = isinstance(value, datetime)
+    return f"{value:%Y-%m-%d %H:%M:%S} {value.tzinfo}" if is_time else value
 
 
 def _of_flow(flow: str) -> list[Step]:
@@ -143,7 +150,7 @@ def told(pause: Pause) -> str:
     """Return since when, by whom and why a Step is paused."""
     by = f" by {pause.by}" if pause.by else ""
     reason = f": {pause.reason}" if pause.reason else ""
-    return f"since {localtime(pause.paused_at):%Y-%m-%d %H:%M:%S}{by}{reason}"
+    return f"since {clock(pause.paused_at)} {zone()}{by}{reason}"
 
 
 def described(step: Step, pause: Pause | None) -> dict[str, Any]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from textwrap import indent
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
 
 from motia_django import ledger
-from motia_django.commands.base import Subcommand, add_format
+from motia_django.commands.base import Subcommand, add_format, zone
 from motia_django.commands.runs import described, hint_for_gone, length, standing, step_of
 from motia_django.models import Run
 from motia_django.runs import Status, last_line
@@ -50,11 +49,11 @@ class Trace(Subcommand):
             self._print_trace(rows, bool(options.get("show_traceback")))
         hint = hint_for_gone(row for rows in traces for row in rows)
         if hint:
-            self.out.write(f"\n{hint}")
+            self.say("", *hint)
 
     def _print_trace(self, rows: Sequence[Run], tracebacks: bool) -> None:
         runs = "1 run" if len(rows) == 1 else f"{len(rows)} runs"
-        self.out.write(f"trace {rows[0].trace_id}  {runs}\n\n")
+        self.say(f"trace {rows[0].trace_id}  {runs}  times in {zone()}", "")
         for depth, row in _as_tree(rows):
             self._print(row, "  " * depth, rows[0].created_at)
             self._print_timeline(row, "  " * (depth + 2), tracebacks)
@@ -62,18 +61,18 @@ class Trace(Subcommand):
     def _print(self, row: Run, margin: str, began: datetime) -> None:
         after = (row.created_at - began).total_seconds()
         tries = f", attempt {row.attempt}" if row.attempt > 1 else ""
-        self.out.write(
+        self.say(
             f"{margin}{step_of(row)}  {standing(row)}{tries}  {row.trigger} {row.source}"
             f"  +{after:.3f} s{_took(row)}  {row.id}"
         )
 
     def _print_timeline(self, row: Run, margin: str, tracebacks: bool) -> None:
         for text, traceback in _told(row.timeline):
-            self.out.write(f"{margin}{text}")
+            self.say(f"{margin}{text}")
             if tracebacks and traceback:
-                self.out.write(indent(traceback, f"{margin}  "))
+                self.say(*(f"{margin}  {line}" for line in traceback.split("\n")))
         if row.error and not any(entry.get("kind") in _FAILURES for entry in row.timeline):
-            self.out.write(f"{margin}{last_line(row.error)}")
+            self.say(f"{margin}{last_line(row.error)}")
 
 
 def _told(timeline: Sequence[Entry]) -> Iterator[tuple[str, str]]:

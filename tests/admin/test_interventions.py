@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 from pydantic import BaseModel, field_validator
 
 from motia_django import batches, ledger, models, operations
@@ -184,6 +186,30 @@ def test_a_run_of_a_fifo_group_is_redriven_by_a_page_that_says_that_it_goes_to_t
         admin_client.post(at(run, "redrive"), {"reason": "mended"})
     run.refresh_from_db()
     assert (run.status, run.timeline[-1]["reason"]) == ("queued", "mended")
+
+
+def test_a_redrive_of_a_run_whose_death_has_started_others_names_them_first(
+    admin_client: Client, client_of: ClientOf, dead: Dead
+) -> None:
+    run = dead(id=new_run_id(), started_at=timezone.now() - timedelta(hours=1))
+    models.Run.objects.filter(id=run.id).update(created_at=run.started_at)
+    caused = {"trigger": "queue", "status": "succeeded", "parent_id": run.id}
+    before = timezone.now() - timedelta(minutes=1)
+    dead(**caused, step="Mailed", source="mail", created_at=before)
+    click = '<form method="post" action="../redrive/'
+    assert click in text(admin_client, at(run))
+    dead(**caused, step="Undone", source="undo", created_at=before)
+    dead(**caused, step="Told", source="tell", created_at=timezone.now())
+    dead(**caused, step="Again", source="work", trace_id="b" * 32, created_at=timezone.now())
+    with installed(make_step(lambda input: None, WORK, onDead="undo")):
+        assert click not in text(admin_client, at(run))
+        asked = admin_client.get(at(run, "redrive"))
+        named = [(name, "succeeded" in status) for name, _, status in asked.context["follows"]]
+        assert named == [("Undone", True), ("Told", True)]
+        assert "Its death has started these already" in asked.content.decode()
+        assert "Its death" not in text(admin_client, at(run, "discard"))
+        admin_client.post(at(run, "redrive"), {"reason": "mended"})
+    assert now(run).status == "queued"
 
 
 def test_one_click_redrives_a_run_and_both_logs_tell_who(admin_client: Client, dead: Dead) -> None:
@@ -523,15 +549,15 @@ def test_get_parameters_do_nothing(admin_client: Client, dead: Dead) -> None:
 def test_a_run_whose_step_is_gone_is_marked_and_found(admin_client: Client, dead: Dead) -> None:
     run = dead(step="Gone")
     dead()
-    assert text(admin_client, LIST).count("no such Step</span>") == 1
+    assert text(admin_client, LIST).count("not known here</span>") == 1
     listed = admin_client.get(f"{LIST}?gone=yes").context["cl"].result_list
     assert [each.id for each in listed] == [run.id]
-    assert "(no such Step)" in text(admin_client, at(run))
+    assert "gone, or newer than this process)" in text(admin_client, at(run))
 
 
 def test_the_dead_are_a_click_away(admin_client: Client, client_of: ClientOf, dead: Dead) -> None:
     dead()
-    link = '<a href="/admin/motia/deadletter/">Dead letters</a>'
+    link = 'href="/admin/motia/deadletter/">Dead letters</a>'
     assert link in text(admin_client, "/admin/motia/")
     assert link in text(admin_client, LIST)
     assert link not in text(client_of("view_step"), "/admin/motia/")
@@ -604,7 +630,10 @@ def test_a_run_that_waits_says_for_what(admin_client: Client, dead: Dead) -> Non
     ledger.see("w@here", ["shop"])
     [worker] = reasons(admin_client, dead(status="queued", publishes=1))
     assert worker == f"{asked}; no worker consumes it. Its message was sent 1 time."
-    assert "no Step named Gone" in reasons(admin_client, dead(status="queued", step="Gone"))[0]
+    assert (
+        "does not know the Step Gone"
+        in reasons(admin_client, dead(status="queued", step="Gone"))[0]
+    )
     run = dead(status="scheduled", attempt=0)
     assert reasons(admin_client, run)[0].startswith("It is scheduled for")
     run = dead(status="scheduled", attempt=2)

@@ -107,6 +107,15 @@ def test_the_first_line_says_that_all_is_well(admin_client: Client, make_run: Ma
     assert "All is well." in admin_client.get(PAGE).content.decode()
 
 
+def test_the_apps_index_leads_to_it_first(
+    admin_client: Client, client_of: Callable[..., Client]
+) -> None:
+    link = f'href="{PAGE}">Overview: is anything wrong?</a>'
+    page = admin_client.get("/admin/motia/").content.decode().partition('id="content-start"')[2]
+    assert 0 < page.index(link) < page.index("/admin/motia/run/")
+    assert link not in client_of("view_run").get("/admin/motia/").content.decode()
+
+
 @pytest.mark.usefixtures("_well")
 def test_runs_whose_step_is_gone_wait_for_no_worker(
     admin_client: Client, make_run: MakeRun
@@ -117,8 +126,8 @@ def test_runs_whose_step_is_gone_wait_for_no_worker(
                  wake_at=timezone.now())  # fmt: skip
     [finding] = admin_client.get(PAGE).context["findings"]
     assert finding.text == (
-        "2 runs wait for Steps that are not there any more: Label (2×). Redrive them to another"
-        " Step, or cancel them."
+        "2 runs wait for Steps that this process does not know, gone or newer than the process:"
+        " Label (2×). If they are gone, redrive the runs to another Step, or cancel them."
     )
     assert admin_client.get(finding.url).context["cl"].result_count == 2
 

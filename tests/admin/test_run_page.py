@@ -8,6 +8,7 @@ import shlex
 import unittest
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -139,6 +140,31 @@ def test_redrives_stand_between_the_attempts(admin_client: Client, make_run: Mak
         1, 2, "by ada", 1, "by bob",
     ]  # fmt: skip
     assert "redriven by ada</td>" in html(admin_client, run)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempt", "redrives", "said"),
+    [
+        ("running", 1, 1, "The error of attempt 2, before the redrive:"),
+        ("queued", 0, 1, "The error of attempt 2, before the redrive:"),
+        ("running", 3, 0, "The error of attempt 2:"),
+        ("scheduled", 2, 0, ""),
+        ("dead", 2, 0, ""),
+        ("cancelled", 1, 1, ""),
+    ],
+)
+def test_of_a_run_that_goes_on_it_is_said_whose_error_it_shows(
+    admin_client: Client, make_run: MakeRun, status: str, attempt: int, redrives: int, said: str
+) -> None:
+    failed = {"at": 1, "kind": "attempt", "attempt": 2, "error": "KeyError: 1"}
+    note = {"at": None, "kind": "redriven", "by": "ada", "time": timezone.now().isoformat()}
+    timeline = [failed, *[note] * redrives]
+    run = make_run(
+        **MESSAGE, status=status, attempt=attempt, timeline=timeline, error="KeyError: 1"
+    )
+    page = admin_client.get(at(run))
+    assert page.context["problem_of"] == said
+    assert ('class="errornote motia-problem"' in page.content.decode()) is not bool(said)
 
 
 def test_the_waterfall_has_a_line_for_each_run_with_a_link_and_words(
@@ -369,6 +395,13 @@ def test_a_message_is_copied_as_a_test_that_tells_whether_it_is_mended(
     text = copies(admin_client, bad)["test"]
     assert ", which died: " in text
     assert "ValueError: too much" in failure_of(text)
+
+
+def test_a_copied_test_asks_for_rows_where_its_app_has_tables(make_run: MakeRun) -> None:
+    run, comment = make_run(**MESSAGE, input={"n": 1}), "# Make the rows that it reads first."
+    for app, is_asked in (("auth", True), ("staticfiles", False), ("nowhere", False)):
+        with installed(replace(make_step(), app=app)):
+            assert (comment in reproductions.of_run(run)) is is_asked
 
 
 def test_the_state_that_a_run_found_is_made_for_the_test(

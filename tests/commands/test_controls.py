@@ -126,10 +126,13 @@ def test_steps_are_listed_where_the_database_is_not_set_up(
 def test_a_run_whose_step_is_gone_is_marked_everywhere(steps: Steps) -> None:
     run = kept_run(step="Old")
     kept_run()
-    hint = "Give the runs of Old to another: motia_steps redrive --step Old --to STEP"
+    hint = (
+        "This process does not know the Step Old: gone, or newer than this process. To give its"
+        " runs to another: motia_steps redrive --step Old --to STEP"
+    )
     for words in (["runs"], ["trace", str(run.id)]):
         printed = steps(*words)
-        assert "Old (no such Step)" in printed
+        assert "Old (not known here)" in printed
         assert printed.endswith(f"{hint}\n")
     [listed] = json.loads(steps("runs", "--no-step", "--format", "json"))
     assert (listed["id"], listed["noSuchStep"]) == (str(run.id), True)
@@ -137,8 +140,8 @@ def test_a_run_whose_step_is_gone_is_marked_everywhere(steps: Steps) -> None:
 
 def test_a_finished_run_whose_step_is_gone_needs_no_hint(steps: Steps) -> None:
     kept_run(step="Old", status=Status.SUCCEEDED)
-    assert "(no such Step)" in steps("runs")
-    assert "Give the runs" not in steps("runs")
+    assert "(not known here)" in steps("runs")
+    assert "redrive" not in steps("runs")
 
 
 def test_a_trace_shows_the_traceback_of_each_attempt_if_asked(steps: Steps) -> None:

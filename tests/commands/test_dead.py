@@ -60,7 +60,7 @@ def test_dead_runs_are_listed_with_age_attempts_and_the_error_in_a_line(steps: S
     older, newer = dead_run(50), dead_run(error="KeyError: 'x'")
     kept_run()
     head, first, second = steps("dead").splitlines()
-    assert head.split() == ["RUN", "DIED", "AGE", "STEP", "TRIGGER", "TRY", "ERROR"]
+    assert head.split() == ["RUN", "DIED", "(UTC)", "AGE", "STEP", "TRIGGER", "TRY", "ERROR"]
     assert first.startswith(str(newer.id))
     assert first.endswith("Work  queue work  4    KeyError: 'x'")
     assert second.startswith(str(older.id))
@@ -71,13 +71,13 @@ def test_dead_runs_are_listed_with_age_attempts_and_the_error_in_a_line(steps: S
 def test_a_dead_run_whose_step_is_gone_is_marked_with_a_hint(steps: Steps) -> None:
     dead_run(step="Old Name")
     printed = steps("dead")
-    assert "Old Name (no such Step)" in printed
+    assert "Old Name (not known here)" in printed
     assert "motia_steps redrive --step 'Old Name' --to STEP" in printed
 
 
 def test_nobody_is_told_to_redrive_what_was_answered(steps: Steps) -> None:
     dead_run(step="Old Name", trigger="http", source="POST /old")
-    assert "Old Name (no such Step)" in steps("dead")
+    assert "Old Name (not known here)" in steps("dead")
     assert "redrive" not in steps("dead")
 
 

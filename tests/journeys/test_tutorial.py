@@ -129,7 +129,7 @@ def the_commands_work(project: Project) -> None:
     eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == before + 1)
 
     data = json.dumps({"todoId": created})
-    sent = project.command("motia_steps", "enqueue", "todo.created", "--data", data)
+    sent = project.command("motia_steps", "enqueue", "todo.created", data)
     run_id = sent.stdout.strip()
     eventually(lambda: len(project.runs(step="ProcessTodo", status="succeeded")) == before + 2)
 

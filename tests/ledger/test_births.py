@@ -88,11 +88,23 @@ def test_a_run_without_the_turn_that_it_waits_for_is_not_there() -> None:
     assert rows() == []
 
 
-@pytest.mark.parametrize("value", ["", " ", 17, "x" * 256, ["k"]])
+@pytest.mark.parametrize("value", ["", 17, ["k"]])
 @pytest.mark.parametrize("key", ["dedupeKey", "messageGroupId"])
 def test_a_bad_key_is_refused(key: str, value: Any) -> None:
     with pytest.raises(InvalidMessage, match=f"enqueue: {key}: expected a string"):
         enqueue({"topic": "work", key: value})
+
+
+@pytest.mark.parametrize("value", [" ", "x" * 256, "a\n[FAKE] b\x1b[31m", "\x00", "\ud800", "日本"])
+def test_a_key_may_be_any_text_since_it_is_data(value: str) -> None:
+    with installed(make_step(lambda input: None, {**TWO[0], "config": {"type": "fifo"}})):
+        message = {"topic": "work", "messageGroupId": value, "dedupeKey": value}
+        [first] = enqueue(message)
+        assert enqueue(message) == [first]
+        [second] = enqueue({**message, "dedupeKey": "another"})
+        assert enqueue({**message, "dedupeKey": "a third", "messageGroupId": "b"}) != [second]
+    kept = {str(each.id): each.message_group for each in rows()}
+    assert kept[first] == kept[second] and 0 < len(kept[first]) <= 255
 
 
 def test_a_light_run_is_in_no_table_while_all_goes_well() -> None:

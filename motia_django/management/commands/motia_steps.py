@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core import checks
 from django.core.management.base import BaseCommand, CommandParser
 
 from motia_django.commands.base import (
     Subcommand,
+    SubcommandParser,
     add_djangos_options,
+    errors_in_one_line,
     quiet_if_nobody_reads,
     refuse_unreadable,
 )
@@ -64,7 +67,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add a subparser for each subcommand; without one, the Steps are listed."""
-        words = parser.add_subparsers(dest="subcommand", metavar="subcommand")
+        words = parser.add_subparsers(
+            dest="subcommand", metavar="subcommand", parser_class=SubcommandParser
+        )
         for each in ALL:
             inner = words.add_parser(each.name, help=each.help, description=each.help)
             each(self.stdout).add_arguments(inner)
@@ -73,11 +78,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
         subcommand = self._subcommand(options.get("subcommand") or "list")
-        refuse_unreadable(options)
-        if subcommand.needs_checks:
-            self.check(display_num_errors=False)
-        with quiet_if_nobody_reads():
+        with errors_in_one_line(), quiet_if_nobody_reads():
+            refuse_unreadable(options)
+            if subcommand.tells_warnings or (subcommand.needs_checks and _has_errors()):
+                self.check(display_num_errors=False)
             subcommand.run(options)
 
     def _subcommand(self, name: str) -> Subcommand:
         return next(each(self.stdout) for each in ALL if each.name == name)
+
+
+def _has_errors() -> bool:
+    """Return whether the project's checks find anything for which nothing may start."""
+    return any(each.is_serious() and not each.is_silenced() for each in checks.run_checks())

@@ -1,0 +1,20 @@
+"""Text as one line of a terminal or of a log: what would end the line, or steer it, spelled out."""
+
+from __future__ import annotations
+
+_STEERING = (
+    *range(0x20),  # C0: line ends, tabs, and the escape that begins a terminal's commands
+    *range(0x7F, 0xA0),  # DEL and C1, which has a line end and a one-character escape
+    *range(0x2028, 0x202F),  # the separators of lines and paragraphs; embeddings and overrides
+    *range(0x2066, 0x206A),  # isolates: with those before, what turns the direction of a text
+)
+_SPELLED = {code: repr(chr(code))[1:-1] for code in _STEERING}
+
+
+def spelled_out(text: object) -> str:
+    r"""Return a text as one line, whoever wrote it: a newline as `\n`, an escape as `\x1b`.
+
+    Spelled out are the control characters C0, DEL and C1, the separators of lines and paragraphs,
+    and what embeds, overrides or isolates a direction of writing.
+    """
+    return str(text).translate(_SPELLED)
