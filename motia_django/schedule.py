@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from celery import Celery
 from celery.beat import BeatLazyFunc
-from celery.schedules import BaseSchedule, schedstate
+from celery.schedules import BaseSchedule, schedstate, schedule
 
 from motia_django import ticks
 from motia_django.registry import Listener, Registry
@@ -17,6 +17,7 @@ from motia_django.triggers import CronTrigger
 from motia_django.triggers.cron import CronExpression, Timing
 
 _NEVER = timedelta(days=1)
+_CENTURY = timedelta(days=36525)
 
 
 class CronSchedule(BaseSchedule):
@@ -24,6 +25,9 @@ class CronSchedule(BaseSchedule):
 
     If it is that of a Step's trigger, an operator may have put another in its place: then that
     counts, as `ticks.known` has it.
+
+    Beat's file may outlive this package in the project, so it is pickled as a schedule of Celery's,
+    never due. Nothing is lost: beat takes each schedule from its configuration, not from the file.
     """
 
     def __init__(
@@ -79,11 +83,26 @@ class CronSchedule(BaseSchedule):
         return hash(self._facts())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be pickled so that an older release, which knows no `trigger`, can read it."""
-        return type(self), self._facts(), {"trigger": self.trigger}
+        return schedule, (_CENTURY,)
+
+    def __copy__(self) -> CronSchedule:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CronSchedule:
+        return self
 
     def __repr__(self) -> str:
         return f"<cron: {self.text}{f' in {self.zone}' if self.zone else ''}>"
+
+
+class Birth(BeatLazyFunc):
+    """What beat calls for the last argument of a tick: `ticks.bear`. It is pickled as nothing."""
+
+    def __init__(self, step: str, index: int) -> None:
+        super().__init__(ticks.bear, step, index)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BeatLazyFunc, (str,)
 
 
 def entries(registry: Registry) -> dict[str, dict[str, Any]]:
@@ -111,7 +130,7 @@ def entry(listener: Listener) -> dict[str, Any]:
         "schedule": CronSchedule(
             trigger.schedule.text, zone, trigger.catch_up, (step, listener.index)
         ),
-        "args": (step, listener.index, BeatLazyFunc(ticks.bear, step, listener.index)),
+        "args": (step, listener.index, Birth(step, listener.index)),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations import AddIndex
@@ -34,6 +36,24 @@ OTHERS: dict[str, dict[str, Any]] = {
     "Turn": {"run_id": UUID(int=7), "lane": "a", "holds": "a"},
 }
 """A row of each other table, as it was."""
+TODAY: dict[str, list[dict[str, Any]]] = {
+    "Run": [{"id": UUID(int=1), "source": "é" * 720, "fingerprint": "a" * 16, "parent_span": "b"}],
+    "RunKey": [{"run_id": UUID(int=1), "name": "customer", "value": "é" * 128}],
+    "Turn": [{"run_id": UUID(int=1), "lane": "a", "holds": "a", "pool": "p", "slot": "p:1"}],
+    "Worker": [{"name": "celery@here", "queues": ["celery"]}],
+    "StateItem": [
+        {"group": "g", "key": key, "value": key, "version": time.time_ns() // 1000}
+        for key in ("a", "A", "ä", "a ", "é" * 255)
+    ],
+    "StreamItem": [{"stream": "s", "group": "g", "item": "i", "value": 1, "event": 2**40}],
+    "StreamEvent": [{"id": 2**40, "stream": "s", "group": "g", "kind": "event", "data": {}}],
+    "Pause": [{"step": "Work", "by": "ann"}],
+    "Override": [{"step": "Work", "index": 0, "declared": "0 * * * *", "expression": "@daily"}],
+    "Batch": [{"deed": "redrive", "selection": {}, "by": "ann", "cursor": UUID(int=1)}],
+    "Start": [{"form": UUID(int=2), "by": "1", "place": "/admin/", "began": [str(UUID(int=1))]}],
+    "Answer": [{"key": "k", "step": "Work", "request": "r", "holder": UUID(int=3), "body": b"x"}],
+}
+"""Rows of every table that earlier migrations had no place for, or a narrower one."""
 AT_ONCE = re.compile(
     r'ALTER TABLE "\w+" ADD COLUMN "\w+" [\w() ]+ NULL'
     r"|(CREATE|DROP) INDEX CONCURRENTLY .+",
@@ -97,6 +117,25 @@ def test_what_is_of_today_survives_the_way_back_as_far_as_there_is_a_place_for_i
     assert Run.objects.get().fingerprint is None
 
 
+def test_with_rows_of_today_in_every_table_each_migration_can_be_undone_and_done_again() -> None:
+    write_rows_of_today()
+    kept = {(each["key"], each["version"]) for each in TODAY["StateItem"]}
+    for there in (*reversed(names()), *names()):
+        tables = migrated(there)
+        assert tables.get_model("motia", "Run").objects.get().source == "é" * 720
+        items = tables.get_model("motia", "StateItem").objects
+        assert set(items.values_list("key", "version")) == kept
+
+
+def test_with_rows_of_today_in_every_table_all_can_be_undone_and_done_again() -> None:
+    write_rows_of_today()
+    call_command("migrate", "motia", "zero", verbosity=0)
+    assert our_tables() == set()
+    call_command("migrate", verbosity=0)
+    assert our_tables() == {each._meta.db_table for each in models_with_tables()}
+    write_rows_of_today()
+
+
 @on_postgresql
 def test_on_the_way_no_index_of_the_runs_is_built_in_a_transaction() -> None:
     migrated(BEFORE)
@@ -150,6 +189,26 @@ def test_an_index_of_the_runs_is_added_in_a_migration_of_its_own() -> None:
         [operation] = migration.operations
         assert isinstance(operation, AddIndexOnline)
         assert not migration.atomic
+
+
+def write_rows_of_today() -> None:
+    now = timezone.now()
+    usual: dict[str, dict[str, Any]] = {
+        "Run": {"step": "Work", "trigger": "queue", "trace_id": "a" * 32, "status": "queued"},
+        "Answer": {"locked_until": now, "expires_at": now},
+    }
+    for model in models_with_tables():
+        for values in TODAY[model.__name__]:
+            model.objects.create(**usual.get(model.__name__, {}), **values)
+
+
+def models_with_tables() -> list[Any]:
+    return [each for each in apps.get_app_config("motia").get_models() if each._meta.managed]
+
+
+def our_tables() -> set[str]:
+    found = connection.introspection.table_names()
+    return {name for name in found if name.startswith("motia_")}
 
 
 def is_of_the_runs(operation: Any) -> bool:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import copy
 import pickle
 from datetime import UTC, datetime, timedelta
 
+import celery.schedules
 import pytest
 import time_machine
 from celery.beat import BeatLazyFunc
@@ -96,17 +98,29 @@ def test_a_schedule_keeps_its_time_zone() -> None:
         )
 
 
-def test_a_schedule_survives_beats_shelf() -> None:
+def test_a_schedule_is_what_it_says() -> None:
     schedule = CronSchedule("0 9 * * *", "Asia/Tokyo")
-    copy = pickle.loads(pickle.dumps(schedule))
-    assert copy == schedule
-    assert hash(copy) == hash(schedule)
-    assert copy != CronSchedule("0 9 * * *")
-    assert copy != CronSchedule("0 9 * * *", "Asia/Tokyo", catch_up=True)
-    with installed(make_step(nothing, {"type": "cron", "schedule": "@daily"})) as steps:
+    assert schedule == CronSchedule("0 9 * * *", "Asia/Tokyo")
+    assert hash(schedule) == hash(CronSchedule("0 9 * * *", "Asia/Tokyo"))
+    assert schedule != CronSchedule("0 9 * * *")
+    assert schedule != CronSchedule("0 9 * * *", "Asia/Tokyo", catch_up=True)
+
+
+def test_a_copy_of_a_schedule_is_that_schedule() -> None:
+    schedule = CronSchedule("0 9 * * *", "Asia/Tokyo")
+    assert copy.copy(schedule) is schedule
+    assert copy.deepcopy({"schedule": schedule}) == {"schedule": schedule}
+
+
+def test_what_is_pickled_of_an_entry_is_celerys_and_never_due() -> None:
+    with installed(make_step(nothing, {"type": "cron", "schedule": "* * * * * *"})) as steps:
         [entry] = entries(steps).values()
-        assert pickle.loads(pickle.dumps(entry["schedule"])) == entry["schedule"]
-        assert isinstance(pickle.loads(pickle.dumps(entry["args"][2])), BeatLazyFunc)
+    schedule, args = pickle.loads(pickle.dumps((entry["schedule"], entry["args"])))
+    assert type(schedule) is celery.schedules.schedule
+    assert not schedule.is_due(datetime.now(UTC) - timedelta(days=365)).is_due
+    assert args[:2] == ("Work", 0)
+    assert type(args[2]) is BeatLazyFunc
+    assert not args[2]()  # so that a worker that is given it takes the newest tick
 
 
 def test_entries_of_long_names_are_told_apart_within_the_columns_width() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.beat import PersistentScheduler
+
 from motia_django import ticks
 from motia_django.registry import registry
 
@@ -24,8 +26,27 @@ class Heeding:
         return min(seconds, ticks.FRESH)
 
 
+class Remembering(Heeding):
+    """The same for a scheduler that keeps its entries in a file."""
+
+    _store: Any
+    schedule: Any
+
+    def sync(self) -> None:
+        """Write the file, and go on with the entries that were written.
+
+        Celery goes on with what it reads back: and of the Steps' schedules no more is in the file
+        than what a project can read that has taken this package out.
+        """
+        entries = self.schedule if self._store is not None else None
+        super().sync()  # type: ignore[misc]
+        if entries is not None:
+            self.schedule = entries
+
+
 def heeding(scheduler: type[Any]) -> type[Any]:
     """Return a subclass of `scheduler` that heeds operators."""
     if issubclass(scheduler, Heeding):
         return scheduler
-    return type(scheduler.__name__, (Heeding, scheduler), {"__module__": scheduler.__module__})
+    own = Remembering if issubclass(scheduler, PersistentScheduler) else Heeding
+    return type(scheduler.__name__, (own, scheduler), {"__module__": scheduler.__module__})

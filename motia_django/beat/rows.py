@@ -84,6 +84,13 @@ def reconcile(steps: Registry) -> Reconciled:
     return done
 
 
+def remove() -> list[str]:
+    """Delete every row that is a Step's, or was; return their names."""
+    names = list(_owned().values_list("name", flat=True))
+    _owned().filter(name__in=names).delete()
+    return names
+
+
 def is_ours(name: str, entry: Mapping[str, Any]) -> bool:
     """Return whether an entry of `beat_schedule` is a Step's."""
     return name.startswith(ticks.PREFIX) and entry.get("task") == TICK

@@ -55,12 +55,12 @@ class Migration(migrations.Migration):
             name='message_group',
             field=models.CharField(blank=True, db_default='', default='', max_length=255, verbose_name='message group'),
         ),
-        migrations.AlterField(
+        motia_django.models.WidenField(
             model_name='stateitem',
             name='group',
             field=motia_django.models.ExactCharField(max_length=255, verbose_name='group'),
         ),
-        migrations.AlterField(
+        motia_django.models.WidenField(
             model_name='stateitem',
             name='key',
             field=motia_django.models.ExactCharField(max_length=255, verbose_name='key'),

@@ -84,12 +84,12 @@ class Migration(migrations.Migration):
             name='expires_at',
             field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='expires'),
         ),
-        migrations.AlterField(
+        motia_django.models.WidenField(
             model_name='run',
             name='source',
             field=models.CharField(blank=True, max_length=720, verbose_name='source'),
         ),
-        migrations.AlterField(
+        motia_django.models.WidenField(
             model_name='stateitem',
             name='version',
             field=models.PositiveBigIntegerField(default=1, editable=False, verbose_name='version'),

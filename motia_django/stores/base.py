@@ -160,6 +160,9 @@ class StateStore(ABC):
         Return for how many this was done, at most `limit` of either.
         """
 
+    def drop(self) -> None:  # noqa: B027
+        """Delete all that is kept outside of this app's tables, and tell nobody."""
+
     def values(self, group: str) -> list[Any]:
         """Return the values of a group, in the order of `items`."""
         return [value for _, value in self.items(group)]

@@ -138,6 +138,13 @@ class RedisState(StateStore):
             _told(session, _sent(session, [end], audience)[0], audience)
         return max(len(ended), self._tell_left_over(session, limit, audience))
 
+    def drop(self) -> None:
+        session = self._redis.open()
+        for name in session.call("ZRANGE", session.groups, 0, -1):
+            group = name.decode()
+            session.call("UNLINK", session.items(group), session.index(group))
+        session.call("UNLINK", session.groups, session.expiries, session.outbox)
+
     def _tell_left_over(self, session: Session, limit: int, audience: Audience) -> int:
         """Tell of changes that nobody was told of; return how many there were.
 

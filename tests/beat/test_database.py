@@ -17,7 +17,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from motia_django import beat, schedule, ticks
 from motia_django.beat.database import StepEntry, StepScheduler, aware_of_steps
-from motia_django.beat.heeding import Heeding
+from motia_django.beat.heeding import Heeding, Remembering
 from motia_django.celery_app import project_app
 from motia_django.declarations import Problem
 from motia_django.registry import Registry
@@ -72,7 +72,7 @@ def test_whatever_the_database_scheduler_is_called_by_ours_is_used(name: Any) ->
 def test_other_schedulers_stay_what_they_are_and_heed_operators() -> None:
     for name in ("celery.beat:PersistentScheduler", PersistentScheduler):
         found = beat.adapted(name)
-        assert found.__mro__[1:3] == (Heeding, PersistentScheduler)
+        assert found.__mro__[1:4] == (Remembering, Heeding, PersistentScheduler)
         assert beat.adapted(found) is found
 
 

@@ -29,6 +29,7 @@ from motia_django.commands.schedules import Override, Sync
 from motia_django.commands.state import State
 from motia_django.commands.steps import Check, ListSteps, Show
 from motia_django.commands.trace import Trace
+from motia_django.commands.uninstall import Uninstall
 
 ALL: tuple[type[Subcommand], ...] = (
     ListSteps,
@@ -56,6 +57,7 @@ ALL: tuple[type[Subcommand], ...] = (
     Dev,
     New,
     Import,
+    Uninstall,
 )
 
 
