@@ -11,6 +11,8 @@ from itertools import pairwise
 from pathlib import PurePath
 from types import CodeType
 
+from motia_django.redaction import is_long
+
 LENGTH = 16
 """Of a fingerprint: so many hexadecimal digits."""
 _MOST_READ = 4000
@@ -45,8 +47,9 @@ def fingerprint(step: str, error: BaseException, secrets: Iterable[str] = ()) ->
 
     It is made from the Step, the exception's type, the innermost place in the project's own code
     (file and function, not the line) and the message without what varies: numbers, ids, quoted
-    text, addresses, paths, and what follows a word of `secrets`. The same failure has the same
-    fingerprint in every process, deployment and version of Python. Whatever the error, return one.
+    text, addresses, paths, and what follows a long word of `secrets` (numbers, which follow `cvv`
+    or `card`, are gone anyway). The same failure has the same fingerprint in every process,
+    deployment and version of Python. Whatever the error, return one.
     """
     leaf = _leaf(error)
     kinds = type(error).__qualname__, type(leaf).__qualname__
@@ -57,8 +60,8 @@ def fingerprint(step: str, error: BaseException, secrets: Iterable[str] = ()) ->
 
 def essence(message: str, secrets: Iterable[str] = ()) -> str:
     """Return a message without its variable parts, and bounded."""
-    plain = (word for word in secrets if not word.startswith("-"))  # the others are of headers
-    words = tuple(_folded(word) for word in (*plain, *_ALWAYS_SECRET))
+    named = (word for word in secrets if not word.startswith("-") and is_long(word))
+    words = tuple(_folded(word) for word in (*named, *_ALWAYS_SECRET))
     unquoted = _QUOTED.sub("*", message[:_MOST_READ])
     kept = " ".join(_tokens(unquoted.split(), words))
     return _NUMBERS.sub("#", kept)[:_MOST_KEPT]

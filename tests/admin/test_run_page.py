@@ -727,7 +727,7 @@ def test_a_run_that_a_secret_has_started_shows_it_nowhere(
         shown = [html(admin_client, over), admin_client.get(at(over, "export")).content.decode()]
         for run, deed in ((over, "rerun"), (over, "rerun_edited"), (dead, "edit")):
             shown.append(admin_client.get(at(run, deed), follow=True).content.decode())
-        typed = {"content": json.dumps(words.masked_input(input)), **once()}
+        typed = {"content": json.dumps(words.masked_input(models.Run(input=input))), **once()}
         admin_client.post(at(over, "rerun_edited"), typed)
     assert all("sk_" not in each for each in shown)
     assert MASK in shown[0] and MASK in shown[1]
