@@ -11,8 +11,6 @@ from itertools import pairwise
 from pathlib import PurePath
 from types import CodeType
 
-from motia_django.redaction import is_long
-
 LENGTH = 16
 """Of a fingerprint: so many hexadecimal digits."""
 _MOST_READ = 4000
@@ -20,6 +18,8 @@ _MOST_KEPT = 300
 """Characters of a message: read, and kept once its variable parts are gone."""
 _ALWAYS_SECRET = ("bearer", "basic")
 """Words that are followed by a secret, whatever the setting says."""
+_SHORT = 4
+"""Letters of words such as `card` and `cvv`: numbers follow them, which do not count anyway."""
 _INLINED = ("<listcomp>", "<dictcomp>", "<setcomp>")
 """Functions of their own up to Python 3.11, and none since (PEP 709)."""
 _OURS = PurePath(__file__).parent
@@ -47,9 +47,9 @@ def fingerprint(step: str, error: BaseException, secrets: Iterable[str] = ()) ->
 
     It is made from the Step, the exception's type, the innermost place in the project's own code
     (file and function, not the line) and the message without what varies: numbers, ids, quoted
-    text, addresses, paths, and what follows a long word of `secrets` (numbers, which follow `cvv`
-    or `card`, are gone anyway). The same failure has the same fingerprint in every process,
-    deployment and version of Python. Whatever the error, return one.
+    text, addresses, paths, and what follows a word of `secrets` that is not short. The same
+    failure has the same fingerprint in every process, deployment and version of Python. Whatever
+    the error, return one.
     """
     leaf = _leaf(error)
     kinds = type(error).__qualname__, type(leaf).__qualname__
@@ -60,7 +60,7 @@ def fingerprint(step: str, error: BaseException, secrets: Iterable[str] = ()) ->
 
 def essence(message: str, secrets: Iterable[str] = ()) -> str:
     """Return a message without its variable parts, and bounded."""
-    named = (word for word in secrets if not word.startswith("-") and is_long(word))
+    named = (word for word in secrets if not word.startswith("-") and len(word) > _SHORT)
     words = tuple(_folded(word) for word in (*named, *_ALWAYS_SECRET))
     unquoted = _QUOTED.sub("*", message[:_MOST_READ])
     kept = " ".join(_tokens(unquoted.split(), words))

@@ -9,7 +9,7 @@ from functools import lru_cache
 _NO_SECRET = "Idempotency-Key"  # nosec B105  # a header, by its name
 """A header that is named like a secret, and is none."""
 _LONG = 5
-"""Letters of a word that is looked for inside of others, too."""
+"""Letters of a word that is looked for inside of others, too: `token` in `accesstoken`."""
 _BESIDE = ("code", "no", "nr", "num", "number")
 """What short words are written together with: `cvvcode`, `cardno`."""
 _HUMP = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -32,11 +32,6 @@ _HARMLESS = re.compile(
     # which payment card it is, without its number
     r"|(?:.+_)?card_(?:brand|type|count|limit|ids?|present|last_?4|last_four)"
 )
-
-
-def is_long(word: str) -> bool:
-    """Return whether a word is looked for inside of others, too, as `token` is in `accesstoken`."""
-    return len(word) >= _LONG or _BETWEEN.search(word) is not None
 
 
 @lru_cache(maxsize=64)
@@ -64,8 +59,8 @@ def asker(words: tuple[str, ...]) -> Callable[[str], bool]:
 
 def _finder(words: list[str]) -> Callable[[str], bool]:
     """Return what tells whether one of these words is in a name in snake case."""
-    long = [_folded(word) for word in words if is_long(word)]
-    short = [word for word in words if not is_long(word)]
+    long = [_folded(word) for word in words if _is_long(word)]
+    short = [word for word in words if not _is_long(word)]
     any_short, beside = "|".join(map(re.escape, short)), "|".join(_BESIDE)
     together = re.compile(rf"(?:{beside})*(?:{any_short})(?:{any_short}|{beside})*s?")
 
@@ -76,6 +71,10 @@ def _finder(words: list[str]) -> Callable[[str], bool]:
         return bool(short) and any(map(together.fullmatch, _BETWEEN_LETTERS.split(snake)))
 
     return is_found
+
+
+def _is_long(word: str) -> bool:
+    return len(word) >= _LONG or _BETWEEN.search(word) is not None
 
 
 def _folded(word: str) -> str:
