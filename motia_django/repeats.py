@@ -121,7 +121,10 @@ def missing(input: Any) -> str:
         return _("it was too large, and only its beginning was kept")
     names = payloads.masked_names(input)
     if names:
-        text = _('masked when the run was over: %s ("redact" in its Step\'s config says what is)')
+        text = _(
+            "masked when the run was over: %s (what is in later runs,"
+            ' "redact" in the config of its Step can say)'
+        )
         return text % some_of(names, _MOST_NAMES)
     return ""
 

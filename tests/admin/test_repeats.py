@@ -183,9 +183,8 @@ def test_a_refusal_is_told_in_the_language_of_whoever_asks(
     german = {
         "run %(id)s cannot be run again with the input that is stored: %(why)s. Give it whole,"
         " by --input or as edited input in the admin": "Lauf %(id)s geht so nicht: %(why)s",
-        'masked when the run was over: %s ("redact" in its Step\'s config says what is)': (
-            "verdeckt ist %s"
-        ),
+        "masked when the run was over: %s (what is in later runs,"
+        ' "redact" in the config of its Step can say)': "verdeckt ist %s",
     }
     with spoken(tmp_path, german):
         html = admin_client.post(at(run, "rerun"), once()).content.decode()
