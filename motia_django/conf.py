@@ -104,11 +104,16 @@ class Settings:
         "cookie",
         "signature",
         "credit_card",
+        "card",
+        "pan",
         "cvv",
+        "cvc",
+        "iban",
         "-Key",
     )
     """A value whose key contains one of these words (case and `-`/`_` apart) is masked before it is
-    kept in the history or logged. One that begins with `-` is how the name of a header ends."""
+    kept in the history or logged; those of up to four letters as words of their own. One that
+    begins with `-` is how the name of a header ends. A Step may have a list of its own."""
 
     may: str | None = None
     """The path of a function `(user, permission, step, flows) -> bool` that the admin asks besides

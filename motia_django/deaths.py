@@ -37,7 +37,7 @@ def written(run: Run, outcome: Outcome, delivery: Delivery, write: Write) -> Set
     try:
         with tracing.caused_by(run.as_cause()):
             message = Message(topic=topic, data=_told(run, outcome))
-            return _written_with(message, outcome, write)
+            return _written_with(run, message, outcome, write)
     except (*PASSING, SoftTimeLimitExceeded):
         raise
     except Exception:
@@ -50,9 +50,9 @@ def _is_final(run: Run, outcome: Outcome, delivery: Delivery) -> bool:
     return settle(run, outcome, delivery, timezone.now()).status is Status.DEAD
 
 
-def _written_with(message: Message, outcome: Outcome, write: Write) -> Settlement | None:
+def _written_with(dead: Run, message: Message, outcome: Outcome, write: Write) -> Settlement | None:
     runs = [replace(each, light=False) for each in dispatch.runs_of(message)]
-    noted = replace(outcome, timeline=(*outcome.timeline, *_noted(message, runs)))
+    noted = replace(outcome, timeline=(*outcome.timeline, *_noted(dead, message, runs)))
     with transaction.atomic(using=ledger.database()):
         settlement = write(noted)
         if settlement is not None:
@@ -76,9 +76,9 @@ def _told(run: Run, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _noted(message: Message, runs: list[Run]) -> list[Entry]:
+def _noted(dead: Run, message: Message, runs: list[Run]) -> list[Entry]:
     """Return what the dead run's timeline says of its message."""
-    timeline = Timeline()
+    timeline = Timeline(registry().masks(dead.step))
     steps = [each.step for each in runs]
     timeline.add("enqueue", topic=message.topic, data=message.data, steps=steps)
     return [{**entry, "at": None} for entry in timeline.entries()]

@@ -18,6 +18,8 @@ _MOST_KEPT = 300
 """Characters of a message: read, and kept once its variable parts are gone."""
 _ALWAYS_SECRET = ("bearer", "basic")
 """Words that are followed by a secret, whatever the setting says."""
+_SHORT = 4
+"""Letters of words such as `card` and `cvv`: numbers follow them, which do not count anyway."""
 _INLINED = ("<listcomp>", "<dictcomp>", "<setcomp>")
 """Functions of their own up to Python 3.11, and none since (PEP 709)."""
 _OURS = PurePath(__file__).parent
@@ -45,8 +47,9 @@ def fingerprint(step: str, error: BaseException, secrets: Iterable[str] = ()) ->
 
     It is made from the Step, the exception's type, the innermost place in the project's own code
     (file and function, not the line) and the message without what varies: numbers, ids, quoted
-    text, addresses, paths, and what follows a word of `secrets`. The same failure has the same
-    fingerprint in every process, deployment and version of Python. Whatever the error, return one.
+    text, addresses, paths, and what follows a word of `secrets` that is not short. The same
+    failure has the same fingerprint in every process, deployment and version of Python. Whatever
+    the error, return one.
     """
     leaf = _leaf(error)
     kinds = type(error).__qualname__, type(leaf).__qualname__
@@ -57,8 +60,8 @@ def fingerprint(step: str, error: BaseException, secrets: Iterable[str] = ()) ->
 
 def essence(message: str, secrets: Iterable[str] = ()) -> str:
     """Return a message without its variable parts, and bounded."""
-    plain = (word for word in secrets if not word.startswith("-"))  # the others are of headers
-    words = tuple(_folded(word) for word in (*plain, *_ALWAYS_SECRET))
+    named = (word for word in secrets if not word.startswith("-") and len(word) > _SHORT)
+    words = tuple(_folded(word) for word in (*named, *_ALWAYS_SECRET))
     unquoted = _QUOTED.sub("*", message[:_MOST_READ])
     kept = " ".join(_tokens(unquoted.split(), words))
     return _NUMBERS.sub("#", kept)[:_MOST_KEPT]

@@ -21,7 +21,7 @@ Keys = tuple[tuple[str, str], ...]
 
 
 def names(value: Any) -> tuple[str, ...]:
-    """Parse the key `index`: a list of names or dotted paths, none of them of a secret."""
+    """Parse the key `index`: a list of names or dotted paths."""
     if not isinstance(value, list | tuple):
         raise Mismatch('a list of names in the input, such as ["orderId", "customer.id"]')
     for each in value:
@@ -32,6 +32,24 @@ def names(value: Any) -> tuple[str, ...]:
 def taken(reader: Reader) -> tuple[str, ...]:
     """Take the key `index` of a Step, or of a trigger's `config`."""
     return reader.take("index", names, default=())
+
+
+def refuse_secrets(reader: Reader, own: tuple[str, ...] | None) -> None:
+    """Note a problem of an `index` that has a name in it which its Step's runs have masked.
+
+    That is by the words of the Step's `own` key `redact`, or by those of the setting if it is None.
+    """
+    words, whose = (settings().redact, "MOTIA['REDACT']") if own is None else (own, "'redact'")
+
+    def parse(value: Any) -> None:
+        for path in names(value):
+            if payloads.is_secret(path, words):
+                raise Mismatch(
+                    f"names that {whose} does not mask: {path!r:.50} looks like a secret, and"
+                    " would be in the table for all to read"
+                )
+
+    reader.take("index", parse, default=None)
 
 
 def of_input(paths: Iterable[str], input: Any, *, is_request: bool = False) -> Keys:
@@ -63,11 +81,6 @@ def _check(path: Any) -> None:
         )
     if len(path) > LONGEST_NAME or not path.isprintable() or "=" in path:
         raise Mismatch(f"names of at most {LONGEST_NAME} printable characters, without =")
-    if payloads.is_secret(path, settings().redact):
-        raise Mismatch(
-            f"names that MOTIA['REDACT'] does not mask: {path!r:.50} looks like a secret, and would"
-            " be in the table for all to read"
-        )
 
 
 def _first(path: str, places: Iterable[Any]) -> str:

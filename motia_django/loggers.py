@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motia_django import payloads, tracing
@@ -19,8 +19,9 @@ class Logger:
 
     Every record also carries, for structured handlers, the attributes `step`, `run_id`, `trace_id`
     and `fields`; the line goes into the run's timeline too. Values under secret-looking keys are
-    masked. Outside of a Step the same object logs without a prefix. `exc_info` means what it means
-    to stdlib; every other keyword is a field. What it gives may be awaited, and need not be.
+    masked, by the Step's own word on them if it has one. Outside of a Step the same object logs
+    without a prefix. `exc_info` means what it means to stdlib; every other keyword is a field. What
+    it gives may be awaited, and need not be.
     """
 
     __slots__ = ("_scope",)
@@ -59,7 +60,8 @@ class Logger:
     ) -> Done:
         scope = self._scope or tracing.current()
         exc_info = fields.pop("exc_info", None)
-        text, fields = _parted(message, args, fields)
+        masks = settings().redact if scope is None else scope.timeline.masks
+        text, fields = _parted(message, args, fields, masks)
         if scope is not None:
             name = logging.getLevelName(level).lower()
             scope.timeline.add(
@@ -106,7 +108,7 @@ class Line:
 
 
 def _parted(
-    message: object, args: tuple[Any, ...], fields: Mapping[str, Any]
+    message: object, args: tuple[Any, ...], fields: Mapping[str, Any], masks: Sequence[str]
 ) -> tuple[str, dict[str, Any]]:
     """Tell Motia's `info("text", {"id": 1})` from stdlib's `info("text %s", 1)`."""
     text = _text(message)
@@ -115,9 +117,7 @@ def _parted(
     elif args:
         text = _filled(text, args)
     named = {_text(key): value for key, value in fields.items()}
-    return payloads.plain_text(text), payloads.masked(
-        payloads.presentable(named), settings().redact
-    )
+    return payloads.plain_text(text), payloads.masked(payloads.presentable(named), masks)
 
 
 def _filled(text: str, args: tuple[Any, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -195,6 +195,15 @@ def prunable(status: Status, days: float) -> int:
     """Return how many runs `prune` would delete now; raise `ValueError` as it does."""
     _check_final(status)
     return ledger.prunable(status, days).order_by().count()
+
+
+def erase(run_ids: Sequence[UUID]) -> Iterator[int]:
+    """Delete those of these runs that are finished, whenever that was, in small batches.
+
+    Yield how many each batch deleted.
+    """
+    for start in range(0, len(run_ids), PRUNED_AT_ONCE):
+        yield ledger.erase(run_ids[start : start + PRUNED_AT_ONCE])
 
 
 def row_of(run_id: UUID) -> models.Run:

@@ -8,10 +8,9 @@ import math
 import re
 import reprlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -19,10 +18,9 @@ import orjson
 from django.utils.functional import Promise
 
 from motia_django.exceptions import PayloadError
+from motia_django.redaction import asker
 
 MASK = "********"
-_NO_SECRET = "Idempotency-Key"  # nosec B105  # a header, by its name
-"""A header that is named like a secret, and is none."""
 _CUT = "motia:cut"
 _LONG_INTEGER = re.compile(r"-\d{19}|\d{20}")
 _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
@@ -137,7 +135,7 @@ def shown(value: Any) -> str:
 
 def masked(value: Any, words: Iterable[str]) -> Any:
     """Return plain `value` with the values under secret-looking keys replaced by asterisks."""
-    return _masked(value, _asker(tuple(words)))
+    return _masked(value, asker(tuple(words)))
 
 
 def masked_text(value: Any, words: Iterable[str]) -> str:
@@ -150,18 +148,15 @@ def masked_text(value: Any, words: Iterable[str]) -> str:
 
 def is_secret(path: str, words: Iterable[str]) -> bool:
     """Return whether what a dotted path leads to is masked, by any name on the way."""
-    return any(map(_asker(tuple(words)), path.split(".")))
+    return any(map(asker(tuple(words)), path.split(".")))
 
 
-def is_masked(value: Any, words: Iterable[str]) -> bool:
-    """Return whether a mask stands in the place of some secret in plain `value`."""
-    words = tuple(words)
-    if isinstance(value, dict):
-        return any(
-            item == MASK if _asker(words)(key) else is_masked(item, words)
-            for key, item in value.items()
-        )
-    return isinstance(value, list) and any(is_masked(item, words) for item in value)
+def masked_names(value: Any) -> list[str]:
+    """Return under which names masks stand in plain `value`, as dotted paths, each once.
+
+    Whatever words hold today: it was masked by those that held then.
+    """
+    return list(dict.fromkeys(".".join(path) for path in _masks(value, ())))
 
 
 def is_cut(value: Any) -> bool:
@@ -191,26 +186,16 @@ def _masked(value: Any, is_secret: Callable[[str], bool]) -> Any:
     return value
 
 
-@lru_cache(maxsize=16)
-def _asker(words: tuple[str, ...]) -> Callable[[str], bool]:
-    """Return what tells whether a name looks like that of a secret, by these words.
-
-    A word that begins with a dash is how names of headers end, spelled as Django spells them.
-    """
-    folded_words = [_folded(word) for word in words if not word.startswith("-")]
-    endings = tuple(word for word in words if word.startswith("-"))
-
-    @lru_cache(maxsize=4096)
-    def is_secret(key: str) -> bool:
-        folded = _folded(key)
-        is_named = any(word in folded for word in folded_words)
-        return is_named or (key.endswith(endings) and key != _NO_SECRET)
-
-    return is_secret
-
-
-def _folded(word: str) -> str:
-    return word.lower().replace("-", "").replace("_", "")
+def _masks(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if item == MASK:
+                yield (*path, key)
+            else:
+                yield from _masks(item, (*path, key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _masks(item, path)
 
 
 def _key(key: Any) -> str:

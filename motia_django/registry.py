@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motia_django.conf import settings
 from motia_django.declarations import Problem
 from motia_django.delivery import Delivery
 from motia_django.exceptions import MotiaError, UnknownStep, UnknownStream, did_you_mean
@@ -99,6 +100,10 @@ class Registry:
             return self.step(step).trigger(kind, index, source).delivery
         except MotiaError:
             return Delivery()
+
+    def masks(self, step: str) -> tuple[str, ...]:
+        """Return the words of keys whose values are masked in a Step's runs, gone as it may be."""
+        return self._steps[step].masks if step in self._steps else settings().redact
 
     def index_names(self) -> set[str]:
         """Return all names that runs of some Step are found by."""

@@ -13,8 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, payloads, publish
-from motia_django.conf import settings
-from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
+from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, some_of
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
 from motia_django.operations import AS_IT_WAS, Result, checked, row_of
@@ -30,6 +29,8 @@ RERUN = "rerun"
 """The kind of the note that a run is left with when it is run again."""
 REPEATED = (Status.SUCCEEDED, Status.SKIPPED, Status.CANCELLED)
 """The runs of which many are run again together; many that are dead are redriven."""
+_MOST_NAMES = 5
+"""That a refusal tells of what was masked."""
 
 
 def retry(run_id: UUID, *, by: str, reason: str = "") -> None:
@@ -118,8 +119,13 @@ def missing(input: Any) -> str:
     """Return what of a stored input was not kept, in words; an empty text if it is whole."""
     if payloads.is_cut(input):
         return _("it was too large, and only its beginning was kept")
-    if payloads.is_masked(input, settings().redact):
-        return _("its secrets were masked when the run was over")
+    names = payloads.masked_names(input)
+    if names:
+        text = _(
+            "masked when the run was over: %s (what is in later runs,"
+            ' "redact" in the config of its Step can say)'
+        )
+        return text % some_of(names, _MOST_NAMES)
     return ""
 
 
@@ -189,7 +195,8 @@ def _trigger(row: models.Run) -> tuple[int, Trigger]:
 def _check_input(row: models.Run, trigger: Trigger, given: Any) -> None:
     if missing(given):
         text = _(
-            "run %(id)s cannot be run again with the input that is stored: %(why)s. Give it whole"
+            "run %(id)s cannot be run again with the input that is stored: %(why)s. Give it whole,"
+            " by --input or as edited input in the admin"
         )
         raise CannotIntervene(text % {"id": row.id, "why": missing(given)})
     try:

@@ -122,7 +122,7 @@ def perform(
     goes wrong is in the outcome; nothing is raised. An outcome that is RUNNING is for the caller to
     end, with `finished`.
     """
-    timeline, started_at = Timeline(), timezone.now()
+    timeline, started_at = Timeline(registry().masks(run.step)), timezone.now()
     sentry.watch()
     observers.tell(signals.run_started, run)
     result: dict[str, Any]

@@ -50,6 +50,8 @@ class Step:
     """Which of its runs the history keeps, `all` or `failures`; None leaves it to the setting."""
     index: tuple[str, ...] = ()
     """The names in the input that its runs are found by."""
+    redact: tuple[str, ...] | None = None
+    """The words of keys whose values are masked in its runs; None leaves it to the setting."""
     handler: Callable[..., Any]
     arity: int
     """With how many arguments the handler is called: 0, 1 or 2."""
@@ -78,6 +80,11 @@ class Step:
     def keeps_all(self) -> bool:
         """Whether the history keeps all of its runs, not the failed ones only."""
         return (self.record or settings().record) == "all"
+
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """The words of keys whose values are masked in its runs: its own, or the setting's."""
+        return settings().redact if self.redact is None else self.redact
 
     @property
     def limited(self) -> bool:
@@ -170,9 +177,21 @@ def _read_config(reader: Reader, *, needs_trigger: bool) -> dict[str, Any]:
         "atomic": reader.take("atomic", declarations.boolean, default=False),
         "record": reader.take("record", declarations.one_of("all", "failures"), default=None),
         "index": keys.taken(reader),
+        "redact": reader.take("redact", _words, default=None),
     }
     reader.finish("a Step")
+    if not reader.problems:
+        _refuse_secret_keys(reader, values)
     return values
+
+
+def _refuse_secret_keys(reader: Reader, values: Mapping[str, Any]) -> None:
+    """Note which index keys, of the Step and of its triggers, are masked in its runs."""
+    keys.refuse_secrets(reader, values["redact"])
+    for number, trigger in enumerate(values["triggers"]):
+        index = {"index": list(trigger.delivery.index)} if trigger.delivery.index else {}
+        inner = reader.nested(reader.spelling("triggers"), index, number, "config")
+        keys.refuse_secrets(inner, values["redact"])
 
 
 def _read_virtual(reader: Reader) -> dict[str, Any]:
@@ -208,6 +227,13 @@ def _dicts(value: Sequence[Any]) -> list[dict[str, Any]]:
         if not isinstance(each, dict):
             raise Mismatch(f"a list of triggers, each a dict ({each!r:.50} is none)")
     return list(value)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    is_list = isinstance(value, list | tuple)
+    if not is_list or not all(isinstance(each, str) and each.strip("-_ ") for each in value):
+        raise Mismatch('a list of words, such as ["card", "iban"]; [] masks nothing')
+    return tuple(value)
 
 
 def _topics(value: Any) -> tuple[Topic, ...]:

@@ -35,14 +35,16 @@ _LONGEST_ERROR = 300
 class Timeline:
     """A run's list of events. Each is `{"at": seconds since the start, "kind": ..., ...}`."""
 
-    __slots__ = ("_entries", "_error", "_left_out", "_settings", "_started")
+    __slots__ = ("_entries", "_error", "_left_out", "_settings", "_started", "masks")
 
-    def __init__(self) -> None:
+    def __init__(self, masks: tuple[str, ...] | None = None) -> None:
+        """Mask what is under keys with these words in them; by None, with those of the setting."""
         self._started = time.monotonic()
         self._entries: list[Entry] = []
         self._error: Entry | None = None
         self._left_out = 0
         self._settings = settings()
+        self.masks = self._settings.redact if masks is None else masks
 
     def add(self, kind: str, **facts: Any) -> None:
         """Note that `kind` happened just now; past the bound only its number is kept."""
@@ -65,7 +67,7 @@ class Timeline:
 
     def _entry(self, kind: str, facts: Entry) -> Entry:
         at = round(time.monotonic() - self._started, 4)
-        presentable = payloads.masked(payloads.presentable(facts), self._settings.redact)
+        presentable = payloads.masked(payloads.presentable(facts), self.masks)
         return {"at": at, "kind": kind, **_bounded(presentable)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,10 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motia_django.keys import LONGEST_VALUE, kept, of_input
+from motia_django.steps import read_step
 from tests.declared import good, wrong
-from tests.factories import make_step
+from tests.factories import make_step, nothing
 
 QUEUE = {"type": "queue", "topic": "work"}
+
+
+def problem_of(**config: Any) -> str:
+    """Return the one problem of a Step with this config; nothing if it has none."""
+    module = SimpleNamespace(config={"name": "Work", **config}, handler=nothing)
+    step, problems = read_step(module, Path("work_step.py"), "tests")
+    assert bool(step) is not bool(problems)
+    return "".join(each.message for each in problems)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +94,16 @@ def test_an_http_trigger_takes_an_index_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("path", ["password", "apiKey", "auth.access_token", "token.id"])
 def test_a_secret_is_refused_as_a_key(path: str) -> None:
-    text = wrong({**QUEUE, "config": {"index": [path]}})
-    assert "looks like a secret" in text
-    assert "config.config.index" in text
+    of_trigger = problem_of(triggers=[QUEUE, {**QUEUE, "config": {"index": ["id", path]}}])
+    assert "config.triggers[1].config.index: expected names that MOTIA['REDACT']" in of_trigger
+    of_step = problem_of(triggers=[QUEUE], index=[path])
+    assert "config.index: expected names that MOTIA['REDACT'] does not mask" in of_step
+
+
+def test_what_is_a_secret_as_a_key_is_for_its_step_to_say() -> None:
+    assert problem_of(triggers=[QUEUE], index=["token.id"], redact=[]) == ""
+    own = problem_of(triggers=[QUEUE], index=["customer.name"], redact=["name"])
+    assert "expected names that 'redact' does not mask: 'customer.name' looks like" in own
 
 
 @pytest.mark.parametrize("value", ["orderId", [7], [""], ["a..b"], ["a=b"], ["x" * 101], ["a\n"]])

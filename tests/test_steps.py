@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from motia_django import cron, http, queue, state_changed, step, stream
+from motia_django.conf import Settings
 from motia_django.declarations import Problem
 from motia_django.exceptions import TriggerGone
 from motia_django.steps import Step, Topic, read_step
@@ -341,3 +342,19 @@ def test_a_handler_with_a_yield_may_answer_requests(handler: Any) -> None:
     found, problems = read({"name": "A", "triggers": [http("GET", "/x"), *TRIGGERS]}, handler)
     assert found is not None, problems
     assert found.is_async is (handler is async_parts)
+
+
+@pytest.mark.parametrize("words", [["card"], ("card", "first_name"), [], ["-Key"]])
+def test_a_step_may_say_which_words_are_of_secrets(words: Any) -> None:
+    assert good(redact=words).masks == tuple(words)
+
+
+def test_a_step_that_says_nothing_of_secrets_leaves_them_to_the_setting() -> None:
+    assert good().masks == good(redact=None).masks == Settings().redact
+
+
+@pytest.mark.parametrize("words", ["card", [""], ["-"], [7], {"card": True}, 7])
+def test_what_is_no_list_of_words_is_no_word_on_secrets(words: Any) -> None:
+    said = wrong({"name": "A", "triggers": TRIGGERS, "redact": words})
+    assert 'motia.E005 config.redact: expected a list of words, such as ["card", "iban"]' in said
+    assert f"got {words!r}" in said

@@ -59,10 +59,10 @@ def as_json(row: models.Run, links: Links) -> dict[str, Any]:
     trace = traces.trace_of(row, links)
     return {
         **{name: getattr(row, name) for name in _COLUMNS},
-        "input": words.masked_input(row.input),
-        "output": words.masked(row.output),
+        "input": words.masked_input(row),
+        "output": words.masked_output(row),
         "error": row.error,
-        "timeline": timelines.seen(row.timeline, links),
+        "timeline": timelines.seen(row, row.timeline, links),
         "trace": [
             {
                 "id": each.run.id,
@@ -83,7 +83,7 @@ def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
     if row.trigger == "http":
         text = "".join(_lacking(row)) + " \\\n  ".join(_curl(row, request))
         return Copy(id="command", title=_("As curl"), text=text, note=note)
-    data = quote(payloads.dumps(placed(words.masked_input(row.input))))
+    data = quote(payloads.dumps(placed(words.masked_input(row))))
     if row.trigger == "queue":
         group = f" --group {quote(row.message_group)}" if row.message_group else ""
         text = f"{_COMMAND} enqueue {quote(row.source)} --data {data}{group}"

@@ -154,15 +154,15 @@ def address(listener: Listener, values: Mapping[str, str]) -> str:
     return path
 
 
-def shown(asked: Asked, answer: Answer, links: Links) -> Shown:
-    """Return an answer to read, with its secrets masked, and the way to its run.
+def shown(step: Step, asked: Asked, answer: Answer, links: Links) -> Shown:
+    """Return a Step's answer to read, with its secrets masked, and the way to its run.
 
     The answer to an error that the project makes a page of does not name its trace.
     """
     trace_id = answer.header(TRACE_HEADER) or tracing.trace_id_from(asked.headers)
     has_run, run_url = run_of(trace_id, links) if trace_id else (False, "")
-    body, note = _readable(answer)
-    masked = words.masked(dict(answer.headers))
+    body, note = _readable(answer, step)
+    masked = words.masked(words.masked(dict(answer.headers)), step.name)
     return Shown(
         status=f"{answer.status} {answer.phrase}",
         is_error=answer.status >= 400,
@@ -223,21 +223,21 @@ def _parameters(trigger: Trigger) -> tuple[str, ...]:
     return trigger.parameters
 
 
-def _readable(answer: Answer) -> tuple[str, str]:
+def _readable(answer: Answer, step: Step) -> tuple[str, str]:
     kind = answer.header("Content-Type")
     note = _("Only the beginning is shown.") if answer.is_cut else ""
     text = answer.body.decode(errors="replace")
     told = {"size": len(answer.body), "kind": kind or _("no content type")}
     if "json" in kind and answer.body:
-        return _masked(text) or ("", str(_UNMASKED) % told)
+        return _masked(text, step) or ("", str(_UNMASKED) % told)
     if kind.startswith("text/") or "xml" in kind or not answer.body:
         return text, note
     return "", _("%(size)d bytes of %(kind)s, which are not shown.") % told
 
 
-def _masked(text: str) -> tuple[str, str] | None:
+def _masked(text: str, step: Step) -> tuple[str, str] | None:
     """Return JSON without its secrets, of which there is no note; None if it is cut or broken."""
     try:
-        return words.document(payloads.loads(text)), ""
+        return words.document(words.masked(payloads.loads(text), step.name)), ""
     except (ValueError, PayloadError):
         return None

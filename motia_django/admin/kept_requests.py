@@ -59,7 +59,7 @@ class KeptRequest:
     @classmethod
     def of(cls, row: models.Run) -> KeptRequest:
         """Return the request of a run, whatever its input has become since."""
-        given = placed(words.masked_input(row.input))
+        given = placed(words.masked_input(row))
         sent = given if isinstance(given, dict) and "method" in given else {}
         method, _space, declared = row.source.partition(" ")
         headers = {str(name): str(value) for name, value in _mapping(sent.get("headers")).items()}

@@ -124,7 +124,7 @@ def _placeholder(lines: list[str]) -> list[str]:
 def _comment(row: models.Run) -> Iterator[str]:
     """Yield what came of the run, to assert of it what one relies on."""
     if row.status == Status.SUCCEEDED and row.trigger != "http" and row.output is not None:
-        yield f"# Then it returned {words.one_line(row.output, 300)}"
+        yield f"# Then it returned {words.one_line(words.masked_output(row), 300)}"
 
 
 def _request(row: models.Run) -> Iterator[str]:
@@ -252,7 +252,7 @@ def _ran(row: models.Run, call: str) -> Iterator[str]:
 
 
 def _input(row: models.Run) -> Any:
-    return placed(words.masked_input(row.input))
+    return placed(words.masked_input(row))
 
 
 def _state(row: models.Run, besides: tuple[str, ...] | None = None) -> Iterator[str]:
@@ -266,7 +266,7 @@ def _state(row: models.Run, besides: tuple[str, ...] | None = None) -> Iterator[
         if entry.get("operation") == "get" and place not in seen:
             read.append(place)
         if place not in seen and old is not None and not payloads.is_cut(old):
-            yield _set(*place, placed(words.masked_as(place[-1], old)))
+            yield _set(*place, placed(words.masked_as(place[-1], old, row.step)))
         if "old" in entry:
             seen.add(place)
     for place in dict.fromkeys(each for each in read if each not in seen):

@@ -55,7 +55,7 @@ class EditForm(ReasonForm):
     def __init__(self, row: models.Run, *args: Any, **kwargs: Any) -> None:
         super().__init__(row, *args, **kwargs)
         self.original = row.input
-        self.initial["content"] = words.masked_input(row.input)
+        self.initial["content"] = words.masked_input(row)
 
     def clean_content(self) -> Any:
         """Return the input with its secrets in place, if today's schema takes it."""
@@ -85,7 +85,7 @@ class RerunEditForm(ReasonForm):
     def __init__(self, row: models.Run, *args: Any, **kwargs: Any) -> None:
         super().__init__(row, *args, **kwargs)
         self.run = row
-        self.initial["content"] = words.masked_input(row.input)
+        self.initial["content"] = words.masked_input(row)
         if repeats.missing(row.input):
             self.fields["content"].help_text = gettext_lazy(
                 "What was stored is not whole: secrets were masked when the run was over, and what"

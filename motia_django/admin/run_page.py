@@ -27,7 +27,7 @@ MOST_CAUSED = 10
 
 def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, Any]:
     """Return the page's context."""
-    lines = timelines.lines(row.timeline, links)
+    lines = timelines.lines(row, row.timeline, links)
     attempts = attempts_of(row, row.timeline)
     waits = waiting.reasons(row, links)
     return {
@@ -52,9 +52,9 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "problem": words.error_line(row.error),
         "problem_of": _earlier(row, attempts),
         "traceback": words.traceback(row.error),
-        "attempts": _told(attempts, timelines.lines(redrives(row.timeline), links)),
-        "input": None if row.input is None else words.document(words.masked_input(row.input)),
-        "output": None if row.output is None else words.document(row.output),
+        "attempts": _told(attempts, timelines.lines(row, redrives(row.timeline), links)),
+        "input": None if row.input is None else words.document(words.masked_input(row)),
+        "output": None if row.output is None else words.document(words.masked_output(row)),
         "timeline": lines,
         "has_attempts": any(line.attempt not in (None, 1) for line in lines),
         "copies": copies.of_run(row, request),

@@ -95,5 +95,5 @@ def _page(
         **shown,
         status=words.badge(row.status),
         run_url=links.run(row.pk) + links.origin,
-        input=None if row.input is None else words.document(words.masked_input(row.input)),
+        input=None if row.input is None else words.document(words.masked_input(row)),
     )

@@ -123,7 +123,7 @@ def _asked(
         if not error.is_sent:
             once.give_back(request)
         return _page(admin, request, listener, form, no_answer=str(error))
-    shown = http_start.shown(asked, answer, admin.links(request))
+    shown = http_start.shown(listener.step, asked, answer, admin.links(request))
     return _page(admin, request, listener, form, answer=shown)
 
 

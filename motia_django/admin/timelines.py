@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from motia_django import models
 from motia_django.admin import permits, words
 from motia_django.admin.links import Links
 from motia_django.timeline import OPERATIONS, Entry
@@ -67,31 +68,31 @@ class Line:
     """JSON too long for a line, or a traceback, to unfold, or nothing."""
 
 
-def lines(timeline: Any, links: Links) -> list[Line]:
-    """Return the timeline's entries in words; unknown kinds are shown as they are.
+def lines(row: models.Run, timeline: Any, links: Links) -> list[Line]:
+    """Return entries of a run's timeline in words; unknown kinds are shown as they are.
 
     When each attempt was is told elsewhere.
     """
-    entries = seen(timeline, links)
+    entries = seen(row, timeline, links)
     return [_line(each, links) for each in entries if each.get("kind") != "attempt"]
 
 
-def seen(timeline: Any, links: Links) -> list[Entry]:
-    """Return the timeline's entries without secrets and the names of Steps that are not to be seen.
+def seen(row: models.Run, timeline: Any, links: Links) -> list[Entry]:
+    """Return a timeline's entries without secrets and the names of Steps that are not to be seen.
 
     What an entry says an item was and is may be a secret by the item's name.
     """
     whole: Sequence[Any] = timeline if isinstance(timeline, list) else []
     entries = (each if isinstance(each, dict) else {"value": each} for each in whole)
     steps = permits.visible(links.request)
-    masked = (_masked(each) for each in entries)
+    masked = (_masked(each, row.step) for each in entries)
     return list(masked) if steps is None else [_narrowed(each, steps) for each in masked]
 
 
-def _masked(entry: Entry) -> Entry:
+def _masked(entry: Entry, step: str) -> Entry:
     item = entry.get(_ITEMS.get(str(entry.get("kind")), ""))
-    hidden = {name: words.masked_as(item, value) for name, value in _values(entry).items()}
-    whole: Entry = words.masked({**entry, **hidden})
+    hidden = {name: words.masked_as(item, value, step) for name, value in _values(entry).items()}
+    whole: Entry = words.masked({**entry, **hidden}, step)
     return whole
 
 

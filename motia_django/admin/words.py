@@ -15,9 +15,11 @@ from django.utils.timezone import is_aware, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from motia_django import payloads
+from motia_django import models, payloads
 from motia_django.conf import settings
 from motia_django.ledger import pulse
+from motia_django.ledger.rows import without_credentials
+from motia_django.registry import registry
 from motia_django.runs import INVOKE, Status, last_line
 
 NOTHING = "–"
@@ -137,29 +139,35 @@ def duration(length: timedelta | None) -> str:
     return _("%(days)d d %(hours)d h") % {"days": hours // 24, "hours": hours % 24}
 
 
-def masked(value: Any) -> Any:
-    """Return plain `value` without its secrets."""
-    return payloads.masked(value, settings().redact)
+def masked(value: Any, step: str | None = None) -> Any:
+    """Return plain `value` without its secrets: as this Step has it, in whose run it was."""
+    return payloads.masked(value, settings().redact if step is None else registry().masks(step))
 
 
-def masked_as(name: object, value: Any) -> Any:
+def masked_as(name: object, value: Any, step: str | None = None) -> Any:
     """Return the plain value of that name without its secrets; all of it may be one."""
-    return masked({str(name): value})[str(name)]
+    return masked({str(name): value}, step)[str(name)]
 
 
-def masked_input(given: Any) -> Any:
+def masked_input(row: models.Run) -> Any:
     """Return a run's input without its secrets.
 
     Of a change of state or of a stream, the values may be secrets by the name of their item.
     """
+    given = without_credentials(row, row.input)
     whole = dict(given) if isinstance(given, dict) else {}
     for name in ("oldValue", "newValue"):
         if name in whole and "itemId" in whole:
-            whole[name] = masked_as(whole["itemId"], whole[name])
+            whole[name] = masked_as(whole["itemId"], whole[name], row.step)
     event = whole.get("event")
     if "streamName" in whole and isinstance(event, dict) and "data" in event:
-        whole["event"] = {**event, "data": masked_as(whole.get("id"), event["data"])}
-    return masked(whole or given)
+        whole["event"] = {**event, "data": masked_as(whole.get("id"), event["data"], row.step)}
+    return masked(whole or given, row.step)
+
+
+def masked_output(row: models.Run) -> Any:
+    """Return what a run's handler returned, or a request was answered with, without its secrets."""
+    return masked(without_credentials(row, row.output), row.step)
 
 
 def indented(value: Any) -> str:
@@ -168,8 +176,8 @@ def indented(value: Any) -> str:
 
 
 def document(value: Any) -> str:
-    """Return a value as JSON to read: without its secrets, and cut where it is endless."""
-    return Truncator(indented(masked(value))).chars(MOST_CHARACTERS)
+    """Return a value, which is masked already, as JSON to read: cut where it is endless."""
+    return Truncator(indented(value)).chars(MOST_CHARACTERS)
 
 
 def error_line(error: str) -> str:
@@ -189,8 +197,8 @@ def traceback(error: str) -> str:
 
 
 def one_line(value: Any, length: int = 120) -> str:
-    """Return a value's JSON, without its secrets, in at most `length` characters."""
-    return Truncator(payloads.dumps(masked(value))).chars(length)
+    """Return the JSON of a value, which is masked already, in at most `length` characters."""
+    return Truncator(payloads.dumps(value)).chars(length)
 
 
 def _local(value: datetime) -> datetime:

@@ -104,11 +104,7 @@ class Bulk(Subcommand):
             return
         of_them = "matches" if count == 1 else "match"
         self.say(f"{runs_in_words(count)} {of_them}:")
-        steps = chosen.by_step()
-        for step, number in steps[:MOST_STEPS]:
-            self.say(f"  {number:>9,}  {step}")
-        if len(steps) > MOST_STEPS:
-            self.say(f"  and those of {len(steps) - MOST_STEPS} other Steps")
+        write_steps(self, dict(chosen.by_step()))
 
     def _report(self, results: Iterable[Result], count: int, done: str, refused: str) -> None:
         tally = Tally(self, count)
@@ -154,6 +150,15 @@ class Tally:
                 self._teller.say(f"  {run_id}")
             if number > len(self._refusals[reason]):
                 self._teller.say(f"  and {number - len(self._refusals[reason]):,} more")
+
+
+def write_steps(teller: Subcommand, counts: Mapping[str, int]) -> None:
+    """Print how many runs there are of each Step, the most first; of many Steps only some."""
+    steps = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    for step, number in steps[:MOST_STEPS]:
+        teller.say(f"  {number:>9,}  {step}")
+    if len(steps) > MOST_STEPS:
+        teller.say(f"  and those of {len(steps) - MOST_STEPS} other Steps")
 
 
 def confirm(question: str) -> None:

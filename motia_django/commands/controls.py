@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
+from shlex import quote
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +15,10 @@ from django.core.management.base import CommandError
 from motia_django import ledger, operations
 from motia_django.beat import operators
 from motia_django.commands.base import Subcommand, operator
-from motia_django.commands.bulk import Bulk, confirm, runs_in_words
+from motia_django.commands.bulk import Bulk, confirm, runs_in_words, write_steps
 from motia_django.commands.runs import use_broker_of_dev
 from motia_django.commands.schedules import schedule_of
-from motia_django.commands.selection import known
+from motia_django.commands.selection import all_by_key, known
 from motia_django.commands.steps import told
 from motia_django.conf import settings
 from motia_django.ledger.interventions import WAITING
@@ -92,15 +94,27 @@ class Prune(Subcommand):
     """`motia_steps prune`."""
 
     name = "prune"
-    help = "Delete old history, as upkeep does by itself: by the setting RETENTION, or as said."
+    help = (
+        "Delete old history, as upkeep does by itself: by the setting RETENTION, or as said. Or"
+        " what is finished of one index key, however young."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--status", choices=[each.value for each in FINAL])
         parser.add_argument("--older-than", type=float, metavar="DAYS", help="for this --status")
+        parser.add_argument(
+            "--key", metavar="KEY", help="in place of both: all with this index key: customer=17"
+        )
+        parser.add_argument(
+            "--caused", action="store_true", help="with --key: and all that these have caused"
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def run(self, options: Mapping[str, Any]) -> None:
+        if options.get("key") is not None or options.get("caused"):
+            self._erase(options)
+            return
         ages = _ages(options)
         if options.get("dry_run"):
             for status, days in ages.items():
@@ -113,6 +127,24 @@ class Prune(Subcommand):
             confirm(f"Delete {runs_in_words(count)}, {_told(status, days)}?")
         for status, days in ages.items():
             self._prune(status, days)
+
+    def _erase(self, options: Mapping[str, Any]) -> None:
+        standings = list(ledger.standings(_of_key(options)))
+        finished = [run_id for run_id, _step, status in standings if status.final]
+        unfinished = len(standings) - len(finished)
+        which = options["key"] + (", and what those runs caused" if options.get("caused") else "")
+        self.say(f"{which}: {runs_in_words(len(finished))} finished, {unfinished:,} not")
+        write_steps(self, Counter(step for _id, step, status in standings if status.final))
+        if finished and not options.get("dry_run"):
+            if not options.get("yes"):
+                confirm(f"Delete {runs_in_words(len(finished))}?")
+            deleted = sum(operations.erase(finished))
+            self.say(f"{runs_in_words(deleted)} deleted.")
+        if unfinished:
+            raise CommandError(
+                f"{runs_in_words(unfinished)} not finished, and left: cancel what waits"
+                f" (motia_steps cancel --key {quote(options['key'])}), and come again"
+            )
 
     def _prune(self, status: Status, days: float) -> None:
         total = 0
@@ -129,6 +161,18 @@ def add_schedule(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--schedule", type=int, metavar="INDEX", help="only the cron trigger of this index"
     )
+
+
+def _of_key(options: Mapping[str, Any]) -> list[UUID]:
+    """Return the runs that `--key` means, with those that they have caused if that is said."""
+    if options.get("key") is None:
+        raise CommandError("--caused is said with --key", returncode=2)
+    if options.get("status") or options.get("older_than") is not None:
+        raise CommandError(
+            "--key means all that is finished: leave out --status and --older-than", returncode=2
+        )
+    found = all_by_key(options["key"])
+    return ledger.with_caused(found) if options.get("caused") else found
 
 
 def _ages(options: Mapping[str, Any]) -> dict[Status, float]:

@@ -23,9 +23,9 @@ from motia_django.commands.selection import (
     statuses,
 )
 from motia_django.commands.steps import found
-from motia_django.conf import settings
 from motia_django.dispatch import enqueue
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, did_you_mean
+from motia_django.ledger.rows import masked_input
 from motia_django.models import Run
 from motia_django.registry import registry
 from motia_django.runner import invoked_as
@@ -259,7 +259,7 @@ def hint_for_gone(rows: Iterable[Run]) -> list[str]:
 
 def described(row: Run) -> dict[str, Any]:
     """Return the facts of a run for machines, masked."""
-    redact = settings().redact
+    masks = registry().masks(row.step)
     return {
         "id": row.id,
         "step": row.step,
@@ -275,10 +275,10 @@ def described(row: Run) -> dict[str, Any]:
         "startedAt": row.started_at,
         "finishedAt": row.finished_at,
         "wakeAt": row.wake_at,
-        "input": payloads.masked(row.input, redact),
-        "output": row.output,
+        "input": masked_input(row),
+        "output": payloads.masked(row.output, masks),
         "error": row.error,
-        "timeline": row.timeline,
+        "timeline": payloads.masked(row.timeline, masks),
     }
 
 

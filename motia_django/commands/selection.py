@@ -132,9 +132,19 @@ def known_to_history(step: str) -> str:
     return step
 
 
-def found_by_key(asked: str) -> list[UUID]:
+def all_by_key(asked: str) -> list[UUID]:
+    """Return all runs with an index key, which has to be named: `customer=17`."""
+    name, _, value = asked.partition("=")
+    if not name.strip() or not value.strip():
+        raise CommandError(
+            f"--key: expected a name and a value, such as customer=17, got {asked!r}", returncode=2
+        )
+    return found_by_key(asked, most=None)
+
+
+def found_by_key(asked: str, most: int | None = ledger.MOST_FOUND) -> list[UUID]:
     """Return the runs with an index key; raise `CommandError` if no Step has one of that name."""
-    found = ledger.found_by_key(asked)
+    found = ledger.found_by_key(asked, most)
     name, _, value = asked.partition("=")
     names = registry().index_names()
     if value and not found and name.strip() not in names:

@@ -49,19 +49,19 @@ class Uninstall(Subcommand):
                     " by --yes."
                 )
             else:
-                self.out.write("Nothing is unfinished. Nothing was removed: that is done by --yes.")
+                self.say("Nothing is unfinished. Nothing was removed: that is done by --yes.")
         except (DatabaseError, MotiaError) as error:
             raise CommandError(f"{type(error).__name__}: {error}") from error
 
     def _tell(self) -> str:
         """Print what would be lost; return what of it is unfinished, in words."""
         if not _is_migrated(ledger.database()):
-            self.out.write("There are no tables: nothing is kept in them.")
+            self.say("There are no tables: nothing is kept in them.")
             return ""
         runs = ledger.rows().order_by().filter(status__in=UNFINISHED)
         by_step = list(runs.values_list("step").annotate(Count("id")).order_by("step"))
         for step, count in by_step:
-            self.out.write(f"  {count:>9,}  unfinished runs of {step}")
+            self.say(f"  {count:>9,}  unfinished runs of {step}")
         waiting = batches.batches().filter(finished_at=None).count()
         kept = {
             "unfinished batches": waiting,
@@ -70,7 +70,7 @@ class Uninstall(Subcommand):
             "items of streams": models.StreamItem.objects.count(),
         }
         for what, count in kept.items():
-            self.out.write(f"  {count:>9,}  {what}")
+            self.say(f"  {count:>9,}  {what}")
         count = sum(count for _, count in by_step)
         batch = "1 batch" if waiting == 1 else f"{waiting:,} batches"
         return " and ".join([runs_in_words(count)] * bool(count) + [batch] * bool(waiting))
@@ -97,14 +97,14 @@ class Uninstall(Subcommand):
         if apps.is_installed(DATABASE_APP):
             from motia_django.beat import rows
 
-            self.out.write(f"Rows of django-celery-beat deleted: {len(rows.remove())}")
+            self.say(f"Rows of django-celery-beat deleted: {len(rows.remove())}")
         state_store().drop()
         for alias in _databases():
             call_command("migrate", _APP, "zero", database=alias, verbosity=0, interactive=False)
-            self.out.write(f"Tables and migrations undone on the database {alias!r}")
+            self.say(f"Tables and migrations undone on the database {alias!r}")
         if apps.is_installed("django.contrib.contenttypes"):
             _remove_content_types()
-            self.out.write("Content types and permissions deleted")
+            self.say("Content types and permissions deleted")
         self.out.write(
             "Now take 'motia_django' out of INSTALLED_APPS and of the URLs: the next `migrate` that"
             " finds it there makes the tables anew."

@@ -46,13 +46,16 @@ from motia_django.ledger.due import (
 from motia_django.ledger.errors import dead_by, dead_by_error, killed_lately
 from motia_django.ledger.history import (
     answered_with,
+    erase,
     find,
     has_ticked,
     prunable,
     prune,
     rows,
+    standings,
     trace,
     unfinished,
+    with_caused,
 )
 from motia_django.ledger.interventions import (
     cancel,
@@ -65,7 +68,7 @@ from motia_django.ledger.interventions import (
     resume,
     retry,
 )
-from motia_django.ledger.keys import KeySweep
+from motia_django.ledger.keys import MOST_FOUND, KeySweep
 from motia_django.ledger.keys import found as found_by_key
 from motia_django.ledger.keys import of_runs as keys_of_runs
 from motia_django.ledger.once import give_back, once, prune_starts
@@ -87,6 +90,7 @@ from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
     "LONGEST_PATIENCE",
+    "MOST_FOUND",
     "KeySweep",
     "advance_batch",
     "answered_with",
@@ -99,6 +103,7 @@ __all__ = [
     "dead_by",
     "dead_by_error",
     "discard",
+    "erase",
     "find",
     "finish",
     "forget",
@@ -149,6 +154,7 @@ __all__ = [
     "retry",
     "rows",
     "see",
+    "standings",
     "stop_batch",
     "sweep",
     "take_batch",
@@ -161,5 +167,6 @@ __all__ = [
     "unfinished",
     "waiting_batches",
     "wake",
+    "with_caused",
     "workers",
 ]

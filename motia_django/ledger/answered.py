@@ -11,7 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from motia_django import models, payloads
 from motia_django.conf import settings
 from motia_django.ledger import keys, statements
-from motia_django.ledger.rows import LONGEST_SOURCE, database, kept
+from motia_django.ledger.rows import LONGEST_SOURCE, database, kept, without_credentials
+from motia_django.registry import registry
 from motia_django.runs import Outcome, Run
 
 _VARYING = (
@@ -60,19 +61,19 @@ def _values(connection: BaseDatabaseWrapper, run: Run, outcome: Outcome) -> Iter
     yield str(outcome.status)
     yield run.trace_id
     yield run.parent_span
-    yield _text(run.input)
-    yield _text(outcome.value)
+    yield _text(run, run.input)
+    yield _text(run, outcome.value)
     yield payloads.dumps(outcome.timeline) if outcome.timeline else "[]"
     yield moment(run.created_at)
     yield moment(outcome.started_at)
     yield moment(outcome.finished_at)
 
 
-def _text(value: Any) -> str | None:
+def _text(run: Run, value: Any) -> str | None:
     """Return a payload as its column holds it: masked, and cut if it is large."""
     if value is None:
         return None
     limit = settings().max_payload
-    text = payloads.masked_text(value, settings().redact)
+    text = payloads.masked_text(without_credentials(run, value), registry().masks(run.step))
     is_small = len(text) * 4 <= limit or len(text.encode()) <= limit
-    return text if is_small else payloads.dumps(kept(value))
+    return text if is_small else payloads.dumps(kept(run, value))

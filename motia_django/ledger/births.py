@@ -125,9 +125,9 @@ def record(run: Run, outcome: Outcome) -> None:
     whole = outcome.failed and run.trigger not in ANSWERED
     row = row_of(
         run,
-        input=payloads.plain(run.input) if whole else kept(run.input),
+        input=payloads.plain(run.input) if whole else kept(run, run.input),
         status=outcome.status,
-        output=kept(outcome.value),
+        output=kept(run, outcome.value),
         **failure_of(run.step, outcome),
         timeline=[*outcome.timeline],
         started_at=outcome.started_at,

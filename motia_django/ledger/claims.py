@@ -25,7 +25,7 @@ from motia_django.ledger.rows import (
     failure_of,
     kept,
     locked,
-    masked,
+    masked_input,
     run_of,
     timeline_of,
 )
@@ -173,7 +173,7 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
     changes: dict[str, Any] = {
         "status": settlement.status,
         "wake_at": settlement.wake_at,
-        "output": kept(outcome.value),
+        "output": kept(run, outcome.value),
         **failure_of(run.step, outcome),
         "timeline": timeline_of(run, outcome),
         "finished_at": outcome.finished_at,
@@ -182,7 +182,7 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
     if settlement.status.final and run.dedupe_key:
         changes["unique_key"] = None
     if settlement.status.final and not outcome.failed:
-        hidden = masked(run.input)
+        hidden = masked_input(run)
         changes |= {"input": hidden} if hidden != run.input else {}
     return changes
 

@@ -1,9 +1,9 @@
-"""The ledger as history: read by people, pruned by age."""
+"""The ledger as history: read by people, pruned by age, erased by id."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,8 @@ from motia_django.runs import UNFINISHED, Run, Status, lowest_id_at
 
 _ANSWER = re.compile(r'\{"status":\s?(\d{3})[,}]')
 _LONGEST_BEGINNING = 16
+_FINAL = tuple(each for each in Status if each.final)
+_AT_ONCE = 500
 
 
 def find(run_id: UUID) -> Run | None:
@@ -73,6 +75,36 @@ def prune(status: Status, days: float, *, limit: int) -> int:
         deleted = gone._raw_delete(database())
         keys.forget(ids)
     return deleted
+
+
+def erase(run_ids: Sequence[UUID]) -> int:
+    """Delete those of these runs that are finished, a few hundred at most; return how many."""
+    with transaction.atomic(using=database()):
+        gone = all_runs().filter(id__in=run_ids, status__in=_FINAL)
+        deleted = gone._raw_delete(database())
+        keys.forget(run_ids)
+    return deleted
+
+
+def with_caused(run_ids: Sequence[UUID]) -> list[UUID]:
+    """Return these runs and all that they have caused, in whatever trace."""
+    found = dict.fromkeys(run_ids)
+    new = list(found)
+    while new:
+        some, new = new[:_AT_ONCE], new[_AT_ONCE:]
+        caused = all_runs().filter(parent_id__in=some).values_list("id", flat=True)
+        fresh = [run_id for run_id in caused if run_id not in found]
+        found |= dict.fromkeys(fresh)
+        new += fresh
+    return list(found)
+
+
+def standings(run_ids: Sequence[UUID]) -> Iterator[tuple[UUID, str, Status]]:
+    """Yield the id, the Step and the status of those of these runs that are there."""
+    for start in range(0, len(run_ids), _AT_ONCE):
+        rows = all_runs().filter(id__in=run_ids[start : start + _AT_ONCE])
+        for run_id, step, status in rows.values_list("id", "step", "status"):
+            yield run_id, step, Status(status)
 
 
 def prunable(status: Status, days: float) -> QuerySet[models.Run]:

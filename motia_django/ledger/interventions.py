@@ -21,7 +21,7 @@ from motia_django import models
 from motia_django.delivery import Turn
 from motia_django.exceptions import CannotIntervene, MotiaError
 from motia_django.ledger import births, keys, turns
-from motia_django.ledger.rows import all_runs, database, masked, run_of
+from motia_django.ledger.rows import all_runs, database, masked_input, run_of
 from motia_django.runs import ONCE, Run, Status, summary_of
 from motia_django.timeline import Entry
 
@@ -127,7 +127,7 @@ def paused() -> Mapping[str, models.Pause]:
 
 def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn | None:
     changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None, "fingerprint": None}
-    changes |= {"input": masked(row.input)} if row.input is not None else {}
+    changes |= {"input": masked_input(row)} if row.input is not None else {}
     changes |= {"unique_key": None} if row.trigger not in ONCE else {}
     with transaction.atomic(using=database()):
         if row.limited:

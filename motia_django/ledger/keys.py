@@ -72,14 +72,15 @@ def forget(run_ids: Iterable[UUID]) -> None:
     _forget_gone(set(_keys().filter(run_id__in=list(run_ids)).values_list("run_id", flat=True)))
 
 
-def found(asked: str, most: int = MOST_FOUND) -> list[UUID]:
+def found(asked: str, most: int | None = MOST_FOUND) -> list[UUID]:
     """Return the newest runs with the key that was asked for: `17`, or `orderId=17`.
 
+    Of `most` None all are returned, as they are where they are written: a replica may lag behind.
     Their ids, and not a query, since a query of two tables may read one of them from end to end.
     """
     name, equals, rest = asked.partition("=")
     whole, value = keys.kept(asked), keys.kept(rest)
-    rows = models.RunKey.objects.order_by("-run_id")
+    rows = (_keys() if most is None else models.RunKey.objects).order_by("-run_id")
     if equals and value:
         named = Q(name=name.strip(), value=value)
         rows = rows.filter(Q(value=whole) | named, value__in=[whole, value])

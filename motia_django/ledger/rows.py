@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from motia_django import models, payloads, timeline
 from motia_django.conf import settings
 from motia_django.fingerprints import fingerprint
+from motia_django.registry import registry
 from motia_django.runs import ONCE, Outcome, Run, Status, traceback_of
 from motia_django.timeline import Entry
 
@@ -110,7 +111,7 @@ def failure_of(step: str, outcome: Outcome) -> dict[str, Any]:
         return {"error": "", "fingerprint": None}
     return {
         "error": traceback_of(outcome.error),
-        "fingerprint": fingerprint(step, outcome.error, settings().redact),
+        "fingerprint": fingerprint(step, outcome.error, registry().masks(step)),
     }
 
 
@@ -126,16 +127,33 @@ def timeline_of(run: Run, outcome: Outcome) -> list[Entry]:
     return timeline.joined(run.timeline, run.attempt, later)
 
 
-def masked(value: Any) -> Any:
-    """Return a payload without its secrets."""
-    return payloads.masked(value, settings().redact)
+def masked(step: str, value: Any) -> Any:
+    """Return a payload of a Step's run without its secrets, by the Step's own word on them."""
+    return payloads.masked(value, registry().masks(step))
 
 
-def kept(value: Any) -> Any:
+def masked_input(run: Run | models.Run) -> Any:
+    """Return a run's input without its secrets."""
+    return masked(run.step, without_credentials(run, run.input))
+
+
+def without_credentials(run: Run | models.Run, value: Any) -> Any:
+    """Return a run's payload; of a request, or its answer, with headers masked by the setting.
+
+    Who somebody is, and what he proves it by, is nothing that a Step's own word is about.
+    """
+    headers = value.get("headers") if isinstance(value, dict) else None
+    if run.trigger != "http" or not isinstance(headers, dict):
+        return value
+    return {**value, "headers": payloads.masked(headers, settings().redact)}
+
+
+def kept(run: Run, value: Any) -> Any:
     """Return a payload as the history keeps it: masked, and cut if it is large."""
     if value is None:
         return None
-    return payloads.cut(masked(payloads.presentable(value)), settings().max_payload)
+    shown = without_credentials(run, payloads.presentable(value))
+    return payloads.cut(masked(run.step, shown), settings().max_payload)
 
 
 def locked(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:

@@ -309,6 +309,18 @@ def test_secrets_of_an_answer_are_masked(admin_client: Client) -> None:
     assert "nor-this" not in html
 
 
+def test_a_step_has_its_own_word_on_its_answer_but_not_on_its_headers(admin_client: Client) -> None:
+    def tells(request: Any) -> dict[str, Any]:
+        body = {"token": "tell-all", "account": "tell-nobody"}
+        return {"body": body, "headers": {"X-Api-Key": "nor-this", "X-Account": "nor-that"}}
+
+    with serving(make_step(tells, http("GET", "/todos"), redact=["account"])):
+        html = asked(admin_client).content.decode()
+    assert "tell-all" in html
+    assert "tell-nobody" not in html
+    assert "nor-th" not in html
+
+
 def test_where_the_project_does_not_serve_the_step_it_is_said(admin_client: Client) -> None:
     urls = ModuleType("urls_without_steps")
     urls.urlpatterns = [path("admin/", admin.site.urls)]  # type: ignore[attr-defined]

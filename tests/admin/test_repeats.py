@@ -64,7 +64,7 @@ def test_many_runs_are_run_again_from_the_list_and_each_once(
     chosen = {"action": "rerun", "index": "0", "_selected_action": every}
     html = admin_client.post(LIST, chosen).content.decode()
     assert "Of 3 runs that were checked, 1 would be refused" in html
-    assert "its secrets were masked" in html
+    assert "masked when the run was over: token" in html
     for done, refused in ((2, 0), (0, 2)):
         go = {**chosen, "confirmed": "yes", "reason": "wrong"}
         told = admin_client.post(LIST, go, follow=True).context["messages"]
@@ -131,7 +131,7 @@ def test_an_input_whose_secrets_were_masked_has_to_be_written_out(
 ) -> None:
     run = make_run(**WORKED, input={"n": 1, "token": "********"})
     refused = admin_client.post(at(run, "rerun"), once()).content.decode()
-    assert "its secrets were masked" in refused
+    assert "masked when the run was over: token" in refused
     form = admin_client.get(at(run, "rerun_edited")).content.decode()
     assert "Write out what is missing" in form
     for content in ('{"n": 1, "token": "********"}', '{"n": 2, "token": "********"}', '{"n": "x"}'):
@@ -181,12 +181,12 @@ def test_a_refusal_is_told_in_the_language_of_whoever_asks(
 ) -> None:
     run = make_run(**WORKED, input={"n": 1, "token": "********"})
     german = {
-        "run %(id)s cannot be run again with the input that is stored: %(why)s. Give it whole": (
-            "Lauf %(id)s geht so nicht: %(why)s"
-        ),
-        "its secrets were masked when the run was over": "seine Geheimnisse sind verdeckt",
+        "run %(id)s cannot be run again with the input that is stored: %(why)s. Give it whole,"
+        " by --input or as edited input in the admin": "Lauf %(id)s geht so nicht: %(why)s",
+        "masked when the run was over: %s (what is in later runs,"
+        ' "redact" in the config of its Step can say)': "verdeckt ist %s",
     }
     with spoken(tmp_path, german):
         html = admin_client.post(at(run, "rerun"), once()).content.decode()
-    assert f"Lauf {run.id} geht so nicht: seine Geheimnisse sind verdeckt" in html
+    assert f"Lauf {run.id} geht so nicht: verdeckt ist token" in html
     assert "cannot be run again" in admin_client.post(at(run, "rerun"), once()).content.decode()

@@ -299,6 +299,26 @@ def test_a_run_is_downloaded_whole_and_masked(admin_client: Client, make_run: Ma
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("status", ["succeeded", "dead"])
+def test_a_step_has_its_own_word_on_what_is_shown_of_its_runs(
+    admin_client: Client, make_run: MakeRun, status: str
+) -> None:
+    data = {"account": "s3cret", "client_secret": "cs_1"}
+    told = [
+        {"kind": "log", "at": 1, "level": "info", "message": "Paying", "fields": data},
+        {"kind": "state", "at": 2, "operation": "set", "key": "account", "new": "s3cret"},
+    ]
+    with installed(make_step(print, redact=["account"])):
+        run = make_run(**MESSAGE, status=status, input=data, output=data, timeline=told)
+        pages = [html(admin_client, run), admin_client.get(at(run, "export")).content.decode()]
+        pages += copies(admin_client, run).values()
+        for deed in ("rerun", "rerun_edited", "redrive", "edit"):
+            pages.append(admin_client.get(at(run, deed), follow=True).content.decode())
+    assert all("s3cret" not in each for each in pages)
+    assert pages[0].count("cs_1") >= 3
+    assert pages[1].count("cs_1") == 3
+
+
 @pytest.mark.parametrize("id", ["nonsense", "0c7fae07-24ae-4cec-8fb1-e561a4116444", "%00"])
 def test_what_is_not_there_is_not_downloaded(admin_client: Client, id: str) -> None:
     assert admin_client.get(f"{LIST}{id}/export/").status_code == 404
@@ -760,7 +780,7 @@ def test_a_run_that_a_secret_has_started_shows_it_nowhere(
         shown = [html(admin_client, over), admin_client.get(at(over, "export")).content.decode()]
         for run, deed in ((over, "rerun"), (over, "rerun_edited"), (dead, "edit")):
             shown.append(admin_client.get(at(run, deed), follow=True).content.decode())
-        typed = {"content": json.dumps(words.masked_input(input)), **once()}
+        typed = {"content": json.dumps(words.masked_input(models.Run(input=input))), **once()}
         admin_client.post(at(over, "rerun_edited"), typed)
     assert all("sk_" not in each for each in shown)
     assert MASK in shown[0] and MASK in shown[1]

@@ -226,12 +226,28 @@ def test_the_page_shows_schemas_delivery_and_listeners(
 def test_a_steps_page_has_the_index_keys_of_its_own_and_of_its_triggers(
     admin_client: Client,
 ) -> None:
-    work = {"type": "queue", "topic": "work", "config": {"index": ["card"]}}
+    work = {"type": "queue", "topic": "work", "config": {"index": ["parcel"]}}
     web = {"type": "http", "method": "GET", "path": "/nowhere"}
     with installed(make_step(lambda input: None, work, web, index=["orderId"])):
         html = text_of(admin_client, page_of("Work"))
-    assert re.findall("Found by</dt><dd>([^<]*)", html) == ["orderId, card", "orderId"]
+    assert re.findall("Found by</dt><dd>([^<]*)", html) == ["orderId, parcel", "orderId"]
     assert "sync: nothing is awaited" in html
+
+
+@pytest.mark.parametrize(
+    ("redact", "told"),
+    [
+        (None, []),
+        ([], ["nothing but headers"]),
+        (["card", "pin"], ["<code>card</code>, <code>pin</code>"]),
+    ],
+)
+def test_a_steps_page_has_its_own_word_on_what_is_masked(
+    admin_client: Client, redact: Any, told: list[str]
+) -> None:
+    with installed(make_step(print, redact=redact)):
+        html = text_of(admin_client, page_of("Work"))
+    assert re.findall("Masked in its runs</dt><dd>(.*?)</dd>", html) == told
 
 
 def test_a_schema_that_json_schema_cannot_express_is_no_error(

@@ -13,7 +13,8 @@ from django.db import DatabaseError
 from django.test import override_settings
 from django.utils import timezone
 
-from motia_django import ledger, models
+from motia_django import ledger, models, operations
+from motia_django.ledger import history
 from motia_django.runs import Run, Status, lowest_id_at
 from tests.commands.conftest import Fails, Steps
 from tests.factories import QUEUE, installed, kept_run, make_step, nothing, row, rows
@@ -28,11 +29,11 @@ def _steps() -> Iterator[None]:
         yield
 
 
-def finished_run(status: Status, days: float) -> Run:
+def finished_run(status: Status, days: float, **values: Any) -> Run:
     """Return a run that finished so many days ago."""
     moment = timezone.now() - timedelta(days=days)
     run_id = UUID(int=lowest_id_at(moment).int + uuid4().int % 2**60)
-    run = kept_run(id=run_id, status=status, created_at=moment)
+    run = kept_run(id=run_id, status=status, created_at=moment, **values)
     models.Run.objects.filter(id=run.id).update(finished_at=moment, wake_at=None)
     return run
 
@@ -206,6 +207,110 @@ def test_prune_refuses_what_makes_no_sense(fails: Fails, words: list[str], says:
     _, error, _ = fails("prune", *words)
     assert says in error
     assert len(rows()) == 1
+
+
+@pytest.fixture
+def ada() -> dict[str, Run]:
+    """Runs that are of customer 17, each by what it is; the Step of some has no index."""
+    found = {
+        "young": keyed_run(Status.SUCCEEDED, 0),
+        "dead": keyed_run(Status.DEAD, 99),
+        "waiting": keyed_run(Status.QUEUED, 0),
+        "other": keyed_run(Status.SUCCEEDED, 0, customer=18),
+    }
+    found["caused"] = kept_run(step="Other", status=Status.SKIPPED, parent_id=found["dead"].id)
+    found["further"] = kept_run(status=Status.CANCELLED, parent_id=found["caused"].id)
+    return found
+
+
+def keyed_run(status: Status, days: float, customer: int = 17) -> Run:
+    """Return a run that finished so many days ago, and is found by its customer."""
+    with installed(make_step(index=["customer", "order"])):
+        run = finished_run(status, days, input={"customer": customer, "order": 17})
+    return run
+
+
+def there(runs: dict[str, Run]) -> set[str]:
+    """Return which of these runs are there, with keys or without."""
+    ids = {each.id for each in rows()}
+    keyed = set(models.RunKey.objects.values_list("run_id", flat=True))
+    assert keyed <= ids
+    return {name for name, run in runs.items() if run.id in ids}
+
+
+def test_prune_of_a_key_deletes_what_is_finished_however_young(
+    fails: Fails, ada: dict[str, Run]
+) -> None:
+    printed, error, code = fails("prune", "--key", "customer=17", "--yes")
+    assert printed.splitlines() == [
+        "customer=17: 2 runs finished, 1 not",
+        "          2  Work",
+        "2 runs deleted.",
+    ]
+    assert "1 run not finished, and left" in error
+    assert "motia_steps cancel --key customer=17" in error
+    assert code == 1
+    assert there(ada) == {"waiting", "other", "caused", "further"}
+
+
+def test_prune_of_a_key_deletes_what_was_caused_as_well_if_that_is_said(
+    steps: Steps, ada: dict[str, Run]
+) -> None:
+    steps("cancel", "--key", "customer=17", "--yes")
+    printed = steps("prune", "--key", "customer=17", "--caused", "--yes")
+    assert "customer=17, and what those runs caused: 5 runs finished, 0 not" in printed
+    assert "5 runs deleted." in printed
+    assert there(ada) == {"other"}
+
+
+def test_prune_of_a_key_is_told_and_asked_about_first(
+    steps: Steps, fails: Fails, ada: dict[str, Run], answer: Callable[[str], list[str]]
+) -> None:
+    models.Run.objects.filter(id=ada["waiting"].id).update(status="succeeded")
+    everything = set(ada)
+    printed = steps("prune", "--key", "customer=17", "--dry-run")
+    assert printed == "customer=17: 3 runs finished, 0 not\n          3  Work\n"
+    assert "add --yes" in fails("prune", "--key", "customer=17")[1]
+    asked = answer("n")
+    fails("prune", "--key", "customer=17")
+    assert asked == ["Delete 3 runs? [y/N] "]
+    assert there(ada) == everything
+
+
+def test_prune_of_a_key_knows_no_bound_and_works_in_batches(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr(history, "_AT_ONCE", 2)
+    last = None
+    for _ in range(5):
+        with installed(make_step(index=["customer"])):
+            run = kept_run(status=Status.DEAD, input={"customer": 17})
+        last = kept_run(status=Status.DEAD, parent_id=run.id)
+    assert last is not None
+    kept_run(status=Status.DEAD, parent_id=last.id)
+    assert "11 runs deleted." in steps("prune", "--key", "customer=17", "--caused", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--key", "17"], "--key: expected a name and a value, such as customer=17, got '17'"),
+        (["--key", "customer="], "expected a name and a value"),
+        (["--key", ""], "expected a name and a value"),
+        (["--key", "custmer=17"], "No Step has an index key 'custmer'"),
+        (["--caused"], "--caused is said with --key"),
+        (["--key", "customer=17", "--status", "dead"], "leave out --status and --older-than"),
+        (["--key", "customer=17", "--older-than", "3"], "leave out --status and --older-than"),
+    ],
+)
+def test_prune_of_a_key_refuses_what_makes_no_sense(
+    fails: Fails, ada: dict[str, Run], words: list[str], says: str
+) -> None:
+    _, error, code = fails("prune", *words, "--yes")
+    assert says in error
+    assert code == 2
+    assert there(ada) == set(ada)
 
 
 # -- one schedule

@@ -19,10 +19,10 @@ RECIPE = "Compensate when it finally fails"
 pytestmark = pytest.mark.django_db
 
 
-def ordered(client: Client, card: str) -> str:
+def ordered(client: Client, method: str) -> str:
     """Order two bicycles, of which there are ten; return the order's id."""
     state.set("stock", "bicycle", {"left": 10})
-    order = {"product": "bicycle", "count": 2, "card": card}
+    order = {"product": "bicycle", "count": 2, "paymentMethod": method}
     answer = post(client, order, "/orders")
     assert answer.status_code == 202
     return str(answer.json()["id"])
@@ -37,7 +37,7 @@ def order_of(id: str) -> tuple[str, int]:
 def test_an_order_that_the_stock_does_not_cover_leaves_nothing_behind(project: Project) -> None:
     with followed(project, RECIPE) as client:
         ordered(client, "good")
-        order = {"product": "bicycle", "count": 9, "card": "good"}
+        order = {"product": "bicycle", "count": 9, "paymentMethod": "good"}
         assert post(client, order, "/orders").status_code == 409
         assert post(client, {**order, "product": "car"}, "/orders").status_code == 409
         assert post(client, {**order, "count": -1}, "/orders").status_code == 400
@@ -57,7 +57,7 @@ def test_the_stock_is_given_back_once_for_each_time_that_it_was_taken(project: P
             [dead] = rows(step="ChargeCard")
             operations.redrive(dead.id, by="ada")
         work_off()
-        operations.redrive(dead.id, by="ada", input={**dead.input, "card": "good"})
+        operations.redrive(dead.id, by="ada", input={**dead.input, "paymentMethod": "good"})
         work_off()
     assert order_of(order) == ("paid", 4)
     assert state.get("stock", "bicycle") == {"left": 8}
@@ -95,7 +95,7 @@ def test_a_payment_redriven_before_the_stock_is_given_back_is_paid(project: Proj
         order = ordered(client, "refused")
         [payment] = rows(step="ChargeCard")
         deliver([payment.id])
-        operations.redrive(payment.id, by="ada", input={**payment.input, "card": "good"})
+        operations.redrive(payment.id, by="ada", input={**payment.input, "paymentMethod": "good"})
         deliver([payment.id])
         work_off()
     assert order_of(order) == ("paid", 1)
