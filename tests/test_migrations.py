@@ -15,7 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from motia_django.models import AddIndexOnline, Run
+from motia_django.models import AddIndexOnline, Run, RunKey
 from motia_django.runs import new_run_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +36,8 @@ OTHERS: dict[str, dict[str, Any]] = {
 """A row of each other table, as it was."""
 AT_ONCE = re.compile(
     r'ALTER TABLE "\w+" ADD COLUMN "\w+" [\w() ]+ NULL'
-    r"|(CREATE|DROP) INDEX CONCURRENTLY .+",
+    r"|(CREATE|DROP) INDEX CONCURRENTLY .+"
+    r'|ALTER TABLE "\w+" DROP CONSTRAINT "\w+"',
 )
 """What PostgreSQL does to a table, whatever its size, while others read and write it."""
 
@@ -97,6 +98,21 @@ def test_what_is_of_today_survives_the_way_back_as_far_as_there_is_a_place_for_i
     assert Run.objects.get().fingerprint is None
 
 
+def test_on_the_way_back_a_run_keeps_the_newest_of_its_keys_of_one_name() -> None:
+    run, other = insert(Run), insert(Run)
+    for id, name, value in [
+        (run.id, "a", "1"),
+        (run.id, "b", "1"),
+        (run.id, "a", "2"),
+        (other.id, "a", "1"),
+    ]:
+        RunKey.objects.create(run_id=id, name=name, value=value)
+    migrated("0013_fewer_permissions")
+    migrated(names()[-1])
+    kept = RunKey.objects.order_by("id").values_list("run_id", "name", "value")
+    assert list(kept) == [(run.id, "b", "1"), (run.id, "a", "2"), (other.id, "a", "1")]
+
+
 @on_postgresql
 def test_on_the_way_no_index_of_the_runs_is_built_in_a_transaction() -> None:
     migrated(BEFORE)
@@ -153,8 +169,8 @@ def test_an_index_of_the_runs_is_added_in_a_migration_of_its_own() -> None:
 
 
 def is_of_the_runs(operation: Any) -> bool:
-    """Return whether it adds an index of the table of runs."""
-    return isinstance(operation, AddIndex) and operation.model_name == "run"
+    """Return whether it adds an index of the table of runs, or of their keys."""
+    return isinstance(operation, AddIndex) and operation.model_name in ("run", "runkey")
 
 
 def table_files() -> dict[str, int]:

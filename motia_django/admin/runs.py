@@ -101,7 +101,7 @@ class RunAdmin(ReadOnlyAdmin):
     list_also = ("POST",)
     list_per_page = 50
     ordering = ("-id",)
-    sortable_by: ClassVar[tuple[str, ...]] = ()
+    sortable_by: ClassVar[tuple[str, ...]] = ("born",)
     search_fields = ("id",)
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -141,7 +141,7 @@ class RunAdmin(ReadOnlyAdmin):
         """Return what started the run."""
         return words.stacked(words.kind(row.trigger), Truncator(row.source).chars(120))
 
-    @admin.display(description=gettext_lazy("created"))
+    @admin.display(description=gettext_lazy("created"), ordering="id")
     def born(self, row: models.Run) -> SafeString | str:
         """Return when the run came to be."""
         return words.moment_stacked(row.created_at)
