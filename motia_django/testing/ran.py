@@ -63,7 +63,7 @@ class Ran:
     """What the last attempt failed by, in one line such as `Dead: no card`, or an empty text."""
     timeline: tuple[Entry, ...]
     """What happened in it, entry by entry."""
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = ()
     """What it is found by, each as `orderId=17`."""
     trace_id: str
     parent_id: str | None
