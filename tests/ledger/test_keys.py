@@ -350,7 +350,6 @@ def test_a_request_that_is_answered_part_by_part_keeps_what_was_given_meanwhile(
         view = view_for(registry.routes()[0])
         response: Any = view(RequestFactory().get("/x"))
         assert b"".join(response.streaming_content) == b"onetwo"
-        response.close()
     assert found("A-1") == found("A-2") == [rows()[0].id]
 
 

@@ -92,7 +92,7 @@ def test_where_an_order_is_has_one_answer_whatever_began_where(motia: Motia, hur
     motia.http("PUT", f"/orders/{order}/ship")
     motia.drain()
     story = [run for run in motia.runs if f"orderId={order}" in run.keys]
-    told = [run.step for run in story if run.step != "AuditOrders"]
+    told = [run.step for run in story]
     assert (told[0], told[-2:]) == ("CreateOrder", ["ShipOrder", "SendEmail"])
     assert {*told[1:-2]} == {
         "ChargeOrder", "ReviewLargeOrder", "ProcessPayment", "CapturePayment", "PackOrder",

@@ -8,7 +8,6 @@ config = step(
     triggers=[{"type": "state", "condition": lambda input: input.group_id == "orders"}],
     enqueues=[{"topic": "email.send", "label": "when it is shipped", "conditional": True}],
     flows=["orders"],
-    index={"orderId": "item_id"},
 )
 
 
