@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 from asgiref.sync import sync_to_async
 from typing_extensions import TypeVar
 
-from motia_django import calls, dispatch
+from motia_django import calls, dispatch, keys
 from motia_django.exceptions import NoMatch
 from motia_django.live.face import AsyncStreams, streams
 from motia_django.loggers import Logger
+from motia_django.registry import registry
 from motia_django.stores.face import AsyncState, state
 from motia_django.tracing import Scope
 from motia_django.triggers.base import OLD_NAMES, Spelled, TriggerInfo
+from motia_django.twofold import DONE, Done
 
 Invoke = Callable[..., Any]
 AnyContext = TypeVar("AnyContext", bound="BaseContext")
@@ -90,6 +92,17 @@ class BaseContext(Spelled):
     def get_data(self) -> Any:
         """Return the data whatever the trigger: a request's body, else the input itself."""
         return self.input.body if self.is_http() else self.input
+
+    def index(self, /, **found_by: Any) -> Done:
+        """Have this run found by these keys besides those of its input: `ctx.index(orderId=17)`.
+
+        They are written with what becomes of the attempt, failed or not. Raise `InvalidIndex` for a
+        value that is neither a text nor a number, and for a name that no key may have. What it
+        gives may be awaited, and need not be.
+        """
+        masks = registry().masks(self._scope.step)
+        self._scope.keys = keys.joined(self._scope.keys, found_by, masks)
+        return DONE
 
     def match(self, branches: Mapping[str, Callable[..., Any]]) -> Any:
         """Call the branch for this run's trigger, or `default`, with (input, ctx) or fewer.

@@ -65,8 +65,8 @@ class Delivery:
     """Whether the runs of one message group keep their order, one at a time."""
     concurrency: Concurrency | None = None
     """How many of the trigger's runs may go on at once, over all workers; None sets no limit."""
-    index: tuple[str, ...] = ()
-    """The names in the input that its runs are found by, besides those of its Step."""
+    index: keys.Index = ()
+    """What its runs are found by, besides what those of its Step are."""
 
     @classmethod
     def read(cls, reader: Reader) -> Delivery:
@@ -116,7 +116,7 @@ class Delivery:
             if value != usual
         }
         if self.index:
-            said["index"] = list(self.index)
+            said["index"] = keys.as_said(self.index)
         if said.pop("fifo", False):
             said["type"] = "fifo"
         if self.concurrency is not None:

@@ -188,6 +188,13 @@ class InvalidKey(MotiaError, ValueError):
     """
 
 
+class InvalidIndex(MotiaError, ValueError):
+    """A key that a handler gives its run is no short name with a text or a number, or one too many.
+
+    Nor may its name look like that of a secret.
+    """
+
+
 class InvalidItem(MotiaError, ValueError):
     """What a stream was given is no item, or no event, of it."""
 

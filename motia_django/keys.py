@@ -1,37 +1,52 @@
-"""Index keys: the values of an input that its run is found by, such as an order's id."""
+"""Index keys: what a run is found by, such as an order's id: of its input, or from its handler."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from motia_django import payloads
 from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Reader, camel
+from motia_django.exceptions import InvalidIndex, PayloadError
 
 LONGEST_NAME = 100
 LONGEST_VALUE = 128
 """Characters of a value that are kept; of a longer one the beginning, and a digest of all."""
+MOST_GIVEN = 50
+"""Keys that a handler may give its run besides those of its input."""
 _DIGEST = 64
 _EXACT_FLOATS = 2**53
 
 Keys = tuple[tuple[str, str], ...]
-"""Names, each with its value as text."""
+"""Names, each with its value as text; one name may have several."""
+Index = tuple[tuple[str, str], ...]
+"""Names, each with the dotted path that leads to its value in an input."""
+PARTS = ("body", "params", "query")
+"""Where in a request a value is looked for, in this order; a path may begin with one of them."""
 
 
-def names(value: Any) -> tuple[str, ...]:
-    """Parse the key `index`: a list of names or dotted paths."""
-    if not isinstance(value, list | tuple):
-        raise Mismatch('a list of names in the input, such as ["orderId", "customer.id"]')
-    for each in value:
-        _check(each)
-    return tuple(dict.fromkeys(value))
+def index(value: Any) -> Index:
+    """Parse the key `index`: a list of names or dotted paths, or a dict of names and paths."""
+    if isinstance(value, Mapping):
+        pairs = tuple(value.items())
+    elif isinstance(value, list | tuple):
+        pairs = tuple((each, each) for each in value)
+    else:
+        raise Mismatch(
+            'a list of names in the input, such as ["orderId", "customer.id"], or a dict of names'
+            ' of your own, each with its path, such as {"orderId": "input.orderId"}'
+        )
+    for name, path in pairs:
+        _check_name(name)
+        _check_path(path)
+    return tuple(dict.fromkeys(pairs))
 
 
-def taken(reader: Reader) -> tuple[str, ...]:
+def taken(reader: Reader) -> Index:
     """Take the key `index` of a Step, or of a trigger's `config`."""
-    return reader.take("index", names, default=())
+    return reader.take("index", index, default=())
 
 
 def refuse_secrets(reader: Reader, own: tuple[str, ...] | None) -> None:
@@ -42,26 +57,45 @@ def refuse_secrets(reader: Reader, own: tuple[str, ...] | None) -> None:
     words, whose = (settings().redact, "MOTIA['REDACT']") if own is None else (own, "'redact'")
 
     def parse(value: Any) -> None:
-        for path in names(value):
-            if payloads.is_secret(path, words):
+        for each in dict.fromkeys(part for pair in index(value) for part in pair):
+            if payloads.is_secret(each, words):
                 raise Mismatch(
-                    f"names that {whose} does not mask: {path!r:.50} looks like a secret, and"
+                    f"names that {whose} does not mask: {each!r:.50} looks like a secret, and"
                     " would be in the table for all to read"
                 )
 
     reader.take("index", parse, default=None)
 
 
-def of_input(paths: Iterable[str], input: Any, *, is_request: bool = False) -> Keys:
+def as_said(index: Index) -> list[str] | dict[str, str]:
+    """Return an index as a file says it."""
+    is_list = all(name == path for name, path in index)
+    return [name for name, _path in index] if is_list else dict(index)
+
+
+def of_input(index: Index, input: Any, *, is_request: bool = False) -> Keys:
     """Return the keys that an input has: scalars only; what is empty or not there has none.
 
     Of a request the body is looked at first, then the path's parameters, then the query.
     """
     places = [input]
     if is_request and isinstance(input, Mapping):
-        places = [input.get(part) for part in ("body", "params", "query")]
-    found = ((path, _first(path, places)) for path in paths)
-    return tuple((path, value) for path, value in found if value)
+        parts = {part: input.get(part) for part in PARTS}
+        places = [*parts.values(), parts]
+    found = ((name, _first(path, places)) for name, path in index)
+    return tuple((name, value) for name, value in found if value)
+
+
+def joined(there: Keys, given: Mapping[str, Any], masks: Sequence[str]) -> Keys:
+    """Return keys with those that a handler gives its run besides.
+
+    Raise `InvalidIndex`, also for a name that one of the words `masks`.
+    """
+    more = ((name, _given(name, value, masks)) for name, value in given.items())
+    whole = dict.fromkeys((*there, *more))
+    if len(whole) > MOST_GIVEN:
+        raise InvalidIndex(f"ctx.index: expected at most {MOST_GIVEN} keys for a run")
+    return tuple(whole)
 
 
 def kept(text: str) -> str:
@@ -73,13 +107,36 @@ def kept(text: str) -> str:
     return text[: LONGEST_VALUE - _DIGEST] + digest
 
 
-def _check(path: Any) -> None:
+def _given(name: str, value: Any, masks: Sequence[str]) -> str:
+    """Return the value of a key from a handler, as it would be if it came in an input."""
+    try:
+        _check_name(name)
+        if payloads.is_secret(name, masks):
+            raise Mismatch("names that are masked nowhere: it looks like a secret")
+    except Mismatch as mismatch:
+        raise InvalidIndex(f"ctx.index: expected {mismatch}, got {name!r:.200}") from mismatch
+    try:
+        text = _text(payloads.plain(value))
+    except PayloadError:
+        text = ""
+    if not text:
+        shown = payloads.shown(value)
+        raise InvalidIndex(f"ctx.index: {name}: expected a text or a number, got {shown}")
+    return text
+
+
+def _check_path(path: Any) -> None:
     if not isinstance(path, str) or not all(part.strip() for part in path.split(".")):
         raise Mismatch(
             'names or dotted paths in the input, such as "orderId" or "customer.id"'
             f" ({path!r:.50} is none)"
         )
-    if len(path) > LONGEST_NAME or not path.isprintable() or "=" in path:
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise Mismatch(f'names, such as "orderId" ({name!r:.50} is none)')
+    if len(name) > LONGEST_NAME or not name.isprintable() or "=" in name:
         raise Mismatch(f"names of at most {LONGEST_NAME} printable characters, without =")
 
 

@@ -64,7 +64,7 @@ def redrive(
     row = row_of(run_id)
     new = _redriven(row, input, to, insist=insist)
     facts: dict[str, Any] = {"attempts": row.attempt}
-    facts |= {"input": "edited"} if new.input != row.input else {}
+    facts |= {"input": "edited", "old": row.input} if new.input != row.input else {}
     facts |= {"from": row.step, "to": new.step} if new.step != row.step else {}
     note = operation("moved" if new.step != row.step else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):

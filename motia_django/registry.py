@@ -107,7 +107,7 @@ class Registry:
 
     def index_names(self) -> set[str]:
         """Return all names that runs of some Step are found by."""
-        return {name for step in self for each in step.triggers for name in step.index_names(each)}
+        return {name for step in self for each in step.triggers for name, _ in step.index_of(each)}
 
     def subscribers(self, topic: str) -> list[Listener]:
         """Return what listens on a topic."""

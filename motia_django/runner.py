@@ -138,6 +138,7 @@ def perform(
     else:
         scope = _scope(run, step, timeline, check_lease)
         result = handling.handled(run, step, trigger, given, scope, invoke)
+        result["keys"] = scope.keys
     result["started_at"] = started_at
     if result["status"] is Status.RUNNING:
         return Outcome(**result, finished_at=timezone.now())
@@ -158,7 +159,7 @@ def finished(
     if error is not None and value is None:
         trigger = _trigger(run, registry().step(run.step))
         result |= handling.failed(run, trigger, error)
-    result["started_at"] = outcome.started_at
+    result |= {"started_at": outcome.started_at, "keys": outcome.scope.keys}
     over = _over(run, result, outcome.scope.timeline)
     spans.end(outcome.scope.going_on, over)
     return over

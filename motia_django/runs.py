@@ -16,6 +16,7 @@ from uuid import UUID
 from motia_django import telemetry, tracebacks
 from motia_django.delivery import Delivery, Turn
 from motia_django.exceptions import Dead, Retry
+from motia_django.keys import Keys
 from motia_django.payloads import plain_text
 from motia_django.timeline import Entry
 from motia_django.tracing import Cause, Scope
@@ -173,6 +174,8 @@ class Outcome:
     started_at: datetime
     finished_at: datetime
     timeline: tuple[Entry, ...] = ()
+    keys: Keys = ()
+    """The index keys that the handler has given the run."""
     scope: Scope | None = None
     """Of one that is RUNNING: what its parts are made in."""
 
@@ -186,6 +189,7 @@ class Outcome:
             started_at=self.started_at,
             finished_at=self.finished_at,
             timeline=self.timeline,
+            keys=self.keys,
             scope=self.scope,
         )
 

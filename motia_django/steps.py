@@ -48,8 +48,8 @@ class Step:
     """Whether the handler, its messages and its completion are one database transaction."""
     record: str | None = None
     """Which of its runs the history keeps, `all` or `failures`; None leaves it to the setting."""
-    index: tuple[str, ...] = ()
-    """The names in the input that its runs are found by."""
+    index: keys.Index = ()
+    """What its runs are found by: names, each with its path in the input."""
     redact: tuple[str, ...] | None = None
     """The words of keys whose values are masked in its runs; None leaves it to the setting."""
     handler: Callable[..., Any]
@@ -118,10 +118,10 @@ class Step:
             f"{f' for {source!r}' if source else ''} that started this run"
         )
 
-    def index_names(self, trigger: Trigger | None) -> tuple[str, ...]:
-        """Return the names that the runs of a trigger are found by; its own come last."""
+    def index_of(self, trigger: Trigger | None) -> keys.Index:
+        """Return what the runs of a trigger are found by; of one name its own path counts."""
         own = trigger.delivery.index if trigger else ()
-        return tuple(dict.fromkeys((*self.index, *own)))
+        return tuple({**dict(self.index), **dict(own)}.items()) if own else self.index
 
     def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
         """Return the triggers of `kind`, each with its index among all."""
@@ -189,7 +189,7 @@ def _refuse_secret_keys(reader: Reader, values: Mapping[str, Any]) -> None:
     """Note which index keys, of the Step and of its triggers, are masked in its runs."""
     keys.refuse_secrets(reader, values["redact"])
     for number, trigger in enumerate(values["triggers"]):
-        index = {"index": list(trigger.delivery.index)} if trigger.delivery.index else {}
+        index = {"index": keys.as_said(trigger.delivery.index)} if trigger.delivery.index else {}
         inner = reader.nested(reader.spelling("triggers"), index, number, "config")
         keys.refuse_secrets(inner, values["redact"])
 

@@ -26,7 +26,10 @@ OPERATIONS = (
     "rerun",
     "repeats",
 )
-"""What operators do to a run: `{"kind", "by", "time", "reason", ...}`."""
+"""What operators do to a run: `{"kind", "by", "time", "reason", ...}`.
+
+Where they have edited its input, `old` is what it was.
+"""
 _LARGEST_FACT = 4096
 """Bytes of JSON."""
 _LONGEST_ERROR = 300
@@ -72,9 +75,10 @@ class Timeline:
 
 
 def operation(kind: str, by: str, reason: str = "", **facts: Any) -> Entry:
-    """Return the entry that tells of what an operator did just now."""
+    """Return the entry that tells of what an operator did just now, its facts masked and cut."""
     note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
-    return note | ({"reason": reason} if reason else {}) | facts
+    told = _bounded(payloads.masked(facts, settings().redact))
+    return note | ({"reason": reason} if reason else {}) | told
 
 
 def _bounded(facts: Entry) -> Entry:
@@ -123,6 +127,7 @@ def in_words(entry: Entry) -> str:
 def _operation(kind: str, facts: Entry) -> str:
     route = f" from {facts['from']} to {facts.get('to')}" if facts.get("from") else ""
     edited = ", its input edited" if facts.get("input") else ""
+    edited += f" (it was {payloads.dumps(facts['old'])})" if "old" in facts else ""
     count = facts.get("attempts")
     after = f", after {count} attempt{'s' * (count != 1)}" if count else ""
     edited += _OTHER_RUN.get(kind, "") % facts if facts.get("run_id") else ""

@@ -39,6 +39,8 @@ class Scope:
     """The span of its own, which may last longer than the handler's call."""
     check_lease: Callable[[], None] = lambda: None
     """Raises `LeaseLost` if the run is no longer this process's."""
+    keys: tuple[tuple[str, str], ...] = ()
+    """The index keys that its handler has given it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

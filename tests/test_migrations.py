@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from motia_django.models import AddIndexOnline, Run
+from motia_django.models import AddIndexOnline, Run, RunKey
 from motia_django.runs import new_run_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,7 +56,8 @@ TODAY: dict[str, list[dict[str, Any]]] = {
 """Rows of every table that earlier migrations had no place for, or a narrower one."""
 AT_ONCE = re.compile(
     r'ALTER TABLE "\w+" ADD COLUMN "\w+" [\w() ]+ NULL'
-    r"|(CREATE|DROP) INDEX CONCURRENTLY .+",
+    r"|(CREATE|DROP) INDEX CONCURRENTLY .+"
+    r'|ALTER TABLE "\w+" DROP CONSTRAINT "\w+"',
 )
 """What PostgreSQL does to a table, whatever its size, while others read and write it."""
 
@@ -136,6 +137,21 @@ def test_with_rows_of_today_in_every_table_all_can_be_undone_and_done_again() ->
     write_rows_of_today()
 
 
+def test_on_the_way_back_a_run_keeps_the_newest_of_its_keys_of_one_name() -> None:
+    run, other = insert(Run), insert(Run)
+    for id, name, value in [
+        (run.id, "a", "1"),
+        (run.id, "b", "1"),
+        (run.id, "a", "2"),
+        (other.id, "a", "1"),
+    ]:
+        RunKey.objects.create(run_id=id, name=name, value=value)
+    migrated("0013_fewer_permissions")
+    migrated(names()[-1])
+    kept = RunKey.objects.order_by("id").values_list("run_id", "name", "value")
+    assert list(kept) == [(run.id, "b", "1"), (run.id, "a", "2"), (other.id, "a", "1")]
+
+
 @on_postgresql
 def test_on_the_way_no_index_of_the_runs_is_built_in_a_transaction() -> None:
     migrated(BEFORE)
@@ -212,8 +228,8 @@ def our_tables() -> set[str]:
 
 
 def is_of_the_runs(operation: Any) -> bool:
-    """Return whether it adds an index of the table of runs."""
-    return isinstance(operation, AddIndex) and operation.model_name == "run"
+    """Return whether it adds an index of the table of runs, or of their keys."""
+    return isinstance(operation, AddIndex) and operation.model_name in ("run", "runkey")
 
 
 def table_files() -> dict[str, int]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, field_validator
 from motia_django import enqueue, ledger, models, operations, upkeep
 from motia_django.dispatch import tick
 from motia_django.exceptions import CannotIntervene, UnknownStep
+from motia_django.payloads import MASK, dumps, is_cut
 from motia_django.runs import Run, Status, lowest_id_at
 from tests.factories import (
     deliver,
@@ -140,7 +141,25 @@ def test_a_run_is_redriven_with_another_input(handler: Mended) -> None:
     assert handler.seen[-1] == Amount(amount=2)
     assert row(run_id).status == Status.SUCCEEDED
     note = next(entry for entry in row(run_id).timeline if entry["kind"] == "redriven")
-    assert note["input"] == "edited"
+    assert (note["input"], note["old"]) == ("edited", {"amount": 1})
+
+
+def test_what_the_input_was_is_noted_masked_and_cut(handler: Mended) -> None:
+    with installed(make_step(handler, {"type": "queue", "topic": "work", "config": ONCE})):
+        for old in ({"id": 1, "card": {"password": "p-1"}}, {"id": 2, "text": "x" * 9000}):
+            run_id = dead_run(old)
+            operations.redrive(run_id, by="ada", input={"id": 3})
+    secret, large = (each.timeline[-1] for each in rows())
+    assert secret["old"] == {"id": 1, "card": {"password": MASK}}
+    assert is_cut(large["old"])
+    assert len(dumps(large)) < 5000
+
+
+def test_a_redrive_with_the_same_input_says_nothing_of_it(handler: Mended) -> None:
+    with installed(make_step(handler, AMOUNTS)):
+        run_id = dead_run({"amount": 1})
+        operations.redrive(run_id, by="ada", input={"amount": 1})
+    assert not {"input", "old"} & set(row(run_id).timeline[-1])
 
 
 def test_null_is_an_input_like_any_other(handler: Mended) -> None:

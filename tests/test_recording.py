@@ -90,6 +90,15 @@ def test_a_request_is_found_by_its_keys_when_it_was_written_with_others() -> Non
         assert run.id in ledger.found_by_key("Åse")
 
 
+def test_requests_that_are_written_together_each_keep_what_their_handlers_gave() -> None:
+    many = [answered() for _ in range(3)]
+    given = [replace(each, keys=(("orderId", str(at)),)) for at, (_, each) in enumerate(many)]
+    runs = [run for run, _ in many]
+    ledger.record_answered(list(zip(runs, [*given[:2], many[2][1]], strict=True)))
+    found = [ledger.found_by_key(f"orderId={at}") for at in range(3)]
+    assert found == [[runs[0].id], [runs[1].id], []]
+
+
 def test_in_a_test_run_it_is_written_at_once() -> None:
     run, outcome = answered()
     recording.record(run, outcome)

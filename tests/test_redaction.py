@@ -127,7 +127,7 @@ def test_what_a_steps_own_list_names_leaves_no_trace() -> None:
         work_off()
         invoke("Work", data)
         waiting = kept_run(input=data)
-        assert "s3cret" not in json.dumps(described(row(waiting)), default=str)
+        assert "s3cret" not in json.dumps(described([row(waiting)]), default=str)
         operations.cancel(waiting.id, by="ada")
         assert "s3cret" not in str([vars(each) for each in rows()])
         dead = kept_run(input={**data, "fail": True}, attempt=99)

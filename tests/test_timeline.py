@@ -143,6 +143,8 @@ def test_what_operators_did_is_told_with_who_when_and_why() -> None:
         "moved from Old to New by ada at 2026-11-22 19:00:00, after 1 attempt,"
         " its input edited: renamed"
     )
+    edited = {**note, **moved, "old": {"id": 1}, "reason": "renamed"}
+    assert in_words(edited).endswith(', its input edited (it was {"id":1}): renamed')
 
 
 def test_errors_notes_and_losses_are_told_by_their_message() -> None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from motia_django import models, payloads
+from motia_django import ledger, models, payloads
 from motia_django.admin import reproductions, timelines, traces, words
 from motia_django.admin.kept_requests import FORM, KeptFile, KeptRequest, placed, signature_of
 from motia_django.admin.links import Links
@@ -57,8 +57,10 @@ def of_run(row: models.Run, request: HttpRequest) -> list[Copy]:
 def as_json(row: models.Run, links: Links) -> dict[str, Any]:
     """Return what the reader may see of a run, for machines, masked, with its trace."""
     trace = traces.trace_of(row, links)
+    keys = ledger.keys_of_runs([row.id])
     return {
         **{name: getattr(row, name) for name in _COLUMNS},
+        "keys": keys.get(row.id, []),
         "input": words.masked_input(row),
         "output": words.masked_output(row),
         "error": row.error,

@@ -72,10 +72,10 @@ class RunList(ChangeList):
         return rows.defer("input", "output", "timeline")
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page's rows, their index keys if any Step has some, and what was answered."""
+        """Read the page's rows, their index keys, and what was answered."""
         super().get_results(request)
         rows = list(self.result_list)
-        keys = ledger.keys_of_runs(row.id for row in rows) if registry().index_names() else {}
+        keys = ledger.keys_of_runs(row.id for row in rows) if rows else {}
         asked = [row.id for row in rows if row.trigger == "http"]
         answers = ledger.answered_with(asked) if asked else {}
         for row in rows:
@@ -101,7 +101,7 @@ class RunAdmin(ReadOnlyAdmin):
     list_also = ("POST",)
     list_per_page = 50
     ordering = ("-id",)
-    sortable_by: ClassVar[tuple[str, ...]] = ()
+    sortable_by: ClassVar[tuple[str, ...]] = ("born",)
     search_fields = ("id",)
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -109,8 +109,8 @@ class RunAdmin(ReadOnlyAdmin):
 
     @property
     def search_help_text(self) -> str:  # type: ignore[override]
-        """What may be searched for: of the index keys those that this project's Steps name."""
-        names = sorted(registry().index_names())
+        """What may be searched for: of the index keys those that this project's runs have."""
+        names = sorted(ledger.key_names())
         if not names:
             return _("The whole id of a run or of a trace.")
         keys = ", ".join(f"{name}=..." for name in names[:_MOST_NAMED])
@@ -141,7 +141,7 @@ class RunAdmin(ReadOnlyAdmin):
         """Return what started the run."""
         return words.stacked(words.kind(row.trigger), Truncator(row.source).chars(120))
 
-    @admin.display(description=gettext_lazy("created"))
+    @admin.display(description=gettext_lazy("created"), ordering="id")
     def born(self, row: models.Run) -> SafeString | str:
         """Return when the run came to be."""
         return words.moment_stacked(row.created_at)
@@ -220,7 +220,7 @@ class RunAdmin(ReadOnlyAdmin):
             "bound": BoundedPaginator.limit,
             "dead_url": self.links(request).dead_letters(),
             "problems": problems,
-            "keys": sorted(registry().index_names()),
+            "keys": sorted(ledger.key_names()),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 

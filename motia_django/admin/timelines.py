@@ -85,26 +85,34 @@ def seen(row: models.Run, timeline: Any, links: Links) -> list[Entry]:
     whole: Sequence[Any] = timeline if isinstance(timeline, list) else []
     entries = (each if isinstance(each, dict) else {"value": each} for each in whole)
     steps = permits.visible(links.request)
-    masked = (_masked(each, row.step) for each in entries)
+    masked = (_masked(each, row) for each in entries)
     return list(masked) if steps is None else [_narrowed(each, steps) for each in masked]
 
 
-def _masked(entry: Entry, step: str) -> Entry:
+def _masked(entry: Entry, row: models.Run) -> Entry:
     item = entry.get(_ITEMS.get(str(entry.get("kind")), ""))
+    step = row.step
     hidden = {name: words.masked_as(item, value, step) for name, value in _values(entry).items()}
+    if entry.get("kind") in OPERATIONS and "old" in entry:
+        hidden["old"] = words.masked_input(row, entry["old"])
     whole: Entry = words.masked({**entry, **hidden}, step)
     return whole
 
 
 def _narrowed(entry: Entry, steps: Sequence[str]) -> Entry:
-    """Return an entry with no names of Steps but these; a list of none of them is left out."""
+    """Return an entry with no names of Steps but these; a list of none of them is left out.
+
+    So is the input that a run had of another Step.
+    """
     named = {name: entry[name] for name in _OF_STEPS if name in entry}
     left = {
         name: [each for each in value if each in steps] if isinstance(value, list) else value
         for name, value in named.items()
         if isinstance(value, list) or value in steps
     }
-    rest = {name: value for name, value in entry.items() if name not in named}
+    is_hidden = "from" in named and named["from"] not in steps
+    unseen = {*named, "old"} if is_hidden else {*named}
+    rest = {name: value for name, value in entry.items() if name not in unseen}
     return rest | {name: value for name, value in left.items() if value or not named[name]}
 
 
@@ -189,7 +197,8 @@ def _operation(entry: Entry) -> tuple[str, Any]:
     if entry.get("input"):
         parts.append(_("its input edited"))
     text = ", ".join(map(str, parts))
-    return f"{text}: {entry['reason']}" if entry.get("reason") else text, None
+    reason = f": {entry['reason']}" if entry.get("reason") else ""
+    return f"{text}{reason}", {"old": entry["old"]} if "old" in entry else None
 
 
 def _message(entry: Entry) -> tuple[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -16,6 +16,7 @@ from motia_django.admin import words
 from motia_django.beat import operators
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
+from motia_django.keys import Index
 from motia_django.ledger.overrides import Key
 from motia_django.registry import Listener
 from motia_django.schemas import Schema
@@ -81,7 +82,7 @@ def described(step: Step, now: InForce) -> list[Described]:
             notes=list(_notes(Listener(step=step, index=index, trigger=each), now)),
             delivery=[
                 *([] if isinstance(each, HttpTrigger) else _delivery(each.delivery)),
-                *_found_by(step.index_names(each)),
+                *_found_by(step.index_of(each)),
             ],
             schemas=[(title, document(schema)) for title, schema in _schemas(each)],
         )
@@ -199,8 +200,9 @@ def _delivery(delivery: Delivery) -> list[tuple[str, str]]:
     return facts
 
 
-def _found_by(names: Sequence[str]) -> list[tuple[str, str]]:
-    return [(_("Found by"), ", ".join(names))] if names else []
+def _found_by(index: Index) -> list[tuple[str, str]]:
+    told = (name if name == path else f"{name} ({path})" for name, path in index)
+    return [(_("Found by"), ", ".join(told))] if index else []
 
 
 def _turns(delivery: Delivery) -> Iterator[tuple[str, str]]:

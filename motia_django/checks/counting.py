@@ -10,6 +10,7 @@ from django.core import checks
 from motia_django.checks.project import where
 from motia_django.declarations import camel
 from motia_django.exceptions import did_you_mean
+from motia_django.keys import PARTS
 from motia_django.registry import registry
 from motia_django.schemas import Schema
 from motia_django.triggers import HttpTrigger, QueueTrigger, Trigger
@@ -39,11 +40,13 @@ def _unknown_keys() -> Iterator[checks.CheckMessage]:
 
 
 def _unknown_names() -> Iterator[checks.CheckMessage]:
-    """Tell of names in `index` that none of the triggers knows which they are for."""
+    """Tell of paths in `index` that none of the triggers knows which they are for."""
     for step in registry():
-        asked = [(name, step.triggers) for name in step.index]
-        asked += [(name, (each,)) for each in step.triggers for name in each.delivery.index]
-        for path, triggers in asked:
+        asked: dict[tuple[str, str], list[Trigger]] = {}
+        for trigger in step.triggers:
+            for key in step.index_of(trigger):
+                asked.setdefault(key, []).append(trigger)
+        for (_name, path), triggers in asked.items():
             missing = [_missing(path.split("."), each) for each in triggers]
             if missing and all(name for name, _known in missing):
                 name, known = missing[0]
@@ -58,7 +61,11 @@ def _unknown_names() -> Iterator[checks.CheckMessage]:
 
 def _missing(path: Sequence[str], trigger: Trigger) -> tuple[str, Sequence[str]]:
     """Return the first name of a path that is nowhere in the input, as `_first_unknown` does."""
-    found = [_first_unknown(path, each, either=True) for each in _documents(trigger)]
+    asked = [(path, each) for each in _documents(trigger)]
+    if isinstance(trigger, HttpTrigger) and path[0] in PARTS and path[1:]:
+        within = _by_part(trigger).get(path[0]) or [{}]
+        asked = [*((path[1:], each) for each in within), *asked]
+    found = [_first_unknown(names, document, either=True) for names, document in asked]
     if not found or not all(name for name, _known in found):
         return "", ()
     return found[0][0], [each for _name, known in found for each in known]
@@ -70,9 +77,18 @@ def _documents(trigger: Trigger) -> list[Mapping[str, Any]]:
         return [_document(trigger.schema)]
     if not isinstance(trigger, HttpTrigger) or trigger.body_schema is None:
         return []
-    texts = [each.document for part, each in trigger.text_schemas.items() if part != "headers"]
-    names: Mapping[str, Any] = {name: {} for name in trigger.parameters}
-    return [_document(trigger.body_schema), *texts, *([{"properties": names}] if names else [])]
+    return [each for documents in _by_part(trigger).values() for each in documents]
+
+
+def _by_part(trigger: HttpTrigger) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the schemas of each part of a request, as far as there are some."""
+    texts = {part: [each.document] for part, each in trigger.text_schemas.items()}
+    names: Mapping[str, Any] = {"properties": {name: {} for name in trigger.parameters}}
+    return {
+        "body": [_document(trigger.body_schema)],
+        "params": [*texts.get("params", ()), *([names] if trigger.parameters else [])],
+        "query": [*texts.get("query", ())],
+    }
 
 
 def _document(schema: Schema | None) -> Mapping[str, Any]:

@@ -58,7 +58,7 @@ class Dead(Subcommand):
         rows = rows if options.get("oldest") else rows.order_by("-id")
         shown = list(rows[: limit + 1])
         if options.get("format") == "json":
-            self.json([described(row) for row in shown[:limit]])
+            self.json(described(shown[:limit]))
             return
         if not shown:
             self.say(_NONE)

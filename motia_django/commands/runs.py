@@ -139,7 +139,7 @@ class Runs(Subcommand):
             found = found.exclude(step__in=[step.name for step in registry()])
         rows = list(found[: max(options["limit"], 0)])
         if options.get("format") == "json":
-            self.json([described(row) for row in rows])
+            self.json(described(rows))
         elif rows:
             self._show(rows)
         else:
@@ -187,7 +187,7 @@ def none_found(options: Mapping[str, Any]) -> str:
     asked = f" by {' '.join(given)}" if given else ""
     if not options.get("key"):
         return f"No run was found{asked}."
-    names = ", ".join(sorted(registry().index_names())) or "none"
+    names = ", ".join(sorted(ledger.key_names())) or "none"
     return f"No run was found{asked}. The index keys of the Steps: {names}."
 
 
@@ -257,8 +257,13 @@ def hint_for_gone(rows: Iterable[Run]) -> list[str]:
     ]
 
 
-def described(row: Run) -> dict[str, Any]:
-    """Return the facts of a run for machines, masked."""
+def described(rows: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the facts of runs for machines, masked."""
+    keys = ledger.keys_of_runs(row.id for row in rows)
+    return [_described(row, keys.get(row.id, ())) for row in rows]
+
+
+def _described(row: Run, keys: Sequence[str]) -> dict[str, Any]:
     masks = registry().masks(row.step)
     return {
         "id": row.id,
@@ -269,6 +274,7 @@ def described(row: Run) -> dict[str, Any]:
         "source": row.source,
         "messageGroup": row.message_group or None,
         "attempt": row.attempt,
+        "keys": list(keys),
         "traceId": row.trace_id,
         "parentId": row.parent_id,
         "createdAt": row.created_at,

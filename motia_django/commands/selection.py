@@ -143,11 +143,13 @@ def all_by_key(asked: str) -> list[UUID]:
 
 
 def found_by_key(asked: str, most: int | None = ledger.MOST_FOUND) -> list[UUID]:
-    """Return the runs with an index key; raise `CommandError` if no Step has one of that name."""
+    """Return the runs with an index key; raise `CommandError` if nothing has one of that name."""
     found = ledger.found_by_key(asked, most)
     name, _, value = asked.partition("=")
-    names = registry().index_names()
-    if value and not found and name.strip() not in names:
+    if found or not value:
+        return found
+    names = ledger.key_names()
+    if name.strip() not in names:
         raise CommandError(
             f"No Step has an index key {name!r}.{did_you_mean(name, names)} Nor is there a run"
             f" with {asked!r}.",

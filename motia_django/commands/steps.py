@@ -162,7 +162,7 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
         "app": step.app,
         "task": task_name(step.name),
         "flows": list(step.flows),
-        "index": sorted({name for each in step.triggers for name in step.index_names(each)}),
+        "index": sorted({name for each in step.triggers for name, _ in step.index_of(each)}),
         "enqueues": [topic.name for topic in step.enqueues],
         "onDead": step.on_dead or None,
         "atomic": step.atomic,

@@ -43,7 +43,7 @@ class Trace(Subcommand):
         if not traces:
             raise CommandError(f"There is no trace, no run and no index key {options['id']!r}")
         if options.get("format") == "json":
-            self.json([described(row) for rows in traces for row in rows])
+            self.json(described([row for rows in traces for row in rows]))
             return
         for rows in traces:
             self._print_trace(rows, bool(options.get("show_traceback")))

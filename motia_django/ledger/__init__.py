@@ -68,8 +68,9 @@ from motia_django.ledger.interventions import (
     resume,
     retry,
 )
-from motia_django.ledger.keys import MOST_FOUND, KeySweep
+from motia_django.ledger.keys import MOST_FOUND, KeySweep, keys_of
 from motia_django.ledger.keys import found as found_by_key
+from motia_django.ledger.keys import names as key_names
 from motia_django.ledger.keys import of_runs as keys_of_runs
 from motia_django.ledger.once import give_back, once, prune_starts
 from motia_django.ledger.overrides import (
@@ -118,6 +119,8 @@ __all__ = [
     "keep_failed",
     "keep_once",
     "keep_or_find",
+    "key_names",
+    "keys_of",
     "keys_of_runs",
     "killed_lately",
     "lapsed",

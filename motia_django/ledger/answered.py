@@ -48,7 +48,7 @@ def record_answered(answered: Sequence[tuple[Run, Outcome]]) -> None:
     rows = [list(_values(connection, *each)) for each in answered]
     with transaction.atomic(using=database()):
         statements.insert_values(_VARYING, rows, **_ALIKE)
-        keys.keep([run for run, _ in answered])
+        keys.keep([run for run, _ in answered], [outcome.keys for _, outcome in answered])
 
 
 def _values(connection: BaseDatabaseWrapper, run: Run, outcome: Outcome) -> Iterator[Any]:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from motia_django import models, payloads
 from motia_django.delivery import Delivery
 from motia_django.exceptions import DedupeConflict
+from motia_django.keys import Keys
 from motia_django.ledger import keys, statements, turns
 from motia_django.ledger.due import patience
 from motia_django.ledger.rows import (
@@ -114,7 +115,7 @@ def keep_failed(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | 
         finished_at=outcome.finished_at,
         fence=1,
     )
-    return settlement if _inserted(row, run) else None
+    return settlement if _inserted(row, run, given=outcome.keys) else None
 
 
 def record(run: Run, outcome: Outcome) -> None:
@@ -137,9 +138,10 @@ def record(run: Run, outcome: Outcome) -> None:
         unique_key=None,
         attempt=1,
     )
-    with transaction.atomic(using=database()) if keys.keys_of(run) else nullcontext():
+    has_keys = bool(keys.keys_of(run, outcome.keys))
+    with transaction.atomic(using=database()) if has_keys else nullcontext():
         row.save(force_insert=True, using=database())
-        keys.keep([run])
+        keys.keep([run], [outcome.keys])
 
 
 def hashed(key: str) -> str:
@@ -158,12 +160,12 @@ def _noted(note: Entry | None) -> dict[str, Any]:
     return {"timeline": [note]} if note else {}
 
 
-def _inserted(row: models.Run, run: Run, *, waits: bool = False) -> bool:
+def _inserted(row: models.Run, run: Run, *, waits: bool = False, given: Keys = ()) -> bool:
     """Insert a run's row and keys, and its turn if it waits; False if there is one like it."""
     try:
         with transaction.atomic(using=database()):
             row.save(force_insert=True, using=database())
-            keys.keep([run])
+            keys.keep([run], [given])
             turns.keep([run] if waits else [])
     except IntegrityError:
         return False

@@ -16,7 +16,7 @@ from motia_django import models
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.exceptions import MotiaError, WorkerLost
-from motia_django.ledger import statements, turns
+from motia_django.ledger import keys, statements, turns
 from motia_django.ledger.due import overdue
 from motia_django.ledger.history import find
 from motia_django.ledger.rows import (
@@ -84,15 +84,17 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
     """Write what became of an attempt; return None and write nothing if the lease was lost."""
     settlement = settle(run, outcome, delivery, timezone.now())
     changes = _changes(run, outcome, settlement)
-    if not run.limited:
+    if not run.limited and not outcome.keys:
         # One that was finished, and is not any more, is rescued and run again.
         is_held = statements.write(run, changes, may_be_undone=not outcome.failed)
         return settlement if is_held else None
     with transaction.atomic(using=database()):
-        turns.lock(run.id)
+        if run.limited:
+            turns.lock(run.id)
         if not statements.write(run, changes, may_be_undone=False):
             return None
-        freed = turns.free(run.id, finished=settlement.status.final)
+        keys.add(run.id, outcome.keys)
+        freed = turns.free(run.id, finished=settlement.status.final) if run.limited else None
     return replace(settlement, freed=freed)
 
 

@@ -21,7 +21,7 @@ from motia_django import models
 from motia_django.delivery import Turn
 from motia_django.exceptions import CannotIntervene, MotiaError
 from motia_django.ledger import births, keys, turns
-from motia_django.ledger.rows import all_runs, database, masked_input, run_of
+from motia_django.ledger.rows import all_runs, database, masked_input
 from motia_django.runs import ONCE, Run, Status, summary_of
 from motia_django.timeline import Entry
 
@@ -162,7 +162,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
         if changed:
             turns.free(row.id, finished=True)
             turns.keep([run])
-            keys.renew(run, run_of(row))
+            keys.add(run.id, keys.keys_of(run))
     return changed
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import repeat
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -16,6 +17,7 @@ from motia_django.steps import Step
 from motia_django.triggers import Trigger
 
 MOST_FOUND = 1000
+_LATELY = 1000
 
 
 class KeySweep:
@@ -37,31 +39,55 @@ class KeySweep:
         self._after = ids[-1] if len(ids) == limit else None
 
 
-def keys_of(run: Run) -> keys.Keys:
-    """Return what a run is found by, as today's config of its Step and its trigger says."""
+def keys_of(run: Run, given: keys.Keys = ()) -> keys.Keys:
+    """Return what a run is found by, as today's config of its Step and its trigger says.
+
+    What its handler has `given` it comes last.
+    """
     if run.step not in registry():
-        return ()
+        return given
     step = registry().step(run.step)
-    names = step.index_names(_trigger(step, run))
-    return keys.of_input(names, run.input, is_request=run.trigger == "http") if names else ()
+    index = step.index_of(_trigger(step, run))
+    if not index:
+        return given
+    own = keys.of_input(index, run.input, is_request=run.trigger == "http")
+    return tuple(dict.fromkeys((*own, *given))) if given else own
 
 
-def keep(runs: Sequence[Run]) -> None:
-    """Insert the keys of new runs, in the caller's transaction; no query if they have none."""
+def keep(runs: Iterable[Run], given: Iterable[keys.Keys] = repeat(())) -> None:
+    """Insert the keys of new runs, in the caller's transaction; no query if they have none.
+
+    For each there may be what its handler has `given` it.
+    """
     rows = [
         models.RunKey(run_id=run.id, name=name, value=value)
-        for run in runs
-        for name, value in keys_of(run)
+        for run, more in zip(runs, given, strict=False)
+        for name, value in keys_of(run, more)
     ]
     if rows:
         _keys().bulk_create(rows, batch_size=500)
 
 
-def renew(run: Run, before: Run) -> None:
-    """Let a run be found by what it has become, no longer by what it was before."""
-    if keys_of(run) or keys_of(before):
-        _keys().filter(run_id=run.id)._raw_delete(database())
-        keep([run])
+def add(run_id: UUID, more: keys.Keys) -> None:
+    """Let a run be found by more than before; no query if there is no more.
+
+    The caller has written its row in this transaction, so nobody else adds the same meanwhile.
+    """
+    if not more:
+        return
+    there = set(_keys().filter(run_id=run_id).values_list("name", "value"))
+    new = [
+        models.RunKey(run_id=run_id, name=each[0], value=each[1])
+        for each in more
+        if each not in there
+    ]
+    _keys().bulk_create(new)
+
+
+def names() -> set[str]:
+    """Return the names of index keys: those of all Steps, and those that runs had lately."""
+    newest = models.RunKey.objects.order_by("-id").values("name")[:_LATELY]
+    return registry().index_names() | {each["name"] for each in newest}
 
 
 def forget(run_ids: Iterable[UUID]) -> None:
@@ -92,7 +118,7 @@ def found(asked: str, most: int | None = MOST_FOUND) -> list[UUID]:
 def of_runs(run_ids: Iterable[UUID]) -> dict[UUID, list[str]]:
     """Return the keys of those of these runs that have some, each as `orderId=17`."""
     found: dict[UUID, list[str]] = {}
-    for each in models.RunKey.objects.filter(run_id__in=list(run_ids)).order_by("name"):
+    for each in models.RunKey.objects.filter(run_id__in=list(run_ids)).order_by("name", "id"):
         found.setdefault(each.run_id, []).append(str(each))
     return found
 

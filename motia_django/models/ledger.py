@@ -80,7 +80,10 @@ class Run(models.Model):
 
 
 class RunKey(models.Model):
-    """One value of a run's input that the run is found by; `keys.kept` says how it is spelled."""
+    """One value that a run is found by; `keys.kept` says how it is spelled.
+
+    A run may have several of one name: of a redriven one there are those of its old input, too.
+    """
 
     id = models.BigAutoField(primary_key=True)
     run_id = models.UUIDField()
@@ -90,10 +93,10 @@ class RunKey(models.Model):
     class Meta:
         db_table = "motia_run_key"
         default_permissions = ()
-        constraints = (
-            models.UniqueConstraint(fields=["run_id", "name"], name="motia_run_key_once"),
+        indexes = (
+            models.Index(fields=["value", "-run_id"], name="motia_run_key_value"),
+            models.Index(fields=["run_id"], name="motia_run_key_run"),
         )
-        indexes = (models.Index(fields=["value", "-run_id"], name="motia_run_key_value"),)
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"

@@ -244,7 +244,9 @@ class Motia:
     def runs(self) -> Told[Ran]:
         """All runs, in the order of their birth; `motia.runs.of("SendEmail")` has one Step's."""
         commit()
-        kept = [Ran.of_row(row) for row in ledger.rows()]
+        rows = list(ledger.rows())
+        keys = ledger.keys_of_runs(row.id for row in rows)
+        kept = [Ran.of_row(row, keys.get(row.id, ())) for row in rows]
         there = {each.id for each in kept}
         light = {
             str(run.id): Ran.unrecorded(run, outcome)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from motia_django import models
+from motia_django import ledger, models
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Outcome, Run, Status, in_one_line
 from motia_django.timeline import Entry, in_words, joined
@@ -63,20 +63,23 @@ class Ran:
     """What the last attempt failed by, in one line such as `Dead: no card`, or an empty text."""
     timeline: tuple[Entry, ...]
     """What happened in it, entry by entry."""
+    keys: tuple[str, ...] = ()
+    """What it is found by, each as `orderId=17`."""
     trace_id: str
     parent_id: str | None
     """The run that caused it."""
     created_at: datetime
 
     @classmethod
-    def of_row(cls, row: models.Run) -> Ran:
-        """Return a run as the ledger has it."""
+    def of_row(cls, row: models.Run, keys: Iterable[str] = ()) -> Ran:
+        """Return a run as the ledger has it, with its index keys."""
         return cls(
             **_known(row),
             status=str(row.status),
             output=row.output,
             error=in_one_line(row.error) if row.error else "",
             timeline=tuple(row.timeline or ()),
+            keys=tuple(keys),
         )
 
     @classmethod
@@ -88,6 +91,7 @@ class Ran:
             output=told(outcome.value),
             error=outcome.summary,
             timeline=tuple(joined(run.timeline, run.attempt, outcome.timeline)),
+            keys=tuple(f"{name}={value}" for name, value in ledger.keys_of(run, outcome.keys)),
         )
 
     @property

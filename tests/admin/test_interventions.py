@@ -617,6 +617,18 @@ def test_the_timeline_tells_what_operators_did_and_each_attempts_error(
     assert lines[2].at == "2026-11-22 19:00:00"
 
 
+def test_a_run_that_was_redriven_with_another_input_shows_the_one_before(
+    admin_client: Client, dead: Dead
+) -> None:
+    changed = {"eventType": "state:updated", "itemId": "api_key", "oldValue": "s-1", "newValue": 1}
+    note = {"at": None, "kind": "redriven", "by": "ada", "time": "x", "input": "edited"}
+    run = dead(timeline=[{**note, "old": {"id": 1}}, {**note, "old": changed}])
+    first, second = admin_client.get(at(run)).context["timeline"]
+    assert (first.text, first.facts) == ("by ada, its input edited", '{"old":{"id":1}}')
+    assert "s-1" not in text(admin_client, at(run)) + text(admin_client, at(run, "export"))
+    assert "state:updated" in second.facts + second.document
+
+
 def reasons(client: Client, run: models.Run) -> list[str]:
     return [each.text for each in client.get(at(run)).context["waits"]]
 

@@ -122,6 +122,19 @@ def test_a_run_is_redriven_if_the_hook_lets_its_step(
     assert models.Run.objects.get(id=run.pk).status == ("queued" if status == 302 else "dead")
 
 
+def test_of_a_run_that_was_a_hidden_steps_the_input_of_then_is_not_shown(
+    client_of: ClientOf, make_run: MakeRun
+) -> None:
+    client = client_of("view_run")
+    note = {"at": None, "kind": "moved", "by": "ada", "to": "Shop", "input": "edited"}
+    for step, shown in (("Desk", True), ("Payroll", False)):
+        moved = {**note, "from": step, "old": {"salary": 70_000}}
+        run = make_run(step="Shop", trigger="queue", source="work", timeline=[moved])
+        for what in ("change", "export"):
+            page = client.get(f"/admin/motia/run/{run.id}/{what}/")
+            assert ("70000" in page.content.decode()) == shown, (step, what)
+
+
 @pytest.mark.parametrize("step", ["Payroll", "Desk"])
 def test_a_run_goes_to_no_step_that_the_hook_keeps_nor_is_its_schema_asked(
     client_of: ClientOf, dead: dict[str, models.Run], step: str

@@ -221,12 +221,21 @@ def test_causes_lead_both_ways_across_traces(admin_client: Client, make_run: Mak
 def test_the_index_keys_lead_to_all_runs_that_have_them(
     admin_client: Client, make_run: MakeRun
 ) -> None:
-    run, other = make_run(**MESSAGE), make_run(**MESSAGE)
-    for each in (run, other):
-        models.RunKey.objects.create(run_id=each.id, name="customer.id", value="<b>&7")
+    run, other, unlike = (make_run(**{**MESSAGE, "step": step}) for step in ("Work", "B", "Work"))
+    for each, name in ((run, "customer.id"), (other, "customer.id"), (unlike, "shop")):
+        models.RunKey.objects.create(run_id=each.id, name=name, value="<b>&7")
     [(text, url)] = admin_client.get(at(run)).context["keys"]
     assert text == "customer.id=<b>&7"
     assert list(admin_client.get(url).context["cl"].result_list) == [other, run]
+
+
+def test_of_one_name_a_run_may_have_several_keys(admin_client: Client, make_run: MakeRun) -> None:
+    run = make_run(**MESSAGE)
+    for value in ("2", "1"):
+        models.RunKey.objects.create(run_id=run.id, name="orderId", value=value)
+    page = admin_client.get(at(run))
+    assert [text for text, _url in page.context["keys"]] == ["orderId=2", "orderId=1"]
+    assert admin_client.get(at(run, "export")).json()["keys"] == ["orderId=2", "orderId=1"]
 
 
 def may(user: Any, permission: str, step: str, flows: Any) -> bool:

@@ -109,6 +109,26 @@ def test_so_is_one_of_a_trigger_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("index", "hints"),
+    [
+        ({"orderId": "orderid"}, ["Did you mean 'orderId'?"]),
+        ({"orderId": "params.shopp"}, ["Did you mean 'shop'?"]),
+        ({"orderId": "body.customer.idd"}, ["Did you mean 'id'?"]),
+        ({"orderId": "body.order_id", "shop": "params.shop", "page": "query.page"}, []),
+    ],
+)
+def test_so_is_a_path_that_has_a_name_of_its_own(index: Any, hints: list[str]) -> None:
+    with installed(make_step(nothing, HTTP, index=index)):
+        assert [each.hint for each in counted_keys(None)] == hints
+
+
+def test_of_a_name_that_a_trigger_says_anew_the_path_of_the_step_is_not_asked() -> None:
+    own = {**QUEUE, "config": {"index": {"orderId": "order_id"}}}
+    with installed(make_step(nothing, own, index={"orderId": "orderid"})):
+        assert [*counted_keys(None)] == []
+
+
+@pytest.mark.parametrize(
     ("index", "triggers"),
     [
         ("shop", (HTTP,)),

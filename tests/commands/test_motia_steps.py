@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from motia_django import enqueue, models
 from motia_django.discovery import discover
 from motia_django.management.commands.motia_steps import Command
+from motia_django.payloads import MASK
 from motia_django.registry import Registry
 from motia_django.registry import installed as registry_installed
 from motia_django.runs import Status
@@ -164,6 +165,32 @@ def test_the_name_of_no_index_key_is_unknown_too(word: str) -> None:
         with pytest.raises(CommandError, match=r"Did you mean 'orderId'\?") as error:
             steps(word, "--key", "orderid=1")
     assert error.value.returncode == 2
+
+
+def test_the_name_of_a_key_that_a_handler_gave_is_known() -> None:
+    models.RunKey.objects.create(run_id=kept_run().id, name="invoiceId", value="17")
+    with installed(make_step(index=["orderId"])):
+        told = steps("runs", "--key", "invoiceId=18")
+        assert told.endswith("The index keys of the Steps: invoiceId, orderId.\n")
+        with pytest.raises(CommandError, match=r"Did you mean 'invoiceId'\?"):
+            steps("runs", "--key", "invoiceid=18")
+
+
+@pytest.mark.parametrize("words", [("runs",), ("dead",), ("trace", "orderId=17")])
+def test_runs_are_told_to_machines_with_their_keys(words: tuple[str, ...]) -> None:
+    run = kept_run(status=Status.DEAD)
+    for name, value in (("orderId", "17"), ("orderId", "18"), ("shop", "A")):
+        models.RunKey.objects.create(run_id=run.id, name=name, value=value)
+    [told] = json.loads(steps(*words, "--format", "json"))
+    assert told["keys"] == ["orderId=17", "orderId=18", "shop=A"]
+
+
+def test_a_trace_tells_what_the_input_of_a_redriven_run_was() -> None:
+    with installed(make_step()):
+        run = kept_run(status=Status.DEAD, input={"id": 1, "password": "p-1"})
+        steps("redrive", str(run.id), "--input", '{"id": 2}', "--reason", "mended")
+    told = steps("trace", str(run.id))
+    assert f'its input edited (it was {{"id":1,"password":"{MASK}"}}): mended' in told
 
 
 def test_what_is_gone_is_still_found_by_its_runs() -> None:

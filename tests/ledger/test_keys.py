@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,13 +14,24 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from motia_django import dispatch, enqueue, invoke, ledger, models, operations, state
+from motia_django import (
+    AsyncContext,
+    Context,
+    dispatch,
+    enqueue,
+    invoke,
+    ledger,
+    models,
+    operations,
+    state,
+)
+from motia_django.celery_app import project_app, task_name
 from motia_django.delivery import ONCE
 from motia_django.exceptions import CannotIntervene
 from motia_django.ledger import keys
 from motia_django.runs import Outcome, Status, new_run_id
 from motia_django.web.views import view_for
-from tests.factories import installed, kept_run, make_run, make_step, rows, work_off
+from tests.factories import installed, kept_run, let_time_pass, make_run, make_step, rows, work_off
 
 pytestmark = pytest.mark.django_db
 
@@ -55,10 +67,14 @@ def test_a_message_is_found_by_its_keys_with_and_without_their_name() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_run_whose_keys_cannot_be_kept_is_not_there() -> None:
-    run = make_run(input={"orderId": 17})
-    models.RunKey.objects.create(run_id=run.id, name="orderId", value="17")
-    with pytest.raises(IntegrityError):
-        ledger.keep([run])
+
+    def refuse(execute: Any, sql: str, *args: Any) -> Any:
+        if "INSERT" in sql and "motia_run_key" in sql:
+            raise IntegrityError("no")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(refuse), pytest.raises(IntegrityError):
+        ledger.keep([make_run(input={"orderId": 17})])
     assert rows() == []
 
 
@@ -130,14 +146,22 @@ def test_keys_are_there_if_and_only_if_their_run_is() -> None:
     assert not models.RunKey.objects.exists()
 
 
-def test_a_redriven_run_is_found_by_its_new_input_and_by_its_new_step() -> None:
+def test_a_redriven_run_is_found_by_its_new_input_and_step_and_still_by_the_old_ones() -> None:
     run = kept_run(input={"orderId": "old"})
     models.Run.objects.filter(id=run.id).update(status=Status.DEAD)
     operations.redrive(run.id, by="me", input={"orderId": "new", "number": 3})
-    assert (found("old"), found("new")) == ([], [run.id])
+    assert found("orderId=old") == found("orderId=new") == [run.id]
     models.Run.objects.filter(id=run.id).update(status=Status.DEAD)
     operations.redrive(run.id, by="me", to="Other")
-    assert (found("new"), found("3")) == ([], [run.id])
+    assert found("new") == found("number=3") == [run.id]
+    assert keys.of_runs([run.id]) == {run.id: ["number=3", "orderId=old", "orderId=new"]}
+
+
+def test_a_run_that_is_redriven_as_it_is_has_each_key_once() -> None:
+    run = kept_run(input={"orderId": "same"})
+    models.Run.objects.filter(id=run.id).update(status=Status.DEAD)
+    operations.redrive(run.id, by="me")
+    assert models.RunKey.objects.filter(run_id=run.id).count() == 1
 
 
 def test_a_redrive_that_is_refused_leaves_the_keys() -> None:
@@ -211,3 +235,147 @@ def test_many_messages_write_their_keys_at_once() -> None:
         enqueue(messages)
     assert sum("motia_run_key" in each["sql"] for each in queries) == 1
     assert models.RunKey.objects.count() == 40
+
+
+# -- keys that a handler gives its run
+
+
+def give(input: dict[str, Any], ctx: Context) -> None:
+    ctx.index(orderId=input["order"], attempt=ctx.attempt)
+    if input.get("fails"):
+        raise ValueError("no")
+
+
+async def give_async(input: Any, ctx: AsyncContext) -> None:
+    ctx.index(orderId=input["order"])
+    await ctx.index(number=3)
+
+
+@pytest.mark.parametrize("config", [{}, {"atomic": True}, {"index": ["order"]}])
+def test_a_run_is_found_by_what_its_handler_gives(config: dict[str, Any]) -> None:
+    with installed(make_step(give, **config)):
+        [run_id] = enqueue("work", {"order": 17})
+        assert found("orderId=17") == []
+        work_off()
+    assert found("orderId=17") == [UUID(run_id)]
+    assert found("order=17") == ([UUID(run_id)] if config.get("index") else [])
+
+
+def test_an_async_handler_may_await_it_or_not() -> None:
+    with installed(make_step(give_async)):
+        [run_id] = enqueue("work", {"order": 17})
+        work_off()
+    assert keys.of_runs([UUID(run_id)]) == {UUID(run_id): ["number=3", "orderId=17"]}
+
+
+@pytest.mark.parametrize("config", [{}, {"atomic": True}])
+def test_what_failed_attempts_gave_is_kept_and_the_same_is_kept_once(config: Any) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"maxRetries": 1, "backoffDelayMs": 0}}
+    with installed(make_step(give, trigger, **config)):
+        [run_id] = enqueue("work", {"order": 17, "fails": True})
+        work_off()
+        assert keys.of_runs([UUID(run_id)]) == {UUID(run_id): ["attempt=1", "orderId=17"]}
+        let_time_pass(run_id)
+        work_off()
+    assert rows()[0].status == Status.DEAD
+    given = ["attempt=1", "attempt=2", "orderId=17"]
+    assert keys.of_runs([UUID(run_id)]) == {UUID(run_id): given}
+
+
+@pytest.mark.parametrize("config", [{"concurrency": 1}, {"type": "fifo"}])
+def test_a_run_that_had_to_wait_its_turn_keeps_what_its_handler_gave(config: Any) -> None:
+    with installed(make_step(give, {"type": "queue", "topic": "work", "config": config})):
+        ids = enqueue([{"topic": "work", "data": {"order": number}} for number in range(2)])
+        work_off()
+    assert [found(f"orderId={number}") for number in range(2)] == [[UUID(each)] for each in ids]
+    assert {each.status for each in rows()} == {Status.SUCCEEDED}
+
+
+def test_a_lost_attempt_adds_no_key() -> None:
+    run = ledger.claim(kept_run().id, worker="w", lease=timedelta(seconds=9))
+    assert run is not None
+    models.Run.objects.filter(id=run.id).update(fence=run.fence + 1)
+    now = timezone.now()
+    given = (("orderId", "17"),)
+    outcome = Outcome(status=Status.SUCCEEDED, started_at=now, finished_at=now, keys=given)
+    assert ledger.finish(run, outcome, ONCE) is None
+    assert found("17") == []
+
+
+def test_a_light_run_that_fails_keeps_what_its_handler_gave() -> None:
+    with installed(make_step(give, record="failures")):
+        for fails in (True, False):
+            run = make_run(input={"order": "A", "fails": fails})
+            sent = (str(run.id), run.to_message())
+            project_app().tasks[task_name("Work")].apply(args=sent, throw=True)
+    assert [row.status for row in rows()] == [Status.SCHEDULED]
+    assert found("orderId=A") == [rows()[0].id]
+
+
+def test_an_invocation_is_found_by_what_its_handler_gave_and_its_caller_is_not() -> None:
+    def call(input: Any, ctx: Context) -> None:
+        ctx.invoke("Give", {"order": 17})
+
+    with installed(
+        make_step(call), make_step(give, {"type": "queue", "topic": "give"}, name="Give")
+    ):
+        enqueue("work", {})
+        work_off()
+    assert found("orderId=17") == [row.id for row in rows(step="Give")]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_request_is_found_by_what_its_handler_gave(fails: bool) -> None:
+    def answer(request: Any, ctx: Context) -> dict[str, Any]:
+        ctx.index(orderId="A-1")
+        if fails:
+            raise ValueError("no")
+        return {"status": 200}
+
+    with installed(make_step(answer, {"type": "http", "path": "/x"})) as registry:
+        view = view_for(registry.routes()[0])
+        with pytest.raises(ValueError, match="no") if fails else nullcontext():
+            view(RequestFactory().get("/x"))
+    assert found("orderId=A-1") == [rows()[0].id]
+
+
+def test_a_request_that_is_answered_part_by_part_keeps_what_was_given_meanwhile() -> None:
+    def answer(request: Any, ctx: Context) -> Iterator[str]:
+        ctx.index(orderId="A-1")
+        yield "one"
+        ctx.index(orderId="A-2")
+        yield "two"
+
+    with installed(make_step(answer, {"type": "http", "path": "/x"})) as registry:
+        view = view_for(registry.routes()[0])
+        response: Any = view(RequestFactory().get("/x"))
+        assert b"".join(response.streaming_content) == b"onetwo"
+    assert found("A-1") == found("A-2") == [rows()[0].id]
+
+
+def test_a_key_that_is_refused_fails_the_attempt_by_name() -> None:
+    def give_nothing(input: Any, ctx: Context) -> None:
+        ctx.index(orderId=None)
+
+    with installed(
+        make_step(give_nothing, {"type": "queue", "topic": "work", "config": {"maxRetries": 0}})
+    ):
+        enqueue("work", {})
+        work_off()
+    assert (
+        "InvalidIndex: ctx.index: orderId: expected a text or a number, got None" in rows()[0].error
+    )
+
+
+def test_who_gives_keys_pays_two_queries_more_however_many_they_are() -> None:
+    with installed(make_step(give)):
+        enqueue("work", {"order": 17})
+        with CaptureQueriesContext(connection) as queries:
+            work_off()
+    asked = [each["sql"].split()[0] for each in queries if "motia_run_key" in each["sql"]]
+    assert asked == ["SELECT", "INSERT"]
+
+
+def test_the_names_of_keys_are_those_of_all_steps_and_those_that_runs_had_lately() -> None:
+    models.RunKey.objects.create(run_id=new_run_id(), name="given", value="1")
+    assert keys.names() == {"orderId", "customer.id", "number", "given"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
+from django.core.management import call_command
 
 from motia_django.testing import Motia
 
@@ -80,6 +83,26 @@ def test_an_order_is_shipped_once_there_is_one(motia: Motia) -> None:
     motia.drain()
     assert motia.enqueued("email.send") == [{"orderId": "17"}]
     assert motia.streams.orders.get("board", "17")["percent"] == 100
+
+
+def test_where_an_order_is_has_one_answer_whatever_began_where(motia: Motia, hurried: None) -> None:
+    order = motia.http("POST", "/orders", json={"customer": "Ada", "amount": 50}).json["orderId"]
+    motia.http("POST", "/orders", json={"customer": "Bob", "amount": 60})
+    motia.drain()
+    motia.http("PUT", f"/orders/{order}/ship")
+    motia.drain()
+    story = [run for run in motia.runs if f"orderId={order}" in run.keys]
+    told = [run.step for run in story]
+    assert (told[0], told[-2:]) == ("CreateOrder", ["ShipOrder", "SendEmail"])
+    assert {*told[1:-2]} == {
+        "ChargeOrder", "ReviewLargeOrder", "ProcessPayment", "CapturePayment", "PackOrder",
+    }  # fmt: skip
+    assert len({run.trace_id for run in story}) == 2
+    with StringIO() as out:
+        call_command("motia_steps", "trace", f"orderId={order}", stdout=out)
+        traces = out.getvalue().split("\ntrace ")
+    assert ["ShipOrder" in each for each in traces] == [False, True]
+    assert "CreateOrder" in traces[0] and "Bob" not in "".join(traces)
 
 
 def test_each_user_is_reminded_once_an_hour(motia: Motia) -> None:

@@ -33,6 +33,21 @@ def fails(input: Any, ctx: Any) -> None:
     raise LookupError("not here")
 
 
+def test_a_run_has_the_keys_that_it_is_found_by(motia: Motia) -> None:
+    def handler(input: Any, ctx: Any) -> None:
+        ctx.index(orderId=17)
+        if input["fails"]:
+            raise LookupError("not here")
+
+    for record, many in (("all", 2), ("failures", 4)):
+        with installed(make_step(handler, index=["shop"], record=record)):
+            motia.queue("work", {"shop": "A", "fails": False})
+            motia.queue("work", {"shop": "B", "fails": True}, raises=False)
+            for run in motia.runs:
+                assert set(run.keys) == {"orderId=17", f"shop={run.input['shop']}"}
+            assert len(motia.runs) == many
+
+
 # -- requests
 
 

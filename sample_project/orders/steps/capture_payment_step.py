@@ -10,6 +10,7 @@ config = step(
     description="Has the payment provider take the money",
     triggers=[queue("payment.authorised", config={"maxRetries": 2, "backoffDelayMs": 500})],
     flows=["orders"],
+    index=["orderId"],
 )
 
 

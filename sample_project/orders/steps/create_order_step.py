@@ -31,6 +31,7 @@ config = step(
 
 def handler(request: Request, ctx: Context) -> dict[str, Any]:
     order = {"orderId": str(uuid4()), "status": "new", **request.body.model_dump()}
+    ctx.index(orderId=order["orderId"])
     ctx.state.set("orders", order["orderId"], order)
     ctx.enqueue({"topic": "order.created", "data": order})
     return {"status": 202, "body": {"status": "processing", "orderId": order["orderId"]}}

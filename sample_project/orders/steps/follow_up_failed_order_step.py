@@ -9,6 +9,7 @@ config = step(
     description="Marks an order as failed",
     triggers=[queue("order.failed")],
     flows=["orders"],
+    index=["orderId"],
 )
 
 

@@ -17,6 +17,7 @@ config = step(
     description="Pretends to pack the parcel of an order that was paid",
     triggers=[state_changed("orders", events=["updated"], condition=was_paid)],
     flows=["orders"],
+    index={"orderId": "item_id"},
 )
 
 

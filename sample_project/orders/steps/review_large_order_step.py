@@ -9,6 +9,7 @@ config = step(
     description="Notes orders that somebody should look at",
     triggers=[queue("order.created", condition=lambda input: input["amount"] > 100)],
     flows=["orders"],
+    index=["orderId"],
 )
 
 

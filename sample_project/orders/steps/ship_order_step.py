@@ -32,7 +32,7 @@ config = step(
         ),
     ],
     flows=["orders"],
-    index=["id"],
+    index={"orderId": "id"},
 )
 
 
