@@ -105,7 +105,7 @@ class Uninstall(Subcommand):
         if apps.is_installed("django.contrib.contenttypes"):
             _remove_content_types()
             self.say("Content types and permissions deleted")
-        self.out.write(
+        self.say(
             "Now take 'motia_django' out of INSTALLED_APPS and of the URLs: the next `migrate` that"
             " finds it there makes the tables anew."
         )
