@@ -301,9 +301,7 @@ def test_what_is_done_by_hand_leaves_nothing_behind(shop: Shop) -> None:
     assert shop.run(rows).returncode == 0
     counted = "from django_celery_beat.models import PeriodicTask as P; print(P.objects.count())"
     assert shop.project.command("shell", "-v", "0", "-c", counted).stdout.strip() == "0"
-    match = re.fullmatch(
-        r"redis-cli --scan --pattern '(.+)' \| xargs -r redis-cli unlink", redis_cli
-    )
+    match = re.match(r"redis-cli --scan --pattern '(.+?)' \| xargs ", redis_cli)
     assert match
     client = Redis.from_url(shop.redis)
     found = list(client.scan_iter(match=match[1]))

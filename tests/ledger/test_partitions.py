@@ -233,3 +233,11 @@ def test_later_migrations_build_their_indexes() -> None:
     with connection.cursor() as cursor:
         found = connection.introspection.get_constraints(cursor, "motia_run")
     assert "motia_run_error" in found
+
+
+def test_all_migrations_of_a_partitioned_table_can_be_undone_and_done_again() -> None:
+    call_command("migrate", "motia", "zero", verbosity=0)
+    left = {each for each in connection.introspection.table_names() if each.startswith("motia_")}
+    assert left == {"motia_run_unique"}
+    call_command("migrate", verbosity=0)
+    keep(status="succeeded")
