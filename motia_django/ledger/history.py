@@ -89,28 +89,31 @@ def erase(run_ids: Sequence[UUID]) -> int:
 def with_caused(run_ids: Sequence[UUID]) -> list[UUID]:
     """Return these runs and all that they have caused, in whatever trace."""
     found = dict.fromkeys(run_ids)
-    new = list(found)
-    while new:
-        some, new = new[:_AT_ONCE], new[_AT_ONCE:]
-        caused = all_runs().filter(parent_id__in=some).values_list("id", flat=True)
-        fresh = [run_id for run_id in caused if run_id not in found]
-        found |= dict.fromkeys(fresh)
-        new += fresh
+    latest = list(found)
+    while latest:
+        caused = _of_many("parent_id__in", latest, "id")
+        latest = [run_id for (run_id,) in caused if run_id not in found]
+        found |= dict.fromkeys(latest)
     return list(found)
 
 
 def standings(run_ids: Sequence[UUID]) -> Iterator[tuple[UUID, str, Status]]:
     """Yield the id, the Step and the status of those of these runs that are there."""
-    for start in range(0, len(run_ids), _AT_ONCE):
-        rows = all_runs().filter(id__in=run_ids[start : start + _AT_ONCE])
-        for run_id, step, status in rows.values_list("id", "step", "status"):
-            yield run_id, step, Status(status)
+    for run_id, step, status in _of_many("id__in", run_ids, "id", "step", "status"):
+        yield run_id, step, Status(status)
 
 
 def prunable(status: Status, days: float) -> QuerySet[models.Run]:
     """Return the runs that finished so long ago with this status."""
     before = timezone.now() - timedelta(days=days)
     return all_runs().filter(status=status, id__lt=lowest_id_at(before), finished_at__lt=before)
+
+
+def _of_many(lookup: str, run_ids: Sequence[UUID], *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Yield columns of the runs that a lookup finds by some of these ids, of however many."""
+    for start in range(0, len(run_ids), _AT_ONCE):
+        some = run_ids[start : start + _AT_ONCE]
+        yield from all_runs().filter(**{lookup: some}).values_list(*columns)
 
 
 def _of_trigger(step: str, kind: str, index: int) -> QuerySet[models.Run]:
