@@ -226,11 +226,11 @@ def test_the_page_shows_schemas_delivery_and_listeners(
 def test_a_steps_page_has_the_index_keys_of_its_own_and_of_its_triggers(
     admin_client: Client,
 ) -> None:
-    work = {"type": "queue", "topic": "work", "config": {"index": ["card"]}}
+    work = {"type": "queue", "topic": "work", "config": {"index": {"card": "input.card"}}}
     web = {"type": "http", "method": "GET", "path": "/nowhere"}
     with installed(make_step(lambda input: None, work, web, index=["orderId"])):
         html = text_of(admin_client, page_of("Work"))
-    assert re.findall("Found by</dt><dd>([^<]*)", html) == ["orderId, card", "orderId"]
+    assert re.findall("Found by</dt><dd>([^<]*)", html) == ["orderId, card (input.card)", "orderId"]
     assert "sync: nothing is awaited" in html
 
 
