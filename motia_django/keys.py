@@ -15,7 +15,7 @@ LONGEST_NAME = 100
 LONGEST_VALUE = 128
 """Characters of a value that are kept; of a longer one the beginning, and a digest of all."""
 MOST_GIVEN = 50
-"""Keys that a handler may give its run besides those of its input."""
+"""Keys that an attempt may give its run besides those of its input."""
 _DIGEST = 64
 _EXACT_FLOATS = 2**53
 
@@ -94,7 +94,7 @@ def joined(there: Keys, given: Mapping[str, Any], masks: Sequence[str]) -> Keys:
     more = ((name, _given(name, value, masks)) for name, value in given.items())
     whole = dict.fromkeys((*there, *more))
     if len(whole) > MOST_GIVEN:
-        raise InvalidIndex(f"ctx.index: expected at most {MOST_GIVEN} keys for a run")
+        raise InvalidIndex(f"ctx.index: expected at most {MOST_GIVEN} keys in an attempt")
     return tuple(whole)
 
 

@@ -31,7 +31,7 @@ READ = {
     **{key: value for key, value in FULL.items() if key != "type"},
     "fifo": True,
     "concurrency": Concurrency(limit=3, key=("customer", "id")),
-    "index": ("orderId",),
+    "index": (("orderId", "orderId"),),
 }
 DELIVERIES = st.builds(
     Delivery,

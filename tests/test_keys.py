@@ -207,5 +207,5 @@ def test_a_name_that_no_key_may_have_is_refused(name: str) -> None:
 def test_too_many_are_refused() -> None:
     many = joined((), {f"n{number}": number for number in range(MOST_GIVEN)})
     assert len(joined(many, {"n0": 0})) == MOST_GIVEN
-    with pytest.raises(InvalidIndex, match=f"at most {MOST_GIVEN} keys for a run"):
+    with pytest.raises(InvalidIndex, match=f"at most {MOST_GIVEN} keys in an attempt"):
         joined(many, {"one": 1})

@@ -226,11 +226,11 @@ def test_the_page_shows_schemas_delivery_and_listeners(
 def test_a_steps_page_has_the_index_keys_of_its_own_and_of_its_triggers(
     admin_client: Client,
 ) -> None:
-    work = {"type": "queue", "topic": "work", "config": {"index": ["parcel"]}}
+    work = {"type": "queue", "topic": "work", "config": {"index": {"box": "input.box"}}}
     web = {"type": "http", "method": "GET", "path": "/nowhere"}
     with installed(make_step(lambda input: None, work, web, index=["orderId"])):
         html = text_of(admin_client, page_of("Work"))
-    assert re.findall("Found by</dt><dd>([^<]*)", html) == ["orderId, parcel", "orderId"]
+    assert re.findall("Found by</dt><dd>([^<]*)", html) == ["orderId, box (input.box)", "orderId"]
     assert "sync: nothing is awaited" in html
 
 

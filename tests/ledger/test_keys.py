@@ -353,6 +353,26 @@ def test_a_request_that_is_answered_part_by_part_keeps_what_was_given_meanwhile(
     assert found("A-1") == found("A-2") == [rows()[0].id]
 
 
+def test_conditions_and_middleware_give_keys_too() -> None:
+    def unmet(input: Any, ctx: Context) -> bool:
+        ctx.index(orderId="skipped")
+        return False
+
+    async def around(request: Any, ctx: AsyncContext, next: Any) -> Any:
+        await ctx.index(orderId="asked")
+        return await next()
+
+    queue = {"type": "queue", "topic": "work", "condition": unmet}
+    asked = {"type": "http", "path": "/x", "middleware": [around]}
+    with installed(make_step(lambda input: {"status": 200}, queue, asked)) as registry:
+        enqueue("work", {})
+        work_off()
+        view_for(registry.routes()[0])(RequestFactory().get("/x"))
+    kinds = {row.id: (row.trigger, row.status) for row in rows()}
+    assert [kinds[each] for each in found("orderId=skipped")] == [("queue", Status.SKIPPED)]
+    assert [kinds[each] for each in found("orderId=asked")] == [("http", Status.SUCCEEDED)]
+
+
 def test_a_key_that_is_refused_fails_the_attempt_by_name() -> None:
     def give_nothing(input: Any, ctx: Context) -> None:
         ctx.index(orderId=None)
