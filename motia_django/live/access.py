@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from rest_framework.request import Request as RestRequest
 from rest_framework.views import APIView
 
 from motia_django import calls
+from motia_django.live.reviews import standing_of
 from motia_django.live.threads import in_thread
 from motia_django.live.tokens import StreamTokenAuthentication, Ticket
 from motia_django.registry import registry
@@ -63,6 +64,8 @@ class Auth(Spelled):
     auth: Any = None
     """What authenticated him: a token, None for a session."""
     request: RestRequest
+    standing: str | None = field(default=None, repr=False)
+    """What the user was when he was let in, to be looked at again; None if it is not."""
 
     def __bool__(self) -> bool:
         is_somebody = bool(getattr(self.user, "is_authenticated", False))
@@ -111,8 +114,9 @@ def authenticate(request: HttpRequest) -> Auth:
 
 
 def auth_of(request: RestRequest) -> Auth:
-    """Return who sends a request that was authenticated."""
-    return Auth(user=request.user, auth=request.auth, request=request)
+    """Return who sends a request that was authenticated; his columns may have yet to be read."""
+    standing = standing_of(request.user)
+    return Auth(user=request.user, auth=request.auth, request=request, standing=standing)
 
 
 def request_of_scope(scope: Mapping[str, Any], token: str = "") -> HttpRequest:  # nosec B107
