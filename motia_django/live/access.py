@@ -34,14 +34,25 @@ class Subscription(Spelled):
     stream_name: str
     group_id: str
     id: str | None = None
+    limit: int | None = None
+    """How many items of a group its `sync` is to have at most, as its client asks; None for all."""
 
     @property
     def key(self) -> tuple[str, str, str | None]:
         """Stream, group and item."""
         return self.stream_name, self.group_id, self.id
 
+    @property
+    def bound(self) -> int | None:
+        """How many items its `sync` has at most: by its client, and by the stream's file."""
+        config = registry().streams.get(self.stream_name)
+        limits = (self.limit, None if config is None else config.limit)
+        return min((each for each in limits if each is not None), default=None)
+
     @classmethod
-    def checked(cls, stream: Any, group: Any, item: Any = None) -> Subscription:
+    def checked(
+        cls, stream: Any, group: Any, item: Any = None, *, limit: int | None = None
+    ) -> Subscription:
         """Return a subscription to these, whoever names them; raise `InvalidKey`.
 
         Whether there is such a stream is not looked at.
@@ -49,7 +60,7 @@ class Subscription(Spelled):
         parts = {"stream": stream, "group": group} | ({} if item is None else {"item": item})
         for name, value in parts.items():
             checked_key(name, value, "follow")
-        return cls(stream_name=stream, group_id=group, id=item)
+        return cls(stream_name=stream, group_id=group, id=item, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

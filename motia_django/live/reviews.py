@@ -84,7 +84,8 @@ def standings(keys: Iterable[Any]) -> dict[Any, str | None]:
     model: Any = get_user_model()
     # Asked where they are written: a replica may lag behind.
     users = model._default_manager.using(router.db_for_write(model))
-    wanted, found = list(keys), {}
+    wanted = list(keys)
+    found: dict[Any, str | None] = {}
     for first in range(0, len(wanted), _AT_ONCE):
         some = users.filter(pk__in=wanted[first : first + _AT_ONCE])
         found |= {user.pk: standing_of(user) for user in some}

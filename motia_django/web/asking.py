@@ -23,6 +23,7 @@ from motia_django.live.positions import Position
 
 MOST_FOLLOWED = 100
 
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _LAST_ID = re.compile(r"([^!]*)(?:!([0-9a-f]{1,32}))?")
 
 
@@ -42,9 +43,10 @@ class Ids:
 
 def asked_for(request: RestRequest, route: Mapping[str, str]) -> list[Subscription]:
     """Return what is to be followed, each once; raise `ParseError`."""
+    limit = _limit(request.query_params.get("limit"))
     if route:
-        return [_subscription([route["stream"], route["group"], route.get("item")])]
-    asked = [_parsed(each) for each in request.query_params.getlist("follow")]
+        return [_subscription([route["stream"], route["group"], route.get("item")], limit)]
+    asked = [_parsed(each, limit) for each in request.query_params.getlist("follow")]
     unique = list(dict.fromkeys(asked))
     if not 1 <= len(unique) <= MOST_FOLLOWED:
         raise ParseError(
@@ -91,7 +93,16 @@ def _mark(asked: Sequence[Subscription], lacked: Container[Subscription]) -> str
     return f"!{bits:x}" if bits else ""
 
 
-def _parsed(value: str) -> Subscription:
+def _limit(given: str | None) -> int | None:
+    if given is None:
+        return None
+    limit = int(given) if _NUMBER.fullmatch(given) else 0
+    if not limit:
+        raise ParseError(f"limit: expected a whole number greater than 0, got {given!r:.100}.")
+    return limit
+
+
+def _parsed(value: str, limit: int | None) -> Subscription:
     try:
         parts = [unquote(part, errors="strict") for part in value.split("/")]
     except UnicodeDecodeError:
@@ -101,11 +112,11 @@ def _parsed(value: str) -> Subscription:
             "follow: expected <stream>/<group> or <stream>/<group>/<item>, each part"
             f" percent-encoded, got {value!r:.300}."
         )
-    return _subscription([*parts, None])
+    return _subscription([*parts, None], limit)
 
 
-def _subscription(parts: Sequence[str | None]) -> Subscription:
+def _subscription(parts: Sequence[str | None], limit: int | None) -> Subscription:
     try:
-        return Subscription.checked(*parts[:3])
+        return Subscription.checked(*parts[:3], limit=limit)
     except InvalidKey as error:
         raise ParseError(str(error)) from error
