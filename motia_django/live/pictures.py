@@ -17,6 +17,7 @@ from motia_django import models
 from motia_django.live import frames, log
 from motia_django.live.access import Subscription
 from motia_django.live.frames import Frame
+from motia_django.live.items import there
 from motia_django.live.positions import Position
 from motia_django.live.threads import in_thread
 
@@ -180,7 +181,7 @@ def _any(conditions: Iterable[Q]) -> Q:
 
 
 def _stored() -> QuerySet[models.StreamItem]:
-    return models.StreamItem.objects.using(log.database())
+    return there(models.StreamItem.objects.using(log.database()))
 
 
 def _items(subscriptions: Iterable[Subscription]) -> QuerySet[Any, Any]:
