@@ -223,7 +223,7 @@ def _end_of(row: models.StreamItem) -> Told:
     return row.item, "delete", row.value
 
 
-def _told(item: str, written: Written) -> list[Told]:
+def _told(item: str | None, written: Written) -> list[Told]:
     return [(item, written.kind, written.told)] if written.happened else []
 
 

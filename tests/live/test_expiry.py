@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -167,11 +167,12 @@ def test_what_somebody_is_writing_is_left_to_him() -> None:
 @pytest.mark.parametrize("ttl", [0, -1, True, "60", float("nan"), 1e10])
 def test_a_time_that_is_none_is_refused(ttl: Any) -> None:
     orders = Stream("orders")
-    for write in (
+    writes: list[Callable[[], Any]] = [
         lambda: orders.set("g", "a", {}, ttl=ttl),
         lambda: orders.set_many("g", {"a": {}}, ttl=ttl),
         lambda: orders.update("g", "a", [], ttl=ttl),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(InvalidOption, match="stream 'orders': ttl: expected a number of sec"):
             write()
     assert not kept()
