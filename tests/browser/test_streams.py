@@ -201,3 +201,17 @@ def test_who_was_refused_one_of_several_and_may_follow_it_again_sees_all_of_it(
         project.python(f"{DISCONNECT} streams.shouts.delete('doors', 'cellar'); {write}")
         page.wait_for_function(f"shown.size === {21 + number}")
         assert page.evaluate("told.slice(-2)") == [["sync", "cellar"], ["sync", "attic"]]
+
+
+def test_a_page_may_begin_with_the_items_that_were_written_last(
+    project: Project, page: Page
+) -> None:
+    many = "{str(number): {} for number in range(20)}"
+    write = f"streams.shouts.set_many('g', {many}); streams.shouts.set('g', '0', {{}})"
+    project.python(f"from motia_django import streams; {write}")
+    port = serve(project, "web", UVICORN)
+    page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
+    page.add_script_tag(content=SCRIPT.read_text("utf-8"))
+    page.evaluate("motia.follow(['shouts', 'g'], { sync(all) { window.all = all } }, { limit: 2 })")
+    page.wait_for_function("window.all")
+    assert page.evaluate("all.map((item) => item.id)") == ["0", "9"]
