@@ -30,6 +30,7 @@ STREAMS: Mapping[str, Any] = {
     "CACHE": "default",
     "POLL": 0.25,
     "LIFETIME": 3600.0,
+    "RECHECK": 30.0,
 }
 WAYS_TO_WAKE = ("auto", "redis", "postgresql", "poll")
 
@@ -88,7 +89,8 @@ class Settings:
     streams: Mapping[str, Any] = field(default_factory=lambda: dict(STREAMS))
     """How processes tell each other that a stream has changed: `WAKE` is auto, redis, postgresql or
     poll; `CACHE` the alias of the cache that is on Redis; `POLL` the seconds between two looks.
-    `LIFETIME` is how many seconds, give or take a fifth, a connection may be open."""
+    `LIFETIME` is how many seconds, give or take a fifth, a connection may be open; `RECHECK` the
+    seconds between two looks whether its user is still active and has his password."""
 
     stream_retention: float = 3600.0
     """Seconds for which the events of streams are kept, so that who was away may resume."""
@@ -221,15 +223,16 @@ def _check_retention(days: Any) -> None:
 def _check_streams(declared: Any) -> None:
     if not isinstance(declared, Mapping) or set(declared) != set(STREAMS):
         raise _wrong("streams", f"a dict with {', '.join(STREAMS)}", declared)
-    wake, cache, poll, lifetime = (declared[key] for key in STREAMS)
+    wake, cache, poll, lifetime, recheck = (declared[key] for key in STREAMS)
     if wake not in WAYS_TO_WAKE:
         raise _wrong("streams", f"'WAKE' to be one of {', '.join(WAYS_TO_WAKE)}", declared)
     if not isinstance(cache, str):
         raise _wrong("streams", "'CACHE' to be the alias of a cache", declared)
     if not _is_within(poll, 60):
         raise _wrong("streams", "'POLL' to be a number greater than 0, up to 60", declared)
-    if not _is_within(lifetime, 1e6):
-        raise _wrong("streams", "'LIFETIME' to be a number greater than 0, up to 1e6", declared)
+    for key, seconds in {"LIFETIME": lifetime, "RECHECK": recheck}.items():
+        if not _is_within(seconds, 1e6):
+            raise _wrong("streams", f"{key!r} to be a number greater than 0, up to 1e6", declared)
 
 
 def _check_token(token: Any) -> None:

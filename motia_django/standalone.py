@@ -95,13 +95,13 @@ class Stream(face.Stream, Generic[Item]):
         def get(self, group: str, item: str) -> Any:
             """Return an item, or None."""
 
-        def set(self, group: str, item: str, value: Any) -> Any:
+        def set(self, group: str, item: str, value: Any, *, ttl: float | None = None) -> Any:
             """Write an item; return `{"old_value", "new_value"}`."""
 
-        def set_many(self, group: str, values: Any) -> Any:
+        def set_many(self, group: str, values: Any, *, ttl: float | None = None) -> Any:
             """Write several items of a group; return by id what `set` returns."""
 
-        def update(self, group: str, item: str, ops: Any) -> Any:
+        def update(self, group: str, item: str, ops: Any, *, ttl: float | None = None) -> Any:
             """Apply operations to an item; return `{"old_value", "new_value"}`."""
 
         def delete(self, group: str, item: str) -> Any:

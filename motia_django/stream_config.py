@@ -22,6 +22,8 @@ class StreamConfig:
     description: str = ""
     schema: Schema | None = None
     """What an item has to look like."""
+    limit: int | None = None
+    """How many items a `sync` of a group has at most, those written last; None for all."""
     can_access: Callable[..., Any] | None = None
     """Says of `(subscription, auth)` whether it is admitted; None leaves it to the project."""
     on_join: Callable[..., Any] | None = None
@@ -57,6 +59,7 @@ def _read_config(reader: Reader) -> dict[str, Any]:
         "name": reader.take("name", declarations.name_up_to(200)),
         "description": reader.take("description", declarations.any_text, default=""),
         "schema": reader.take("schema", schema_for, default=None),
+        "limit": reader.take("limit", _limit, default=None),
         "can_access": reader.take("can_access", _listener, default=None),
         "on_join": reader.take("on_join", _listener, default=None),
         "on_leave": reader.take("on_leave", _listener, default=None),
@@ -64,6 +67,12 @@ def _read_config(reader: Reader) -> dict[str, Any]:
     reader.take("base_config", _storage, default=None)
     reader.finish("a stream")
     return values
+
+
+def _limit(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 10**9:
+        raise Mismatch("a whole number greater than 0")
+    return value
 
 
 def _listener(value: Any) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""What every worker does each second: publish what is due, rescue, prune, keep the state tidy."""
+"""What every worker does each second: publish what is due, rescue, prune, end what has expired."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from django.db import close_old_connections, connections
 from motia_django import arrivals, batches, ledger, publish, runner
 from motia_django.conf import settings
 from motia_django.exceptions import MotiaError
+from motia_django.live import face as streams
 from motia_django.live import log
 from motia_django.runs import Run, Status
 from motia_django.stores import face
@@ -82,6 +83,11 @@ def _is_missing(run: Run, resting: Mapping[str, object]) -> bool:
 def keep_state() -> int:
     """Delete what has expired from the state, and tell of changes that nobody was told of."""
     return face.look_after(BATCH)
+
+
+def keep_streams() -> int:
+    """Delete items of streams that have expired, and tell of it."""
+    return streams.look_after(BATCH)
 
 
 def prune() -> int:
@@ -149,9 +155,10 @@ class Upkeep(bootsteps.StartStopStep):
         self._do(lambda: ledger.forget(self._name))
 
     def _look_after_all(self) -> bool:
-        """Look after the runs, the state and the batches; return whether these have more to do."""
-        *numbers, has_more = self._do(upkeep, keep_state, batches.work_off)
-        for chore, number in zip((upkeep, keep_state), numbers, strict=True):
+        """Look after the runs, all items and the batches; return whether these have more to do."""
+        chores = (upkeep, keep_state, keep_streams)
+        *numbers, has_more = self._do(*chores, batches.work_off)
+        for chore, number in zip(chores, numbers, strict=True):
             found, rounds = number or 0, 1
             while found >= BATCH and rounds < _MOST_ROUNDS and not self._stopping.is_set():
                 found, rounds = self._do(chore)[0] or 0, rounds + 1

@@ -66,6 +66,7 @@ def test_what_is_not_named_of_streams_has_its_default() -> None:
             "CACHE": "default",
             "POLL": 1,
             "LIFETIME": 3600.0,
+            "RECHECK": 30.0,
         }
 
 
@@ -77,6 +78,7 @@ def test_what_is_not_named_of_streams_has_its_default() -> None:
         ({"POLL": 0}, "a number greater than 0"),
         ({"POLL": "1"}, "a number greater than 0"),
         ({"LIFETIME": 0}, "a number greater than 0"),
+        ({"RECHECK": 0}, "'RECHECK' to be a number greater than 0"),
         ({"LIFETIME": None}, "a number greater than 0"),
         ({"LIFETIME": True}, "a number greater than 0"),
         ({"POL": 1}, "a dict with WAKE, CACHE, POLL"),

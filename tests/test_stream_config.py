@@ -57,6 +57,7 @@ def test_a_stream_file_says_all_of_it_in_either_spelling(project: Project, style
             "name": "orders",
             "description": "How orders get on.",
             "schema": Order,
+            "limit": 50,
             "{keys[0]}": admitted,
             "{keys[1]}": lambda subscription: None,
             "{keys[2]}": lambda: None,
@@ -67,6 +68,7 @@ def test_a_stream_file_says_all_of_it_in_either_spelling(project: Project, style
     stream = project.load().stream("orders")
     assert stream.description == "How orders get on."
     assert stream.schema is not None
+    assert stream.limit == 50
     assert stream.can_access is not None
     assert stream.on_join is not None
     assert stream.on_leave is not None
@@ -82,6 +84,7 @@ def test_a_stream_file_says_all_of_it_in_either_spelling(project: Project, style
         ('config = {"name": ""}', "motia.E005", "config.name: expected a string"),
         ('config = {"name": "a", "shema": {}}', "motia.E004", "unknown key 'shema' of a stream"),
         ('config = {"name": "a", "schema": 5}', "motia.E005", "config.schema: expected a pydantic"),
+        ('config = {"name": "a", "limit": 0}', "motia.E005", "a whole number greater than 0"),
         ('config = {"name": "a", "canAccess": True}', "motia.E005", "expected a function of (sub"),
         (
             'config = {"name": "a", "onJoin": lambda a, b, c, d: 1}',

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet, TextField
+from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Left, Length
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, ngettext
@@ -33,7 +34,7 @@ class ItemList(ChangeList):
 
 
 class ItemAdmin(FramedAdmin):
-    """Items with a `value` and an `updated_at`, found by how their one search field begins."""
+    """Items with `value`, `updated_at` and `expires_at`, found by how their search field begins."""
 
     list_per_page = 50
     sortable_by: ClassVar[tuple[str, ...]] = ()
@@ -58,6 +59,11 @@ class ItemAdmin(FramedAdmin):
         """Return when the item was last written."""
         return words.moment_stacked(row.updated_at)
 
+    @admin.display(description=gettext_lazy("expires"))
+    def expires(self, row: Any) -> SafeString | str:
+        """Return from when on the item is not there any more."""
+        return words.moment_stacked(row.expires_at)
+
     @admin.display(description=gettext_lazy("value"))
     def content(self, row: Any) -> SafeString:
         """Return the value for those who may only look."""
@@ -65,6 +71,11 @@ class ItemAdmin(FramedAdmin):
             '<pre class="motia-json">{}</pre>',
             words.document(words.masked_as(self._name(row), row.value)),
         )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the items that have not expired."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.db import router, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils import timezone
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import models
-from motia_django.admin import groups, permits, words
+from motia_django.admin import groups, permits
 from motia_django.admin.filters import GroupFilter
 from motia_django.admin.interventions import logged
 from motia_django.admin.items import ItemAdmin
@@ -45,15 +43,9 @@ class StateItemAdmin(ItemAdmin):
     search_fields = ("key",)
     search_help_text = gettext_lazy("How a key begins.")
 
-    @admin.display(description=gettext_lazy("expires"))
-    def expires(self, row: models.StateItem) -> SafeString | str:
-        """Return from when on the item is not there any more."""
-        return words.moment_stacked(row.expires_at)
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        stays = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-        return rows.filter(stays) if lives_here() else rows.none()
+        return rows if lives_here() else rows.none()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:

@@ -25,10 +25,10 @@ class StreamItemAdmin(ItemAdmin):
     """Items of streams. They are written by code; a deletion is told to whoever follows."""
 
     change_list_template = "admin/motia/streamitem/change_list.html"
-    list_display = ("stream", "group", "item", "preview", "updated")
+    list_display = ("stream", "group", "item", "preview", "updated", "expires")
     list_display_links = ("item",)
     list_filter = (StreamFilter, GroupFilter)
-    fields = ("stream", "group", "item", "content", "updated")
+    fields = ("stream", "group", "item", "content", "updated", "expires")
     readonly_fields = fields
     ordering = ("stream", "group", "item")
     search_fields = ("item",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from rest_framework.request import Request as RestRequest
 from rest_framework.views import APIView
 
 from motia_django import calls
+from motia_django.live.reviews import standing_of
 from motia_django.live.threads import in_thread
 from motia_django.live.tokens import StreamTokenAuthentication, Ticket
 from motia_django.registry import registry
@@ -33,14 +34,25 @@ class Subscription(Spelled):
     stream_name: str
     group_id: str
     id: str | None = None
+    limit: int | None = None
+    """How many items of a group its `sync` is to have at most, as its client asks; None for all."""
 
     @property
     def key(self) -> tuple[str, str, str | None]:
         """Stream, group and item."""
         return self.stream_name, self.group_id, self.id
 
+    @property
+    def bound(self) -> int | None:
+        """How many items its `sync` has at most: by its client, and by the stream's file."""
+        config = registry().streams.get(self.stream_name)
+        limits = (self.limit, None if config is None else config.limit)
+        return min((each for each in limits if each is not None), default=None)
+
     @classmethod
-    def checked(cls, stream: Any, group: Any, item: Any = None) -> Subscription:
+    def checked(
+        cls, stream: Any, group: Any, item: Any = None, *, limit: int | None = None
+    ) -> Subscription:
         """Return a subscription to these, whoever names them; raise `InvalidKey`.
 
         Whether there is such a stream is not looked at.
@@ -48,7 +60,7 @@ class Subscription(Spelled):
         parts = {"stream": stream, "group": group} | ({} if item is None else {"item": item})
         for name, value in parts.items():
             checked_key(name, value, "follow")
-        return cls(stream_name=stream, group_id=group, id=item)
+        return cls(stream_name=stream, group_id=group, id=item, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +75,8 @@ class Auth(Spelled):
     auth: Any = None
     """What authenticated him: a token, None for a session."""
     request: RestRequest
+    standing: str | None = field(default=None, repr=False)
+    """What the user was when he was let in, to be looked at again; None if it is not."""
 
     def __bool__(self) -> bool:
         is_somebody = bool(getattr(self.user, "is_authenticated", False))
@@ -111,8 +125,9 @@ def authenticate(request: HttpRequest) -> Auth:
 
 
 def auth_of(request: RestRequest) -> Auth:
-    """Return who sends a request that was authenticated."""
-    return Auth(user=request.user, auth=request.auth, request=request)
+    """Return who sends a request that was authenticated; his columns may have yet to be read."""
+    standing = standing_of(request.user)
+    return Auth(user=request.user, auth=request.auth, request=request, standing=standing)
 
 
 def request_of_scope(scope: Mapping[str, Any], token: str = "") -> HttpRequest:  # nosec B107

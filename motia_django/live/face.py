@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -12,6 +13,7 @@ from motia_django.live import items
 from motia_django.live.entries import channel_of, event_of, item_of
 from motia_django.registry import registry
 from motia_django.stores.base import MISSING, by_key, checked_key, checked_keys, none_if_missing
+from motia_django.stores.options import expiry
 from motia_django.stores.updates import updated
 from motia_django.stream_config import StreamConfig
 
@@ -32,7 +34,8 @@ class Stream:
     it; all of that joins the caller's transaction. Each method has an async twin (`aset`).
 
     Raises `UnknownStream` (when it is used), `InvalidKey`, `InvalidItem`, `InvalidInput` (the
-    schema), `InvalidUpdate` and `PayloadError`, having changed nothing.
+    schema), `InvalidUpdate`, `InvalidOption` and `PayloadError`, having changed nothing. `ttl` is
+    the number of seconds after which the item is not there any more.
     """
 
     def __init__(self, name: str) -> None:
@@ -47,13 +50,15 @@ class Stream:
         _note("get", stream=name, group=group, item=item)
         return none_if_missing(items.get(name, group, item))
 
-    def set(self, group: str, item: str, value: Any) -> Changed:
-        """Write an item; return `{"old_value", "new_value"}`."""
+    def set(self, group: str, item: str, value: Any, *, ttl: float | None = None) -> Changed:
+        """Write an item; return `{"old_value", "new_value"}`. Without `ttl` it stays."""
         _, group, item = self._place(group, item)
-        plain = self._plain(group, item, value)
-        return self._write("set", group, item, lambda old: plain)
+        plain, until = self._plain(group, item, value), self._until(ttl)
+        return self._write("set", group, item, lambda old: plain, until)
 
-    def set_many(self, group: str, values: Mapping[str, Any]) -> dict[str, Changed]:
+    def set_many(
+        self, group: str, values: Mapping[str, Any], *, ttl: float | None = None
+    ) -> dict[str, Changed]:
         """Write several items of a group, all or none; return by id what `set` returns.
 
         Each is an event, as if it were written alone, in the order of the ids.
@@ -61,12 +66,14 @@ class Stream:
         _, group = self._place(group)
         given = by_key(values, f"stream {self.name!r}: set_many")
         plain = {item: self._plain(group, item, value) for item, value in given.items()}
-        return {item: _told(each) for item, each in self._all("set_many", group, plain).items()}
+        done = self._all("set_many", group, plain, self._until(ttl))
+        return {item: _told(each) for item, each in done.items()}
 
-    def update(self, group: str, item: str, ops: Ops) -> Changed:
+    def update(self, group: str, item: str, ops: Ops, *, ttl: float | None = None) -> Changed:
         """Apply operations to an item, all or none; return `{"old_value", "new_value"}`.
 
-        They are those of `state.update`; a missing item begins as an object with its id.
+        They are those of `state.update`; a missing item begins as an object with its id. Without
+        `ttl` the item expires when it did before.
         """
         _, group, item = self._place(group, item)
         return self._write(
@@ -80,6 +87,7 @@ class Stream:
                     {"id": item} if old is MISSING else old, ops, f"stream {self.name!r}: update"
                 ),
             ),
+            items.KEPT if ttl is None else self._until(ttl),
         )
 
     def delete(self, group: str, item: str) -> Any:
@@ -131,17 +139,21 @@ class Stream:
         """Return an item, or None."""
         return await sync_to_async(self.get)(group, item)
 
-    async def aset(self, group: str, item: str, value: Any) -> Changed:
+    async def aset(self, group: str, item: str, value: Any, *, ttl: float | None = None) -> Changed:
         """Write an item; return `{"old_value", "new_value"}`."""
-        return await sync_to_async(self.set)(group, item, value)
+        return await sync_to_async(self.set)(group, item, value, ttl=ttl)
 
-    async def aset_many(self, group: str, values: Mapping[str, Any]) -> dict[str, Changed]:
+    async def aset_many(
+        self, group: str, values: Mapping[str, Any], *, ttl: float | None = None
+    ) -> dict[str, Changed]:
         """Write several items of a group, all or none; return by id what `set` returns."""
-        return await sync_to_async(self.set_many)(group, values)
+        return await sync_to_async(self.set_many)(group, values, ttl=ttl)
 
-    async def aupdate(self, group: str, item: str, ops: Ops) -> Changed:
+    async def aupdate(
+        self, group: str, item: str, ops: Ops, *, ttl: float | None = None
+    ) -> Changed:
         """Apply operations to an item, all or none."""
-        return await sync_to_async(self.update)(group, item, ops)
+        return await sync_to_async(self.update)(group, item, ops, ttl=ttl)
 
     async def adelete(self, group: str, item: str) -> Any:
         """Remove an item; return what it was, or None."""
@@ -182,19 +194,30 @@ class Stream:
     def _plain(self, group: str, item: str, value: Any) -> Any:
         return item_of(self._config(), group, item, value)
 
-    def _write(self, operation: str, group: str, item: str, value: Any) -> Changed:
+    def _until(self, ttl: float | None) -> datetime | None:
+        return expiry(ttl, f"stream {self.name!r}")
+
+    def _write(
+        self, operation: str, group: str, item: str, value: Any, until: items.Until = None
+    ) -> Changed:
         tracing.check_lease()
-        written = items.write(self._config().name, group, item, value, dispatch.stream_changed)
+        name = self._config().name
+        written = items.write(name, group, item, value, dispatch.stream_changed, until)
         changed = _told(written)
         old, new = changed["old_value"], changed["new_value"]
         _note(operation, stream=self.name, group=group, item=item, old=old, new=new)
         return changed
 
     def _all(
-        self, operation: str, group: str, values: Mapping[str, Any]
+        self,
+        operation: str,
+        group: str,
+        values: Mapping[str, Any],
+        until: datetime | None = None,
     ) -> dict[str, items.Written]:
         tracing.check_lease()
-        done = items.write_many(self._config().name, group, values, dispatch.stream_changed)
+        name = self._config().name
+        done = items.write_many(name, group, values, dispatch.stream_changed, until)
         _note(operation, stream=self.name, group=group, count=len(done))
         return done
 
@@ -252,6 +275,11 @@ class AsyncStreams:
 
 
 streams = Streams()
+
+
+def look_after(limit: int) -> int:
+    """Delete items that have expired, and tell of it; return how many."""
+    return items.end_expired(limit, dispatch.stream_changed)
 
 
 def _attribute(name: str) -> str:

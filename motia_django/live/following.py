@@ -36,7 +36,10 @@ class TooSlow(CutOff):
 
 
 class Dismissed(CutOff):
-    """Its user was disconnected."""
+    """Its user was disconnected, or is not who he was when he was let in."""
+
+    def __init__(self) -> None:
+        super().__init__("come back, please")
 
 
 class Following:
@@ -148,11 +151,15 @@ class Following:
     def hear(self, heard: Heard) -> None:
         """Take an event from the relay."""
         if heard.event.stream == dismissals.NOWHERE:
-            self._cut(Dismissed("come back, please"))
+            self.dismiss()
         elif self._held is not None:
             self._held.append(heard)
         elif self._wants(heard):
             self._put(heard.frame, self._token_after(heard.position))
+
+    def dismiss(self) -> None:
+        """Cut it off, so that its client comes back and is judged again."""
+        self._cut(Dismissed())
 
     async def _begin(self, admitted: Sequence[Subscription], since: Position | None) -> None:
         """Register first, then look: no event falls in between, and what was both is told once."""
@@ -160,6 +167,7 @@ class Following:
             self._relay = hub().enter()
             if self._user is not None:
                 self._relay.add(self._user, self)
+            self._relay.reviews.add(self, self._auth.user, self._auth.standing)
         relay, self._held = self._relay, []
         try:
             for each in admitted:
@@ -220,8 +228,9 @@ class Following:
         logger.info("A follower of streams was cut off: %s", why)
         self._cut_by = why
         self._queue.clear()
-        for key in self._since:
-            if self._relay is not None:
+        if self._relay is not None:
+            self._relay.reviews.remove(self)
+            for key in self._since:
                 self._relay.remove(key, self)
         if self._cut_off is not None:
             self._cut_off(why)
@@ -254,6 +263,7 @@ class Following:
                 self._forget(each)
             relay, self._relay = self._relay, None
             if relay is not None:
+                relay.reviews.remove(self)
                 if self._user is not None:
                     relay.remove(self._user, self)
                 hub().leave(relay)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from itertools import groupby
 from typing import Any
 
 from django.db import connections, router
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 
 from motia_django import models
 from motia_django.live import wake
@@ -18,6 +22,19 @@ from motia_django.triggers.stream import StreamChange, StreamEvent
 Announce = Callable[[Sequence[StreamChange]], object]
 Place = tuple[str, str, str | None]
 """Stream, group, and the item or None for all of the group."""
+Told = tuple[str | None, str, Any]
+"""An event of the log: of which item, which kind, what data."""
+
+
+class Kept(Enum):
+    """Stands for the time at which an item expires already."""
+
+    KEPT = 1
+
+
+KEPT = Kept.KEPT
+Until = datetime | Kept | None
+"""When an item expires; None if it stays."""
 
 _NAMES = ("stream", "group", "item")
 _NOT_YET = 0
@@ -51,19 +68,19 @@ class Written:
 
 def get(stream: str, group: str, item: str) -> Any:
     """Return an item, or `MISSING`."""
-    row = _items().filter(stream=stream, group=group, item=item).values_list("value").first()
+    row = there(_items()).filter(stream=stream, group=group, item=item).values_list("value").first()
     return MISSING if row is None else row[0]
 
 
 def of_group(stream: str, group: str) -> list[Any]:
     """Return the items of a group, in the order of their ids."""
-    rows = _items().filter(stream=stream, group=group).order_by("item")
+    rows = there(_items()).filter(stream=stream, group=group).order_by("item")
     return list(rows.values_list("value", flat=True))
 
 
 def groups(stream: str) -> list[str]:
     """Return the names of the groups that hold an item, sorted."""
-    rows = _items().filter(stream=stream).order_by("group")
+    rows = there(_items()).filter(stream=stream).order_by("group")
     return list(rows.values_list("group", flat=True).distinct())
 
 
@@ -73,21 +90,27 @@ def write(
     item: str,
     value: Callable[[Any], Any],
     announce: Announce,
+    until: Until = None,
 ) -> Written:
     """Replace an item by `value(old)`, where either may be `MISSING`, and log the event.
 
     Nobody else's write falls between reading `old` and writing the new one. `announce` is called
-    with the event inside the same transaction; followers are woken when it commits.
+    with the event inside the same transaction; followers are woken when it commits. One that has
+    expired is not there, and its end is logged first.
     """
-    return transacted(database(), lambda: _written((stream, group, item), value, announce))
+    return transacted(database(), lambda: _written((stream, group, item), value, announce, until))
 
 
 def write_many(
-    stream: str, group: str, values: Mapping[str, Any], announce: Announce
+    stream: str,
+    group: str,
+    values: Mapping[str, Any],
+    announce: Announce,
+    until: datetime | None = None,
 ) -> dict[str, Written]:
     """Replace several items of a group, all or none, and log the events in the order of the ids.
 
-    An item whose value is `MISSING` is deleted. `announce` and followers as in `write`.
+    An item whose value is `MISSING` is deleted. All else is as in `write`.
     """
 
     def work() -> dict[str, Written]:
@@ -96,10 +119,17 @@ def write_many(
         done: dict[str, Written] = {}
         for first in range(0, len(ids), _AT_ONCE):
             some = {item: values[item] for item in ids[first : first + _AT_ONCE]}
-            done |= _all_written((stream, group), some, announce)
+            done |= _all_written((stream, group), some, announce, until)
         return {item: done[item] for item in values}
 
     return transacted(database(), work) if values else {}
+
+
+def end_expired(limit: int, announce: Announce) -> int:
+    """Delete items that have expired, up to `limit`, as `write` does; return how many."""
+    if not _items().filter(expires_at__lte=timezone.now()).exists():
+        return 0
+    return transacted(database(), lambda: _ended(limit, announce))
 
 
 def send(stream: str, group: str, item: str | None, data: Any, announce: Announce) -> None:
@@ -107,12 +137,19 @@ def send(stream: str, group: str, item: str | None, data: Any, announce: Announc
     transacted(database(), lambda: _log((stream, group), [(item, "event", data)], announce))
 
 
+def there(rows: QuerySet[models.StreamItem]) -> QuerySet[models.StreamItem]:
+    """Return those of these items that have not expired."""
+    return rows.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
 def database() -> str:
     """Return the alias of the database that streams live in."""
     return router.db_for_write(models.StreamItem)
 
 
-def _written(place: Place, value: Callable[[Any], Any], announce: Announce) -> Written:
+def _written(
+    place: Place, value: Callable[[Any], Any], announce: Announce, until: Until
+) -> Written:
     stream, group, item = place
     row = _locked(place)
     if row is None:
@@ -121,27 +158,31 @@ def _written(place: Place, value: Callable[[Any], Any], announce: Announce) -> W
         make(_items(), dict(zip(_NAMES, place, strict=True)), event=_NOT_YET)
         row = _locked(place)
         assert row is not None
-    old = _value_of(row)
+    end, old = _found(row)
     written = Written(old=old, new=value(old))
-    [event] = _log((stream, group), [(item, written.kind, written.told)], announce)
+    event = _log((stream, group), [*end, *_told(item, written)], announce)[-1]
+    if until is not KEPT or old is MISSING:
+        row.expires_at = until if isinstance(until, datetime) else None
     _replace(row, written.new, event)
     return written
 
 
 def _all_written(
-    place: tuple[str, str], values: Mapping[str, Any], announce: Announce
+    place: tuple[str, str], values: Mapping[str, Any], announce: Announce, until: datetime | None
 ) -> dict[str, Written]:
     """Do in a few statements what `_written` does for each of these, which are sorted."""
     kept = [item for item, value in values.items() if value is not MISSING]
     _put(place, [{"item": item, "event": _NOT_YET} for item in kept], _NAMES)
     rows = {row.item: row for row in _all_locked(place, values)}
-    done = {
-        item: Written(old=_value_of(rows.get(item)), new=value) for item, value in values.items()
-    }
-    told = [(item, each.kind, each.told) for item, each in done.items() if each.happened]
+    found = {item: _found(rows.get(item)) for item in values}
+    done = {item: Written(old=found[item][1], new=value) for item, value in values.items()}
+    told = [one for item in values for one in (*found[item][0], *_told(item, done[item]))]
     events = dict(zip((item for item, *_ in told), _log(place, told, announce), strict=True))
-    fields = ("value", "event", "updated_at")
-    _put(place, [{"item": i, "value": values[i], "event": events[i]} for i in kept], fields)
+    new = [
+        {"item": item, "value": values[item], "event": events[item], "expires_at": until}
+        for item in kept
+    ]
+    _put(place, new, ("value", "event", "expires_at", "updated_at"))
     ends = [row.pk for item, row in rows.items() if values[item] is MISSING]
     if ends:
         _items().filter(pk__in=ends).delete()
@@ -156,9 +197,34 @@ def _put(place: tuple[str, str], new: Sequence[Mapping[str, Any]], fields: Seque
         put(_items(), rows, _NAMES, fields)
 
 
-def _value_of(row: models.StreamItem | None) -> Any:
-    """Return what a locked row holds, or `MISSING`."""
-    return MISSING if row is None or row.event == _NOT_YET else row.value
+def _ended(limit: int, announce: Announce) -> int:
+    """End what has expired, group by group, but for what somebody else has locked."""
+    expired = _items().filter(expires_at__lte=timezone.now()).order_by("expires_at")
+    if connections[database()].features.has_select_for_update_skip_locked:
+        expired = expired.select_for_update(skip_locked=True)
+    else:
+        expired = locked(expired, _lock)
+    rows = sorted(expired[:limit], key=lambda row: (row.stream, row.group, row.item))
+    for place, some in groupby(rows, key=lambda row: (row.stream, row.group)):
+        _log(place, [_end_of(row) for row in some], announce)
+    _items().filter(pk__in=[row.pk for row in rows]).delete()
+    return len(rows)
+
+
+def _found(row: models.StreamItem | None) -> tuple[list[Told], Any]:
+    """Return what a locked row holds, or `MISSING`; and before it, if it has expired, its end."""
+    if row is None or row.event == _NOT_YET:
+        return [], MISSING
+    has_expired = row.expires_at is not None and row.expires_at <= timezone.now()
+    return ([_end_of(row)], MISSING) if has_expired else ([], row.value)
+
+
+def _end_of(row: models.StreamItem) -> Told:
+    return row.item, "delete", row.value
+
+
+def _told(item: str | None, written: Written) -> list[Told]:
+    return [(item, written.kind, written.told)] if written.happened else []
 
 
 def _replace(row: models.StreamItem, value: Any, event: int) -> None:
@@ -167,12 +233,10 @@ def _replace(row: models.StreamItem, value: Any, event: int) -> None:
         row.delete()
         return
     row.value, row.event = value, event
-    row.save(update_fields=["value", "event", "updated_at"])
+    row.save(update_fields=["value", "event", "expires_at", "updated_at"])
 
 
-def _log(
-    place: tuple[str, str], told: Sequence[tuple[str | None, str, Any]], announce: Announce
-) -> list[int]:
+def _log(place: tuple[str, str], told: Sequence[Told], announce: Announce) -> list[int]:
     """Append events to the log: of which item, which kind, what data; return their ids.
 
     Start the Steps that watch them, and wake followers on commit.

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 from operator import or_
 from typing import Any, NamedTuple
 
-from django.db.models import IntegerField, Q, QuerySet, Value
+from django.db.models import IntegerField, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from motia_django import models
 from motia_django.live import frames, log
 from motia_django.live.access import Subscription
 from motia_django.live.frames import Frame
+from motia_django.live.items import there
 from motia_django.live.positions import Position
 from motia_django.live.threads import in_thread
 
@@ -66,6 +69,7 @@ _Motif = tuple[tuple[Subscription, ...], Position | None]
 class _Row(NamedTuple):
     part: int
     id: int
+    """That of the event; of an item, of the newest that tells of it."""
     stream: str
     group: str
     item: str | None
@@ -86,7 +90,7 @@ def picture(
         backlog = _backlog(subscriptions, base, since)
         if backlog is not None:
             return backlog
-    rows = list(_rows(_items(_wanted(subscriptions)), *_seen(base)))
+    rows = list(_rows(_items(subscriptions), *_seen(base)))
     position = base.with_seen(row.id for row in rows if row.part == _SEEN)
     return Picture(_syncs(subscriptions, rows, position), position)
 
@@ -95,7 +99,7 @@ def _backlog(
     subscriptions: Sequence[Subscription], base: Position, since: Position
 ) -> Picture | None:
     """Return what was missed since a position; None if that cannot be told any more."""
-    wanted = _wanted(subscriptions)
+    wanted = _any(_of(each) for each in subscriptions)
     if log.missed(wanted, since, MOST_MISSED + 1) > MOST_MISSED:
         return None
     rows = list(_rows(*_missed(wanted, since), *_seen(base)))
@@ -129,39 +133,62 @@ def _syncs(
     subscriptions: Sequence[Subscription], rows: Iterable[_Row], position: Position
 ) -> list[tuple[Frame, Position | None]]:
     """Return a sync for each subscription; only after the last one can anything be resumed."""
-    items: dict[tuple[str, str], dict[str | None, str]] = {}
+    items: dict[tuple[str, str], dict[str | None, _Row]] = {}
     for row in sorted(rows, key=lambda row: row.item or ""):
         if row.part == _ITEM:
-            items.setdefault((row.stream, row.group), {})[row.item] = row.data
+            items.setdefault((row.stream, row.group), {})[row.item] = row
     *others, last = (Frame(_sync(each, items)) for each in subscriptions)
     return [*((each, None) for each in others), (last, position)]
 
 
-def _sync(subscription: Subscription, items: dict[tuple[str, str], dict[str | None, str]]) -> str:
+def _sync(subscription: Subscription, items: dict[tuple[str, str], dict[str | None, _Row]]) -> str:
     stream, group, item = subscription.key
     of_group = items.get((stream, group), {})
-    data = f"[{','.join(of_group.values())}]" if item is None else of_group.get(item, "null")
+    if item is None:
+        data = f"[{','.join(each.data for each in _newest(of_group, subscription.bound))}]"
+    else:
+        data = of_group[item].data if item in of_group else "null"
     return frames.sync(stream, group, item, data)
 
 
-def _wanted(subscriptions: Iterable[Subscription]) -> Q:
-    """Return the condition that a row of either table belongs to one of these."""
-    conditions = []
-    for each in subscriptions:
-        stream, group, item = each.key
-        whole = Q(stream=stream, group=group)
-        conditions.append(whole if item is None else whole & Q(item=item))
-    wanted = conditions[0]
-    for condition in conditions[1:]:
-        wanted = or_(wanted, condition)
-    return wanted
+def _newest(rows: dict[str | None, _Row], bound: int | None) -> Iterable[_Row]:
+    """Return so many of a group's rows in their order: other subscriptions may have read more."""
+    if bound is None or len(rows) <= bound:
+        return rows.values()
+    oldest = sorted(row.id for row in rows.values())[-bound]
+    return [row for row in rows.values() if row.id >= oldest]
 
 
-def _items(wanted: Q) -> QuerySet[Any, Any]:
-    rows = models.StreamItem.objects.using(log.database()).filter(wanted).order_by()
+def _of(subscription: Subscription) -> Q:
+    """Return the condition that a row of either table belongs to this."""
+    stream, group, item = subscription.key
+    whole = Q(stream=stream, group=group)
+    return whole if item is None else whole & Q(item=item)
+
+
+def _told_at_first(subscription: Subscription) -> Q:
+    """Return the condition that an item is in the sync: of a group perhaps those written last."""
+    bound = subscription.bound
+    if subscription.id is not None or bound is None:
+        return _of(subscription)
+    newest = _stored().filter(_of(subscription)).order_by("-event").values("event")
+    oldest = Coalesce(Subquery(newest[bound - 1 : bound]), Value(0))
+    return _of(subscription) & Q(event__gte=oldest)
+
+
+def _any(conditions: Iterable[Q]) -> Q:
+    return reduce(or_, conditions)
+
+
+def _stored() -> QuerySet[models.StreamItem]:
+    return there(models.StreamItem.objects.using(log.database()))
+
+
+def _items(subscriptions: Iterable[Subscription]) -> QuerySet[Any, Any]:
+    rows = _stored().filter(_any(_told_at_first(each) for each in subscriptions)).order_by()
     return rows.annotate(
         part=Value(_ITEM, IntegerField()), kind=Value(""), raw=log.raw("value")
-    ).values_list("part", "id", "stream", "group", "item", "kind", "raw")
+    ).values_list("part", "event", "stream", "group", "item", "kind", "raw")
 
 
 def _missed(wanted: Q, since: Position) -> Iterator[QuerySet[Any, Any]]:

@@ -9,6 +9,7 @@ from typing import Protocol
 from motia_django.live.pictures import Camera
 from motia_django.live.positions import Position
 from motia_django.live.reading import Heard
+from motia_django.live.reviews import Reviews
 
 Key = tuple[str, str, str | None]
 """Stream, group, and the item or None for all of the group."""
@@ -30,6 +31,7 @@ class Relay:
         self.users = 0
         """How many have entered and not left; counted by the hub."""
         self.camera = Camera()
+        self.reviews = Reviews()
         self._followers: dict[Key, dict[Follower, None]] = {}
         self._begun = asyncio.Event()
         if position is not None:

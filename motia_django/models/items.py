@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from motia_django.models.fields import ExactCharField, JSONTextField
+from motia_django.models.fields import ExactCharField, FilledIndex, JSONTextField
 
 
 class StateItem(models.Model):
@@ -41,6 +41,7 @@ class StreamItem(models.Model):
     value = JSONTextField(_("value"))
     event = models.PositiveBigIntegerField(_("last event"), default=0, editable=False)
     """The id of the newest event of the log that tells of this item."""
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -55,6 +56,7 @@ class StreamItem(models.Model):
                 fields=["stream", "group", "item"], name="motia_stream_item_once"
             ),
         )
+        indexes = (FilledIndex(fields=["expires_at"], name="motia_stream_expires"),)
 
     def __str__(self) -> str:
         return f"{self.stream}/{self.group}/{self.item}"

@@ -1,4 +1,7 @@
-"""The numbers that calls of state take: how long an item stays, which version, how many."""
+"""The numbers that calls of state take: how long an item stays, which version, how many.
+
+Those of streams take the first of them.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,14 @@ _HIGHEST = 2**63 - 1
 """What every store takes for a number."""
 
 
-def expiry(ttl: float | None) -> datetime | None:
+def expiry(ttl: float | None, where: str = "state") -> datetime | None:
     """Return when an item expires that is to stay for so many seconds; None if it stays."""
     if ttl is None:
         return None
     is_number = isinstance(ttl, int | float) and not isinstance(ttl, bool)
     if not is_number or not math.isfinite(ttl) or not 0 < ttl <= _LONGEST:
-        raise _wrong("ttl", f"a number of seconds greater than 0, up to {_LONGEST:g}", ttl)
+        expected = f"a number of seconds greater than 0, up to {_LONGEST:g}"
+        raise _wrong("ttl", expected, ttl, where)
     return timezone.now() + timedelta(seconds=ttl)
 
 
@@ -45,5 +49,5 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _wrong(name: str, expected: str, got: Any) -> InvalidOption:
-    return InvalidOption(f"state: {name}: expected {expected}, got {payloads.shown(got)}")
+def _wrong(name: str, expected: str, got: Any, where: str = "state") -> InvalidOption:
+    return InvalidOption(f"{where}: {name}: expected {expected}, got {payloads.shown(got)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motia_django.testing.asking import Answer as Answer
+    from motia_django.testing.asking import OpenAnswer as OpenAnswer
     from motia_django.testing.cases import MotiaMixin as MotiaMixin
     from motia_django.testing.followers import Follower as Follower
     from motia_django.testing.kit import Motia as Motia
@@ -25,6 +26,7 @@ _HOMES = {
     "Log": "ran",
     "Motia": "kit",
     "MotiaMixin": "cases",
+    "OpenAnswer": "asking",
     "Ran": "ran",
     "Trace": "trace",
 }

@@ -16,6 +16,7 @@ from motia_django import payloads
 from motia_django.exceptions import StartsNothing, WorkerLost, did_you_mean
 from motia_django.registry import registry
 from motia_django.steps import Step
+from motia_django.testing.commits import commit
 from motia_django.testing.failures import Gone
 from motia_django.triggers import HttpTrigger
 from motia_django.web.views import TRACE_HEADER
@@ -57,7 +58,56 @@ class Answer:
         return f"<Answer {self.status}: {self.content[:500].decode(errors='replace')}>"
 
 
-def ask(
+class OpenAnswer(Iterator[bytes]):
+    """What a request is answered, read part by part, as far as the test wants to.
+
+    Whoever closes it before its end, as `with` does, is a client that has gone. A part that fails
+    raises what it failed by.
+    """
+
+    def __init__(self, response: Any) -> None:
+        self.status: int = response.status_code
+        """The HTTP status."""
+        self.headers: Mapping[str, str] = response.headers
+        """The headers."""
+        self.response = response
+        """Django's own response."""
+        self._parts: Iterator[bytes] = iter(response)
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the request began."""
+        return self.headers.get(TRACE_HEADER)
+
+    def __next__(self) -> bytes:
+        return next(self._parts)
+
+    def __enter__(self) -> OpenAnswer:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Read no more; what is not over yet ends here."""
+        if not self.response.closed:
+            self.response.close()
+        commit()
+
+
+def ask(client: APIClient, method: str, path: str, **sent: Any) -> Answer:
+    """Send a request as `respond` does, and return the whole answer."""
+    response = respond(client, method, path, **sent)
+    return Answer(
+        status=response.status_code,
+        headers=response.headers,
+        content=response.getvalue() if response.streaming else response.content,
+        error=error_of(response),
+        response=response,
+    )
+
+
+def respond(
     client: APIClient,
     method: str,
     path: str,
@@ -65,8 +115,11 @@ def ask(
     body: Body,
     query: Mapping[str, Any] | None,
     headers: Mapping[str, str] | None,
-) -> Answer:
-    """Send a request through the project's URLs; raise `StartsNothing` if none has its path."""
+) -> Any:
+    """Send a request through the project's URLs, and return Django's response.
+
+    Raise `StartsNothing` if none has its path.
+    """
     asked: Any = client
     asked.raise_request_exception = False
     address = (
@@ -78,14 +131,13 @@ def ask(
         raise WorkerLost("the process that was to answer is gone") from None
     if response.status_code == 404 and not _is_routed(response):
         raise StartsNothing(_unknown(method.upper(), path))
+    return response
+
+
+def error_of(response: Any) -> BaseException | None:
+    """Return what was raised that became a 500."""
     raised = getattr(response, "exc_info", None)
-    return Answer(
-        status=response.status_code,
-        headers=response.headers,
-        content=response.getvalue() if response.streaming else response.content,
-        error=raised[1] if raised else None,
-        response=response,
-    )
+    return raised[1] if raised else None
 
 
 def client_of(user: Any, own: APIClient) -> APIClient:
@@ -98,7 +150,10 @@ def client_of(user: Any, own: APIClient) -> APIClient:
 
 
 def body_of(
-    json: Any, form: Mapping[str, Any] | None, body: bytes | str, content_type: str
+    json: Any = NOT_GIVEN,
+    form: Mapping[str, Any] | None = None,
+    body: bytes | str = b"",
+    content_type: str = "",
 ) -> Body:
     """Return what is sent, and as what: JSON, a form with its files, or bytes as they are."""
     if json is not NOT_GIVEN:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -20,33 +21,49 @@ from motia_django.testing.commits import commit
 _FIELD = re.compile(rb"^(data|id): (.*)$", re.MULTILINE)
 
 
-class Streamed(NamedTuple):
-    """An event of a stream, as followers are told it."""
-
+class _Event(NamedTuple):
     type: str
-    """`create`, `update`, `delete`, or `event` for one that was sent; to who begins, `sync`."""
+    """`create`, `update`, `delete`, or `event` for one that was sent; to who begins, `sync`.
+
+    `unauthorized` for one of several subscriptions that is refused.
+    """
     group: str
     item: str | None
     data: Any
 
 
+class Streamed(_Event):
+    """An event of a stream, as followers are told it: `(type, group, item, data)`."""
+
+    stream: str
+    """The stream, which is no part of the tuple."""
+
+    def __new__(
+        cls, type: str, group: str, item: str | None, data: Any, *, stream: str
+    ) -> Streamed:
+        """Return an event."""
+        event = super().__new__(cls, type, group, item, data)
+        event.stream = stream
+        return event
+
+
 @dataclass(kw_only=True)
 class Follower:
-    """Who follows a group of a stream, or an item, by its address as a browser does."""
+    """Who follows groups of streams, or items, by their address as a browser does."""
 
     client: APIClient
     address: str
     query: Mapping[str, Any] | None
     headers: Mapping[str, str] | None
     status: int = 0
-    """What was answered last: 200; 401 or 403, if he is refused."""
+    """What was answered last: 200; 401 or 403, if he is refused all of it."""
     told: list[Streamed] = field(default_factory=list)
     """All that he was told: first how things are, by a `sync`, then what came."""
     _last_id: str = ""
 
     @property
     def refused(self) -> bool:
-        """Whether he may not follow."""
+        """Whether he may follow nothing of it."""
         return self.status != 200
 
     def listen(self) -> list[Streamed]:
@@ -71,8 +88,16 @@ class Follower:
                 continue
             frame = payloads.loads(value)
             event = frame["event"]
-            data = event["event"] if event["type"] == "event" else event["data"]
-            yield Streamed(event["type"], frame["groupId"], frame["id"], data)
+            data = event.get("event" if event["type"] == "event" else "data")
+            place = frame["groupId"], frame["id"]
+            yield Streamed(event["type"], *place, data, stream=frame["streamName"])
+
+
+def told_of(stream: str) -> list[Streamed]:
+    """Return what followers of a stream were told; raise `UnknownStream`."""
+    name = registry().stream(stream).name
+    found = log.events().filter(stream=name).order_by("id")
+    return [Streamed(each.kind, each.group, each.item, each.data, stream=name) for each in found]
 
 
 def _begin_the_log() -> None:
@@ -84,7 +109,17 @@ def _begin_the_log() -> None:
         items.send(NOWHERE, NOWHERE, None, {}, announce=lambda changes: None)
 
 
-def address_of(stream: str, group: str, item: str | None) -> str:
-    """Return where a stream is followed; raise `UnknownStream`."""
-    parts = [registry().stream(stream).name, group, *([] if item is None else [item])]
-    return reverse(f"motia:stream-{'group' if item is None else 'item'}", args=parts)
+def address_of(
+    stream: str | Sequence[Sequence[str]], group: str, item: str | None
+) -> tuple[str, dict[str, Any]]:
+    """Return where this is followed, or a list of such names, and by what query.
+
+    Raise `UnknownStream`.
+    """
+    if isinstance(stream, str):
+        parts = [registry().stream(stream).name, group, *([] if item is None else [item])]
+        return reverse(f"motia:stream-{'group' if item is None else 'item'}", args=parts), {}
+    several: Any = [stream] if all(isinstance(each, str) for each in stream) else stream
+    names = [(registry().stream(name).name, *place) for name, *place in several]
+    follow = ["/".join(quote(name, safe="") for name in each) for each in names]
+    return reverse("motia:streams"), {"follow": follow}

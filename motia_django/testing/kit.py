@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
@@ -12,18 +12,26 @@ from rest_framework.test import APIClient
 
 from motia_django import ledger
 from motia_django.exceptions import MotiaError
-from motia_django.live import log
 from motia_django.live.face import Streams, streams
 from motia_django.messages import Message
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED
 from motia_django.stores.face import State, state
 from motia_django.testing import causes, check_step_files
-from motia_django.testing.asking import NOT_GIVEN, Answer, ask, body_of, client_of
+from motia_django.testing.asking import (
+    NOT_GIVEN,
+    Answer,
+    OpenAnswer,
+    ask,
+    body_of,
+    client_of,
+    error_of,
+    respond,
+)
 from motia_django.testing.clock import Clock
 from motia_django.testing.commits import commit
 from motia_django.testing.failures import Failures, InjectedFailure
-from motia_django.testing.followers import Follower, Streamed, address_of
+from motia_django.testing.followers import Follower, Streamed, address_of, told_of
 from motia_django.testing.post import Letter, Post
 from motia_django.testing.quiet import without_tracebacks
 from motia_django.testing.ran import Log, Ran, Told, in_order
@@ -101,9 +109,29 @@ class Motia:
             client_of(user, self.client), method, path, body=sent, query=query, headers=headers
         )
         commit()
-        if answer.error is not None and raises and not self._failures.is_wanted(answer.error):
-            raise answer.error
+        self._raise_unasked(answer.error if raises else None)
         return answer
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        user: Any = None,
+        **content: Any,
+    ) -> OpenAnswer:
+        """Send a request as `http` does, whose answer the test reads part by part, or leaves early.
+
+        `content` is `json`, `form`, or `body` and `content_type`, as of `http`.
+        """
+        commit()
+        sent: dict[str, Any] = {"body": body_of(**content), "query": query, "headers": headers}
+        response = respond(client_of(user, self.client), method, path, **sent)
+        commit()
+        self._raise_unasked(error_of(response))
+        return OpenAnswer(response)
 
     def queue(self, topic: str, data: Any = None, *, raises: bool = True, **keys: Any) -> list[Ran]:
         """Send a message, and run the Steps that listen on its topic; return their runs.
@@ -154,8 +182,8 @@ class Motia:
 
     def follow(
         self,
-        stream: str,
-        group: str,
+        stream: str | Sequence[Sequence[str]],
+        group: str = "",
         item: str | None = None,
         *,
         query: Mapping[str, Any] | None = None,
@@ -164,12 +192,14 @@ class Motia:
     ) -> Follower:
         """Follow a group of a stream, or an item, as a browser does; `user` is who, as in `http`.
 
-        What he is told is that of a server without ASGI: all there is, at each `listen()`.
+        Or, by one connection, several: `follow([("orders", "7"), ("alerts", "7", "a1")])`. What he
+        is told is that of a server without ASGI: all there is, at each `listen()`.
         """
+        address, asked = address_of(stream, group, item)
         follower = Follower(
             client=client_of(user, self.client),
-            address=address_of(stream, group, item),
-            query=query,
+            address=address,
+            query={**(query or {}), **asked},
             headers=headers,
         )
         follower.listen()
@@ -279,8 +309,7 @@ class Motia:
 
     def streamed(self, stream: str) -> list[Streamed]:
         """Return what followers of a stream were told; raise `UnknownStream`."""
-        found = log.events().filter(stream=registry().stream(stream).name).order_by("id")
-        return [Streamed(each.kind, each.group, each.item, each.data) for each in found]
+        return told_of(stream)
 
     def _started(self, cause: Callable[[], None], raises: bool) -> list[Ran]:
         """Run what this causes, but not what that causes; return their runs."""
@@ -299,6 +328,10 @@ class Motia:
             for each in self.runs
             if each.id in own or (each.parent_id is None and UUID(each.id) not in before)
         ]
+
+    def _raise_unasked(self, error: BaseException | None) -> None:
+        if error is not None and not self._failures.is_wanted(error):
+            raise error
 
     def _raise(self, since: int, raises: bool) -> None:
         """Raise what the first attempt failed by since then, if nobody asked for it."""

@@ -29,6 +29,7 @@ class Worker:
         while upkeep.upkeep() >= upkeep.BATCH:
             pass
         upkeep.keep_state()
+        upkeep.keep_streams()
         commit()
         return len(self._post) > 0
 

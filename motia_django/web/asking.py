@@ -3,12 +3,15 @@
 Its `Last-Event-ID` is a position of the log, such as `1042~9-5.2`. If it was refused some of what
 it asks for, these follow, as bits in the order in which they are asked for: `1042!5` is the first
 and the third. An `EventSource` that is new can set no header: it has it in `?lastEventId=`.
+
+What is refused says so by its own id: from where the browser resumes may be where it was before.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from rest_framework.exceptions import ParseError
@@ -20,14 +23,30 @@ from motia_django.live.positions import Position
 
 MOST_FOLLOWED = 100
 
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _LAST_ID = re.compile(r"([^!]*)(?:!([0-9a-f]{1,32}))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ids:
+    """What the messages of one connection are given, for their browser to come back with."""
+
+    mark: str
+    """What follows each position: what is refused."""
+    before: str
+    """The id until there is a position; empty if there is none, or it would say nothing new."""
+
+    def of(self, position: str | None) -> str:
+        """Return the id of a message after which the browser is at this position."""
+        return self.before if position is None else f"{position}{self.mark}"
 
 
 def asked_for(request: RestRequest, route: Mapping[str, str]) -> list[Subscription]:
     """Return what is to be followed, each once; raise `ParseError`."""
+    limit = _limit(request.query_params.get("limit"))
     if route:
-        return [_subscription([route["stream"], route["group"], route.get("item")])]
-    asked = [_parsed(each) for each in request.query_params.getlist("follow")]
+        return [_subscription([route["stream"], route["group"], route.get("item")], limit)]
+    asked = [_parsed(each, limit) for each in request.query_params.getlist("follow")]
     unique = list(dict.fromkeys(asked))
     if not 1 <= len(unique) <= MOST_FOLLOWED:
         raise ParseError(
@@ -43,10 +62,17 @@ def last_id(request: RestRequest) -> str:
     return header or request.query_params.get("lastEventId", "")
 
 
-def mark(asked: Sequence[Subscription], admitted: Container[Subscription]) -> str:
-    """Return what follows each position while only some of what is asked for is followed."""
-    refused = sum(1 << place for place, each in enumerate(asked) if each not in admitted)
-    return f"!{refused:x}" if refused else ""
+def ids(
+    asked: Sequence[Subscription],
+    admitted: Container[Subscription],
+    since: Position | None,
+    lacked: Container[Subscription],
+) -> Ids:
+    """Return the ids of a connection that resumes from `since`, where it was refused `lacked`."""
+    refused = [each for each in asked if each not in admitted]
+    before = "" if since is None or not refused else since.token
+    still = [each for each in asked if each in refused or each in lacked]
+    return Ids(mark=_mark(asked, refused), before=before and before + _mark(asked, still))
 
 
 def read(given: str, asked: Sequence[Subscription]) -> tuple[Position | None, list[Subscription]]:
@@ -62,7 +88,21 @@ def read(given: str, asked: Sequence[Subscription]) -> tuple[Position | None, li
     return Position.from_token(found[1]), refused
 
 
-def _parsed(value: str) -> Subscription:
+def _mark(asked: Sequence[Subscription], lacked: Container[Subscription]) -> str:
+    bits = sum(1 << place for place, each in enumerate(asked) if each in lacked)
+    return f"!{bits:x}" if bits else ""
+
+
+def _limit(given: str | None) -> int | None:
+    if given is None:
+        return None
+    limit = int(given) if _NUMBER.fullmatch(given) else 0
+    if not limit:
+        raise ParseError(f"limit: expected a whole number greater than 0, got {given!r:.100}.")
+    return limit
+
+
+def _parsed(value: str, limit: int | None) -> Subscription:
     try:
         parts = [unquote(part, errors="strict") for part in value.split("/")]
     except UnicodeDecodeError:
@@ -72,11 +112,11 @@ def _parsed(value: str) -> Subscription:
             "follow: expected <stream>/<group> or <stream>/<group>/<item>, each part"
             f" percent-encoded, got {value!r:.300}."
         )
-    return _subscription([*parts, None])
+    return _subscription([*parts, None], limit)
 
 
-def _subscription(parts: Sequence[str | None]) -> Subscription:
+def _subscription(parts: Sequence[str | None], limit: int | None) -> Subscription:
     try:
-        return Subscription.checked(*parts[:3])
+        return Subscription.checked(*parts[:3], limit=limit)
     except InvalidKey as error:
         raise ParseError(str(error)) from error

@@ -35,6 +35,7 @@ from motia_django.live.positions import Position
 from motia_django.live.threads import close_connections, give_back_what_is_kept, in_thread
 from motia_django.triggers.sse import HEADERS
 from motia_django.web import asking
+from motia_django.web.asking import Ids
 
 logger = logging.getLogger("motia.streams")
 
@@ -81,6 +82,10 @@ class Admitted(HttpResponse):
         self.subscriptions = subscriptions
         self.auth: Auth = access.auth_of(view.request)
         self.since, self.lacked = asking.read(asking.last_id(view.request), subscriptions)
+
+    def ids(self, joined: Sequence[Subscription]) -> Ids:
+        """Return the ids of what is sent to who was let in to these."""
+        return asking.ids(self.subscriptions, joined, self.since, self.lacked)
 
 
 class EventStream(StreamingHttpResponse):
@@ -159,8 +164,8 @@ async def _streamed(admitted: Admitted) -> HttpResponseBase:
     finally:
         if not following.is_joined:
             await following.close()
-    mark = asking.mark(admitted.subscriptions, joined)
-    return EventStream(following, _parts(following, task, mark), headers=_headers(admitted))
+    parts = _parts(following, task, admitted.ids(joined))
+    return EventStream(following, parts, headers=_headers(admitted))
 
 
 def _cut_off(task: list[asyncio.Task[Any]], why: CutOff) -> None:
@@ -171,7 +176,7 @@ def _cut_off(task: list[asyncio.Task[Any]], why: CutOff) -> None:
 
 
 async def _parts(
-    following: Following, task: list[asyncio.Task[Any]], mark: str
+    following: Following, task: list[asyncio.Task[Any]], ids: Ids
 ) -> AsyncIterator[bytes]:
     """Yield what the client is sent, until it goes, is cut off, or has been here for long."""
     task += [each for each in [asyncio.current_task()] if each is not None]
@@ -181,7 +186,7 @@ async def _parts(
         yield _retry(_RETRY)
         while time.monotonic() < end:
             messages = await following.messages(HEARTBEAT)
-            yield _written(messages, mark) if messages else _heartbeat(following.position, mark)
+            yield _written(messages, ids) if messages else _heartbeat(following.position, ids)
     except CutOff:
         pass
     finally:
@@ -204,8 +209,7 @@ def _answered(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
         return _later()
     finally:
         access.tell_of_leaving(entered, admitted.auth)
-    mark = asking.mark(admitted.subscriptions, entered)
-    content = _retry(_RETRY) + _written(messages, mark)
+    content = _retry(_RETRY) + _written(messages, admitted.ids(entered))
     return HttpResponse(content, headers=_headers(admitted))
 
 
@@ -242,19 +246,20 @@ def _later() -> HttpResponseBase:
     return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=HEADERS)
 
 
-def _written(messages: Iterable[Message], mark: str) -> bytes:
-    return "".join(_event(each, mark) for each in messages).encode()
+def _written(messages: Iterable[Message], ids: Ids) -> bytes:
+    return "".join(_event(each, ids) for each in messages).encode()
 
 
-def _event(message: Message, mark: str) -> str:
-    resumable = "" if message.position is None else f"id: {message.position}{mark}\n"
+def _event(message: Message, ids: Ids) -> str:
+    known = ids.of(message.position)
+    resumable = f"id: {known}\n" if known else ""
     data = f"data: {message.text}\n" if message.text else ""
     return f"{resumable}{data}\n"
 
 
-def _heartbeat(position: str | None, mark: str) -> bytes:
+def _heartbeat(position: str | None, ids: Ids) -> bytes:
     """Return a comment, and, without any event, from where to resume."""
-    return b":\n\n" if position is None else f":\nid: {position}{mark}\n\n".encode()
+    return b":\n\n" if position is None else f":\nid: {ids.of(position)}\n\n".encode()
 
 
 def _retry(milliseconds: int) -> bytes:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
+from django.utils.timezone import localtime
 
 from motia_django import Stream, models
 from motia_django.admin.items import PREVIEWED
@@ -45,6 +47,16 @@ def test_items_are_listed_filtered_and_found_by_how_their_id_begins(admin_client
     html = admin_client.get(LIST).content.decode()
     assert "<b>hello" not in html
     assert "&lt;b&gt;hello" in html
+
+
+def test_an_item_says_until_when_it_stays_and_is_not_shown_after(admin_client: Client) -> None:
+    Stream("orders").set("g", "1", {}, ttl=60)
+    until = models.StreamItem.objects.get().expires_at
+    assert until is not None
+    for page in (LIST, page_of("g", "1")):
+        assert f"{localtime(until):%H:%M:%S}" in admin_client.get(page).content.decode()
+    models.StreamItem.objects.update(expires_at=timezone.now())
+    assert shown(admin_client.get(LIST)) == []
 
 
 def test_an_item_can_be_looked_at_and_not_written(admin_client: Client) -> None:

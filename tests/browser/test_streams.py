@@ -29,6 +29,24 @@ FOLLOW_BY_NAMES = """(good) => {
     }, { token: async () => tokens.shift(), headers: () => ({ "X-Tried": tokens.length }) });
 }"""
 
+FOLLOW_TWO = """(token) => {
+    [window.told, window.shown] = [[], new Map()];
+    motia.follow([["shouts", "cellar"], ["shouts", "attic"]], {
+        sync(items, frame) {
+            told.push(["sync", frame.groupId]);
+            if (frame.groupId !== "cellar") return;
+            shown.clear();
+            for (const each of items) shown.set(each.id, each);
+        },
+        set(item, frame) { told.push(["set", frame.groupId]); shown.set(item.id, item); },
+        unauthorized(frame) { told.push(["unauthorized", frame.groupId]); shown.clear(); },
+    }, { token });
+}"""
+DISCONNECT = (
+    "from django.contrib.auth.models import User; from motia_django import disconnect, streams;"
+    "disconnect(User(pk=7));"
+)
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
@@ -57,6 +75,15 @@ def follow(page: Page, port: int) -> None:
 def send(project: Project, kind: str, data: int) -> None:
     """Send an event that is kept in no item."""
     project.python(f"from motia_django import streams; streams.shouts.send('g', {kind!r}, {data})")
+
+
+def token_of_ann(project: Project) -> str:
+    """Return a token for following as user 7, who is made."""
+    made = project.python(
+        "from django.contrib.auth.models import User; from motia_django import stream_token;"
+        "print(stream_token(User.objects.create_user('ann', pk=7)))"
+    )
+    return made.split()[-1]
 
 
 def test_a_page_behind_a_proxy_comes_back_after_a_restart_and_is_told_each_event_once(
@@ -126,27 +153,20 @@ def test_names_may_hold_slashes_and_what_lets_in_is_asked_for_at_each_connection
     project: Project, browser: Browser
 ) -> None:
     page = browser.new_page()
-    made = project.python(
-        "from django.contrib.auth.models import User; from motia_django import stream_token;"
-        "print(stream_token(User.objects.create_user('ann', pk=7)))"
-    )
+    token = token_of_ann(project)
     port = serve(project, "web", UVICORN)
     page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
     page.add_script_tag(content=SCRIPT.read_text("utf-8"))
-    page.evaluate(FOLLOW_BY_NAMES, made.split()[-1])
+    page.evaluate(FOLLOW_BY_NAMES, token)
     page.wait_for_function("told.length === 2")
     for group in ("a/b 50%25 ü", "c"):
         project.python(
             f"from motia_django import streams; streams.shouts.set({group!r}, 'd/', {{}})"
         )
     page.wait_for_function("told.length === 4")
-    leave = (
-        "from django.contrib.auth.models import User; from motia_django import disconnect;"
-        "disconnect(User(pk=7))"
-    )
-    project.python(leave)
+    project.python(DISCONNECT)
     page.wait_for_function("statuses.length === 3")
-    project.python(leave)
+    project.python(DISCONNECT)
     page.wait_for_function("statuses.at(-1)[0] === 'refused'")
     assert page.evaluate("told") == [
         *[["sync", group] for group in ("a/b 50%25 ü", "c")],
@@ -160,3 +180,38 @@ def test_names_may_hold_slashes_and_what_lets_in_is_asked_for_at_each_connection
         ["refused", 401],
     ]
     page.close()
+
+
+def test_who_was_refused_one_of_several_and_may_follow_it_again_sees_all_of_it(
+    project: Project, page: Page
+) -> None:
+    token = token_of_ann(project)
+    many = "{str(number): {} for number in range(20)}"
+    project.python(f"from motia_django import streams; streams.shouts.set_many('cellar', {many})")
+    port = serve(project, "web", UVICORN)
+    page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
+    page.add_script_tag(content=SCRIPT.read_text("utf-8"))
+    page.evaluate(FOLLOW_TWO, token)
+    page.wait_for_function("shown.size === 20 && told.length === 2")
+    for number in range(2):
+        project.python(f"{DISCONNECT} streams.shouts.set('doors', 'cellar', {{}})")
+        page.wait_for_function("told.at(-1)[0] === 'unauthorized'")
+        assert page.evaluate("shown.size") == 0
+        write = f"streams.shouts.set('cellar', 'more {number}', {{}})"
+        project.python(f"{DISCONNECT} streams.shouts.delete('doors', 'cellar'); {write}")
+        page.wait_for_function(f"shown.size === {21 + number}")
+        assert page.evaluate("told.slice(-2)") == [["sync", "cellar"], ["sync", "attic"]]
+
+
+def test_a_page_may_begin_with_the_items_that_were_written_last(
+    project: Project, page: Page
+) -> None:
+    many = "{str(number): {} for number in range(20)}"
+    write = f"streams.shouts.set_many('g', {many}); streams.shouts.set('g', '0', {{}})"
+    project.python(f"from motia_django import streams; {write}")
+    port = serve(project, "web", UVICORN)
+    page.goto(f"http://127.0.0.1:{port}/greet?name=x&format=json")
+    page.add_script_tag(content=SCRIPT.read_text("utf-8"))
+    page.evaluate("motia.follow(['shouts', 'g'], { sync(all) { window.all = all } }, { limit: 2 })")
+    page.wait_for_function("window.all")
+    assert page.evaluate("all.map((item) => item.id)") == ["0", "9"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from motia_django.testing import Answer, Letter, Motia, Ran, Trace
+from motia_django.testing import Answer, Letter, Motia, OpenAnswer, Ran, Trace
 from tests.docs.pages import DOCS, Block, blocks, prose
 from tests.projects import Project
 from tests.web.serving import served
@@ -74,7 +74,7 @@ def test_every_python_block_is_a_step_or_a_test_that_is_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [Motia, Ran, Answer, Trace, Letter], ids=lambda kind: kind.__name__
+    "kind", [Motia, Ran, Answer, OpenAnswer, Trace, Letter], ids=lambda kind: kind.__name__
 )
 def test_the_page_names_all_that_there_is(kind: Any) -> None:
     own = {name for name in [*vars(kind), *getattr(kind, "__annotations__", {})] if name[0] != "_"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from tests.journeys.settings import *  # noqa: F403
-from tests.journeys.settings import DATABASES, INSTALLED_APPS
+from tests.journeys.settings import DATABASES, INSTALLED_APPS, MOTIA
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.journeys.shouting"]
+MOTIA = {**MOTIA, "STREAMS": {"RECHECK": 0.5}}
 if os.environ.get("CACHE_URL"):
     CACHES = {
         "default": {

@@ -142,6 +142,29 @@ def test_who_does_not_read_is_cut_off_and_who_is_disconnected_comes_back_in_vain
     assert project.call("GET", address).status == 401
 
 
+def test_who_is_deactivated_elsewhere_is_cut_off_and_a_worker_tells_of_what_expires(
+    project: Project,
+) -> None:
+    project.start_worker()
+    ports = [uvicorn(project, "web"), uvicorn(project, "other")]
+    made = "from django.contrib.auth.models import User; from motia_django import *;"
+    token = project.python(f"{made} print(stream_token(User.objects.create_user('ada')))").strip()
+    ada = [Browser(port, f"/streams/shouts/h/?token={token}") for port in ports]
+    anybody = Browser(ports[0], "/streams/shouts/h/?limit=1")
+    project.python(f"{made} streams.shouts.set('h', 'x', {{'text': 'hi'}}, ttl=1)")
+    for each in (*ada, anybody):
+        assert each.next() == ("sync", [])
+        assert [each.next()[0], each.next()] == ["create", ("delete", {"text": "hi", "id": "x"})]
+    project.python(f"{made} User.objects.update(is_active=False)")
+    assert all(each.is_ended() for each in ada)
+    project.python(f"{made} streams.shouts.set_many('h', {{'y': {{}}, 'z': {{}}}})")
+    assert [anybody.next()[0], anybody.next()[0]] == ["create", "create"]
+    again = Browser(ports[1], "/streams/shouts/h/?limit=1")
+    assert again.next() == ("sync", [{"id": "z"}])
+    for each in (anybody, again):
+        each.close()
+
+
 @pytest.mark.parametrize("pool", [POOL, None])
 def test_many_streams_hold_few_connections_and_hear_by_notify(
     project: Project, postgresql_server: str, pool: int | None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +14,11 @@ import pytest
 from motia_django import Stream
 from motia_django.live import hub as hub_module
 from motia_django.live import log, pictures
+from motia_django.live.access import Subscription
 from motia_django.live.following import Following
-from motia_django.live.pictures import Camera, Picture
+from motia_django.live.pictures import Camera, Picture, picture
 from motia_django.live.positions import Position
+from tests.factories import installed, make_stream
 from tests.live.following import GROUP, PATIENCE, Client, anybody, away, item
 
 HERD = 40
@@ -43,6 +47,33 @@ def shutter(monkeypatch: pytest.MonkeyPatch) -> Shutter:
     shutter = Shutter()
     monkeypatch.setattr(pictures, "picture", shutter.picture)
     return shutter
+
+
+def held(shot: Picture, number: int = 0) -> list[str]:
+    """Return the ids of the items in one of a picture's frames."""
+    event = json.loads(shot.frames[number][0].at("0"))["event"]
+    assert event["type"] == "sync"
+    return [each["id"] for each in event["data"]]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_group_is_told_by_what_was_written_last_if_it_is_limited() -> None:
+    orders = Stream("orders")
+    for name in "cabd":
+        orders.set("g", name, {})
+        orders.set("other", name, {})
+    orders.set("g", "c", {"n": 2})
+    two, nine = (Subscription.checked("orders", "g", limit=each) for each in (2, 9))
+    whole, one = Subscription.checked("orders", "other"), item("a")
+    shot = picture([two, whole, nine, replace(one, limit=1)], START)
+    assert held(shot, 0) == ["c", "d"]
+    assert held(shot, 1) == held(shot, 2) == ["a", "b", "c", "d"]
+    assert json.loads(shot.frames[3][0].at("0"))["event"]["data"] == {"id": "a"}
+    with installed(streams=[make_stream("orders", limit=3)]):
+        assert held(picture([GROUP], START)) == held(picture([nine], START)) == ["b", "c", "d"]
+        assert held(picture([two], START)) == ["c", "d"]
+    orders.delete("g", "d")
+    assert held(picture([two], START)) == ["b", "c"]
 
 
 def test_who_asks_before_it_is_begun_shares_it(shutter: Shutter) -> None:

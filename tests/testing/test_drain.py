@@ -9,7 +9,7 @@ import pytest
 from motia_django import enqueue, operations
 from motia_django.exceptions import MotiaError, UnknownStep, WorkerLost
 from motia_django.testing import Motia
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, make_stream
 
 pytestmark = pytest.mark.django_db
 
@@ -240,6 +240,18 @@ def test_an_item_that_expires_starts_who_watches_it(motia: Motia) -> None:
         motia.state.set("g", "k", 1, ttl=60)
         motia.time.move(61)
         assert [run.output for run in motia.drain()] == ["state:deleted"]
+
+
+def test_an_item_of_a_stream_that_expires_starts_who_watches_it_and_is_told(motia: Motia) -> None:
+    def handler(change: Any) -> str:
+        return str(change.event.type)
+
+    watches = {"type": "stream", "streamName": "orders", "events": ["delete"]}
+    with installed(make_step(handler, watches), streams=[make_stream("orders")]):
+        motia.streams.orders.set("g", "a", {}, ttl=60)
+        motia.time.move(61)
+        assert [run.output for run in motia.drain()] == ["delete"]
+        assert [each.type for each in motia.streamed("orders")] == ["create", "delete"]
 
 
 def test_a_loop_ends_at_the_depth_that_production_allows(motia: Motia) -> None:

@@ -101,6 +101,72 @@ def test_the_answer_of_a_generator_is_read_to_its_end(motia: Motia) -> None:
         assert [run.status for run in motia.runs.of("Parts")] == ["succeeded"]
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_answer_is_read_part_by_part_and_left_early(motia: Motia, is_async: bool) -> None:
+    made: list[int] = []
+
+    def handler(request: Any, ctx: Any) -> Any:
+        for number in range(1000):
+            made.append(number)
+            ctx.enqueue("work", number)
+            yield f"{request.body['said']} {number} "
+
+    async def ahandler(request: Any, ctx: Any) -> Any:
+        for number in range(1000):
+            made.append(number)
+            await ctx.enqueue("work", number)
+            yield f"{request.body['said']} {number} "
+
+    step = make_step(
+        ahandler if is_async else handler, http("POST"), name="Parts", enqueues=["work"]
+    )
+    with serving(step, make_step()):
+        with motia.open("POST", "/x", json={"said": "part"}) as answer:
+            assert (answer.status, answer.headers["Content-Type"][:10]) == (200, "text/plain")
+            assert [next(answer), next(answer)] == [b"part 0 ", b"part 1 "]
+        answer.close()
+        assert next(answer, None) is None
+        [run] = motia.runs.of("Parts")
+        assert (run.status, run.trace_id) == ("succeeded", answer.trace_id)
+        assert run.output["body"]["ended"] == "the client went away before the end"
+        assert motia.enqueued("work") == made == [0, 1]
+
+
+def test_an_answer_that_is_left_at_once_or_read_to_its_end_is_over(motia: Motia) -> None:
+    def handler(request: Any, ctx: Any) -> Any:
+        yield "one "
+        yield "two"
+
+    with serving(make_step(handler, http()), make_step(echo, http(path="/whole"), name="Whole")):
+        motia.open("GET", "/x").close()
+        with motia.open("GET", "/x", query={"a": 1}) as answer:
+            assert b"".join(answer) == b"one two"
+        with motia.open("GET", "/whole", query={"a": 1}) as whole:
+            assert list(whole) == [b'{"got":null,"query":{"a":"1"}}']
+    left, read, _ = motia.runs
+    assert "ended" in left.output["body"]
+    assert read.output["body"] == {"parts": 2, "bytes": 7}
+
+
+def test_an_error_before_the_first_part_or_amid_them_is_raised(motia: Motia) -> None:
+    def handler(request: Any, ctx: Any) -> Any:
+        yield "one"
+        raise LookupError("not here")
+
+    with serving(make_step(fails, http()), make_step(handler, http(path="/late"), name="Late")):
+        with pytest.raises(LookupError, match="not here"):
+            motia.open("GET", "/x")
+        with motia.open("GET", "/late") as answer:
+            assert next(answer) == b"one"
+            with pytest.raises(LookupError, match="not here"):
+                next(answer)
+        with pytest.raises(StartsNothing, match="No URL"):
+            motia.open("GET", "/nowhere")
+        with pytest.raises(TypeError):
+            motia.open("GET", "/x", jsn={})
+        assert [run.status for run in motia.runs.of("Late")] == ["dead"]
+
+
 def test_an_error_of_a_handler_is_raised_unless_the_answer_is_wanted(motia: Motia) -> None:
     with serving(make_step(fails, http())):
         with pytest.raises(LookupError, match="not here"):
@@ -394,3 +460,43 @@ def test_each_listening_joins_and_leaves(motia: Motia) -> None:
         ada = motia.follow("orders", "g")
         ada.listen()
     assert said == ["joined", "left"] * 2
+
+
+def test_several_are_followed_at_once_and_who_is_let_in_again_is_told_how_it_is(
+    motia: Motia,
+) -> None:
+    shut: set[str] = set()
+
+    def can_access(subscription: Any) -> bool:
+        return subscription.group_id not in shut
+
+    streams = [make_stream(name, canAccess=can_access) for name in ("sensors", "jobs")]
+    with serving_streams(*streams):
+        motia.streams.sensors.set_many("oslo/ø", {"a": {}, "b": {}})
+        ada = motia.follow([("sensors", "oslo/ø"), ("jobs", "1", "x")])
+        assert ada.told == [
+            ("sync", "oslo/ø", None, [{"id": "a"}, {"id": "b"}]),
+            ("sync", "1", "x", None),
+        ]
+        assert [each.stream for each in ada.told] == ["sensors", "jobs"]
+        shut.add("oslo/ø")
+        for _ in range(2):
+            assert ada.listen() == [("unauthorized", "oslo/ø", None, None)]
+            assert not ada.refused
+        motia.streams.sensors.set("oslo/ø", "c", {})
+        motia.streams.jobs.set("1", "x", {})
+        assert [each.type for each in ada.listen()] == ["unauthorized", "create"]
+        shut.clear()
+        synced, _ = ada.listen()
+        assert [each["id"] for each in synced.data] == ["a", "b", "c"]
+        shut.update(["oslo/ø", "1"])
+        assert ada.listen() == []
+        assert ada.refused
+        shut.clear()
+        assert (ada.listen(), ada.refused) == ([], False)
+        limited = motia.follow([("sensors", "oslo/ø")], query={"limit": 1})
+        assert [each.data for each in limited.told] == [[{"id": "c"}]]
+        assert motia.follow(["jobs", "1"]).told == [("sync", "1", None, [{"id": "x"}])]
+        assert [each.stream for each in motia.streamed("jobs")] == ["jobs"]
+        with pytest.raises(UnknownStream, match="Did you mean 'jobs'"):
+            motia.follow([("job", "1")])

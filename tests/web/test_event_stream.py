@@ -183,6 +183,18 @@ def test_an_item_has_its_own_address(client: Client) -> None:
     assert told(response) == [("b", {"type": "sync", "data": None})]
 
 
+def test_who_begins_may_ask_for_the_items_that_were_written_last(client: Client) -> None:
+    for group in ("g", "h"):
+        Stream("orders").set_many(group, {name: {} for name in "abc"})
+    assert len(told(client.get("/streams/orders/g/?limit=2"))[0][1]["data"]) == 2
+    both = told(client.get("/streams/?follow=orders/g&follow=orders/h&limit=2"))
+    assert [[each["id"] for each in event["data"]] for _, event in both] == [["b", "c"]] * 2
+    for wrong in ("0", "-1", "many", "", "1e3", "٣", "9" * 30):
+        refused = client.get("/streams/orders/g/", {"limit": wrong})
+        assert refused.status_code == 400
+        assert "limit: expected a whole number" in refused.json()["detail"]
+
+
 def test_several_are_followed_at_once_whatever_they_are_called(client: Client) -> None:
     Stream("orders").set(NASTY, NASTY, {"n": 1})
     Stream("orders").set("g", "a", {"n": 1})

@@ -1,4 +1,4 @@
-// Follows streams: `motia.follow(address, { sync, set, delete, event, unauthorized, status }, { token, headers, … })`, where
+// Follows streams: `motia.follow(address, { sync, set, delete, event, unauthorized, status }, { token, headers, limit, … })`, where
 // the address may be names, `["orders", group]` or a list of such, and may, as token and headers, be a function. Whatever ended the
 // connection, a proxy's 502 as well, it comes back by itself and resumes where it was, unless it is refused. It is a plain
 // script, and by `import "…/streams.js"` a module.
@@ -96,10 +96,11 @@
     }
 
     async #open(signal) {
-      const { base, maxDelay, token, headers, ...init } = this.#options;
+      const { base, maxDelay, token, headers, limit, ...init } = this.#options;
       const url = located(await current(this.#address), base);
       const fresh = { headers: await current(headers), token: await current(token) };
       if (fresh.token) url.searchParams.set("token", fresh.token);
+      if (limit) url.searchParams.set("limit", limit);
       if (this.#lastId) url.searchParams.set("lastEventId", this.#lastId);
       const response = await fetch(url, { cache: "no-store", ...init, headers: fresh.headers, signal });
       if (response.ok && response.headers.get("Content-Type")?.startsWith("text/event-stream")) return response;

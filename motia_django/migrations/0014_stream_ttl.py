@@ -1,0 +1,16 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('motia', '0013_fewer_permissions'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='streamitem',
+            name='expires_at',
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='expires'),
+        ),
+    ]
