@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('motia', '0014_stream_ttl'),
+        ('motia', '0016_stream_ttl'),
     ]
 
     operations = [
