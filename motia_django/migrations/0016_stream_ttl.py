@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('motia', '0013_fewer_permissions'),
+        ('motia', '0015_run_keys_of_one_name'),
     ]
 
     operations = [
