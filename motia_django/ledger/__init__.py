@@ -6,6 +6,7 @@ from motia_django.ledger.answers import (
     keep_answer,
     prune_answers,
     release_answer,
+    scopes_of_answers,
 )
 from motia_django.ledger.batches import (
     advance_batch,
@@ -148,6 +149,7 @@ __all__ = [
     "retime",
     "retry",
     "rows",
+    "scopes_of_answers",
     "see",
     "stop_batch",
     "sweep",
