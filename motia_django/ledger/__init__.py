@@ -1,6 +1,6 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
-from motia_django.ledger.answered import record_answered
+from motia_django.ledger.answered import record_answered, record_within
 from motia_django.ledger.answers import (
     claim_answer,
     keep_answer,
@@ -139,6 +139,7 @@ __all__ = [
     "recall",
     "record",
     "record_answered",
+    "record_within",
     "redrive",
     "release_answer",
     "renew",
