@@ -82,6 +82,13 @@ from motia_django.ledger.overrides import (
     resume_schedule,
     retime,
 )
+from motia_django.ledger.refusals import (
+    Refused,
+    add_refusals,
+    hour_of,
+    prune_refusals,
+    refused,
+)
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
@@ -89,6 +96,8 @@ from motia_django.ledger.workers import forget, see, workers
 __all__ = [
     "LONGEST_PATIENCE",
     "KeySweep",
+    "Refused",
+    "add_refusals",
     "advance_batch",
     "answered_with",
     "are_overdue",
@@ -109,6 +118,7 @@ __all__ = [
     "has_ticked",
     "hashed",
     "holds",
+    "hour_of",
     "keep",
     "keep_answer",
     "keep_failed",
@@ -134,6 +144,7 @@ __all__ = [
     "prune",
     "prune_answers",
     "prune_batches",
+    "prune_refusals",
     "prune_starts",
     "publish_soon",
     "recall",
@@ -141,6 +152,7 @@ __all__ = [
     "record_answered",
     "record_within",
     "redrive",
+    "refused",
     "release_answer",
     "renew",
     "rerun",

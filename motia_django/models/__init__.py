@@ -7,6 +7,7 @@ from motia_django.models.ledger import Run, RunKey, Turn, Worker
 from motia_django.models.online import AddIndexOnline
 from motia_django.models.operators import Batch, Override, Pause, Start
 from motia_django.models.places import DeadLetter, Flow, Overview, Schedule, Step, Unstored
+from motia_django.models.refusals import Refusal
 
 __all__ = [
     "AddIndexOnline",
@@ -20,6 +21,7 @@ __all__ = [
     "Override",
     "Overview",
     "Pause",
+    "Refusal",
     "Run",
     "RunKey",
     "Schedule",

@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
 
 from motia_django import ledger, recording, runner, tracing
-from motia_django.exceptions import InvalidInput, some_of
+from motia_django.exceptions import InvalidInput
 from motia_django.registry import Listener, Route
 from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
@@ -35,8 +35,6 @@ Keep = Callable[[HttpResponseBase], None]
 logger = logging.getLogger("motia.http")
 
 TRACE_HEADER = "Motia-Trace-Id"
-_MOST_NAMED = 10
-"""How many fields of an invalid request the log names."""
 
 
 class StepView(EndpointView):
@@ -72,7 +70,10 @@ class StepView(EndpointView):
         outcome, response = _performed(run, raw, aliases, keep, is_whole=is_whole)
         is_told = is_whole and outcome.status is Status.SUCCEEDED and outcome.error is None
         if outcome.rejected:
-            raise _rejection(run, raw, outcome)
+            assert isinstance(outcome.error, InvalidInput)
+            self.wrong = [*outcome.error.errors]
+            raise bad_request(outcome.error)
+        self.has_run = True
         self.headers[TRACE_HEADER] = run.trace_id
         if outcome.status is Status.RUNNING:
             outcome, response = streaming.begun(raw.raw._request, _told(run, raw), outcome)
@@ -237,27 +238,3 @@ def _transactions(aliases: Sequence[str]) -> AbstractContextManager[object]:
         for alias in aliases:
             stack.enter_context(transaction.atomic(using=alias))
         return stack.pop_all()
-
-
-def _rejection(run: Run, request: Request, outcome: Outcome) -> Exception:
-    """Return what answers a request that breaks a schema; it is no run, so the log tells of it."""
-    error = outcome.error
-    assert isinstance(error, InvalidInput)
-    logger.warning(
-        "Step %r refused %s %s with 400, since this is invalid: %s",
-        run.step,
-        request.method,
-        _printable(request.path),
-        _printable(_named(list(error.errors))),
-    )
-    return bad_request(error)
-
-
-def _named(fields: list[str]) -> str:
-    """Return which fields are wrong, and never what was in them."""
-    return some_of([f"{each:.100}" or "the body" for each in fields], _MOST_NAMED)
-
-
-def _printable(text: str) -> str:
-    """Return text, of the sender's choice, as it cannot make lines of its own in a log."""
-    return "".join(each if each.isprintable() else " " for each in text[:2000])

@@ -534,7 +534,7 @@ def test_a_request_that_breaks_its_schema_is_told_of_in_the_log_without_what_it_
         post(client, ["hunter2"], "/of/x")
         post(client, {"id": "x", **{f"f{n}": "hunter2" for n in range(12)}}, "/of/x")
     first, second, third = refusals(caplog)
-    began = "Step 'Work' refused POST /of/x with 400, since this is invalid: "
+    began = "Step 'Work' refused POST /of/x with 400: this is invalid: "
     assert "refused POST /of/x y with 400" in first
     assert set(first.partition("invalid: ")[2].split(", ")) == {"id", "größe", "a b", "query.page"}
     assert second == began + "the body"
