@@ -72,6 +72,7 @@ def of(request: HttpRequest) -> Vitals:
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
     alive, silent = pulse.known_workers()
+    placed = ledger.placed()
     dead, answered = pulse.dead_and_answered(seen)
     return Vitals(
         failing=pulse.failing(seen),
@@ -87,9 +88,11 @@ def of(request: HttpRequest) -> Vitals:
         silent=silent,
         alive=alive,
         unconsumed=_unconsumed(alive, seen),
-        late=[each for each in late_schedules() if seen is None or each.step.name in seen],
+        late=[
+            each for each in late_schedules(placed=placed) if seen is None or each.step.name in seen
+        ],
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
-        lapsed=[each for each in ledger.lapsed() if seen is None or each.step in seen],
+        lapsed=[each for each in ledger.lapsed(placed) if seen is None or each.step in seen],
         minutes=pulse.last_hour(seen),
         refused=ledger.refused(refusals.DAY, seen),
     )

@@ -71,6 +71,7 @@ from motia_django.ledger.keys import found as found_by_key
 from motia_django.ledger.keys import of_runs as keys_of_runs
 from motia_django.ledger.once import give_back, once, prune_starts
 from motia_django.ledger.overrides import (
+    Placed,
     forget_lapsed,
     lapsed,
     move_pause,
@@ -96,6 +97,7 @@ from motia_django.ledger.workers import forget, see, workers
 __all__ = [
     "LONGEST_PATIENCE",
     "KeySweep",
+    "Placed",
     "Refused",
     "add_refusals",
     "advance_batch",
