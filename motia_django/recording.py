@@ -1,7 +1,8 @@
 """The history of requests, written behind their answers: many at once, in a thread of its own.
 
 It is history, not delivery. A process that is killed takes with it what it has not written yet:
-what was answered within the last `HISTORY_DELAY`. What failed is written before it is answered.
+what was answered within the last `HISTORY_DELAY`. What failed is written before it is answered,
+and what an atomic Step has answered in the transaction of its handler.
 """
 
 from __future__ import annotations
@@ -138,6 +139,11 @@ _recorder = Recorder()
 def record(run: Run, outcome: Outcome) -> None:
     """Write a run that went well to the history, soon after its answer is sent."""
     _recorder.add(run, outcome)
+
+
+def record_within(run: Run, outcome: Outcome) -> None:
+    """Write a run that went well in the transaction that is open, which it is a part of."""
+    ledger.record_within([(run, with_note(outcome))])
 
 
 @contextmanager

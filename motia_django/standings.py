@@ -51,10 +51,15 @@ class Standing:
         return self.missed > 0
 
 
-def standings(now: datetime | None = None) -> list[Standing]:
-    """Return how each cron trigger is doing, in the order of their Steps' names."""
+def standings(
+    now: datetime | None = None, *, placed: ledger.Placed | None = None
+) -> list[Standing]:
+    """Return how each cron trigger is doing, in the order of their Steps' names.
+
+    `placed` is what operators have on record, if the caller has just asked for it.
+    """
     listeners = sorted(registry().schedules, key=operators.key_of)
-    overrides, states = ledger.overrides(), operators.row_states()
+    overrides, states = ledger.overrides(placed), operators.row_states()
     last = pulse.last_ticks([operators.key_of(each) for each in listeners])
     return [
         _standing(each, overrides.get(operators.key_of(each)), states, last, now or timezone.now())
@@ -62,12 +67,14 @@ def standings(now: datetime | None = None) -> list[Standing]:
     ]
 
 
-def late_schedules(now: datetime | None = None) -> list[Listener]:
+def late_schedules(
+    now: datetime | None = None, *, placed: ledger.Placed | None = None
+) -> list[Listener]:
     """Return the cron triggers whose last tick should have run by now, and did not.
 
     One that never ran is not among them: it may be new. Neither is one that an operator paused.
     """
-    return [each.listener for each in standings(now) if each.is_late]
+    return [each.listener for each in standings(now, placed=placed) if each.is_late]
 
 
 def utc(moment: datetime) -> datetime:

@@ -70,6 +70,18 @@ def test_nobody_else_is_whatever_he_sends_and_nothing_is_kept_of_it(header: str 
     assert not models.Run.objects.exists()
 
 
+def test_who_sends_in_chunks_to_a_server_that_loses_them_is_told_so() -> None:
+    keys = {"authentication": [OURS], "permissions": [], "maxBodySize": 1000}
+    with answering(ok, "POST", **keys) as client:
+        headers = {"X-Signature": signature(), "Transfer-Encoding": "chunked"}
+        lost, wrong = (
+            client.post("/x", body, "application/json", headers=headers).json()["detail"]
+            for body in (b"", BODY + b" ")
+        )
+    assert "is wrong, or the body is lost: it came in chunks (Transfer-Encoding)" in lost
+    assert wrong == "The signature in X-Signature is wrong."
+
+
 def test_what_is_signed_is_checked_like_any_other_body() -> None:
     for body in (b"{", b'{"wrong": 1}', b"\x00"):
         assert asked(OURS, signature(body), body).status_code == 400
@@ -329,6 +341,13 @@ def test_to_sign_as_standard_webhooks_have_it_makes_the_published_example() -> N
         assert made == PUBLISHED
         one, other = STANDARD.sign(PUBLISHED_BODY), STANDARD.sign(PUBLISHED_BODY)
     assert one["webhook-id"] != other["webhook-id"]
+
+
+@pytest.mark.parametrize("secret", ["", b""])
+@pytest.mark.parametrize("kind", [OURS, stripe(lambda: KEY), github(lambda: KEY), STANDARD])
+def test_nothing_is_signed_by_an_empty_secret(kind: type[Signature], secret: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"secret of the signature in {kind.header}"):
+        kind.sign(BODY, secret=secret)
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_!", "whsec_a", "whpk_AAAA", "ä"])

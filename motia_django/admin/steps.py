@@ -18,6 +18,7 @@ from motia_django.admin import (
     figures,
     pauses,
     permits,
+    refusals,
     run_page,
     sending,
     source,
@@ -111,6 +112,8 @@ class StepAdmin(ReadOnlyAdmin):
         context |= {"may_start": starting.may_start(request, name)}
         context |= {"sends": _sends(request, row.step)}
         context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
+        refused = ledger.refused(window.length, [name])
+        context |= {"refused": refusals.rows(refused, links), "refused_in": window.label}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         may_see_runs = permits.may(request, "motia.view_run", name)
         runs = _last_runs(name, links) if may_see_runs else []

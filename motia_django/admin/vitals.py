@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from motia_django import consumers, ledger, models
-from motia_django.admin import permits
+from motia_django.admin import permits, refusals
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
 from motia_django.ledger.waits import Waiting
@@ -53,6 +53,8 @@ class Vitals:
     lapsed: Sequence[models.Override]
     """What operators said of schedules that are gone or changed, and that no longer applies."""
     minutes: Sequence[pulse.Minute]
+    refused: Sequence[ledger.Refused]
+    """The requests that were refused in the last day."""
 
     @property
     def waits_long(self) -> bool:
@@ -70,6 +72,7 @@ def of(request: HttpRequest) -> Vitals:
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
     alive, silent = pulse.known_workers()
+    placed = ledger.placed()
     dead, answered = pulse.dead_and_answered(seen)
     return Vitals(
         failing=pulse.failing(seen),
@@ -85,10 +88,13 @@ def of(request: HttpRequest) -> Vitals:
         silent=silent,
         alive=alive,
         unconsumed=_unconsumed(alive, seen),
-        late=[each for each in late_schedules() if seen is None or each.step.name in seen],
+        late=[
+            each for each in late_schedules(placed=placed) if seen is None or each.step.name in seen
+        ],
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
-        lapsed=[each for each in ledger.lapsed() if seen is None or each.step in seen],
+        lapsed=[each for each in ledger.lapsed(placed) if seen is None or each.step in seen],
         minutes=pulse.last_hour(seen),
+        refused=ledger.refused(refusals.DAY, seen),
     )
 
 

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage
 
 from motia_django.checks.counting import counted_keys
 from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
+from motia_django.checks.reach import reach
 from motia_django.checks.webhooks import webhooks
 from motia_django.conf import are_readable
 
@@ -31,7 +32,7 @@ ALL: tuple[Check, ...] = (
     project_settings,
     *map(
         _where_settings_can_be_read,
-        (step_files, step_warnings, counted_keys, webhooks, celery_app),
+        (step_files, step_warnings, counted_keys, webhooks, reach, celery_app),
     ),
 )
 """What every `check` looks at."""

@@ -32,6 +32,7 @@ NO_WORKER = "motia.W025"
 CLOCKS = "motia.W026"
 NO_CONSUMER = "motia.W028"
 STRANDED = "motia.W034"
+FORGOTTEN = "motia.W035"
 PLANNED_ANEW = "motia.I003"
 
 _UNUSABLE = ("repeatable read", "serializable")
@@ -62,6 +63,8 @@ def database() -> Warnings:
     yield from _clocks(facts)
     if facts.stranded:
         yield _stranded(facts.stranded)
+    if facts.forgotten:
+        yield _forgotten(facts.forgotten)
 
 
 def _routes() -> Warnings:
@@ -251,6 +254,20 @@ def _stranded(runs: Mapping[str, int]) -> checks.CheckMessage:
         hint="Give them to another Step: motia_steps redrive --step OLD --to NEW; or cancel or"
         " discard them. `motia_steps runs --no-step` lists them.",
         id=STRANDED,
+    )
+
+
+def _forgotten(scopes: Mapping[str, datetime]) -> checks.CheckMessage:
+    names = [f"{scope} (until {until:%Y-%m-%d %H:%M %Z})" for scope, until in scopes.items()]
+    first = next(iter(scopes))
+    return checks.Warning(
+        "Answers are remembered by the keys of requests (idempotency) to a Step, or a path, that is"
+        f" not there any more: {some_of(names, _NAMED)}. A request that comes again is handled once"
+        " more.",
+        hint="Let whoever takes its place go on with its keys:"
+        f' "idempotency": {{..., "scope": "{first}"}}. Where nobody does, silence this until they'
+        " have expired.",
+        id=FORGOTTEN,
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from motia_django import ledger, models
+from motia_django.checks import scopes
 from motia_django.checks.asking import ask
 from motia_django.ledger import pulse
 from motia_django.runs import Status
@@ -40,6 +42,8 @@ class Facts:
     """The workers that are known."""
     stranded: Mapping[str, int] = field(default_factory=dict)
     """How many runs wait, or are dead, of each Step that is not there."""
+    forgotten: Mapping[str, datetime] = field(default_factory=dict)
+    """The scopes of keys of requests that no Step has, each with when its last answer expires."""
 
 
 def facts_of(alias: str) -> Facts:
@@ -71,6 +75,7 @@ def _facts(alias: str) -> Facts:
         ahead=_ahead(connection),
         workers=tuple(ledger.workers()),
         stranded=pulse.of_no_step(Status.SCHEDULED, Status.QUEUED, Status.DEAD),
+        forgotten=scopes.forgotten(),
     )
 
 

@@ -16,6 +16,7 @@ from rest_framework.permissions import (
     IsAuthenticatedOrReadOnly,
     OperandHolder,
 )
+from rest_framework.throttling import ScopedRateThrottle
 
 from motia_django.checks.project import Messages, where
 from motia_django.exceptions import did_you_mean
@@ -29,6 +30,7 @@ from motia_django.webhooks.signatures import mistakes_of
 NO_SIGNATURE = "motia.E021"
 NO_SECRET = "motia.W008"  # nosec B105  # the id of a check
 WANTS_USER = "motia.W009"
+THROTTLED = "motia.W036"
 _FOR_USERS = (IsAuthenticated, IsAdminUser)
 _FOR_USERS_WHO_WRITE = (IsAuthenticatedOrReadOnly, DjangoModelPermissions)
 _REMEDY = (
@@ -56,6 +58,7 @@ def _about(step: Step, trigger: Trigger) -> Messages:
         yield from _without_secret(step, kind)
     if isinstance(trigger, HttpTrigger):
         yield from _of_users_only(step, trigger)
+        yield from _throttled(step, trigger)
 
 
 def _mistaken(step: Step, kind: type[Signature]) -> Messages:
@@ -116,6 +119,29 @@ def _of_users_only(step: Step, trigger: HttpTrigger) -> Messages:
         hint='Say "permissions": [] in the trigger: the signature has said who may.',
         obj=where(step),
         id=WANTS_USER,
+    )
+
+
+def _throttled(step: Step, trigger: HttpTrigger) -> Messages:
+    """Warn of the project's throttles, which count a sender's requests as those of a visitor."""
+    policies = trigger.policies
+    asked = policies.in_force("throttles") if policies.throttles is None else ()
+    counting = [
+        each
+        for each in asked
+        if policies.throttle_scope or not issubclass(each, ScopedRateThrottle)
+    ]
+    if not counting or not _lets_in_nobody_else(trigger):
+        return
+    names = ", ".join(name_of(each) for each in counting)
+    yield checks.Warning(
+        f"Step {step.name!r} lets in who signs, and the project's DEFAULT_THROTTLE_CLASSES"
+        f" ({names}) count him as an address without a user: a sender who has much to tell is"
+        " answered with 429.",
+        hint='Say "throttles": [] in the trigger, or a rate such as ["100/s"] that is meant for'
+        " him.",
+        obj=where(step),
+        id=THROTTLED,
     )
 
 

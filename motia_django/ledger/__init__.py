@@ -1,11 +1,12 @@
 """The ledger: the table of runs as a queue, as the record of who may run, and as history."""
 
-from motia_django.ledger.answered import record_answered
+from motia_django.ledger.answered import record_answered, record_within
 from motia_django.ledger.answers import (
     claim_answer,
     keep_answer,
     prune_answers,
     release_answer,
+    scopes_of_answers,
 )
 from motia_django.ledger.batches import (
     advance_batch,
@@ -74,6 +75,7 @@ from motia_django.ledger.keys import names as key_names
 from motia_django.ledger.keys import of_runs as keys_of_runs
 from motia_django.ledger.once import give_back, once, prune_starts
 from motia_django.ledger.overrides import (
+    Placed,
     forget_lapsed,
     lapsed,
     move_pause,
@@ -85,6 +87,13 @@ from motia_django.ledger.overrides import (
     resume_schedule,
     retime,
 )
+from motia_django.ledger.refusals import (
+    Refused,
+    add_refusals,
+    hour_of,
+    prune_refusals,
+    refused,
+)
 from motia_django.ledger.rows import database
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
@@ -93,6 +102,9 @@ __all__ = [
     "LONGEST_PATIENCE",
     "MOST_FOUND",
     "KeySweep",
+    "Placed",
+    "Refused",
+    "add_refusals",
     "advance_batch",
     "answered_with",
     "are_overdue",
@@ -114,6 +126,7 @@ __all__ = [
     "has_ticked",
     "hashed",
     "holds",
+    "hour_of",
     "keep",
     "keep_answer",
     "keep_failed",
@@ -141,12 +154,15 @@ __all__ = [
     "prune",
     "prune_answers",
     "prune_batches",
+    "prune_refusals",
     "prune_starts",
     "publish_soon",
     "recall",
     "record",
     "record_answered",
+    "record_within",
     "redrive",
+    "refused",
     "release_answer",
     "renew",
     "rerun",
@@ -156,6 +172,7 @@ __all__ = [
     "retime",
     "retry",
     "rows",
+    "scopes_of_answers",
     "see",
     "standings",
     "stop_batch",

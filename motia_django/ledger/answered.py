@@ -44,11 +44,16 @@ _ALIKE = {
 
 def record_answered(answered: Sequence[tuple[Run, Outcome]]) -> None:
     """Insert requests that a Step has answered, all or none, as `record` does one by one."""
+    with transaction.atomic(using=database()):
+        record_within(answered)
+
+
+def record_within(answered: Sequence[tuple[Run, Outcome]]) -> None:
+    """Insert them in the transaction that is open: with all that is done in it, or not at all."""
     connection = connections[database()]
     rows = [list(_values(connection, *each)) for each in answered]
-    with transaction.atomic(using=database()):
-        statements.insert_values(_VARYING, rows, **_ALIKE)
-        keys.keep([run for run, _ in answered], [outcome.keys for _, outcome in answered])
+    statements.insert_values(_VARYING, rows, **_ALIKE)
+    keys.keep([run for run, _ in answered], [outcome.keys for _, outcome in answered])
 
 
 def _values(connection: BaseDatabaseWrapper, run: Run, outcome: Outcome) -> Iterator[Any]:

@@ -7,7 +7,7 @@ in the transaction of the handler, if that has one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -16,11 +16,13 @@ from django.utils import timezone
 from motia_django import models
 from motia_django.ledger.rows import database, inserted
 
+MOST = 10_000
+"""Of answers that are looked at."""
 _TRIES = 5
 
 
 def claim_answer(
-    key: str, *, step: str, request: str, holder: UUID, lease: float, ttl: float
+    key: str, *, step: str, scope: str, request: str, holder: UUID, lease: float, ttl: float
 ) -> models.Answer | None:
     """Claim a key for `lease` seconds; return None if it is ours, else what there is of it.
 
@@ -31,7 +33,7 @@ def claim_answer(
         "locked_until": now + timedelta(seconds=lease),
         "expires_at": now + timedelta(seconds=max(ttl, lease)),
     }
-    mine = models.Answer(key=key, step=step, request=request, holder=holder, **until)
+    mine = models.Answer(key=key, step=step, scope=scope, request=request, holder=holder, **until)
     for _ in range(_TRIES):
         found = _rows().filter(key=key).first()
         if found is None:
@@ -57,6 +59,21 @@ def keep_answer(
 def release_answer(key: str, holder: UUID) -> None:
     """Let the next request with this key begin anew, unless an answer is kept."""
     _held(key, holder).delete()
+
+
+def scopes_of_answers() -> dict[tuple[str, str | None], datetime]:
+    """Return the Steps and scopes that answers are kept of, each with when the last expires.
+
+    Of very many, those that expire first are looked at, and those that expire last.
+    """
+    kept = _rows().filter(expires_at__gt=timezone.now(), status__isnull=False)
+    found: dict[tuple[str, str | None], datetime] = {}
+    for order in ("expires_at", "-expires_at"):
+        for step, scope, until in kept.order_by(order).values_list("step", "scope", "expires_at")[
+            :MOST
+        ]:
+            found[step, scope] = max(until, found.get((step, scope), until))
+    return found
 
 
 def prune_answers(limit: int) -> int:

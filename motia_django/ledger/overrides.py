@@ -16,12 +16,18 @@ from motia_django.triggers import CronTrigger
 
 Key = tuple[str, int]
 """A Step's name, and the index of its trigger as the Step's file is today."""
+Placed = list[tuple[models.Override, int | None]]
+"""What is on record, each with the index that its trigger has today."""
 LONGEST: int = models.Override._meta.get_field("declared").max_length or 0
 
 
-def overrides() -> Mapping[Key, models.Override]:
-    """Return what is on record of each schedule that an operator has ever touched."""
-    return {(row.step, index): row for row, index in placed() if index is not None}
+def overrides(known: Placed | None = None) -> Mapping[Key, models.Override]:
+    """Return what is on record of each schedule that an operator has ever touched.
+
+    `known` is what was `placed` just now, if the caller has it.
+    """
+    found = placed() if known is None else known
+    return {(row.step, index): row for row, index in found if index is not None}
 
 
 def override_of(step: str, index: int) -> models.Override | None:
@@ -30,7 +36,7 @@ def override_of(step: str, index: int) -> models.Override | None:
     return next((row for row, there in _placed(rows) if there == index), None)
 
 
-def placed() -> list[tuple[models.Override, int | None]]:
+def placed() -> Placed:
     """Return all that is on record, each with the index that its trigger has today.
 
     That is the trigger that declares what it did when the operator spoke: the one that still has
@@ -40,9 +46,13 @@ def placed() -> list[tuple[models.Override, int | None]]:
     return list(_placed(_rows()))
 
 
-def lapsed() -> list[models.Override]:
-    """Return what operators want of triggers that are not there any more, as they were declared."""
-    return [row for row, index in placed() if index is None and row.is_wish]
+def lapsed(known: Placed | None = None) -> list[models.Override]:
+    """Return what operators want of triggers that are not there any more, as they were declared.
+
+    `known` is as in `overrides`.
+    """
+    found = placed() if known is None else known
+    return [row for row, index in found if index is None and row.is_wish]
 
 
 def forget_lapsed(number: int) -> models.Override | None:

@@ -17,6 +17,7 @@ from motia_django.registry import registry
 from motia_django.standings import late_schedules
 
 WINDOW = timedelta(minutes=5)
+HOUR = timedelta(hours=1)
 BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 """Seconds, from what a quick Step takes to the longest that is still told apart."""
 
@@ -48,6 +49,7 @@ class MotiaCollector(Collector):
         )
         yield GaugeMetricFamily("motia_paused_steps", "Steps that are paused", len(ledger.paused()))
         yield _late_schedules()
+        yield _refused()
 
 
 def _of_window(window: meters.Window) -> Iterator[Metric]:
@@ -132,6 +134,17 @@ def _late_schedules() -> Metric:
     known = dict.fromkeys((each.step.name for each in registry().schedules), 0) | late
     text = "Schedules whose last tick should have come by now"
     return _labelled("motia_late_schedules", text, known, label="step")
+
+
+def _refused() -> Metric:
+    metric = GaugeMetricFamily(
+        "motia_refused_requests",
+        "Requests refused in this hour and the last, by the status code that answered them",
+        labels=("step", "status"),
+    )
+    for each in sorted(ledger.refused(HOUR), key=lambda each: (each.step, each.status)):
+        metric.add_metric((each.step, str(each.status)), each.requests)
+    return metric
 
 
 def _labelled(

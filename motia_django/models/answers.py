@@ -15,8 +15,10 @@ class Answer(models.Model):
     """
 
     key = models.CharField(max_length=64, primary_key=True)
-    """A digest of the Step, of who asked, and of the key that was sent."""
+    """A digest of the scope, of who asked, and of the key that was sent."""
     step = models.CharField(max_length=200)
+    scope = models.TextField(null=True)
+    """What the trigger names, or the Step's name and path; null if an older release wrote it."""
     request = models.CharField(max_length=64)
     """A digest of what was asked."""
     holder = models.UUIDField()

@@ -29,6 +29,8 @@ class Idempotency:
     """Seconds for which an answer is kept."""
     lease: float = 60
     """Seconds after which a request whose process is gone no longer holds its key."""
+    scope: str = ""
+    """What keys are kept under, in the place of the Step's name and path; empty for these."""
 
     @classmethod
     def read(cls, reader: Reader, method: str) -> Idempotency | None:
@@ -46,9 +48,21 @@ class Idempotency:
             required=inner.take("required", declarations.boolean, default=cls().required),
             ttl=inner.take("ttl", declarations.positive_number, default=cls().ttl),
             lease=inner.take("lease", declarations.positive_number, default=cls().lease),
+            scope=inner.take("scope", declarations.name_up_to(1000), default=cls().scope),
         )
         inner.finish("idempotency")
         return read
+
+
+def own_scope(step: str, path: str) -> str:
+    """Return the scope of a Step that names none."""
+    return f"{step} {path}"
+
+
+def parts_of(scope: str) -> tuple[str, str]:
+    """Return the name in a scope, and the path: empty, if it is a name alone."""
+    name, slash, rest = scope.partition(" /")
+    return name, slash.strip() + rest
 
 
 def _header(value: Any) -> str:

@@ -22,6 +22,7 @@ Makers: TypeAlias = tuple[Callable[[], Any], ...] | None
 _DEFAULTS = {
     "authentication": "DEFAULT_AUTHENTICATION_CLASSES",
     "permissions": "DEFAULT_PERMISSION_CLASSES",
+    "throttles": "DEFAULT_THROTTLE_CLASSES",
 }
 _RATE = re.compile(r"[1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day)")
 
@@ -58,7 +59,7 @@ class Policies:
         }
 
     def in_force(self, name: str) -> tuple[Any, ...]:
-        """Return the classes of `authentication` or `permissions`: its own, or the project's."""
+        """Return the classes of a kind, such as `permissions`: its own, or the project's."""
         own = getattr(self, name)
         return tuple(getattr(api_settings, _DEFAULTS[name]) if own is None else own)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
@@ -15,6 +15,9 @@ from rest_framework.response import Response as RestResponse
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from motia_django import payloads, refusals
+from motia_django.conf import settings
+from motia_django.exceptions import some_of
 from motia_django.registry import Listener, Route
 from motia_django.steps import Step
 from motia_django.triggers import HttpTrigger
@@ -29,6 +32,8 @@ _JSON_FIRST: tuple[Any, ...] = ([JSONParser], (JSONParser,))
 """What the classes of policies may be, which projects give as lists and as tuples."""
 _MOST_REMEMBERED = 256
 """How many `Accept` headers an endpoint remembers, each of at most so many characters."""
+_MOST_NAMED = 10
+"""How many fields of an invalid request the log names."""
 
 
 class Endpoint:
@@ -54,6 +59,10 @@ class EndpointView(APIView):
     """The header `Allow` of all answers."""
     endpoint: Endpoint
     """What answers the request; to OPTIONS, and to what nobody answers, the first."""
+    has_run = False
+    """Whether the request has become a run: else an error refuses it."""
+    wrong: Sequence[str] = ()
+    """The fields of the request that break a schema."""
 
     @property
     def step(self) -> Step:
@@ -168,7 +177,27 @@ class EndpointView(APIView):
             for alias in atomic_requests():
                 if connections[alias].in_atomic_block:
                     stack.enter_context(transaction.atomic(using=alias))
-            return super().handle_exception(refused(exc))
+            response = super().handle_exception(refused(exc))
+        if not self.has_run:
+            refusals.tell(self.step.name, self._what(), response.status_code, self._why(exc))
+        return response
+
+    def _what(self) -> str:
+        """Return the method and the path of the request, secret parameters masked."""
+        path, names = self.request.path, self.endpoint.trigger.parameters
+        values = list(self.kwargs.values())[-len(names) :] if names else []
+        shown = payloads.masked(dict(zip(names, values, strict=True)), settings().redact)
+        for name, value in zip(names, values, strict=True):
+            path = path if shown[name] == value else path.replace(value, shown[name])
+        return f"{self.request.method} {path}"
+
+    def _why(self, exc: Exception) -> str:
+        """Return why a request is refused: which fields are wrong, and never what was in them."""
+        detail = getattr(exc, "detail", None) or str(exc)
+        if self.wrong or isinstance(detail, dict):
+            fields = [f"{each:.100}" or "the body" for each in self.wrong or map(str, detail)]
+            return f"this is invalid: {some_of(fields, _MOST_NAMED)}"
+        return detail if isinstance(detail, str) else type(exc).__name__
 
 
 def atomic_requests() -> list[str]:

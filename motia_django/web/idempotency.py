@@ -27,13 +27,14 @@ from motia_django.exceptions import LeaseLost
 from motia_django.registry import Listener
 from motia_django.triggers import HttpTrigger
 from motia_django.triggers.exchange import Request
-from motia_django.triggers.idempotency import Idempotency
+from motia_django.triggers.idempotency import Idempotency, own_scope, parts_of
 from motia_django.webhooks import Signature
 
 logger = logging.getLogger("motia.http")
 
 REPLAYED = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x21\x23-\x7e]{1,255}")
+_PARAMETER, _NAMED = re.compile(r"<(?:[^<>:]+:)?(\w+)>"), r":\1"
 
 
 class KeyRefused(APIException):
@@ -133,8 +134,10 @@ def claimed(listener: Listener, request: Request) -> Iterator[Claim]:
     if idempotency is None or sent is None:
         yield Claim()
         return
-    claim = Claim(key=_digest(listener.step.name, _who(request), sent))
-    claim.answer = _answer(claim, listener.step.name, _asked(request), idempotency)
+    scope, name, path = _scope(listener.step.name, request, idempotency)
+    claim = Claim(key=_digest(name, _who(request, path), sent))
+    where = {"step": listener.step.name, "scope": scope}
+    claim.answer = _answer(claim, where, _asked(request, path), idempotency)
     if claim.answer is not None:
         yield claim
         return
@@ -161,11 +164,34 @@ def _key(request: Request, idempotency: Idempotency) -> str | None:
     return str(sent)
 
 
-def _answer(claim: Claim, step: str, asked: str, idempotency: Idempotency) -> HttpResponse | None:
+def _scope(step: str, request: Request, idempotency: Idempotency) -> tuple[str, str, str]:
+    """Return the scope of a request's key, and what in it stands for the Step and for the path.
+
+    In one that the trigger names, the path's parameters are filled in by their order, and added
+    where it has no place for them: they may say whose secret it is.
+    """
+    if not idempotency.scope:
+        return own_scope(step, _declared_path(request)), step, request.path
+    name, path = parts_of(idempotency.scope)
+    values = iter(request.raw.parser_context["kwargs"].values())
+    parts = [next(values, part) if part.startswith(":") else part for part in path.split("/")]
+    return idempotency.scope, name, "/".join([*parts, *values])
+
+
+def _declared_path(request: Request) -> str:
+    """Return the path with its parameters' names, and with the prefix that it is included under."""
+    asked = request.raw._request
+    route = asked.resolver_match.route if asked.resolver_match else asked.path_info[1:]
+    return f"{asked.path.removesuffix(asked.path_info)}/{_PARAMETER.sub(_NAMED, route)}"
+
+
+def _answer(
+    claim: Claim, where: dict[str, str], asked: str, idempotency: Idempotency
+) -> HttpResponse | None:
     """Return the answer that was kept; None if the key is claimed now."""
     found = ledger.claim_answer(
         claim.key,
-        step=step,
+        **where,
         request=asked,
         holder=claim.holder,
         lease=idempotency.lease,
@@ -196,7 +222,7 @@ def _cookies(response: HttpResponse) -> list[str]:
     return [each.OutputString() for each in response.cookies.values()]
 
 
-def _who(request: Request) -> list[str]:
+def _who(request: Request, path: str) -> list[str]:
     """Return who asks: a user, or how somebody without a user has proved who he is.
 
     Those who sign are told apart by the path, which may say by whose secret. Raise `TypeError` if
@@ -207,7 +233,7 @@ def _who(request: Request) -> list[str]:
         is_nobody_else = auth is None or _tells_itself(user)
         return ["user", _kind(user), _told(user if is_nobody_else else auth)]
     if isinstance(request.raw.successful_authenticator, Signature):
-        return ["signed", request.path]
+        return ["signed", path]
     if auth is None:
         return ["anonymous", request.raw.headers.get("Authorization", "")]
     return ["anonymous", _kind(auth), _told(auth)]
@@ -241,12 +267,12 @@ def _kind(value: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _asked(request: Request) -> str:
+def _asked(request: Request, path: str) -> str:
     """Return a digest of what is asked for; the headers do not count."""
     given = request.body
     form = dict(given.lists()) if isinstance(given, QueryDict) else given
     body = json.dumps(form, sort_keys=True, default=_described)
-    return _digest(request.method, request.path, request.raw.META.get("QUERY_STRING", ""), body)
+    return _digest(request.method, path, request.raw.META.get("QUERY_STRING", ""), body)
 
 
 def _described(value: Any) -> Any:

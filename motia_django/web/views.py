@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from django.apps import apps
-from django.db import connections, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
 
-from motia_django import ledger, runner, tracing
-from motia_django.exceptions import CalledOff, InvalidInput, some_of
+from motia_django import ledger, recording, runner, tracing
+from motia_django.exceptions import CalledOff, InvalidInput
 from motia_django.registry import Listener, Route
 from motia_django.runs import Outcome, Run, Status, new_run_id
 from motia_django.steps import Step
@@ -35,8 +35,6 @@ Keep = Callable[[HttpResponseBase], None]
 logger = logging.getLogger("motia.http")
 
 TRACE_HEADER = "Motia-Trace-Id"
-_MOST_NAMED = 10
-"""How many fields of an invalid request the log names."""
 
 
 class StepView(EndpointView):
@@ -68,15 +66,20 @@ class StepView(EndpointView):
                 claim.keep(self.as_sent(response), f"Step {run.step!r}")
 
         aliases = _transactions_of(listener.step, is_kept=bool(claim.key))
-        outcome, response = _performed(run, raw, aliases, keep)
+        is_whole = listener.step.atomic and listener.step.keeps_all
+        outcome, response = _performed(run, raw, aliases, keep, is_whole=is_whole)
+        is_told = is_whole and outcome.status is Status.SUCCEEDED and outcome.error is None
         if outcome.rejected:
-            raise _rejection(run, raw, outcome)
+            assert isinstance(outcome.error, InvalidInput)
+            self.wrong = [*outcome.error.errors]
+            raise bad_request(outcome.error)
+        self.has_run = True
         self.headers[TRACE_HEADER] = run.trace_id
         if outcome.status is Status.RUNNING:
             outcome, response = streaming.begun(raw.raw._request, _told(run, raw), outcome)
         if outcome.error is not None and not outcome.failed:
             outcome, response = self._raised(outcome, outcome.error)
-        if listener.step.keeps_all and outcome.status is not Status.RUNNING:
+        if listener.step.keeps_all and not is_told and outcome.status is not Status.RUNNING:
             runner.record(run, outcome.with_value(told(outcome.value)))
         elif outcome.failed:
             runner.record(_told(run, raw), outcome)
@@ -165,9 +168,12 @@ def _told(run: Run, request: Request) -> Run:
 
 
 def _performed(
-    run: Run, raw: Request, aliases: Sequence[str], keep: Keep
+    run: Run, raw: Request, aliases: Sequence[str], keep: Keep, *, is_whole: bool
 ) -> tuple[Outcome, HttpResponseBase | None]:
-    """Run the Step and keep its answer inside the request's transactions; an error undoes all."""
+    """Run the Step and keep its answer inside the request's transactions; an error undoes all.
+
+    `is_whole` says whether its run is written there, too.
+    """
     outcome: Outcome | None = None
     response: HttpResponseBase | None = None
     try:
@@ -176,18 +182,37 @@ def _performed(
             if outcome.error is not None:
                 raise outcome.error
             if outcome.status is Status.SUCCEEDED:
-                response = written(outcome.value)
-                if isinstance(response, StreamingHttpResponse):
-                    fit(response, is_asgi=streaming.is_asgi(raw.raw._request))
+                response = _made(outcome.value, raw)
+                if is_whole:
+                    recording.record_within(run, outcome.with_value(told(outcome.value)))
                 keep(response)
     except Exception as error:
         if outcome is None:
             raise
         if outcome.status is Status.RUNNING:
             outcome = runner.finished(run, outcome, error=error)
-        elif error is not outcome.error:
+        elif error is not outcome.error and not (is_whole and _is_committed(run)):
             outcome = replace(outcome, status=Status.DEAD, error=error)
     return outcome, response
+
+
+def _made(value: Any, raw: Request) -> HttpResponseBase:
+    """Return the response that a Step's answer becomes."""
+    response = written(value)
+    if isinstance(response, StreamingHttpResponse):
+        fit(response, is_asgi=streaming.is_asgi(raw.raw._request))
+    return response
+
+
+def _is_committed(run: Run) -> bool:
+    """Return whether a run is in the ledger, though something failed after it was written."""
+    try:
+        found = ledger.find(run.id) is not None
+    except (DatabaseError, InterfaceError):
+        return False
+    if found:
+        logger.exception("What run %s of %s does after its commit failed", run.id, run.step)
+    return found
 
 
 def _transactions_of(step: Step, *, is_kept: bool) -> list[str]:
@@ -215,27 +240,3 @@ def _transactions(aliases: Sequence[str]) -> AbstractContextManager[object]:
         for alias in aliases:
             stack.enter_context(transaction.atomic(using=alias))
         return stack.pop_all()
-
-
-def _rejection(run: Run, request: Request, outcome: Outcome) -> Exception:
-    """Return what answers a request that breaks a schema; it is no run, so the log tells of it."""
-    error = outcome.error
-    assert isinstance(error, InvalidInput)
-    logger.warning(
-        "Step %r refused %s %s with 400, since this is invalid: %s",
-        run.step,
-        request.method,
-        _printable(request.path),
-        _printable(_named(list(error.errors))),
-    )
-    return bad_request(error)
-
-
-def _named(fields: list[str]) -> str:
-    """Return which fields are wrong, and never what was in them."""
-    return some_of([f"{each:.100}" or "the body" for each in fields], _MOST_NAMED)
-
-
-def _printable(text: str) -> str:
-    """Return text, of the sender's choice, as it cannot make lines of its own in a log."""
-    return "".join(each if each.isprintable() else " " for each in text[:2000])

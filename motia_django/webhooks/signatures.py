@@ -59,7 +59,7 @@ class Signature(BaseAuthentication):
         """Return the headers that a body is sent with: by a test, or to who checks it like this.
 
         The secret is the first of ours, unless one is given. `ImproperlyConfigured` if there is
-        none. A scheme of your own that signs more than the body overrides it.
+        none, or it is empty. A scheme of your own that signs more than the body overrides it.
         """
         return {cls.header: cls.made(body, secret=secret)}
 
@@ -67,6 +67,9 @@ class Signature(BaseAuthentication):
     def made(cls, *parts: str | bytes, secret: str | bytes | None = None) -> str:
         """Return the signature of these parts, one after the other; the secret is as in `sign`."""
         key = cls().keys()[0] if secret is None else cls.key_of(secret)
+        if not key:
+            text = f"The secret of the signature in {cls.header}, sign(..., secret=...), is empty"
+            raise ImproperlyConfigured(text)
         return cls._made(key, b"".join(map(as_bytes, parts)))
 
     def read(self, request: Any) -> tuple[list[str], bytes]:
@@ -96,7 +99,7 @@ class Signature(BaseAuthentication):
         right = [self._made(key, as_bytes(signed)) for key in keys or [_NOBODYS]]
         same = [_is_same(one, other) for one in _listed(given) if one for other in right]
         if not any(same) or not keys:
-            raise AuthenticationFailed(f"The signature in {self.header} is wrong.")
+            raise AuthenticationFailed(f"The signature in {self.header} is wrong{_why(request)}.")
         return nobody(), self.header
 
     def authenticate_header(self, request: Any) -> str:
@@ -200,6 +203,19 @@ def _not_of_the_request(kind: type[Signature]) -> Iterator[str]:
         yield f"secret: of the request, or of nothing: {error}"
     except ValueError:  # see above
         return
+
+
+def _why(request: Any) -> str:
+    """Return what is known of why a signature is wrong.
+
+    WSGI passes on no more of a body than `Content-Length` says, so nothing of one sent in chunks.
+    """
+    if not request.headers.get("Transfer-Encoding") or request.body:
+        return ""
+    return (
+        ", or the body is lost: it came in chunks (Transfer-Encoding), without Content-Length, and"
+        " this server passes on nothing of such a one"
+    )
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -18,6 +19,7 @@ from django.utils import timezone
 from motia_django import ledger
 from motia_django.checks.broker import broker
 from motia_django.checks.database import database
+from motia_django.models import Answer
 from motia_django.steps import Step
 from tests.checks.conftest import MakeApp
 from tests.docs.pages import DOCS, blocks
@@ -353,6 +355,57 @@ def test_runs_of_steps_that_are_gone_are_a_warning() -> None:
     with installed(make_step()):
         [warning] = [each for each in database() if each.id == "motia.W034"]
     assert "not there any more: Old (2)." in warning.msg
+
+
+def answered(step: str, scope: str | None, key: str, *, hours: int = 1) -> None:
+    """Keep an answer that expires so many hours from now."""
+    until = timezone.now() + timedelta(hours=hours)
+    known = {"request": "", "holder": uuid4(), "locked_until": until, "expires_at": until}
+    Answer.objects.create(key=key, step=step, scope=scope, status=200, **known)
+
+
+def keyed(path: str, **idempotency: Any) -> Any:
+    trigger = {"type": "http", "method": "POST", "path": path, "idempotency": idempotency or True}
+    return make_step(nothing, trigger, name="New")
+
+
+def forgotten(*steps: Any) -> list[tuple[str, str | None]]:
+    with installed(*steps):
+        return [(each.msg, each.hint) for each in database() if each.id == "motia.W035"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_keys_that_a_rename_forgets_are_a_warning_with_the_scope_that_keeps_them() -> None:
+    answered("Old", "Old /hooks/:id", "1")
+    answered("Old", "Old /hooks/:id", "2", hours=-1)
+    answered("Gone", "Gone /x", "3", hours=-1)
+    [(message, hint)] = forgotten(keyed("/hooks/:id"))
+    assert "not there any more: Old /hooks/:id (until " in message
+    assert "Gone" not in message
+    assert '"scope": "Old /hooks/:id"' in str(hint)
+    assert forgotten(keyed("/other", scope="Old /hooks/:id")) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("scope", "there", "path", "named"),
+    [
+        ("New /hooks", True, "/hooks", ""),
+        ("New /api/hooks", True, "/hooks", ""),
+        ("New /hooks", False, "/other", ""),
+        ("New /hooks", False, "/hooks", "github"),
+        ("github", True, "/other", "github"),
+        ("github", False, "/hooks", ""),
+        (None, True, "/hooks", ""),
+        (None, False, "/hooks", "github"),
+        (None, True, "/other", "New /hooks"),
+    ],
+)
+def test_a_moved_step_and_another_scope_forget_them_too(
+    scope: str | None, there: bool, path: str, named: str
+) -> None:
+    answered("New", scope, "1")
+    assert (forgotten(keyed(path, **({"scope": named} if named else {}))) == []) == there
 
 
 @pytest.mark.parametrize(("hours", "says"), [(1, "behind"), (-1, "ahead of")])

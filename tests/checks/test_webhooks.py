@@ -14,6 +14,7 @@ from rest_framework.permissions import (
     IsAuthenticatedOrReadOnly,
 )
 from rest_framework.settings import api_settings
+from rest_framework.throttling import AnonRateThrottle, ScopedRateThrottle
 
 from motia_django.checks.webhooks import webhooks
 from motia_django.webhooks import Signature, github
@@ -163,3 +164,32 @@ def test_the_projects_own_permissions_count_where_the_step_names_none(
     assert wanting(authentication=[Acme, TokenAuthentication]) == [message]
     assert wanting(authentication=[Users]) == []
     assert wanting(authentication=[]) == []
+
+
+def throttled(**keys: Any) -> list[str]:
+    """Return what is said of a signed Step that the project's throttles may count."""
+    step = make_step(nothing, http("POST", **{"authentication": Acme, "permissions": [], **keys}))
+    with installed(step):
+        return [each.msg for each in webhooks(None) if each.id == "motia.W036"]
+
+
+def test_the_projects_throttles_are_told_of_where_who_signs_is_a_visitor(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ACME_SECRETS = "s"
+    assert throttled() == []
+    monkeypatch.setattr(api_settings, "DEFAULT_THROTTLE_CLASSES", [AnonRateThrottle])
+    [message] = throttled()
+    assert "DEFAULT_THROTTLE_CLASSES (AnonRateThrottle) count him" in message
+    assert throttled(throttles=[]) == throttled(throttles=["100/s"]) == []
+    assert throttled(authentication=[TokenAuthentication]) == []
+
+
+def test_of_throttles_that_count_only_named_scopes_nothing_is_said(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ACME_SECRETS = "s"
+    monkeypatch.setattr(api_settings, "DEFAULT_THROTTLE_CLASSES", [ScopedRateThrottle])
+    monkeypatch.setattr(api_settings, "DEFAULT_THROTTLE_RATES", {"hooks": "1/day"})
+    assert throttled() == []
+    assert len(throttled(throttleScope="hooks")) == 1

@@ -56,6 +56,32 @@ def test_the_list_answers_as_printed(
     assert answer == json.loads(printed.text)
 
 
+# -- what comes in
+
+
+@pytest.mark.django_db
+def test_text_that_no_column_takes_is_refused_and_all_other_is_not(project: Project) -> None:
+    load(project, "add_tag_step.py")
+    names = ["größe", "two\nlines\n", "\u2028 \U0001f600", "x" * 150]
+    with served() as client:
+        found = [post(client, {"name": name}, "/tags") for name in names]
+        refused = [post(client, {"name": name}, "/tags") for name in ("a\x00b", "\x00", "a\n\x00")]
+        long = post(client, {"name": "x" * 151}, "/tags")
+    assert [each.json().get("name") for each in found] == names
+    assert [each.status_code for each in [*refused, long]] == [400] * 4
+    assert "name" in refused[0].json()
+
+
+@pytest.mark.django_db
+def test_so_it_is_by_the_json_schema_that_is_named() -> None:
+    pattern = "^[^\u0000]*$"
+    assert pattern.encode("unicode_escape").decode().replace("\\x00", "\\u0000") in PAGE.read_text()
+    schema = {"type": "object", "properties": {"name": {"type": "string", "pattern": pattern}}}
+    with answering(lambda: None, "POST", bodySchema=schema) as client:
+        found = [post(client, {"name": name}).status_code for name in ("a\x00b", "a\nb")]
+    assert found == [400, 204]
+
+
 # -- errors
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
@@ -226,6 +227,14 @@ def test_paused_steps_are_counted() -> None:
     with installed(*STEPS):
         ledger.pause("Work", by="ada", reason="")
         assert scraped()["motia_paused_steps"] == {(): 1}
+
+
+def test_refused_requests_are_those_of_this_hour_and_the_last() -> None:
+    with time_machine.travel("2026-11-29 12:59Z", tick=False), installed(*STEPS):
+        now = ledger.hour_of(timezone.now())
+        for hours, requests in enumerate((1, 2, 4)):
+            ledger.add_refusals({(now - timedelta(hours=hours), "Work", 401): requests})
+        assert scraped()["motia_refused_requests"] == {("Work", "401"): 3}
 
 
 def test_late_schedules_are_told_by_step(have: Have) -> None:

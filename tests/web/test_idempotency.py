@@ -25,8 +25,8 @@ from motia_django.runs import Status
 from motia_django.web import views
 from motia_django.webhooks import signed_by
 from tests.declared import good, wrong
-from tests.factories import make_step, rows
-from tests.web.serving import answering, http, serving
+from tests.factories import installed, make_step, rows
+from tests.web.serving import answering, http, served, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,6 +150,57 @@ def test_keys_of_those_who_sign_are_each_paths_own() -> None:
             for tenant in ("acme", "globex", "acme")
         ]
     assert found == [1, 2, 1]
+
+
+def of_tenants(handler: Any, name: str, path: str, **more: Any) -> Any:
+    kind = signed_by("X-Sig", lambda request: next(iter(request.params.values())))
+    keys = {"header": "X-Event", **more}
+    trigger = http("POST", path, authentication=[kind], permissions=[], idempotency=keys)
+    return make_step(handler, trigger, name=name, atomic=True)
+
+
+def told(step: Any, tenant: str, prefix: str = "") -> Any:
+    """Return what a Step answers to the same event of a tenant, in a process that has only it."""
+    path = step.triggers[0].path.replace(":tenant", tenant).replace(":org", tenant)
+    signed = signed_by("X-Sig", lambda: tenant).sign("{}")
+    with installed(step), served(prefix) as client:
+        headers = {"X-Event": "1", **signed}
+        found = client.post(f"/{prefix}{path[1:]}", "{}", "application/json", headers=headers)
+        return found.json()
+
+
+def test_keys_under_a_scope_outlive_a_rename_and_a_new_path() -> None:
+    handler = counting(lambda call: {"body": call})
+    old = of_tenants(handler, "Old", "/old/:tenant", scope="events")
+    new = of_tenants(handler, "New", "/new/:org/events", scope="events")
+    assert [told(old, "acme"), told(old, "globex")] == [1, 2]
+    assert [told(new, "acme"), told(new, "globex"), told(old, "acme")] == [1, 2, 1]
+    assert {each.scope for each in Answer.objects.all()} == {"events"}
+    unscoped = of_tenants(handler, "New", "/new/:org/events")
+    assert told(unscoped, "acme") == 3
+
+
+def test_a_successor_goes_on_with_the_keys_of_a_step_that_had_no_scope() -> None:
+    handler = counting(lambda call: {"body": call})
+    old = of_tenants(handler, "Old", "/old/:tenant")
+    assert [told(old, "acme", "api/"), told(old, "globex", "api/")] == [1, 2]
+    [scope] = {each.scope for each in Answer.objects.all()}
+    assert scope == "Old /api/old/:tenant"
+    new = of_tenants(handler, "New", "/new/:org", scope=scope)
+    assert [told(new, "acme"), told(new, "globex"), told(new, "initech")] == [1, 2, 3]
+
+
+def test_two_steps_with_one_scope_share_their_keys() -> None:
+    handler = counting(lambda call: {"body": call})
+    steps = [
+        make_step(handler, http("POST", path, idempotency={"scope": "one"}), name=path)
+        for path in ("/x", "/y")
+    ]
+    with serving(*steps) as client:
+        headers = {"Idempotency-Key": KEY}
+        other = client.post("/y", '{"amount": 1}', "application/json", headers=headers)
+        assert [other.json(), pay(client).json()] == [1, 1]
+        assert pay(client, body='{"amount": 2}').status_code == 422
 
 
 def test_keys_are_each_steps_and_each_users_own() -> None:
@@ -387,6 +438,8 @@ def test_what_is_repeatable_by_itself_has_no_such_key(method: str) -> None:
         ({"header": "X Event"}, "config.idempotency.header: expected the name of a header"),
         ({"header": 1}, "config.idempotency.header: expected the name of a header"),
         ({"required": 1}, "config.idempotency.required: expected True or False"),
+        ({"scope": ""}, "config.idempotency.scope: expected a string that is not empty"),
+        ({"scope": "a\nb"}, "config.idempotency.scope: expected a string of at most 1000"),
     ],
 )
 def test_what_is_no_idempotency_is_a_problem(value: Any, says: str) -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import logging
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.template import engines
 from django.template.response import TemplateResponse
@@ -19,9 +21,10 @@ from rest_framework.response import Response as RestResponse
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from motia_django import Response
+from motia_django import Response, recording
+from motia_django.recording import Recorder
 from motia_django.runs import Status
-from tests.factories import make_step, nothing, rows
+from tests.factories import kept_run, make_step, nothing, rows
 from tests.web.serving import answering, http, post, serving
 
 pytestmark = pytest.mark.django_db
@@ -392,6 +395,59 @@ def test_atomic_requests_roll_back_the_work_and_keep_the_history(settings: Any) 
     assert [(run.step, run.status) for run in rows()] == [("Fails", "dead")]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("atomic", [True, False])
+def test_the_run_of_an_atomic_step_commits_with_what_it_wrote(
+    atomic: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in production, where those of others wait to be written behind their answers."""
+    monkeypatch.delattr("django.core.mail.outbox")
+    waiting = Recorder()
+    waiting._is_wanted.set()  # so that no thread begins
+    monkeypatch.setattr(recording, "_recorder", waiting)
+    committed: list[list[str]] = []
+
+    def handler(request: Any, ctx: Any) -> Any:
+        Group.objects.create(name="order")
+        transaction.on_commit(lambda: committed.append([str(each.id) for each in rows()]))
+        return {"status": 201, "body": {"run": ctx.run_id}}
+
+    with serving(make_step(handler, http("POST"), atomic=atomic)) as client:
+        run = client.post("/x").json()["run"]
+    assert committed == [[run] if atomic else []]
+    assert [(str(each.id), each.status) for each in rows()] == [(run, "succeeded")] * atomic
+    assert len(waiting._waiting) == (not atomic)
+    waiting.forget()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_atomic_step_whose_run_cannot_be_written_has_done_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def handler(request: Any, ctx: Any) -> Any:
+        Group.objects.create(name="order")
+        kept_run(id=UUID(ctx.run_id))
+        return {"status": 201}
+
+    with serving(make_step(handler, http("POST"), atomic=True)) as client:
+        assert client.post("/x").status_code == 500
+    assert not Group.objects.exists()
+    assert [each.status for each in rows()] == ["dead"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_fails_after_the_commit_undoes_no_answer(caplog: Any) -> None:
+    def handler(request: Any) -> Any:
+        transaction.on_commit(lambda: 1 / 0)
+        return {"status": 201, "body": Group.objects.create(name="order").name}
+
+    with serving(make_step(handler, http("POST"), atomic=True)) as client:
+        answer = client.post("/x")
+    assert (answer.status_code, answer.json()) == (201, "order")
+    assert [each.status for each in rows()] == ["succeeded"]
+    assert "of Work does after its commit failed" in caplog.text
+
+
 def test_deep_and_huge_bodies_are_refused_or_taken_but_never_crash() -> None:
     with answering(lambda request: {"body": len(str(request.body))}, "POST") as client:
         deep = post(client, "[" * 100_000 + "]" * 100_000)
@@ -479,7 +535,7 @@ def test_a_request_that_breaks_its_schema_is_told_of_in_the_log_without_what_it_
         post(client, ["hunter2"], "/of/x")
         post(client, {"id": "x", **{f"f{n}": "hunter2" for n in range(12)}}, "/of/x")
     first, second, third = refusals(caplog)
-    began = "Step 'Work' refused POST /of/x with 400, since this is invalid: "
+    began = "Step 'Work' refused POST /of/x with 400: this is invalid: "
     assert "refused POST /of/x y with 400" in first
     assert set(first.partition("invalid: ")[2].split(", ")) == {"id", "größe", "a b", "query.page"}
     assert second == began + "the body"

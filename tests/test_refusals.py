@@ -1,0 +1,249 @@
+"""Requests that are refused are no runs: they are told to the log, and counted by the hour."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import Http404
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed, NotFound
+from rest_framework.permissions import IsAuthenticated
+
+from motia_django import ledger, models, refusals, upkeep
+from motia_django.ledger import hour_of
+from motia_django.webhooks import signed_by
+from tests.docs.pages import ROOT
+from tests.factories import make_step, nothing, rows
+from tests.web.serving import answering, http, post, serving
+
+pytestmark = pytest.mark.django_db
+
+NOW = hour_of(timezone.now())
+SIGNED = signed_by("X-Signature", lambda: "s")
+RECEIVER: dict[str, Any] = {
+    "authentication": [SIGNED],
+    "permissions": [],
+    "maxBodySize": 50,
+    "bodySchema": {"type": "object", "required": ["id"]},
+    "idempotency": {"header": "X-Event", "required": True},
+}
+
+
+@pytest.fixture(autouse=True)
+def counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin with nothing counted, and have the log told."""
+    monkeypatch.setattr(refusals, "_tally", refusals.Tally())
+    monkeypatch.setattr(logging.getLogger("motia"), "propagate", True)
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.name == "motia.http"]
+
+
+def counted() -> Counter[tuple[str, int]]:
+    """Return what is in the table, after what waits was added to it."""
+    refusals.write()
+    found: Counter[tuple[str, int]] = Counter()
+    for row in models.Refusal.objects.all():
+        found[row.step, row.status] += row.requests
+    return found
+
+
+def send(client: Client, body: str, *, sign: str | None = "s", event: str = "1") -> int:
+    signed = {} if sign is None else SIGNED.sign(body, secret=sign)
+    headers = {**signed, **({"X-Event": event} if event else {})}
+    return client.post("/x", body, "application/json", headers=headers).status_code
+
+
+def test_each_refused_request_is_a_line_with_its_reason_and_is_counted(caplog: Any) -> None:
+    with answering(nothing, "POST", **RECEIVER) as client:
+        found = [
+            send(client, '{"id": 1}'),
+            send(client, '{"id": 2}'),
+            send(client, '{"id": 1}', sign=None),
+            send(client, '{"id": 1}', sign="hunter2"),
+            send(client, '{"id": 1}', event=""),
+            send(client, f'{{"id": "{"x" * 50}"}}'),
+            send(client, '{"no": "hunter2"}', event="2"),
+        ]
+    assert found == [204, 422, 401, 401, 400, 413, 400]
+    began = "Step 'Work' refused POST /x with "
+    assert told(caplog) == [
+        began + "422: This X-Event was sent before, with another request.",
+        began + "401: The header X-Signature, a signature, is missing.",
+        began + "401: The signature in X-Signature is wrong.",
+        began + "400: This request needs a header X-Event.",
+        began + "413: The body has 60 bytes, and at most 50 are accepted here.",
+        began + "400: this is invalid: id",
+    ]
+    assert {each.levelname for each in caplog.records if each.name == "motia.http"} == {"WARNING"}
+    assert "hunter2" not in caplog.text
+    assert counted() == {
+        ("Work", 422): 1,
+        ("Work", 401): 2,
+        ("Work", 400): 2,
+        ("Work", 413): 1,
+    }
+    assert len(rows()) == 1
+
+
+@pytest.mark.parametrize("error", [NotFound(), Http404(), AuthenticationFailed()])
+def test_what_a_handler_answers_is_a_run_and_not_refused(error: Exception, caplog: Any) -> None:
+    def handler(request: Any) -> Any:
+        raise error
+
+    with answering(handler, "POST", "/x", condition=lambda request: request.body != "no") as client:
+        assert [post(client, "1").status_code // 100, post(client, '"no"').status_code] == [4, 422]
+    assert (told(caplog), counted()) == ([], {})
+
+
+def test_permissions_throttles_and_forms_are_told_of_too(caplog: Any) -> None:
+    steps = [
+        make_step(nothing, http("POST", "/may", permissions=[IsAuthenticated]), name="May"),
+        make_step(nothing, http("POST", "/often", throttles=["1/day"]), name="Often"),
+    ]
+    with serving(*steps) as client:
+        post(client, {}, "/may")
+        post(client, {}, "/often")
+        post(client, {}, "/often")
+        post(client, "{", "/may")
+    assert [(step, status) for step, status in counted()] == [("May", 403), ("Often", 429)]
+    assert told(caplog)[0].endswith("with 403: Authentication credentials were not provided.")
+
+
+def test_a_secret_in_the_path_is_masked_and_no_line_is_broken(caplog: Any) -> None:
+    with answering(nothing, "POST", "/of/:name/:token", **RECEIVER) as client:
+        client.post("/of/a%0Ab/hunter2", "{}", "application/json")
+    [line] = told(caplog)
+    assert line.startswith("Step 'Work' refused POST /of/a b/")
+    assert "hunter2" not in line
+    assert "\n" not in line
+
+
+def test_a_request_that_is_taken_asks_nothing_of_it() -> None:
+    with answering(nothing, "POST") as client, CaptureQueriesContext(connection) as asked:
+        assert post(client, {}).status_code == 204
+        refusals.write()
+    assert not any("motia_refusal" in each["sql"] for each in asked.captured_queries)
+
+
+def test_a_flood_is_one_row_and_its_numbers_add_up() -> None:
+    with answering(nothing, "POST", permissions=[IsAuthenticated]) as client:
+        for _ in range(2):
+            for _ in range(50):
+                post(client, {})
+            with CaptureQueriesContext(connection) as asked:
+                refusals.write()
+            assert len(asked.captured_queries) <= 6
+    assert [each.requests for each in models.Refusal.objects.all()] == [100]
+
+
+def test_processes_add_to_one_another(transactional_db: None) -> None:
+    for _ in range(3):
+        ledger.add_refusals({(NOW, "Work", 401): 2, (NOW, "Work", 413): 1})
+    assert counted() == {("Work", 401): 6, ("Work", 413): 3}
+
+
+@pytest.mark.one_database
+@pytest.mark.django_db(transaction=True)
+def test_what_the_database_does_not_take_waits(caplog: Any) -> None:
+    refusals.tell("Work", "GET /x", 401, "no")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE motia_refusal RENAME TO away")
+        refusals.write()
+        cursor.execute("ALTER TABLE away RENAME TO motia_refusal")
+    assert "Refused requests could not be counted" in caplog.text
+    assert counted() == {("Work", 401): 1}
+
+
+@pytest.mark.one_database
+def test_where_nobody_writes_a_request_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a server that lets no other thread run."""
+    monkeypatch.delattr("django.core.mail.outbox")
+    monkeypatch.setattr(refusals, "_LATE", -1.0)
+    monkeypatch.setattr(refusals.Tally, "_work", lambda self: None)
+    refusals.tell("Work", "GET /x", 401, "no")
+    assert not models.Refusal.objects.exists()
+    refusals.tell("Work", "GET /x", 401, "no")
+    assert [each.requests for each in models.Refusal.objects.all()] == [2]
+
+
+@pytest.mark.one_database
+@pytest.mark.django_db(transaction=True)
+def test_what_is_counted_is_not_written_by_a_forked_process_too() -> None:
+    refusals.tell("Work", "GET /x", 401, "no")
+    child = os.fork()
+    if not child:
+        os._exit(len(refusals._tally._counts))
+    assert os.waitpid(child, 0)[1] == 0
+    assert counted() == {("Work", 401): 1}
+
+
+SERVE = """
+import django, sys, time
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from django.test import Client
+from motia_django import models
+for number in range(30):
+    assert Client().post("/todos", "{", content_type="application/json").status_code == 400
+until = time.monotonic() + 20
+while sys.argv[1] == "wait" and not models.Refusal.objects.exists():
+    assert time.monotonic() < until
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("how", ["wait", "leave"])
+def test_a_process_writes_them_soon_and_at_its_end(how: str, tmp_path: Path) -> None:
+    file = tmp_path / "db.sqlite3"
+    (tmp_path / "served.py").write_text(
+        "from sample_project.settings import *\n"
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3',"
+        f" 'NAME': {str(file)!r}}}}}\n"
+        "ALLOWED_HOSTS = ['*']\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "served", "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, how],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert not done.returncode, done.stderr
+    assert "refused POST /todos with 400: JSON parse error" in done.stderr
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute("
+            "'SELECT step, status, SUM(requests) FROM motia_refusal').fetchone())",
+            str(file),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split()[1:] == ["400", "30"]
+
+
+def test_after_a_month_they_are_forgotten() -> None:
+    for days in (0, 29, 31):
+        ledger.add_refusals({(NOW - timedelta(days=days), "Work", 401): 1})
+    upkeep.prune()
+    assert counted() == {("Work", 401): 2}
