@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('motia', '0014_answer_scope'),
+        ("motia", "0018_answer_scope"),
     ]
 
     operations = [
