@@ -117,7 +117,8 @@ def end(span: Span | None, outcome: Outcome | None = None) -> None:
 def _tell(span: Span, outcome: Outcome) -> None:
     from opentelemetry import trace
 
-    span.set_attribute("motia.outcome", "failed" if outcome.failed else str(outcome.status))
+    became = "failed" if outcome.failed else "snoozed" if outcome.snoozed else str(outcome.status)
+    span.set_attribute("motia.outcome", became)
     if outcome.failed and outcome.error is not None:
         kind = type(outcome.error)
         span.set_attribute("error.type", f"{kind.__module__}.{kind.__qualname__}")

@@ -100,6 +100,20 @@ def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> li
     return whole if len(whole) <= limit else whole[-limit:]
 
 
+def snoozed(
+    earlier: Sequence[Entry], attempt: int, later: Sequence[Entry], until: datetime, reason: str
+) -> list[Entry]:
+    """Append the entries of an attempt that was snoozed, and until when it is.
+
+    Those in a row with nothing between them are one entry, which says how many they were.
+    """
+    last = earlier[-1] if earlier and not later else {}
+    before = last if last.get("kind") == "snoozed" else {}
+    note = {"at": None, "kind": "snoozed", "times": before.get("times", 0) + 1}
+    note |= {"until": until.isoformat(), "reason": reason[:_LONGEST_ERROR]}
+    return joined(earlier[:-1] if before else earlier, attempt, [*later, note])
+
+
 def in_words(entry: Entry) -> str:
     """Return one entry as a line of text: `+0.012 s  info: Todo processed {"todoId": "17"}`."""
     kind = str(entry.get("kind", "?"))
@@ -153,6 +167,14 @@ def _enqueue(facts: Entry) -> str:
     return f"enqueue {facts.get('topic')} -> {', '.join(facts.get('steps') or []) or 'nobody'}"
 
 
+def _snoozed(facts: Entry) -> str:
+    times = facts.get("times") or 1
+    until = parse_datetime(str(facts.get("until")))
+    often = f" {times} times," if times > 1 else ""
+    when = f" until {localtime(until):%Y-%m-%d %H:%M:%S}" if until else ""
+    return f"snoozed{often}{when}: {facts.get('reason')}"
+
+
 _TOLD: dict[str, Callable[[Entry], str]] = {
     "log": _log,
     "enqueue": _enqueue,
@@ -164,6 +186,7 @@ _TOLD: dict[str, Callable[[Entry], str]] = {
     "error": lambda facts: f"error: {facts.get('message')}",
     "note": lambda facts: f"note: {facts.get('message')}",
     "overlap": lambda facts: f"skipped, since run {facts.get('run_id')} still went on",
+    "snoozed": _snoozed,
     "worker_lost": lambda facts: f"worker_lost: {facts.get('message')}",
     "left_out": lambda facts: f"{facts.get('count')} more entries did not fit",
 }

@@ -23,6 +23,7 @@ from motia_django.ledger.rows import (
     kept,
     row_of,
     timeline_of,
+    tries_of,
     values_of,
 )
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status, settle
@@ -98,7 +99,7 @@ def take_in(run: Run, kind: str, note: str) -> bool:
 
 
 def keep_failed(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
-    """Insert a light run whose first attempt failed, to be kept like any other from now on.
+    """Insert a light run whose first attempt failed, or was snoozed; it is like any other then.
 
     Return None if it is there already: then this was a second delivery.
     """
@@ -109,10 +110,9 @@ def keep_failed(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | 
         wake_at=settlement.wake_at,
         input=payloads.plain(run.input),
         **failure_of(run.step, outcome),
-        timeline=timeline_of(run, outcome),
-        started_at=outcome.started_at,
-        finished_at=outcome.finished_at,
+        timeline=timeline_of(run, outcome, settlement),
         fence=1,
+        **{"started_at": outcome.started_at, **tries_of(run, outcome, settlement)},
     )
     return settlement if _inserted(row, run) else None
 

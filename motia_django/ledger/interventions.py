@@ -158,6 +158,8 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             wake_at=run.wake_at,
             started_at=None,
             finished_at=None,
+            tried_since=None,
+            woken=None,
         )
         if changed:
             turns.free(row.id, finished=True)

@@ -42,6 +42,7 @@ _READ = (
     "fence",
     "created_at",
     "message_group",
+    "tried_since",
     "unique_key",
     "timeline",
 )
