@@ -11,7 +11,7 @@ from motia_django.declarations import Mismatch, camel
 from motia_django.exceptions import InvalidMessage, did_you_mean
 from motia_django.sources import snake
 
-_KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key")
+_KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key", "dedupe_for")
 _name = declarations.name_up_to(255)
 
 
@@ -26,6 +26,8 @@ class Message:
     """Messages of one group keep their order, where a fifo trigger listens."""
     dedupe_key: str | None = None
     """While a run that this key began is unfinished, the key begins no other."""
+    dedupe_for: float | None = None
+    """Seconds from now for which it begins no other, finished or not."""
 
     @classmethod
     def read(cls, raw: Any) -> Message:
@@ -37,6 +39,8 @@ class Message:
                 f'enqueue: expected {{"topic": ..., "data": ...}}, got {raw!r:.200}'
             )
         values = {_known(key): value for key, value in raw.items()}
+        if values.get("dedupe_for") is not None and values.get("dedupe_key") is None:
+            raise InvalidMessage("enqueue: dedupeFor: expected a dedupeKey beside it, got None")
         return cls(
             topic=_parsed("topic", declarations.text, values.get("topic")),
             data=values.get("data"),
@@ -45,6 +49,9 @@ class Message:
             ),
             message_group_id=_optional("messageGroupId", _name, values.get("message_group_id")),
             dedupe_key=_optional("dedupeKey", _name, values.get("dedupe_key")),
+            dedupe_for=_optional(
+                "dedupeFor", declarations.positive_number, values.get("dedupe_for")
+            ),
         )
 
 

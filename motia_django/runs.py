@@ -104,6 +104,8 @@ class Run:
     """Whether it has to wait its turn, by order or by concurrency."""
     dedupe_key: str | None = None
     """While this run is unfinished, no other is born with the same key."""
+    dedupe_until: datetime | None = None
+    """Until when none is, even if this one is finished; None if it lets go of its key then."""
     light: bool = False
     """Whether it is in no table: the whole run travels in its message."""
     wake_at: datetime | None = None

@@ -182,7 +182,7 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
         **tries_of(run, outcome, settlement),
         "publishes": 0,
     }
-    if settlement.status.final and run.dedupe_key:
+    if settlement.status.final and run.dedupe_key and run.dedupe_until is None:
         changes["unique_key"] = None
     if settlement.status.final and not outcome.failed:
         hidden = masked(run.input)
