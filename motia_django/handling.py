@@ -65,9 +65,7 @@ def _snoozed(run: Run, trigger: Trigger, error: Snooze) -> dict[str, Any]:
     if since is None or delivery.left(timezone.now() - since):
         return {"status": Status.SCHEDULED, "error": error}
     text = f"its retryFor of {delivery.retry_for:g} s is over, and it would go on later"
-    over = TimedOut(f"{text}: {error}")
-    over.__cause__ = error
-    return {"status": Status.DEAD, "error": over}
+    return {"status": Status.DEAD, "error": TimedOut(f"{text}: {error}")}
 
 
 def _met(condition: Condition | None, given: Any, context: Any) -> bool:

@@ -105,13 +105,21 @@ def snoozed(
 ) -> list[Entry]:
     """Append the entries of an attempt that was snoozed, and until when it is.
 
-    Those in a row with nothing between them are one entry, which says how many they were.
+    Where the same happened in the one before, which was snoozed too, they take its place, and say
+    how many they were: whoever looks each minute whether he may go on says so once.
     """
-    last = earlier[-1] if earlier and not later else {}
-    before = last if last.get("kind") == "snoozed" else {}
-    note = {"at": None, "kind": "snoozed", "times": before.get("times", 0) + 1}
+    note = {"at": None, "kind": "snoozed", "times": 1}
     note |= {"until": until.isoformat(), "reason": reason[:_LONGEST_ERROR]}
-    return joined(earlier[:-1] if before else earlier, attempt, [*later, note])
+    *before, last = earlier[-len(later) - 1 :] or ({},)
+    if last.get("kind") == "snoozed" and [*map(_what, before)] == [*map(_what, later)]:
+        note["times"] += last.get("times", 1)
+        earlier = earlier[: -len(later) - 1]
+    return joined(earlier, attempt, [*later, note])
+
+
+def _what(entry: Entry) -> Entry:
+    """Return what an entry tells, whenever it was."""
+    return {key: value for key, value in entry.items() if key not in ("at", "attempt")}
 
 
 def in_words(entry: Entry) -> str:

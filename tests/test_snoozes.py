@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from motia_django import Retry, Snooze, awake, enqueue, invoke, ledger, models, operations, wake
 from motia_django.exceptions import InvalidRunId
-from motia_django.runs import Status
+from motia_django.runs import Status, in_one_line
 from motia_django.signals import run_finished
 from tests.factories import (
     deliver,
@@ -117,16 +117,25 @@ def test_snoozes_in_a_row_are_one_line_of_the_timeline() -> None:
     assert timedelta(seconds=55) < until - timezone.now() <= timedelta(seconds=60)
 
 
-def test_what_happened_between_two_snoozes_stands_between_them() -> None:
+def test_snoozes_in_which_the_same_happened_are_told_as_one() -> None:
+    tries: list[int] = []
+
     def handler(data: Any, ctx: Any) -> None:
-        ctx.logger.info("Still waiting")
+        tries.append(1)
+        if ctx.state.get("decisions", "17") is None:
+            ctx.logger.info("Still waiting" if len(tries) < 4 else "Waiting in vain")
         raise Snooze(after=5)
 
     with installed(make_step(handler)):
         [run_id] = enqueue("work")
         deliver([run_id])
-        try_again(run_id)
-    assert [each["kind"] for each in row(run_id).timeline] == ["log", "snoozed"] * 2
+        for _ in range(5):
+            try_again(run_id)
+    told = [(each["kind"], each.get("message"), each.get("times")) for each in row(run_id).timeline]
+    assert told == [
+        ("state", None, None), ("log", "Still waiting", None), ("snoozed", None, 3),
+        ("state", None, None), ("log", "Waiting in vain", None), ("snoozed", None, 3),
+    ]  # fmt: skip
 
 
 @pytest.mark.django_db(transaction=True)
@@ -237,6 +246,7 @@ def test_snoozes_are_bounded_by_that_time_and_then_it_is_told() -> None:
     assert "TimedOut: its retryFor of 86400 s is over, and it would go on later: not yet" in (
         kept.error
     )
+    assert in_one_line(kept.error).startswith("TimedOut: its retryFor")
     assert [each.step for each in rows()] == ["Work", "Died"]
 
 
