@@ -61,8 +61,8 @@ def keep_or_find(run: Run, note: Entry | None = None) -> UUID:
         found = _holder(run.dedupe_key)
         if found is not None:
             return found
-        row = row_of(run, input=payloads.plain(run.input), **_noted(note))
-        if _inserted(row, run, waits=True):
+        held = {"unique_until": run.dedupe_until, **_noted(note)}
+        if _inserted(row_of(run, input=payloads.plain(run.input), **held), run, waits=True):
             return run.id
     raise DedupeConflict(
         f"enqueue: a run of {run.step!r} with this dedupeKey is being made by another transaction,"
@@ -138,7 +138,6 @@ def record(run: Run, outcome: Outcome) -> None:
         wake_at=None,
         limited=False,
         unique_key=None,
-        unique_until=None,
         attempt=1,
     )
     with transaction.atomic(using=database()) if keys.keys_of(run) else nullcontext():

@@ -63,7 +63,6 @@ def values_of(run: Run, **values: Any) -> dict[str, Any]:
         "message_group": run.message_group,
         "limited": run.turn is not None,
         "unique_key": run.dedupe_key,
-        "unique_until": run.dedupe_until,
         "created_at": run.created_at,
         "wake_at": run.wake_at,
         "timeline": [*run.timeline],
