@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from motia_django.exceptions import LeaseLost as LeaseLost
     from motia_django.exceptions import MotiaError as MotiaError
     from motia_django.exceptions import Retry as Retry
+    from motia_django.exceptions import Snooze as Snooze
     from motia_django.exceptions import VersionConflict as VersionConflict
     from motia_django.live.dismissals import adisconnect as adisconnect
     from motia_django.live.dismissals import disconnect as disconnect
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from motia_django.public import Stream as Stream
     from motia_django.public import aenqueue as aenqueue
     from motia_django.public import ainvoke as ainvoke
+    from motia_django.public import awake as awake
     from motia_django.public import enqueue as enqueue
     from motia_django.public import invoke as invoke
     from motia_django.public import logger as logger
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from motia_django.public import stateManager as stateManager
     from motia_django.public import stream_wrapper as stream_wrapper
     from motia_django.public import streams as streams
+    from motia_django.public import wake as wake
     from motia_django.schemas.adapted import Upload as Upload
     from motia_django.steps import Step as Step
     from motia_django.triggers.base import TriggerInfo as TriggerInfo
@@ -80,13 +83,13 @@ _HOMES = {
         " StateTriggerInput StepHandler StreamAuthInput StreamAuthResult StreamSubscription"
         " StreamTriggerInput TriggerCondition TriggerConfig TriggerInput TriggerMetadata"
         " generate_step_id schema_to_json_schema step_wrapper",
-        "exceptions": "Dead LeaseLost MotiaError Retry VersionConflict",
+        "exceptions": "Dead LeaseLost MotiaError Retry Snooze VersionConflict",
         "live.dismissals": "adisconnect disconnect",
         "live.tokens": "stream_token",
         "loggers": "Logger",
         "pagination": "apaginate paginate",
-        "public": "StateManager Stream aenqueue ainvoke enqueue invoke logger state stateManager"
-        " state_manager stream_wrapper streams",
+        "public": "StateManager Stream aenqueue ainvoke awake enqueue invoke logger state"
+        " stateManager state_manager stream_wrapper streams wake",
         "schemas.adapted": "Upload",
         "steps": "Step",
         "triggers.base": "TriggerInfo",

@@ -46,6 +46,8 @@ class BaseContext(Spelled):
         """32 hex digits, the same for all runs that one outside cause led to."""
         self.attempt = scope.attempt
         """Which try of this run it is, from 1."""
+        self.created_at = scope.created_at
+        """When this run was born, an aware time in UTC: as a rule, when its message was sent."""
         self.step = scope.step
         """The name of this Step."""
         self.input = input

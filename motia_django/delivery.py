@@ -18,6 +18,7 @@ logger = logging.getLogger("motia.dispatch")
 
 LONGEST_BACKOFF = timedelta(hours=1)
 JITTER = 0.2
+_NO_TIME = timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,9 @@ class Delivery:
     """A trigger's `config`: what each key means for the runs that it starts."""
 
     max_retries: int = 3
-    """Retries after the first try."""
+    """Retries after the first try, unless `retry_for` bounds them."""
+    retry_for: float | None = None
+    """Seconds after the beginning of the first try within which retries begin, however many."""
     backoff_type: str = "exponential"
     """`exponential` doubles the delay with each retry, `fixed` keeps it."""
     backoff_delay_ms: float = 1000
@@ -77,6 +80,7 @@ class Delivery:
         inner = reader.nested(reader.spelling("config"), raw)
         values: dict[str, Any] = {
             "max_retries": inner.take("max_retries", declarations.whole_number, default=3),
+            "retry_for": inner.take("retry_for", declarations.positive_number, default=None),
             "backoff_type": inner.take(
                 "backoff_type",
                 declarations.one_of("exponential", "fixed"),
@@ -165,9 +169,20 @@ class Delivery:
                 " come without a messageGroupId: those are one group, run one at a time."
             )
 
-    def allows(self, attempt: int) -> bool:
-        """Return whether another try may follow the failed `attempt` (counted from 1)."""
-        return attempt <= self.max_retries
+    def allows(self, attempt: int, tried_for: timedelta = _NO_TIME) -> bool:
+        """Return whether another try may follow the failed `attempt` (counted from 1).
+
+        `tried_for` is how long after the beginning of the first one that has failed.
+        """
+        if self.retry_for is None:
+            return attempt <= self.max_retries
+        return self.left(tried_for) > _NO_TIME
+
+    def left(self, tried_for: timedelta) -> timedelta:
+        """Return how long a run may still be tried: for ever where only the number is bounded."""
+        if self.retry_for is None:
+            return timedelta.max
+        return max(timedelta(seconds=self.retry_for) - tried_for, _NO_TIME)
 
     def backoff(
         self, attempt: int, jitter: Callable[[float, float], float] = random.uniform

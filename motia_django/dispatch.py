@@ -37,10 +37,11 @@ def enqueue(
 
     Write `enqueue({"topic": "todo.created", "data": {...}})`, `enqueue("todo.created", {...})` or
     `enqueue(topic="todo.created", data={...})`. `delaySeconds` puts the first try off,
-    `messageGroupId` names the group whose order a fifo trigger keeps, and while a run that a
-    `dedupeKey` began is unfinished, that run's id is returned and no other is made. The runs are
-    inserted in the caller's transaction and published when it commits. Return their ids, one for
-    each listening trigger; nothing is created for a topic that nobody hears.
+    `messageGroupId` names the group whose order a fifo trigger keeps. While a run that a
+    `dedupeKey` began is unfinished, and for `dedupeFor` seconds from now if that is longer, that
+    run's id is returned and no other is made. The runs are inserted in the caller's transaction and
+    published when it commits. Return their ids, one for each listening trigger; nothing is created
+    for a topic that nobody hears.
 
     Raise `InvalidMessage`, `PayloadError`, `UndeclaredTopic` if the settings forbid it, or
     `LeaseLost` in a run that was given to another process.
@@ -196,6 +197,7 @@ def _run_for(listener: Listener, message: Message, data: Any) -> Run:
         delay=message.delay_seconds,
         group=message.message_group_id or "",
         dedupe_key=key and ledger.hashed(f"dedupe {listener.step.name} {listener.index} {key}"),
+        dedupe_for=message.dedupe_for,
     )
 
 
@@ -207,6 +209,7 @@ def _run(
     delay: float = 0,
     group: str = "",
     dedupe_key: str | None = None,
+    dedupe_for: float | None = None,
     cause: Cause | None = None,
 ) -> Run:
     """Make the run of one listener, as a child of its cause, by default the run going on here."""
@@ -236,6 +239,7 @@ def _run(
         turn=turn,
         limited=turn is not None,
         dedupe_key=dedupe_key,
+        dedupe_until=None if dedupe_for is None else now + timedelta(seconds=dedupe_for),
         light=not kept and listener.trigger.kind != "cron",
         created_at=now,
         wake_at=now + wait,

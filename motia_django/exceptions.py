@@ -9,6 +9,9 @@ from functools import partial
 from signal import Signals
 from typing import Any
 
+_LONGEST_SPAN = timedelta(seconds=10**10)
+"""What is added to a time of today must still be a time."""
+
 
 class MotiaError(Exception):
     """The root of all errors of this package."""
@@ -121,7 +124,10 @@ class LeaseLost(MotiaError):
 
 
 class TimedOut(MotiaError):
-    """An attempt took longer than its trigger's `visibilityTimeout` allows."""
+    """An attempt took longer than its trigger's `visibilityTimeout` allows.
+
+    Or a run would be snoozed for longer than its `retryFor` does.
+    """
 
 
 class Retry(MotiaError):
@@ -131,14 +137,26 @@ class Retry(MotiaError):
     """
 
     def __init__(self, reason: str = "", *, after: float | timedelta | None = None) -> None:
-        is_number = isinstance(after, int | float) and not isinstance(after, bool)
-        if not (after is None or is_number or isinstance(after, timedelta)):
-            raise TypeError(f"Retry: after: expected seconds or a timedelta, got {after!r:.100}")
         self.reason = reason
-        self.after = timedelta(seconds=after) if isinstance(after, int | float) else after
+        self.after = None if after is None else _span("Retry", after)
         super().__init__(reason or "the handler asked for another try")
 
     def __reduce__(self) -> tuple[partial[Retry], tuple[str]]:
+        return partial(type(self), after=self.after), (self.reason,)
+
+
+class Snooze(MotiaError):
+    """Raise it in a handler to have the run go on `after` so many seconds, or a timedelta.
+
+    It is no failure: no attempt is counted. `wake` has the run go on before that.
+    """
+
+    def __init__(self, reason: str = "", *, after: float | timedelta) -> None:
+        self.reason = reason
+        self.after = _span("Snooze", after)
+        super().__init__(reason or "the handler asked to go on later")
+
+    def __reduce__(self) -> tuple[partial[Snooze], tuple[str]]:
         return partial(type(self), after=self.after), (self.reason,)
 
 
@@ -171,6 +189,10 @@ class DedupeConflict(MotiaError):
 
 class CannotIntervene(MotiaError):
     """What an operator asks for cannot be done; the text says why, in the operator's language."""
+
+
+class InvalidRunId(MotiaError, ValueError):
+    """What was given as a run's id is none."""
 
 
 class NoMatch(MotiaError):
@@ -239,6 +261,17 @@ class StoreUnavailable(MotiaError):
 
     A write that got this far may or may not have been made.
     """
+
+
+def _span(who: str, after: Any) -> timedelta:
+    """Return a wait that was given as seconds or as a timedelta; raise `TypeError`."""
+    is_number = isinstance(after, int | float) and not isinstance(after, bool)
+    if isinstance(after, timedelta) and abs(after) < _LONGEST_SPAN:
+        return after
+    if is_number and abs(after) < _LONGEST_SPAN.total_seconds():
+        return timedelta(seconds=after)
+    text = "seconds or a timedelta, of less than 10,000,000,000 s"
+    raise TypeError(f"{who}: after: expected {text}, got {after!r:.100}")
 
 
 def some_of(names: Sequence[str], most: int) -> str:

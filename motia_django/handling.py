@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.utils import timezone
 
 from motia_django import calls, tracing
 from motia_django.context import AsyncContext, BaseContext, Context, Invoke, twin
-from motia_django.exceptions import Abandoned, CalledOff, InvalidResponse, TimedOut
+from motia_django.exceptions import Abandoned, CalledOff, InvalidResponse, Snooze, TimedOut
 from motia_django.runs import ANSWERED, INVOKE, Run, Status
 from motia_django.steps import Step
 from motia_django.triggers import Trigger
@@ -43,12 +44,14 @@ def handled(
 
 
 def failed(run: Run, trigger: Trigger, error: Exception, lasted: float = 0) -> dict[str, Any]:
-    """Return what became of a run by an exception: an answer of another kind, or the end of it."""
+    """Return what became of a run by an exception: an answer, a snooze, or the end of it."""
     status = trigger.status_of(error)
     if status is not None:
         return {"status": Status.SUCCEEDED, "value": {"status": status}, "error": error}
     if isinstance(error, CalledOff) and run.trigger in ANSWERED:
         return {"status": Status.CANCELLED, "error": error}
+    if isinstance(error, Snooze) and run.trigger not in ANSWERED:
+        return _snoozed(run, trigger, error)
     limit = _limit(run, trigger)
     if isinstance(error, SoftTimeLimitExceeded):
         text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
@@ -56,6 +59,15 @@ def failed(run: Run, trigger: Trigger, error: Exception, lasted: float = 0) -> d
     elif isinstance(error, Abandoned) and limit is not None and lasted > limit:
         error = TimedOut(f"it did not end at its limit of {limit:g} s: {error}")
     return {"status": Status.DEAD, "error": error}
+
+
+def _snoozed(run: Run, trigger: Trigger, error: Snooze) -> dict[str, Any]:
+    """Return that a run goes on later, unless its time is over: it has had its last attempt."""
+    delivery, since = trigger.delivery, run.tried_since
+    if since is None or delivery.left(timezone.now() - since):
+        return {"status": Status.SCHEDULED, "error": error}
+    text = f"its retryFor of {delivery.retry_for:g} s is over, and it would go on later"
+    return {"status": Status.DEAD, "error": TimedOut(f"{text}: {error}")}
 
 
 def _met(condition: Condition | None, given: Any, context: Any) -> bool:
@@ -91,7 +103,7 @@ def _answer(
 
 def _limit(run: Run, trigger: Trigger) -> float | None:
     """Return the seconds that an attempt may take; who waits for an answer sets limits himself."""
-    waits = run.trigger in (INVOKE, "http")
+    waits = run.trigger in ANSWERED
     return None if waits else trigger.delivery.visibility_timeout
 
 

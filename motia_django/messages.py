@@ -11,7 +11,7 @@ from motia_django.declarations import Mismatch, camel
 from motia_django.exceptions import InvalidMessage, did_you_mean
 from motia_django.sources import snake
 
-_KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key")
+_KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key", "dedupe_for")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,8 @@ class Message:
     """Messages of one group keep their order, where a fifo trigger listens. Any text."""
     dedupe_key: str | None = None
     """While a run that this key began is unfinished, the key begins no other. Any text."""
+    dedupe_for: float | None = None
+    """Seconds from now for which it begins no other, finished or not."""
 
     @classmethod
     def read(cls, raw: Any) -> Message:
@@ -36,6 +38,8 @@ class Message:
                 f'enqueue: expected {{"topic": ..., "data": ...}}, got {raw!r:.200}'
             )
         values = {_known(key): value for key, value in raw.items()}
+        if values.get("dedupe_for") is not None and values.get("dedupe_key") is None:
+            raise InvalidMessage("enqueue: dedupeFor: expected a dedupeKey beside it, got None")
         return cls(
             topic=_parsed("topic", declarations.text, values.get("topic")),
             data=values.get("data"),
@@ -44,6 +48,9 @@ class Message:
             ),
             message_group_id=_optional("messageGroupId", _any_text, values.get("message_group_id")),
             dedupe_key=_optional("dedupeKey", _any_text, values.get("dedupe_key")),
+            dedupe_for=_optional(
+                "dedupeFor", declarations.positive_number, values.get("dedupe_for")
+            ),
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
 from motia_django import dispatch
 from motia_django.live.face import streams
 from motia_django.loggers import Logger
+from motia_django.repeats import wake
 from motia_django.runner import invoke
 from motia_django.standalone import (
     StateManager,
@@ -25,6 +27,7 @@ __all__ = [
     "Stream",
     "aenqueue",
     "ainvoke",
+    "awake",
     "enqueue",
     "invoke",
     "logger",
@@ -33,6 +36,7 @@ __all__ = [
     "state_manager",
     "stream_wrapper",
     "streams",
+    "wake",
 ]
 
 logger = Logger()
@@ -47,3 +51,8 @@ async def aenqueue(message: Any = None, data: Any = None, /, **keys: Any) -> lis
 async def ainvoke(name: str, data: Any = None) -> Any:
     """Run a Step here and now as `invoke` does, from async code."""
     return await sync_to_async(invoke)(name, data)
+
+
+async def awake(run_id: UUID | str) -> bool:
+    """Have a run that is scheduled go on at once as `wake` does, from async code."""
+    return await sync_to_async(wake)(run_id)

@@ -13,7 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, payloads, publish
-from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, some_of
+from motia_django.exceptions import (
+    CannotIntervene,
+    InvalidInput,
+    InvalidRunId,
+    MotiaError,
+    some_of,
+)
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
 from motia_django.operations import AS_IT_WAS, Result, checked, row_of
@@ -48,6 +54,23 @@ def retry(run_id: UUID, *, by: str, reason: str = "") -> None:
         raise changed_meanwhile(run_id)
     logger.debug("Run %s of %s was tried at once for %s", run_id, row.step, by)
     publish.publish_on_commit([run], fresh=False)
+
+
+def wake(run_id: UUID | str) -> bool:
+    """Have a run that is snoozed, delayed or in backoff go on now, once your transaction commits.
+
+    Return False if there is none that is scheduled, so that nothing was to be done. One that is
+    running, and is snoozed after that, goes on at once all the same. Raise `InvalidRunId`.
+    """
+    try:
+        run = ledger.wake(run_id if isinstance(run_id, UUID) else UUID(run_id))
+    except (ValueError, TypeError, AttributeError) as error:
+        text = f"wake: expected a run's id, such as ctx.run_id, got {run_id!r:.100}"
+        raise InvalidRunId(text) from error
+    if run is not None:
+        logger.debug("Run %s of %s was woken", run_id, run.step)
+        publish.publish_on_commit([run], fresh=False)
+    return run is not None
 
 
 def rerun(run_id: UUID, *, by: str, reason: str = "", input: Any = AS_IT_WAS) -> UUID:

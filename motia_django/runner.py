@@ -195,7 +195,7 @@ def conclude(run: Run, outcome: Outcome) -> Settlement | None:
 
 
 def keep(run: Run, outcome: Outcome) -> Settlement | None:
-    """Keep a light run whose first attempt failed, and tell the log; None if it was kept before."""
+    """Keep a light run that goes on after its first attempt, or died by it; None if it was kept."""
     delivery = delivery_of(run)
     settlement = deaths.written(
         run, outcome, delivery, lambda told: ledger.keep_failed(run, told, delivery)
@@ -210,7 +210,7 @@ def _announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
     if settlement.status is Status.DEAD:
         _tell(logging.ERROR, run, outcome, "it is dead")
         observers.tell(signals.run_died, run, error=outcome.summary)
-    elif settlement.wake_at:
+    elif outcome.failed and settlement.wake_at:
         wait = (settlement.wake_at - timezone.now()).total_seconds()
         _tell(logging.WARNING, run, outcome, f"next try in {max(wait, 0):.1f} s")
 
@@ -282,6 +282,7 @@ def _scope(
         step=step.name,
         depth=run.depth,
         attempt=max(run.attempt, 1),
+        created_at=run.created_at,
         topics=step.topics,
         timeline=timeline,
     )

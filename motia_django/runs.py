@@ -15,7 +15,7 @@ from uuid import UUID
 
 from motia_django import telemetry, tracebacks
 from motia_django.delivery import Delivery, Turn
-from motia_django.exceptions import Dead, Retry
+from motia_django.exceptions import Dead, Retry, Snooze
 from motia_django.keys import Keys
 from motia_django.payloads import plain_text
 from motia_django.timeline import Entry
@@ -105,6 +105,8 @@ class Run:
     """Whether it has to wait its turn, by order or by concurrency."""
     dedupe_key: str | None = None
     """While this run is unfinished, no other is born with the same key."""
+    dedupe_until: datetime | None = None
+    """Until when none is, even if this one is finished; None if it lets go of its key then."""
     light: bool = False
     """Whether it is in no table: the whole run travels in its message."""
     wake_at: datetime | None = None
@@ -112,6 +114,9 @@ class Run:
     running one has lost its worker. None once it is finished."""
     started_at: datetime | None = None
     """When its last attempt began, as far as it was read."""
+    tried_since: datetime | None = None
+    """When its first attempt began, since it was born or redriven; None until one has failed or
+    was snoozed."""
     publishes: int = 0
     """How often it was published before, since it was queued."""
     timeline: tuple[Entry, ...] = ()
@@ -164,8 +169,9 @@ class Outcome:
     """What became of one attempt; as with runs, nobody changes it."""
 
     status: Status
-    """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say. RUNNING
-    while the answer is still being made, part by part; CANCELLED if who waited for it has gone."""
+    """SUCCEEDED, SKIPPED or DEAD; whether DEAD means another try is for `settle` to say. SCHEDULED
+    if the handler snoozed. RUNNING while the answer is still being made, part by part; CANCELLED if
+    who waited for it has gone."""
     value: Any = None
     """What the handler returned, checked."""
     error: Exception | None = None
@@ -199,6 +205,11 @@ class Outcome:
         return self.status in (Status.DEAD, Status.CANCELLED)
 
     @property
+    def snoozed(self) -> bool:
+        """Whether the attempt counts for nothing: its handler asked to go on later."""
+        return self.status is Status.SCHEDULED
+
+    @property
     def summary(self) -> str:
         """The error in one line, such as `KeyError: 'orderId'`."""
         return summary_of(self.error) if self.error and self.failed else ""
@@ -210,20 +221,27 @@ class Settlement:
 
     status: Status
     wake_at: datetime | None = None
+    snoozed: bool = False
+    """Whether it is SCHEDULED because its handler asked to go on later."""
     freed: Turn | None = None
     """What the run no longer holds, so that somebody else may go on."""
 
 
 def settle(run: Run, outcome: Outcome, delivery: Delivery, now: datetime) -> Settlement:
-    """Decide what follows an attempt: the end, or another try after the backoff."""
-    if not outcome.failed:
+    """Decide what follows an attempt: the end, or another one later.
+
+    Which of them does not depend on `now`, so that whoever asks again is told the same.
+    """
+    if not (outcome.failed or outcome.snoozed):
         return Settlement(status=outcome.status)
+    tried_for = outcome.finished_at - (run.tried_since or outcome.started_at)
     hopeless = outcome.rejected or isinstance(outcome.error, Dead)
-    if hopeless or not delivery.allows(run.attempt):
+    if outcome.failed and (hopeless or not delivery.allows(run.attempt, tried_for)):
         return Settlement(status=Status.DEAD)
-    asked = outcome.error.after if isinstance(outcome.error, Retry) else None
+    asked = outcome.error.after if isinstance(outcome.error, Retry | Snooze) else None
     wait = delivery.backoff(run.attempt) if asked is None else asked
-    return Settlement(status=Status.SCHEDULED, wake_at=now + wait)
+    wake_at = now + min(wait, delivery.left(tried_for))
+    return Settlement(status=Status.SCHEDULED, wake_at=wake_at, snoozed=outcome.snoozed)
 
 
 def new_run_id() -> UUID:

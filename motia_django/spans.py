@@ -118,7 +118,8 @@ def _tell(span: Span, outcome: Outcome) -> None:
     from opentelemetry import trace
 
     is_failed = outcome.status is Status.DEAD
-    span.set_attribute("motia.outcome", "failed" if is_failed else str(outcome.status))
+    became = "failed" if is_failed else "snoozed" if outcome.snoozed else str(outcome.status)
+    span.set_attribute("motia.outcome", became)
     if is_failed and outcome.error is not None:
         kind = type(outcome.error)
         span.set_attribute("error.type", f"{kind.__module__}.{kind.__qualname__}")

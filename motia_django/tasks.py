@@ -82,8 +82,7 @@ def _execute_kept(task: Task[Any, Any], run_id: UUID) -> None:
     with leases.kept(run, lease) as held:
         finish = partial(_finish, run, held)
         settlement = runner.attempt(run, finish, held.check)
-    if settlement and settlement.status is Status.SCHEDULED and publish.is_eager():
-        _try_again_now(run)
+    _try_again_now(run, settlement)
 
 
 def _finish(run: Run, held: leases.Held, outcome: Outcome) -> Settlement | None:
@@ -110,7 +109,7 @@ def _execute_light(task: Task[Any, Any], run: Run) -> None:
             _insisting(partial(ledger.take_in, run, "note", "its Step was paused"))
         else:
             outcome = runner.perform(run)
-            if outcome.failed:
+            if outcome.failed or outcome.snoozed:
                 _insisting(partial(_keep_failed, run, outcome))
     except Exception as error:
         logger.exception("Run %s of %s goes back to the broker", run.id, run.step)
@@ -128,8 +127,7 @@ def _is_paused(step: str) -> bool:
 
 def _keep_failed(run: Run, outcome: Outcome) -> None:
     settlement = runner.keep(run, outcome)
-    if settlement and settlement.status is Status.SCHEDULED and publish.is_eager():
-        _try_again_now(replace(run, light=False))
+    _try_again_now(replace(run, light=False), settlement)
 
 
 def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) -> None:
@@ -172,7 +170,14 @@ def _worker(task: Task[Any, Any]) -> str:
     return f"{task.request.hostname or 'here'}/{os.getpid()}"
 
 
-def _try_again_now(run: Run) -> None:
-    """Retry without the backoff: an eager Celery has no worker that could wait."""
-    ledger.wake(run.id)
-    publish.publish([run])
+def _try_again_now(run: Run, settlement: Settlement | None) -> None:
+    """Retry without the backoff where Celery is eager, which has no worker that could wait.
+
+    There `maxRetries` bounds it even beside `retryFor`, and what is snoozed waits to be woken.
+    """
+    waits = settlement is not None and settlement.status is Status.SCHEDULED
+    if not (waits and publish.is_eager()) or (settlement and settlement.snoozed):
+        return
+    if run.attempt <= runner.delivery_of(run).max_retries:
+        ledger.wake(run.id)
+        publish.publish([run])

@@ -111,6 +111,28 @@ def clock(moment: datetime) -> str:
     return f"{localtime(moment):%Y-%m-%d %H:%M:%S}"
 
 
+def snoozed(
+    earlier: Sequence[Entry], attempt: int, later: Sequence[Entry], until: datetime, reason: str
+) -> list[Entry]:
+    """Append the entries of an attempt that was snoozed, and until when it is.
+
+    Where the same happened in the one before, which was snoozed too, they take its place, and say
+    how many they were: whoever looks each minute whether he may go on says so once.
+    """
+    note = {"at": None, "kind": "snoozed", "times": 1}
+    note |= {"until": until.isoformat(), "reason": reason[:_LONGEST_ERROR]}
+    *before, last = earlier[-len(later) - 1 :] or ({},)
+    if last.get("kind") == "snoozed" and [*map(_what, before)] == [*map(_what, later)]:
+        note["times"] += last.get("times", 1)
+        earlier = earlier[: -len(later) - 1]
+    return joined(earlier, attempt, [*later, note])
+
+
+def _what(entry: Entry) -> Entry:
+    """Return what an entry tells, whenever it was."""
+    return {key: value for key, value in entry.items() if key not in ("at", "attempt")}
+
+
 def in_words(entry: Entry) -> str:
     """Return one entry as a line of text: `+0.012 s  info: Todo processed {"todoId": "17"}`."""
     kind = str(entry.get("kind", "?"))
@@ -167,6 +189,14 @@ def _enqueue(facts: Entry) -> str:
     return f"enqueue {facts.get('topic')} -> {', '.join(facts.get('steps') or []) or 'nobody'}"
 
 
+def _snoozed(facts: Entry) -> str:
+    times = facts.get("times") or 1
+    until = parse_datetime(str(facts.get("until")))
+    often = f" {times} times," if times > 1 else ""
+    when = f" until {localtime(until):%Y-%m-%d %H:%M:%S}" if until else ""
+    return f"snoozed{often}{when}: {facts.get('reason')}"
+
+
 _TOLD: dict[str, Callable[[Entry], str]] = {
     "log": _log,
     "enqueue": _enqueue,
@@ -178,6 +208,7 @@ _TOLD: dict[str, Callable[[Entry], str]] = {
     "error": lambda facts: f"error: {facts.get('message')}",
     "note": lambda facts: f"note: {facts.get('message')}",
     "overlap": lambda facts: f"skipped, since run {facts.get('run_id')} still went on",
+    "snoozed": _snoozed,
     "worker_lost": lambda facts: f"worker_lost: {facts.get('message')}",
     "left_out": lambda facts: f"{facts.get('count')} more entries did not fit",
 }

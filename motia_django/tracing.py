@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ class Scope:
     step: str
     depth: int
     attempt: int
+    created_at: datetime
     topics: frozenset[str]
     """The topics that the Step's config says it enqueues to."""
     timeline: Timeline

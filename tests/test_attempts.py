@@ -265,6 +265,23 @@ def test_an_atomic_step_that_is_invoked_and_fails_leaves_nothing_behind() -> Non
         assert rows()[0].status == Status.DEAD
 
 
+def test_a_handler_is_told_when_its_message_was_sent_whichever_attempt_it_is() -> None:
+    seen: list[Any] = []
+
+    async def handler(data: Any, ctx: Any) -> None:
+        seen.append((ctx.created_at, ctx.createdAt, ctx.attempt))
+        raise Retry(after=0)
+
+    with installed(make_step(handler)):
+        [run_id] = enqueue("work")
+        for _ in range(2):
+            deliver([run_id])
+            ledger.wake(row(run_id).id)
+    born = row(run_id).created_at
+    assert seen == [(born, born, 1), (born, born, 2)]
+    assert born.tzinfo is not None
+
+
 # -- limits of time
 
 

@@ -17,6 +17,7 @@ from tests.declared import reader
 
 FULL = {
     "max_retries": 9,
+    "retry_for": 86_400,
     "backoff_type": "fixed",
     "backoff_delay_ms": 250,
     "delay_seconds": 1.5,
@@ -38,6 +39,7 @@ DELIVERIES = st.builds(
     max_retries=st.integers(0, 10**6),
     backoff_type=st.sampled_from(["exponential", "fixed"]),
     backoff_delay_ms=st.floats(0, 1e9) | st.integers(0, 10**9),
+    retry_for=st.none() | st.integers(1, 10**6),
 )
 
 
@@ -76,6 +78,7 @@ def test_the_standard_type_needs_no_saying() -> None:
         ("backoffDelayMs", "1000"), ("backoffDelayMs", 1e300),
         ("delaySeconds", -0.1), ("delaySeconds", None), ("delaySeconds", 10**400),
         ("visibilityTimeout", 0), ("visibilityTimeout", -5), ("visibilityTimeout", False),
+        ("retryFor", 0), ("retryFor", -5), ("retryFor", True), ("retryFor", "1 day"),
         ("queue", ""), ("queue", 5),
         ("type", "no-such-type"),
         ("priority", -1), ("priority", 10), ("priority", 5.0), ("priority", True),

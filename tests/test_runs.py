@@ -38,10 +38,11 @@ RUNS = st.builds(
     status=st.just(Status.RUNNING),
     attempt=st.integers(1, 100),
     created_at=st.just(NOW),
+    tried_since=st.none() | st.integers(0, 2 * 10**6).map(lambda ago: NOW - timedelta(seconds=ago)),
 )
 OUTCOMES = st.builds(
     Outcome,
-    status=st.sampled_from([Status.SUCCEEDED, Status.SKIPPED, Status.DEAD]),
+    status=st.sampled_from([Status.SUCCEEDED, Status.SKIPPED, Status.DEAD, Status.SCHEDULED]),
     error=st.none() | st.just(ValueError("no")),
     rejected=st.booleans(),
     started_at=st.just(NOW),
@@ -70,8 +71,11 @@ def test_only_a_failure_that_was_not_rejected_is_tried_again_and_only_while_trie
     run: Run, result: Outcome, delivery: Delivery
 ) -> None:
     settlement = settle(run, result, delivery, NOW)
-    again = result.failed and not result.rejected and run.attempt <= delivery.max_retries
-    assert (settlement.status is Status.SCHEDULED) is again
+    left = run.attempt <= delivery.max_retries
+    if delivery.retry_for is not None:
+        left = NOW - (run.tried_since or NOW) < timedelta(seconds=delivery.retry_for)
+    again = result.failed and not result.rejected and left
+    assert (settlement.status is Status.SCHEDULED) is (again or result.snoozed)
     if not result.failed:
         assert settlement.status is result.status
 
@@ -93,7 +97,7 @@ def test_a_light_run_is_read_from_its_message_as_it_was_sent(
     run: Run, parent: uuid.UUID | None, span: str | None
 ) -> None:
     sent = replace(run, index=2, source="work", input=[1], depth=3, attempt=0, light=True)
-    sent = replace(sent, status=Status.QUEUED, parent_id=parent, parent_span=span)
+    sent = replace(sent, status=Status.QUEUED, parent_id=parent, parent_span=span, tried_since=None)
     read = Run.from_message(str(sent.id), sent.to_message())
     assert read == replace(sent, status=Status.RUNNING, attempt=1)
 

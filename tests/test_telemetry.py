@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from motia_django import enqueue, invoke, operations, signals, state, telemetry
 from motia_django.celery_app import project_app, task_name
-from motia_django.exceptions import Dead
+from motia_django.exceptions import Dead, Snooze
 from motia_django.live.face import Stream
 from motia_django.publish import publish
 from motia_django.runs import Run
@@ -198,6 +198,17 @@ def test_a_run_that_its_condition_keeps_from_its_work_says_so(spans: Collected) 
     with installed(make_step(nothing, {**QUEUE, "condition": lambda input, ctx: False})):
         deliver(enqueue("work", 1))
     assert dict(spans.one("Work").attributes or {})["motia.outcome"] == "skipped"
+
+
+def test_a_run_that_is_snoozed_is_no_error(spans: Collected) -> None:
+    def handler(data: Any) -> None:
+        raise Snooze(after=60)
+
+    with installed(make_step(handler)):
+        deliver(enqueue("work"))
+    span = spans.one("Work")
+    assert dict(span.attributes or {})["motia.outcome"] == "snoozed"
+    assert span.status.status_code is StatusCode.UNSET and not span.events
 
 
 def test_a_delayed_run_is_in_the_trace_that_sent_it(spans: Collected) -> None:

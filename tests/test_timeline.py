@@ -158,4 +158,8 @@ def test_errors_notes_and_losses_are_told_by_their_message() -> None:
 
 def test_an_entry_without_a_time_can_be_put_into_words() -> None:
     assert in_words({"at": None, "kind": "worker_lost", "message": "m"}).startswith("worker_lost")
+    snoozed = {"at": None, "kind": "snoozed", "times": 1, "until": "2026-11-22T19:00:00+00:00"}
+    assert in_words({**snoozed, "reason": "not yet"}).startswith("snoozed until 2026-11-2")
+    assert in_words({**snoozed, "times": 12, "reason": "not yet"}).startswith("snoozed 12 times, ")
+    assert in_words({"kind": "snoozed"}) == "snoozed: None"
     in_words({})

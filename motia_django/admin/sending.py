@@ -151,8 +151,8 @@ def _count(new: int, old: int) -> str:
     """Return how many runs there are, and how many of them were there before."""
     began = ngettext("The message was sent to %d run.", "The message was sent to %d runs.", new)
     stood = ngettext(
-        "%d run that this dedupe key began is unfinished: no other began in its place.",
-        "%d runs that this dedupe key began are unfinished: no others began in their place.",
+        "%d run that was begun by this dedupe key holds it: no other began in its place.",
+        "%d runs that were begun by this dedupe key hold it: no others began in their place.",
         old,
     )
     return " ".join(text % count for text, count in ((began, new), (stood, old)) if count)

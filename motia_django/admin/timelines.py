@@ -28,6 +28,7 @@ _KINDS: dict[str, Promise] = {
     "invoke": gettext_lazy("Step invoked"),
     "worker_lost": gettext_lazy("worker lost"),
     "overlap": gettext_lazy("overlap"),
+    "snoozed": gettext_lazy("snoozed"),
     "left_out": gettext_lazy("left out"),
     "error": gettext_lazy("error"),
     "note": gettext_lazy("note"),
@@ -205,6 +206,17 @@ def _message(entry: Entry) -> tuple[str, Any]:
     return words.shortened(str(entry.get("message", ""))), None
 
 
+def _snoozed(entry: Entry) -> tuple[str, Any]:
+    until = _("until %s") % _when(entry.get("until"))
+    times = entry.get("times")
+    if isinstance(times, int) and times > 1:
+        until = ngettext("%(count)d time, %(last)s", "%(count)d times, %(last)s", times) % {
+            "count": times,
+            "last": until,
+        }
+    return f"{until}: {words.shortened(str(entry.get('reason', '')))}", None
+
+
 def _overlap(entry: Entry) -> tuple[str, Any]:
     return _("the run before it still went on"), None
 
@@ -230,6 +242,7 @@ _READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
     "error": _message,
     "note": _message,
     "overlap": _overlap,
+    "snoozed": _snoozed,
     "left_out": _left_out,
     **dict.fromkeys(OPERATIONS, _operation),
 }

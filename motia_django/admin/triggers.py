@@ -216,10 +216,15 @@ def _turns(delivery: Delivery) -> Iterator[tuple[str, str]]:
 
 
 def _retries(delivery: Delivery) -> str:
-    if not delivery.max_retries:
-        return _("none")
     grows = delivery.backoff_type == "exponential"
     first = words.duration(timedelta(milliseconds=delivery.backoff_delay_ms))
+    if delivery.retry_for is not None:
+        within = words.duration(timedelta(seconds=delivery.retry_for))
+        text = _("for %(within)s, after %(first)s, doubling")
+        text = text if grows else _("for %(within)s, each after %(first)s")
+        return text % {"within": within, "first": first}
+    if not delivery.max_retries:
+        return _("none")
     text = (
         _("%(count)d, after %(first)s, doubling") if grows else _("%(count)d, each after %(first)s")
     )

@@ -64,10 +64,17 @@ def told(pause: models.Pause) -> str:
 
 def _due(row: models.Run) -> Reason:
     when = words.moment_with_zone(row.wake_at)
+    if is_snoozed(row):
+        return Reason(text=_("It was snoozed, and goes on at %s.") % when, links=[])
     if row.attempt:
         text = _("Attempt %(number)d begins after the backoff, at %(when)s.")
         return Reason(text=text % {"number": row.attempt + 1, "when": when}, links=[])
     return Reason(text=_("It is scheduled for %s.") % when, links=[])
+
+
+def is_snoozed(row: models.Run) -> bool:
+    """Return whether the last attempt of a scheduled run asked to go on later, and did not fail."""
+    return row.tried_since is not None and row.started_at is None
 
 
 def _worker(row: models.Run) -> Reason:

@@ -194,7 +194,8 @@ def _described_trigger(listener: Listener) -> dict[str, Any]:
         facts |= {"overlap": trigger.overlap, "catchUp": trigger.catch_up}
     if trigger.kind not in ("http",):
         said = trigger.delivery.as_said()
-        facts["retries"] = trigger.delivery.max_retries
+        delivery = trigger.delivery
+        facts["retries"] = delivery.max_retries if delivery.retry_for is None else None
         facts |= {"config": said} if said else {}
     return facts
 

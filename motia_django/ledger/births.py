@@ -24,6 +24,7 @@ from motia_django.ledger.rows import (
     kept,
     row_of,
     timeline_of,
+    tries_of,
     values_of,
 )
 from motia_django.runs import ANSWERED, Outcome, Run, Settlement, Status, settle
@@ -50,17 +51,20 @@ def keep(runs: Sequence[Run], *, due: bool = False, note: Entry | None = None) -
 
 
 def keep_or_find(run: Run, note: Entry | None = None) -> UUID:
-    """Insert a run unless an unfinished one has its dedupe key; return the id of the one there is.
+    """Insert a run unless another one has its dedupe key; return the id of the one there is.
 
-    Raise `DedupeConflict` if that one is made by a transaction that this one cannot see.
+    The constraint decides. Looking first spares the database's log the error, and MariaDB the lock
+    on the other run's key that comes with it: two could wait for each other with that. Raise
+    `DedupeConflict` if the other one is made by a transaction that this one cannot see.
     """
+    assert run.dedupe_key is not None
     for _ in range(_TRIES):
-        row = row_of(run, input=payloads.plain(run.input), **_noted(note))
-        if _inserted(row, run, waits=True):
-            return run.id
-        found = all_runs().filter(unique_key=run.dedupe_key).values_list("id", flat=True).first()
+        found = _holder(run.dedupe_key)
         if found is not None:
             return found
+        held = {"unique_until": run.dedupe_until, **_noted(note)}
+        if _inserted(row_of(run, input=payloads.plain(run.input), **held), run, waits=True):
+            return run.id
     raise DedupeConflict(
         f"enqueue: a run of {run.step!r} with this dedupeKey is being made by another transaction,"
         " which this one, by its isolation level, cannot see"
@@ -99,7 +103,7 @@ def take_in(run: Run, kind: str, note: str) -> bool:
 
 
 def keep_failed(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
-    """Insert a light run whose first attempt failed, to be kept like any other from now on.
+    """Insert a light run whose first attempt failed, or was snoozed; it is like any other then.
 
     Return None if it is there already: then this was a second delivery.
     """
@@ -110,10 +114,9 @@ def keep_failed(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | 
         wake_at=settlement.wake_at,
         input=payloads.plain(run.input),
         **failure_of(run.step, outcome),
-        timeline=timeline_of(run, outcome),
-        started_at=outcome.started_at,
-        finished_at=outcome.finished_at,
+        timeline=timeline_of(run, outcome, settlement),
         fence=1,
+        **{"started_at": outcome.started_at, **tries_of(run, outcome, settlement)},
     )
     return settlement if _inserted(row, run, given=outcome.keys) else None
 
@@ -147,6 +150,22 @@ def record(run: Run, outcome: Outcome) -> None:
 def hashed(key: str) -> str:
     """Return what a key is kept as."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _holder(key: str) -> UUID | None:
+    """Return the run that has a dedupe key; if it is finished, and its time is over, take it away.
+
+    Whoever is the second to take it away does nothing, and finds that the first has made a run.
+    """
+    held = all_runs().filter(unique_key=key)
+    row = held.only("status", "unique_until").first()
+    if row is None:
+        return None
+    over = row.unique_until is not None and row.unique_until <= timezone.now()
+    if not (over and Status(row.status).final):
+        return row.id
+    held.filter(id=row.id, status=row.status, unique_until=row.unique_until).update(unique_key=None)
+    return None
 
 
 def _as_one(runs: Sequence[Run]) -> AbstractContextManager[object]:

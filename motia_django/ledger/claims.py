@@ -17,7 +17,7 @@ from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.exceptions import MotiaError, WorkerLost
 from motia_django.ledger import keys, statements, turns
-from motia_django.ledger.due import overdue
+from motia_django.ledger.due import heed, overdue
 from motia_django.ledger.history import find
 from motia_django.ledger.rows import (
     all_runs,
@@ -28,6 +28,7 @@ from motia_django.ledger.rows import (
     masked_input,
     run_of,
     timeline_of,
+    tries_of,
 )
 from motia_django.runs import Outcome, Run, Settlement, Status, settle, summary_of
 
@@ -84,7 +85,7 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
     """Write what became of an attempt; return None and write nothing if the lease was lost."""
     settlement = settle(run, outcome, delivery, timezone.now())
     changes = _changes(run, outcome, settlement)
-    if not run.limited and not outcome.keys:
+    if not (run.limited or outcome.keys or outcome.snoozed):
         # One that was finished, and is not any more, is rescued and run again.
         is_held = statements.write(run, changes, may_be_undone=not outcome.failed)
         return settlement if is_held else None
@@ -95,6 +96,8 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
             return None
         keys.add(run.id, outcome.keys)
         freed = turns.free(run.id, finished=settlement.status.final) if run.limited else None
+        if outcome.snoozed:
+            heed(run.id)
     return replace(settlement, freed=freed)
 
 
@@ -177,11 +180,11 @@ def _changes(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
         "wake_at": settlement.wake_at,
         "output": kept(run, outcome.value),
         **failure_of(run.step, outcome),
-        "timeline": timeline_of(run, outcome),
-        "finished_at": outcome.finished_at,
+        "timeline": timeline_of(run, outcome, settlement),
+        **tries_of(run, outcome, settlement),
         "publishes": 0,
     }
-    if settlement.status.final and run.dedupe_key:
+    if settlement.status.final and run.dedupe_key and run.dedupe_until is None:
         changes["unique_key"] = None
     if settlement.status.final and not outcome.failed:
         hidden = masked_input(run)

@@ -89,11 +89,24 @@ def queued_at(row: models.Run) -> datetime:
     return max(told, row.created_at)
 
 
-def wake(run_id: UUID) -> None:
-    """Make a scheduled run due at once."""
-    all_runs().filter(id=run_id, status=Status.SCHEDULED).update(
-        status=Status.QUEUED, publishes=1, wake_at=timezone.now() + patience(0)
-    )
+def wake(run_id: UUID) -> Run | None:
+    """Queue a scheduled run, and return it, to be published; None if it is not scheduled.
+
+    One that is running is told: should it be snoozed then, that ends at once.
+    """
+    found = all_runs().filter(id=run_id)
+    with transaction.atomic(using=database()):
+        # Both in one statement: else it could be snoozed between one question and the other.
+        found.filter(status__in=(Status.SCHEDULED, Status.RUNNING)).update(woken=True)
+        queued = found.filter(status=Status.SCHEDULED).update(
+            status=Status.QUEUED, publishes=1, wake_at=timezone.now() + patience(0), woken=None
+        )
+    return run_of(found.defer(*LARGE).get()) if queued else None
+
+
+def heed(run_id: UUID) -> None:
+    """Make a run that was snoozed just now due, if it was woken while it was running."""
+    all_runs().filter(id=run_id, woken=True).update(wake_at=timezone.now(), woken=None)
 
 
 def overdue(now: datetime, statuses: Sequence[Status]) -> QuerySet[models.Run]:

@@ -104,9 +104,11 @@ def standings(run_ids: Sequence[UUID]) -> Iterator[tuple[UUID, str, Status]]:
 
 
 def prunable(status: Status, days: float) -> QuerySet[models.Run]:
-    """Return the runs that finished so long ago with this status."""
-    before = timezone.now() - timedelta(days=days)
-    return all_runs().filter(status=status, id__lt=lowest_id_at(before), finished_at__lt=before)
+    """Return the runs that finished so long ago with this status, and need not keep their key."""
+    now = timezone.now()
+    before = now - timedelta(days=days)
+    old = all_runs().filter(status=status, id__lt=lowest_id_at(before), finished_at__lt=before)
+    return old.exclude(unique_key__isnull=False, unique_until__gt=now)
 
 
 def _of_many(lookup: str, run_ids: Sequence[UUID], *columns: str) -> Iterator[tuple[Any, ...]]:

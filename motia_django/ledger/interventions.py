@@ -128,7 +128,8 @@ def paused() -> Mapping[str, models.Pause]:
 def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn | None:
     changes: dict[str, Any] = {"status": Status.CANCELLED, "wake_at": None, "fingerprint": None}
     changes |= {"input": masked_input(row)} if row.input is not None else {}
-    changes |= {"unique_key": None} if row.trigger not in ONCE else {}
+    lets_go = row.trigger not in ONCE and row.unique_until is None
+    changes |= {"unique_key": None} if lets_go else {}
     with transaction.atomic(using=database()):
         if row.limited:
             turns.lock(row.id)
@@ -158,6 +159,8 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             wake_at=run.wake_at,
             started_at=None,
             finished_at=None,
+            tried_since=None,
+            woken=None,
         )
         if changed:
             turns.free(row.id, finished=True)

@@ -11,7 +11,7 @@ from motia_django import models, payloads, timeline
 from motia_django.conf import settings
 from motia_django.fingerprints import fingerprint
 from motia_django.registry import registry
-from motia_django.runs import ONCE, Outcome, Run, Status, traceback_of
+from motia_django.runs import ONCE, Outcome, Run, Settlement, Status, traceback_of
 from motia_django.timeline import Entry
 
 LONGEST_SOURCE: int = models.Run._meta.get_field("source").max_length or 0
@@ -92,9 +92,11 @@ def run_of(row: models.Run) -> Run:
         message_group=row.message_group,
         limited=row.limited,
         dedupe_key=dedupe_key_of(row.trigger, row.unique_key),
+        dedupe_until=row.unique_until,
         created_at=row.created_at,
         wake_at=row.wake_at,
         started_at=row.started_at,
+        tried_since=row.tried_since,
         publishes=row.publishes if row.status == Status.QUEUED else 0,
         timeline=() if "timeline" in deferred else tuple(row.timeline or ()),
     )
@@ -115,12 +117,26 @@ def failure_of(step: str, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def timeline_of(run: Run, outcome: Outcome) -> list[Entry]:
+def tries_of(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, Any]:
+    """Return what a row keeps of when it was tried; one that was snoozed counts as not tried."""
+    if settlement.status.final:
+        return {"finished_at": outcome.finished_at}
+    since = {"tried_since": run.tried_since or outcome.started_at}
+    if outcome.snoozed:
+        return {**since, "attempt": run.attempt - 1, "started_at": None, "finished_at": None}
+    return {**since, "finished_at": outcome.finished_at}
+
+
+def timeline_of(run: Run, outcome: Outcome, settlement: Settlement) -> list[Entry]:
     """Return a run's timeline with that of an attempt, and when that was if it failed.
 
-    Of one that succeeded the row itself says when.
+    Of one that succeeded the row itself says when; of one that was snoozed, until when it is.
     """
     later = outcome.timeline
+    if outcome.snoozed and settlement.wake_at:
+        return timeline.snoozed(
+            run.timeline, run.attempt, later, settlement.wake_at, str(outcome.error)
+        )
     if outcome.failed:
         tried = timeline.tried(outcome.started_at, outcome.finished_at, outcome.summary)
         later = (*later, tried)

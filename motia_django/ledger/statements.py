@@ -42,7 +42,9 @@ _READ = (
     "fence",
     "created_at",
     "message_group",
+    "tried_since",
     "unique_key",
+    "unique_until",
     "timeline",
 )
 """What is not known of a run that is taken, besides what its earlier attempts failed by."""
@@ -131,8 +133,9 @@ def _inserting(vendor: str, names: Sequence[str], count: int, **alike: str) -> s
 
 def _run(known: Mapping[str, Any], read: dict[str, Any]) -> Run:
     key = dedupe_key_of(read["trigger"], read.pop("unique_key"))
+    until = read.pop("unique_until")
     timeline = tuple(read.pop("timeline") or ())
-    return Run(**known, **read, timeline=timeline, dedupe_key=key)
+    return Run(**known, **read, timeline=timeline, dedupe_key=key, dedupe_until=until)
 
 
 def _read(row: Sequence[Any]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Run(models.Model):
     )
     limited = models.BooleanField(_("waits its turn"), default=False, db_default=False)
     unique_key = models.CharField(max_length=64, null=True, blank=True, unique=True)
+    unique_until = models.DateTimeField(null=True, blank=True, editable=False)
+    """Until when a run that is finished keeps its dedupe key; null if it does not."""
     input = JSONTextField(_("input"), null=True, blank=True)
     output = JSONTextField(_("output"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True)
@@ -48,6 +50,10 @@ class Run(models.Model):
     worker = models.CharField(_("worker"), max_length=255, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     wake_at = models.DateTimeField(_("looked at by upkeep"), null=True, blank=True)
+    tried_since = models.DateTimeField(null=True, blank=True, editable=False)
+    """When the first attempt began; null until one has failed or was snoozed, and once redriven."""
+    woken = models.BooleanField(null=True, blank=True, editable=False)
+    """Whether it was woken while it was running: a snooze ends at once then."""
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 

@@ -113,6 +113,7 @@ class QueueConfig(Written):
     defaults: ClassVar[Mapping[str, Any]] = {
         "type": "standard",
         "max_retries": 3,
+        "retry_for": None,
         "visibility_timeout": None,
         "delay_seconds": 0,
         "concurrency": None,

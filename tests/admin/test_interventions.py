@@ -650,6 +650,9 @@ def test_a_run_that_waits_says_for_what(admin_client: Client, dead: Dead) -> Non
     assert reasons(admin_client, run)[0].startswith("It is scheduled for")
     run = dead(status="scheduled", attempt=2)
     assert reasons(admin_client, run)[0].startswith("Attempt 3 begins after the backoff")
+    now = timezone.now()
+    run = dead(status="scheduled", attempt=2, tried_since=now, started_at=None, wake_at=now)
+    assert reasons(admin_client, run)[0].startswith("It was snoozed, and goes on at 20")
     assert reasons(admin_client, dead()) == []
     ledger.pause("Work", by="ada", reason="lunch")
     [paused] = reasons(admin_client, dead(status="queued"))

@@ -826,3 +826,20 @@ def test_how_long_it_took_to_notice_that_a_worker_was_lost_is_no_work(
     assert response.context["lead"][2:] == told
     assert dict(response.context["times"])["Worked"] == "5 s"
     assert "attempt 1: its worker was lost, 1 min 11 s" in response.content.decode()
+
+
+def test_a_run_that_is_snoozed_is_shown_without_an_error(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    snoozed = {"at": None, "kind": "snoozed", "until": "2026-11-22T19:00:00+00:00"}
+    timeline = [
+        {**snoozed, "attempt": 1, "times": 12, "reason": "nobody has approved it"},
+        {**snoozed, "attempt": 2, "times": 1, "reason": "not yet"},
+    ]
+    now = timezone.now()
+    values = {"status": "scheduled", "attempt": 0, "tried_since": now, "wake_at": now}
+    values |= {"started_at": None, "finished_at": None}
+    page = html(admin_client, make_run(**MESSAGE, **values, timeline=timeline))
+    assert "12 times, until 2026-11-22 19:00:00: nobody has approved it" in page
+    assert "until 2026-11-22 19:00:00: not yet" in page
+    assert "It was snoozed, and goes on at" in page

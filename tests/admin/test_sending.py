@@ -55,7 +55,7 @@ def test_all_who_listen_get_a_run_that_says_who_sent_it(admin_client: Client) ->
     assert {run.timeline[0]["by"] for run in runs} == {"admin (admin)"}
     assert "The message was sent to 2 runs." in page.content.decode()
     [told_again] = [str(each) for each in again.context["messages"]]
-    assert told_again.startswith("2 runs that this dedupe key began are unfinished: no others")
+    assert told_again.startswith("2 runs that were begun by this dedupe key hold it: no others")
     for html in (page.content.decode(), again.content.decode()):
         assert f"{runs[0].id}/change/" in html
     told = {str(each.change_message) for each in LogEntry.objects.all()}
@@ -71,7 +71,7 @@ def test_of_a_key_that_is_taken_by_one_run_only_the_others_are_new(admin_client:
         models.Run.objects.filter(step="A").delete()
         page = admin_client.post(TO, {**sent, **once()}, follow=True)
     [told] = [str(each) for each in page.context["messages"]]
-    assert "The message was sent to 1 run. 1 run that this dedupe key began is unfinished" in told
+    assert "The message was sent to 1 run. 1 run that was begun by this dedupe key holds it" in told
     assert all(f"{run.id}/change/" in told for run in models.Run.objects.all())
 
 

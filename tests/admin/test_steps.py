@@ -160,6 +160,17 @@ def test_what_a_trigger_skips_makes_up_for_and_never_tries_again_is_told(
     assert "none" in re.findall(r"(?s)Retries</\w+>\s*<\w+>\s*(\w+)", html)
 
 
+@pytest.mark.parametrize(
+    ("backoff", "told"), [("exponential", "after 1 s, doubling"), ("fixed", "each after 1 s")]
+)
+def test_for_how_long_a_trigger_tries_again_is_told(
+    admin_client: Client, install: Install, backoff: str, told: str
+) -> None:
+    patient = {"retryFor": 86_400, "backoffType": backoff}
+    install(config("Work", {"type": "queue", "topic": "t", "config": patient}))
+    assert f"for 24 h 0 min, {told}" in text_of(admin_client, page_of("Work"))
+
+
 def test_the_page_shows_schemas_delivery_and_listeners(
     admin_client: Client, install: Install
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError
 from django.utils import timezone
 
-from motia_django import enqueue, models, operations
+from motia_django import Snooze, enqueue, models, operations
 from motia_django.runs import Status
 from tests.commands.conftest import Fails, Steps
 from tests.factories import QUEUE, deliver, installed, kept_run, let_time_pass, make_step, row, rows
@@ -47,6 +47,34 @@ def test_a_trace_that_is_not_there_is_said_so(id: str, steps: Steps) -> None:
 def fails(input: Any, ctx: Any) -> None:
     ctx.logger.info("Trying")
     raise LookupError("no answer")
+
+
+def test_snoozes_are_a_quiet_line_between_the_attempts(steps: Steps) -> None:
+    raised = [Snooze("the bank is closed", after=5), LookupError("no answer")]
+    raised += [Snooze("the bank is closed", after=5)] * 3
+
+    def handler(input: Any) -> None:
+        if raised:
+            raise raised.pop(0)
+
+    with installed(make_step(handler)):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+        for _ in range(4):
+            let_time_pass(run_id)
+            deliver([run_id])
+        waiting = steps("trace", run_id)
+        let_time_pass(run_id)
+        deliver([run_id])
+        over = steps("trace", run_id).splitlines()
+    assert "scheduled  queue work" in waiting
+    assert "  Work  succeeded, attempt 2  " in f"  {over[2]}"
+    told = [re.sub(r"20[\d :-]+\d|\d\.\d{3}", "*", each).strip() for each in over[3:]]
+    assert told == [
+        "snoozed until *: the bank is closed",
+        "attempt 1  *  failed after * s: LookupError: no answer",
+        "snoozed 3 times, until *: the bank is closed",
+    ]
 
 
 def test_each_attempt_that_failed_is_a_line_and_so_is_a_redrive(steps: Steps) -> None:

@@ -18,6 +18,7 @@ TRIED = {
     "A file to work through",
     "A digest by mail",
     "An approval",
+    "An approval that holds up what is behind it",
     "Compensate when it finally fails",
     "The answer of a language model",
     "Tenants",

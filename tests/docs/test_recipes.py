@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,14 +17,15 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
-from motia_django import dispatch, enqueue, ledger, state, streams
+from motia_django import dispatch, enqueue, ledger, models, state, streams
 from motia_django.registry import registry
 from motia_django.runs import Status
 from motia_django.webhooks import signed_by
 from tests.docs.pages import headings
 from tests.docs.recipes import PAGE, TRIED, followed
-from tests.factories import deliver, let_time_pass, rows, work_off
+from tests.factories import deliver, let_time_pass, row, rows, work_off
 from tests.projects import Project
 from tests.web.serving import post
 
@@ -92,6 +93,7 @@ class Customer(HTTPServer):
     """A customer's server: it keeps what it is sent, and answers as it is told to."""
 
     status = 500
+    retry_after = ""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
@@ -106,6 +108,8 @@ class _Answer(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((body, self.headers["X-Signature"]))
         self.send_response(self.server.status)
+        if self.server.retry_after:
+            self.send_header("Retry-After", self.server.retry_after)
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -152,13 +156,38 @@ def test_one_customer_who_is_away_holds_up_nobody_and_is_told_in_order_when_he_i
     assert found == {"1": succeeded, "2": succeeded, "3": cancelled}
 
 
-def test_a_customer_is_tried_for_nine_hours(project: Project) -> None:
+def test_a_customer_is_tried_for_a_day(project: Project) -> None:
     with followed(project, "Webhooks to your customers"):
         delivery = registry().step("TellCustomer").triggers[0].delivery
         waits = [delivery.backoff(each, lambda *_: 1.0).total_seconds() for each in range(1, 21)]
     assert waits[:3] == [1, 2, 4]
     assert waits[11:13] == [2048, 3600]
-    assert 9 < sum(waits) / 3600 < 9.5
+    assert delivery.retry_for == 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause"), [("2", 2), ("90000", 3600), ("Fri, 01 Jan 2100 00:00:00 GMT", 3600)]
+)
+def test_a_customer_who_asks_to_wait_is_told_when_he_says(
+    project: Project, settings: Any, customer: Customer, retry_after: str, pause: float
+) -> None:
+    settings.CUSTOMERS = {"acme": {"address": customer.address, "secret": SECRET}}
+    customer.status, customer.retry_after = 429, retry_after
+    with followed(project, "Webhooks to your customers"):
+        packed("1", by="acme")
+        for _ in range(5):
+            [waiting] = rows(step="TellCustomer")
+            assert (waiting.status, waiting.attempt, waiting.error) == (Status.SCHEDULED, 0, "")
+            assert waiting.wake_at is not None
+            left = (waiting.wake_at - timezone.now()).total_seconds()
+            assert pause - 60 < left <= pause
+            let_time_pass(waiting.id)
+            deliver([waiting.id])
+        customer.status, customer.retry_after = 204, ""
+        let_time_pass(waiting.id)
+        work_off()
+    [told] = rows(step="TellCustomer")
+    assert (told.status, told.attempt) == (Status.SUCCEEDED, 1)
 
 
 # -- a file to work through
@@ -247,6 +276,49 @@ def test_what_nobody_decides_is_closed_when_its_time_is_over(project: Project) -
         work_off()
         assert post(client, {"approve": True}, "/expenses/2/decision").status_code == 409
     assert [each["status"] for each in state.list("approvals")] == ["approved", "overdue"]
+
+
+# -- an approval that holds up what is behind it
+
+
+def asked(id: str, amount: int, by: str) -> str:
+    message = {"topic": "payout.asked", "data": {"id": id, "amount": amount}}
+    [run_id] = enqueue({**message, "messageGroupId": by})
+    return run_id
+
+
+def test_what_waits_for_a_person_holds_up_its_customer_alone(project: Project) -> None:
+    with followed(project, "An approval that holds up what is behind it") as client:
+        large, behind = asked("1", 5000, "acme"), asked("2", 10, "acme")
+        other, refused = asked("3", 10, "globex"), asked("4", 5000, "zenith")
+        work_off_turns()
+        statuses = {each: row(each).status for each in (large, behind, other, refused)}
+        assert list(statuses.values()) == ["scheduled", "queued", "succeeded", "scheduled"]
+        logged_in(client, "ada", is_staff=True)
+        assert post(client, {"approve": True}, "/payouts/1/decision").status_code == 200
+        assert post(client, {"approve": True}, "/payouts/1/decision").status_code == 409
+        assert post(client, {"approve": False}, "/payouts/4/decision").status_code == 200
+        work_off_turns()
+    paid = [row(each).output["paid"] for each in (large, behind, other, refused)]
+    assert paid == [5000, 10, 10, 0]
+
+
+def test_what_nobody_approves_is_told_of_and_holds_up_nobody(project: Project) -> None:
+    with followed(project, "An approval that holds up what is behind it"):
+        large, behind = asked("1", 5000, "acme"), asked("2", 10, "acme")
+        work_off_turns()
+        long_ago = timezone.now() - timedelta(days=3)
+        models.Run.objects.filter(id=large).update(tried_since=long_ago)
+        let_time_pass(large)
+        work_off_turns()
+        assert (row(large).status, row(behind).status) == ("dead", "succeeded")
+        assert [each.status for each in rows(step="TellOfPayout")] == ["succeeded"]
+
+
+def work_off_turns() -> None:
+    """Deliver what is queued, first to last, again and again: what is not its turn stands back."""
+    for _ in range(5):
+        deliver([each.id for each in rows(status=Status.QUEUED)])
 
 
 # -- the answer of a language model

@@ -132,6 +132,7 @@ def test_every_stage_does_what_was_asked_for_once(shop: Shop) -> None:
         if stage == "stage_1":
             the_wrapped_tasks_work_beside(shop)
         elif stage == "stage_2":
+            what_was_done_is_not_done_again(shop)
             new_callers_may_be_ahead_of_the_workers(shop)
         shop.place()  # so that something is in hand, and something in the broker, at the deploy
         shop.stop()
@@ -149,6 +150,21 @@ def the_wrapped_tasks_work_beside(shop: Shop) -> None:
     assert charged["attempt"] == 2
     with closing(sqlite3.connect(shop.folder / "db.sqlite3", timeout=20)) as database, database:
         database.execute("DELETE FROM orders_entry WHERE order_id = ?", (order,))
+
+
+def what_was_done_is_not_done_again(shop: Shop) -> None:
+    """Send a task once more whose run is finished, as a broker may: nothing comes of it."""
+    order, begun = shop.orders[-1], len(shop.project.runs(step="AskForFeedback"))
+
+    def ended() -> int:
+        lines = shop.project.log(shop.worker).splitlines()
+        return sum("ask_for_feedback[" in each and "succeeded" in each for each in lines)
+
+    before = ended()
+    code = f"from orders.tasks import ask_for_feedback as ask; ask({order}); ask.delay({order})"
+    shop.project.command("shell", "-v", "0", "-c", code)
+    eventually(lambda: ended() == before + 1)
+    assert len(shop.project.runs(step="AskForFeedback")) == begun
 
 
 def new_callers_may_be_ahead_of_the_workers(shop: Shop) -> None:

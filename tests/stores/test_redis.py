@@ -223,7 +223,8 @@ def test_what_a_step_changes_is_its_child_though_upkeep_tells_of_it(
     run = make_run(depth=3)
     scope = tracing.Scope(
         trace_id=run.trace_id, run_id=run.id, step=run.step, depth=run.depth, attempt=1,
-        topics=frozenset(), timeline=Timeline(), span="00f067aa0ba902b7-01",
+        created_at=run.created_at, topics=frozenset(), timeline=Timeline(),
+        span="00f067aa0ba902b7-01",
     )  # fmt: skip
     with installed(watcher()):
         with tracing.entered(scope), transaction.atomic():

@@ -31,9 +31,10 @@ def ship(order_id):
     Order.objects.get(pk=order_id).note("shipped")
 
 
-@shared_task(bind=True)
-def ask_for_feedback(self, order_id):
-    enqueue("order.delivered", {"orderId": order_id}, dedupeKey=self.request.id)
+@shared_task
+def ask_for_feedback(order_id):
+    data = {"orderId": order_id}
+    enqueue("order.delivered", data, dedupeKey=f"order {order_id}", dedupeFor=24 * 3600)
 
 
 @shared_task
