@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('motia', '0013_fewer_permissions'),
+        ("motia", "0019_refusals"),
     ]
 
     operations = [
