@@ -11,7 +11,7 @@ from motia_django.declarations import Mismatch, camel
 from motia_django.exceptions import InvalidMessage, did_you_mean
 from motia_django.sources import snake
 
-_KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key")
+_KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key", "new_trace")
 _name = declarations.name_up_to(255)
 
 
@@ -26,6 +26,8 @@ class Message:
     """Messages of one group keep their order, where a fifo trigger listens."""
     dedupe_key: str | None = None
     """While a run that this key began is unfinished, the key begins no other."""
+    new_trace: bool = False
+    """Whether its runs begin a trace of their own, and are the first in a row (`MAX_DEPTH`)."""
 
     @classmethod
     def read(cls, raw: Any) -> Message:
@@ -45,6 +47,7 @@ class Message:
             ),
             message_group_id=_optional("messageGroupId", _name, values.get("message_group_id")),
             dedupe_key=_optional("dedupeKey", _name, values.get("dedupe_key")),
+            new_trace=_parsed("newTrace", declarations.boolean, values.get("new_trace", False)),
         )
 
 

@@ -278,6 +278,14 @@ def test_steps_that_invoke_each_other_without_end_are_stopped(settings: Any) -> 
         invoke("Work")
 
 
+@pytest.mark.one_database
+def test_so_are_they_before_the_stack_of_python_overflows() -> None:
+    text = "64 invocations go on within one another: a loop"
+    with installed(make_step(lambda input, ctx: ctx.invoke("Work"), record="failures")):
+        with pytest.raises(TooDeep, match=text):
+            invoke("Work")
+
+
 def test_a_queue_run_that_fails_in_an_invoked_step_is_retried() -> None:
     def pay(input: Amount) -> None: ...
 

@@ -12,7 +12,7 @@ from motia_django.dialects.state import Kept, OldState
 from motia_django.triggers.base import Spelled
 from motia_django.twofold import folded, settled
 
-_MESSAGE = ("topic", "data", "delaySeconds", "messageGroupId", "dedupeKey")
+_MESSAGE = ("topic", "data", "delaySeconds", "messageGroupId", "dedupeKey", "newTrace")
 
 
 class OldContext(Spelled):

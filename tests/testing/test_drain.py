@@ -242,7 +242,9 @@ def test_an_item_that_expires_starts_who_watches_it(motia: Motia) -> None:
         assert [run.output for run in motia.drain()] == ["state:deleted"]
 
 
-def test_a_loop_ends_at_the_depth_that_production_allows(motia: Motia) -> None:
+def test_a_loop_ends_at_the_depth_that_production_allows(motia: Motia, settings: Any) -> None:
+    settings.MOTIA = {"MAX_DEPTH": 100}
+
     def handler(input: Any, ctx: Any) -> None:
         ctx.enqueue("work")
 
