@@ -136,7 +136,7 @@ class LeaseLost(MotiaError):
 
 
 class TimedOut(MotiaError):
-    """An attempt took longer than its trigger's `visibilityTimeout` allows."""
+    """An attempt took longer than its trigger's `visibilityTimeout`, or Celery's limits, allow."""
 
 
 class Retry(MotiaError):
