@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery, current_app
@@ -78,3 +79,23 @@ def _exists(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """Celery's own limits of the project for one task, in seconds; a message's go before."""
+
+    soft: float | None
+    """`task_soft_time_limit`: an exception is raised in what takes longer."""
+    hard: float | None
+    """`task_time_limit`: the process of what takes longer is ended."""
+
+
+def time_limits(step: str) -> TimeLimits:
+    """Return the limits that the project sets to the task of a Step, or to all."""
+    app = project_app()
+    task: Any = app.tasks.get(task_name(step))
+    return TimeLimits(
+        soft=getattr(task, "soft_time_limit", None) or app.conf.task_soft_time_limit,
+        hard=getattr(task, "time_limit", None) or app.conf.task_time_limit,
+    )

@@ -45,11 +45,15 @@ class Settings:
     undeclared_topics: str = "warn"
     """What `enqueue` does with a topic that the Step does not list: allow, warn, error."""
 
+    unheard_topics: str = "warn"
+    """What `enqueue` does, wherever it is called, with a topic that no Step listens on: ignore,
+    warn, error."""
+
     invalid_responses: str = "debug"
     """What a response that breaks its schema becomes: error (a 500), log (it is sent, and an error
     logged), or debug (error while DEBUG is on, log otherwise)."""
 
-    max_depth: int = 64
+    max_depth: int = 1000
     """How many runs may cause one another in a row before the next is refused as a loop."""
 
     lease: float = 60.0
@@ -148,6 +152,7 @@ class Settings:
 
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "undeclared_topics": ("allow", "warn", "error"),
+    "unheard_topics": ("ignore", "warn", "error"),
     "invalid_responses": ("error", "log", "debug"),
     "record": ("all", "failures"),
     "prepare": (True, False),

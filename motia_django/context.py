@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
@@ -18,7 +18,7 @@ from motia_django.registry import registry
 from motia_django.stores.face import AsyncState, state
 from motia_django.tracing import Scope
 from motia_django.triggers.base import OLD_NAMES, Spelled, TriggerInfo
-from motia_django.twofold import DONE, Done
+from motia_django.twofold import DONE, Done, at_once
 
 Invoke = Callable[..., Any]
 AnyContext = TypeVar("AnyContext", bound="BaseContext")
@@ -140,12 +140,17 @@ class Context(BaseContext):
 
 
 class AsyncContext(BaseContext):
-    """The context of an `async def` handler: the same names, awaited."""
+    """The context of an `async def` handler: the same names, awaited.
+
+    What is called is begun at once. If the handler does not await it, it is done before the run
+    ends, and fails the run if it fails.
+    """
 
     state = AsyncState(state)
     streams = AsyncStreams()
-    enqueue = staticmethod(sync_to_async(dispatch.enqueue))
+    enqueue = staticmethod(at_once(sync_to_async(dispatch.enqueue), "ctx.enqueue"))
 
+    @partial(at_once, name="ctx.invoke")
     async def invoke(self, step: str, data: Any = None) -> Any:
         """Run another Step here and now; return what its handler returns, raise what it raises."""
         return await sync_to_async(self._invoke)(step, data)

@@ -111,6 +111,21 @@ class UndeclaredTopic(MotiaError):
     """A Step enqueued to a topic that its config does not list, and the settings forbid that."""
 
 
+class UnknownTopic(MotiaError, LookupError):
+    """No Step listens on this topic, and the settings forbid to send to it."""
+
+    def __init__(self, topic: str, known: Iterable[str]) -> None:
+        self.topic = topic
+        self.known = sorted(known)
+        super().__init__(
+            f"No Step listens on the topic {topic!r}.{did_you_mean(topic, self.known)} (MOTIA"
+            "['UNHEARD_TOPICS'] is 'error'; a Step may send to what its config's `enqueues` lists.)"
+        )
+
+    def __reduce__(self) -> tuple[type[UnknownTopic], tuple[str, list[str]]]:
+        return type(self), (self.topic, self.known)
+
+
 class TooDeep(MotiaError):
     """Runs keep causing runs: a loop of Steps, most likely."""
 
@@ -124,7 +139,7 @@ class LeaseLost(MotiaError):
 
 
 class TimedOut(MotiaError):
-    """An attempt took longer than its trigger's `visibilityTimeout` allows.
+    """An attempt took longer than its trigger's `visibilityTimeout`, or Celery's limits, allow.
 
     Or a run would be snoozed for longer than its `retryFor` does.
     """

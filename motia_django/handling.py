@@ -10,8 +10,10 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 
 from motia_django import calls, tracing
+from motia_django.celery_app import time_limits
 from motia_django.context import AsyncContext, BaseContext, Context, Invoke, twin
 from motia_django.exceptions import Abandoned, CalledOff, InvalidResponse, Snooze, TimedOut
+from motia_django.registry import registry
 from motia_django.runs import ANSWERED, INVOKE, Run, Status
 from motia_django.steps import Step
 from motia_django.triggers import Trigger
@@ -52,12 +54,12 @@ def failed(run: Run, trigger: Trigger, error: Exception, lasted: float = 0) -> d
         return {"status": Status.CANCELLED, "error": error}
     if isinstance(error, Snooze) and run.trigger not in ANSWERED:
         return _snoozed(run, trigger, error)
-    limit = _limit(run, trigger)
     if isinstance(error, SoftTimeLimitExceeded):
-        text = "Celery's own limit" if limit is None else f"its limit of {limit:g} s"
-        error = TimedOut(f"it took longer than {text}")
-    elif isinstance(error, Abandoned) and limit is not None and lasted > limit:
-        error = TimedOut(f"it did not end at its limit of {limit:g} s: {error}")
+        error = TimedOut(f"it took longer than {_soft_limit(run, trigger)}")
+    elif isinstance(error, Abandoned):
+        limit, text = _hard_limit(run, trigger)
+        if limit is not None and lasted > limit:
+            error = TimedOut(f"{text}: {error}")
     return {"status": Status.DEAD, "error": error}
 
 
@@ -105,6 +107,31 @@ def _limit(run: Run, trigger: Trigger) -> float | None:
     """Return the seconds that an attempt may take; who waits for an answer sets limits himself."""
     waits = run.trigger in ANSWERED
     return None if waits else trigger.delivery.visibility_timeout
+
+
+def _soft_limit(run: Run, trigger: Trigger) -> str:
+    """Return in words the limit at which Celery has raised its exception in a run.
+
+    An async handler's own limit is its event loop's.
+    """
+    own, project = _limit(run, trigger), time_limits(run.step).soft
+    if own is not None and not (project and registry().step(run.step).is_async):
+        return f"its limit of {own:g} s"
+    if project is None or run.trigger in ANSWERED:
+        return "Celery's own limit"
+    return f"Celery's task_soft_time_limit of {project:g} s"
+
+
+def _hard_limit(run: Run, trigger: Trigger) -> tuple[float | None, str]:
+    """Return after how many seconds Celery's signal to end is a limit's, and what to say then.
+
+    The project's own counts from before the handler began.
+    """
+    own, project = _limit(run, trigger), time_limits(run.step).hard
+    if own is not None or not project or run.trigger in ANSWERED:
+        return own, f"it did not end at its limit of {own or 0:g} s"
+    text = f"it took longer than Celery's task_time_limit of {project:g} s"
+    return project - min(1, project / 10), text
 
 
 def _info(run: Run, trigger: Trigger) -> TriggerInfo:

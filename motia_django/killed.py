@@ -17,7 +17,7 @@ class KeptRequest(Request):
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         """Have upkeep rescue the run that its process has no more, as Celery has found out."""
-        found = _found(_error(exc_info))
+        found = _found(_error(exc_info), self.time_limits[0])
         if found and self.worker_pid is not None:
             upkeep.let_go(UUID(self.args[0]), f"{self.hostname}/{self.worker_pid}", *found)
         return super().on_failure(exc_info, *args, **kwargs)
@@ -40,14 +40,18 @@ class LightRequest(ReturnedRequest, KeptRequest):
     """The message of a light run, which may be in the ledger by now."""
 
 
-def _found(error: Any) -> tuple[str, type[MotiaError]] | None:
-    """Return how an attempt was ended, and the kind of error that is; None if it ended itself."""
+def _found(error: Any, own: float | None) -> tuple[str, type[MotiaError]] | None:
+    """Return how an attempt was ended, and the kind of error that is; None if it ended itself.
+
+    `own` is the limit that came with its message, before which the project's does not count.
+    """
     if isinstance(error, WorkerLostError):
         # "Worker exited prematurely: signal 9 (SIGKILL) Job: 7."
         cause = str(error).partition(": ")[2].partition(" Job:")[0]
         return f"the worker was killed ({cause})", WorkerLost
     if isinstance(error, TimeLimitExceeded):
-        return "it did not end at its limit: its process was killed", TimedOut
+        limit = "its limit" if own else f"Celery's task_time_limit of {error.args[0]:g} s"
+        return f"it did not end at {limit}: its process was killed", TimedOut
     if isinstance(error, SoftTimeLimitExceeded):
         return "its time was up before its handler began", TimedOut
     return None

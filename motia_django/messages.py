@@ -11,7 +11,15 @@ from motia_django.declarations import Mismatch, camel
 from motia_django.exceptions import InvalidMessage, did_you_mean
 from motia_django.sources import snake
 
-_KEYS = ("topic", "data", "delay_seconds", "message_group_id", "dedupe_key", "dedupe_for")
+_KEYS = (
+    "topic",
+    "data",
+    "delay_seconds",
+    "message_group_id",
+    "dedupe_key",
+    "dedupe_for",
+    "new_trace",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +35,8 @@ class Message:
     """While a run that this key began is unfinished, the key begins no other. Any text."""
     dedupe_for: float | None = None
     """Seconds from now for which it begins no other, finished or not."""
+    new_trace: bool = False
+    """Whether its runs begin a trace of their own, and are the first in a row (`MAX_DEPTH`)."""
 
     @classmethod
     def read(cls, raw: Any) -> Message:
@@ -51,6 +61,7 @@ class Message:
             dedupe_for=_optional(
                 "dedupeFor", declarations.positive_number, values.get("dedupe_for")
             ),
+            new_trace=_parsed("newTrace", declarations.boolean, values.get("new_trace", False)),
         )
 
 

@@ -57,9 +57,10 @@ def redrive(
 ) -> None:
     """Queue a dead run again, its attempts afresh; with another `input`, or `to` another Step.
 
-    A run that waits for a Step that is gone may be redriven `to` another as well. `by` is who asks,
-    for the run's timeline. Raise `CannotIntervene` if it cannot be done, or if its input breaks
-    today's schema, unless one does `insist`.
+    It is the first in a row then, as `MAX_DEPTH` counts. A run that waits for a Step that is gone
+    may be redriven `to` another as well. `by` is who asks, for the run's timeline. Raise
+    `CannotIntervene` if it cannot be done, or if its input breaks today's schema, unless one does
+    `insist`.
     """
     row = row_of(run_id)
     new = _redriven(row, input, to, insist=insist)
@@ -230,6 +231,7 @@ def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> R
         turn=trigger.delivery.turn(step.name, index, run.message_group, given),
         limited=trigger.delivery.limited,
         status=Status.QUEUED,
+        depth=0,
         attempt=0,
         wake_at=timezone.now() + ledger.patience(0),
     )

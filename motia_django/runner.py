@@ -16,6 +16,7 @@ from motia_django import (
     handling,
     ledger,
     observers,
+    offspring,
     payloads,
     publish,
     recording,
@@ -26,7 +27,6 @@ from motia_django import (
     tracebacks,
     tracing,
 )
-from motia_django.conf import settings
 from motia_django.delivery import ONCE, Delivery
 from motia_django.exceptions import InvalidInput, TooDeep, TriggerGone
 from motia_django.registry import registry
@@ -51,6 +51,8 @@ CheckLease = Callable[[], None]
 Finish = Callable[[Outcome], Settlement | None]
 
 _FROM_STORED_INPUT: Any = object()
+_MOST_NESTED = 64
+"""How many invocations may go on within one another: Python's stack holds not many more."""
 _INVOKED_AS = ("queue", "http", "cron", "state", "stream")
 
 
@@ -275,6 +277,7 @@ def _scope(
 ) -> tracing.Scope:
     return tracing.Scope(
         check_lease=check_lease or tracing.check_lease_of(tracing.current()),
+        nested=_nested() if run.trigger == INVOKE else 0,
         trace_id=run.trace_id,
         span=run.parent_span,
         going_on=telemetry.going_on(),
@@ -302,8 +305,11 @@ def delivery_of(run: Run) -> Delivery:
 def _child(step: Step, index: int, data: Any) -> Run:
     scope, cause = tracing.current(), tracing.cause()
     depth = cause.depth + 1 if cause else 0
-    if depth > settings().max_depth:
-        raise TooDeep(f"invoke({step.name!r}): {depth} runs have caused one another: a loop")
+    if _nested() > _MOST_NESTED:
+        text = f"{_MOST_NESTED} invocations go on within one another: a loop, most likely"
+        raise TooDeep(f"invoke({step.name!r}) would be one more: {text}. Enqueue messages instead")
+    if offspring.is_too_deep(depth):
+        raise TooDeep(f"invoke({step.name!r}) would be one more: {offspring.in_a_row(depth)}")
     trace_id, span = (cause.trace_id, cause.span) if cause else tracing.begun()
     return Run(
         id=new_run_id(),
@@ -320,6 +326,12 @@ def _child(step: Step, index: int, data: Any) -> Run:
         attempt=1,
         created_at=timezone.now(),
     )
+
+
+def _nested() -> int:
+    """Return the how manieth invocation within one another one that begins here is."""
+    scope = tracing.current()
+    return scope.nested + 1 if scope else 1
 
 
 def _tell(level: int, run: Run, outcome: Outcome, what_next: str) -> None:

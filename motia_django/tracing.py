@@ -39,6 +39,8 @@ class Scope:
     """The span that the run was born in, or the nearest one before it (see `Cause.span`)."""
     going_on: Any = None
     """The span of its own, which may last longer than the handler's call."""
+    nested: int = 0
+    """How many invocations it goes on within, in one process."""
     check_lease: Callable[[], None] = lambda: None
     """Raises `LeaseLost` if the run is no longer this process's."""
     keys: tuple[tuple[str, str], ...] = ()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from functools import wraps
 from inspect import isawaitable
 from typing import Any, TypeVar, cast
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import markcoroutinefunction, sync_to_async
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+A = TypeVar("A", bound=Callable[..., Coroutine[Any, Any, Any]])
 
-Begun = list["Pending"]
+Begun = dict["Pending", None]
+"""What was begun and has not been awaited to its end, in order."""
 
 _kept: set[asyncio.Future[Any]] = set()
 """What was begun where nobody waits for it: outside of handlers."""
@@ -30,20 +32,44 @@ class Pending(Coroutine[Any, Any, Any]):
     """
 
     def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
-        self._name = name
-        self.future = asyncio.ensure_future(work)
+        self._work, self._name = work, name
         self.is_awaited = False
         self._waiting: Generator[Any, Any, Any] | None = None
-        begun = _begun.get()
-        if begun is not None:
-            begun.append(self)
-        else:  # an event loop itself does not keep what it runs
+        self._begun = _begun.get()
+        if self._begun is None:  # an event loop itself does not keep what it runs
+            self.future: asyncio.Future[Any] = asyncio.ensure_future(work)
             _kept.add(self.future)
             self.future.add_done_callback(_kept.discard)
+        else:
+            self.future = asyncio.get_running_loop().create_future()
+            self._begun[self] = None
+            copy_context().run(self._go_on, work.send, None)
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        self.is_awaited = True
-        return self.future.__await__()
+        is_first, self.is_awaited = not self.is_awaited, True
+        return self._rest(self._begun) if is_first and self._begun else self.future.__await__()
+
+    def _rest(self, begun: Begun) -> Generator[Any, Any, Any]:
+        """Go on with the work in the task of whoever awaits it: one of its own would cost more."""
+        while not self.future.done():
+            try:
+                sent = yield self._waits_for
+            except BaseException as error:
+                self._go_on(self._work.throw, error)
+            else:
+                self._go_on(self._work.send, sent)
+        begun.pop(self, None)
+        return self.future.result()
+
+    def _go_on(self, step: Callable[[Any], Any], value: Any) -> None:
+        try:
+            self._waits_for = step(value)
+        except StopIteration as end:
+            self.future.set_result(end.value)
+        except asyncio.CancelledError:
+            self.future.cancel()
+        except BaseException as error:
+            self.future.set_exception(error)
 
     def send(self, value: Any, /) -> Any:
         """Go on as a coroutine does, for `asyncio.create_task` and its like."""
@@ -52,7 +78,8 @@ class Pending(Coroutine[Any, Any, Any]):
 
     def throw(self, *raised: Any) -> Any:
         """Raise in whoever waits as a coroutine does."""
-        self._waiting = self._waiting or self.__await__()
+        if self._waiting is None:  # who would wait is cancelled before: what was begun goes on
+            raise raised[0]
         return self._waiting.throw(*raised)
 
     def close(self) -> None:
@@ -87,13 +114,29 @@ DONE = Done()
 def twofold(function: F) -> F:
     """Return a plain function that gives in async code what is to be awaited for its result."""
 
+    work = sync_to_async(function)
+
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if not is_in_loop():
             return function(*args, **kwargs)
-        return Pending(sync_to_async(function)(*args, **kwargs), function.__qualname__)
+        return Pending(work(*args, **kwargs), function.__qualname__)
 
     return cast("F", call)
+
+
+def at_once(function: A, name: str = "") -> A:
+    """Return an `async def` whose calls are begun at once in async code, and awaited or not.
+
+    `name` is what it is called by whoever uses it.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        work = function(*args, **kwargs)
+        return Pending(work, name or function.__qualname__) if is_in_loop() else work
+
+    return cast("A", markcoroutinefunction(call))
 
 
 def folded(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., Any]:
@@ -117,7 +160,7 @@ async def finishing(work: Awaitable[T]) -> T:
 
     Raise what `work` raises, else what failed of that.
     """
-    begun: Begun = []
+    begun: Begun = {}
     try:
         with collecting(begun):
             result = await work
@@ -130,7 +173,7 @@ async def finishing(work: Awaitable[T]) -> T:
 
 @contextmanager
 def collecting(begun: Begun) -> Iterator[None]:
-    """Add to a list what is begun by twofold functions in the block."""
+    """Keep what is begun by twofold functions in the block, until it is awaited."""
     token = _begun.set(begun)
     try:
         yield
@@ -138,21 +181,32 @@ def collecting(begun: Begun) -> Iterator[None]:
         _begun.reset(token)
 
 
-async def finished(begun: Begun) -> None:
-    """Wait until all that was begun is done, and forget it; raise what failed for nobody else."""
-    failures = await _failures(begun)
+async def finished(begun: Begun, *, awaited: bool = True) -> None:
+    """Wait until all that was begun is done, and forget it; raise what failed for nobody else.
+
+    Or all but what is `awaited`, by somebody who may go on later only.
+    """
+    failures = await _failures(begun, awaited=awaited)
     if failures:
         _note(failures[0], failures[1:])
         raise failures[0]
 
 
-async def _failures(begun: Begun) -> list[BaseException]:
+async def _failures(begun: Begun, *, awaited: bool = True) -> list[BaseException]:
     """Wait until all that was begun is done; return what failed of it that nobody has awaited."""
-    while going_on := [each.future for each in begun if not each.future.done()]:
-        await asyncio.wait(going_on)
-    alone = [each.future for each in begun if not each.is_awaited and not each.future.cancelled()]
-    begun.clear()
-    return [error for error in (each.exception() for each in alone) if error is not None]
+    alone: list[Pending] = []
+    while some := [each for each in begun if awaited or not each.is_awaited]:
+        alone += [each for each in some if not each.is_awaited]
+        await asyncio.wait([asyncio.create_task(_ended(each)) for each in some])
+        for each in some:
+            begun.pop(each, None)
+    ended = [each.future for each in alone if not each.future.cancelled()]
+    return [error for error in (each.exception() for each in ended) if error is not None]
+
+
+async def _ended(pending: Pending) -> None:
+    with suppress(Exception):
+        await pending
 
 
 def _note(error: BaseException, others: list[BaseException]) -> None:

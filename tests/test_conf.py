@@ -109,8 +109,8 @@ def test_a_count_is_a_whole_number_greater_than_0(key: str, value: Any) -> None:
     assert refusal(**{key: value}).startswith(f"MOTIA[{key!r}]: expected a whole number")
 
 
-@pytest.mark.parametrize("key", ["UNDECLARED_TOPICS", "INVALID_RESPONSES"])
-@pytest.mark.parametrize("value", ["ignore", "WARN", None, 1, ["warn"]])
+@pytest.mark.parametrize("key", ["UNDECLARED_TOPICS", "UNHEARD_TOPICS", "INVALID_RESPONSES"])
+@pytest.mark.parametrize("value", ["skip", "WARN", None, 1, ["warn"]])
 def test_a_choice_is_one_of_its_words(key: str, value: Any) -> None:
     assert refusal(**{key: value}).startswith(f"MOTIA[{key!r}]: expected one of ")
 

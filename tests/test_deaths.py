@@ -370,9 +370,64 @@ def test_a_cycle_ends_as_other_loops_do(settings: Any) -> None:
     with installed(charging(refused, {"type": "queue", "topic": "payment.died"})):
         enqueue("payment.died", {"order": 17})
         work_off()
-    assert [each.depth for each in rows()] == [0, 1, 2, 3, 4]
+    assert [each.depth for each in rows()] == [0, 1, 2, 3, 5, 6, 7, 8]
     assert {each.status for each in rows()} == {Status.DEAD}
     assert "TooDeep" in rows()[-1].error
+
+
+def test_a_birth_that_is_dead_by_its_depth_is_a_death_like_any(settings: Any) -> None:
+    settings.MOTIA = {"MAX_DEPTH": 2}
+    told: list[str] = []
+
+    def again(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work", input + 1)
+
+    with installed(charging(again, enqueues=["work"]), giving_back()):
+        with listening(signals.message_enqueued, lambda sender, **_: told.append(sender)):
+            enqueue("work", 0)
+            work_off()
+    [dead], [child] = rows(status=Status.DEAD), followed()
+    assert (child.parent_id, child.trace_id, child.status) == (
+        dead.id,
+        dead.trace_id,
+        Status.SUCCEEDED,
+    )
+    assert (child.input["input"], child.input["runId"]) == (3, str(dead.id))
+    assert child.input["error"].startswith("TooDeep: 'Charge' by 'work' would be one more")
+    assert dead.timeline[0]["steps"] == ["GiveBack"]
+    assert told == ["work"] * 4 + ["payment.died"]
+
+
+def test_what_follows_from_such_a_death_has_a_bound_of_its_own(settings: Any) -> None:
+    """So what compensates gets through, and a loop that it closes ends all the same."""
+    settings.MOTIA = {"MAX_DEPTH": 3}
+
+    def again(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work")
+
+    begin_again = make_step(
+        again, {"type": "queue", "topic": "payment.died"}, name="Begin", enqueues=["work"]
+    )
+    with installed(charging(again, enqueues=["work"]), begin_again):
+        enqueue("work")
+        work_off()
+    assert [each.depth for each in rows(step="Charge")] == [0, 1, 2, 3, 4, 6, 7, 8]
+    assert [each.depth for each in rows(step="Charge", status=Status.DEAD)] == [4, 8]
+    assert [each.depth for each in rows(step="Begin")] == [5]
+
+
+def test_the_message_of_a_death_at_the_bound_is_born_all_the_same(settings: Any) -> None:
+    settings.MOTIA = {"MAX_DEPTH": 1}
+
+    def begin(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work")
+
+    first = make_step(begin, {"type": "queue", "topic": "begin"}, name="First", enqueues=["work"])
+    with installed(first, charging(), giving_back()):
+        enqueue("begin")
+        work_off()
+    [child] = followed()
+    assert (child.status, child.parent_id) == (Status.SUCCEEDED, rows(step="Charge")[0].id)
 
 
 def test_who_does_not_ask_for_it_pays_no_statement() -> None:

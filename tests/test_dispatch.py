@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import pickle
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from motia_django import Stream, aenqueue, dispatch, enqueue, models
-from motia_django.exceptions import InvalidMessage, PayloadError, UndeclaredTopic
+from motia_django.exceptions import InvalidMessage, PayloadError, UndeclaredTopic, UnknownTopic
 from motia_django.runs import Status
 from motia_django.stores.face import state
 from motia_django.triggers.state import StateChange
@@ -190,6 +192,58 @@ def test_an_undeclared_topic_can_be_nobodys_business(
     assert "enqueued to" not in caplog.text
 
 
+# -- topics that nobody hears
+
+
+def test_a_topic_that_nobody_hears_is_warned_of_with_the_nearest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logging.getLogger("motia").propagate = True
+    with installed(make_step()):
+        assert enqueue("wrok", 1) == []
+    [told] = [each for each in caplog.records if each.name == "motia.dispatch"]
+    assert told.levelname == "WARNING"
+    assert told.getMessage() == (
+        "Nobody listens on the topic 'wrok', so no run is made. Did you mean 'work'?"
+    )
+
+
+def test_a_topic_that_nobody_hears_can_be_an_error_and_nothing_of_its_list_is_sent(
+    settings: Any,
+) -> None:
+    settings.MOTIA = {"UNHEARD_TOPICS": "error"}
+    text = "the topic 'wrok'. Did you mean 'work'?"
+    with installed(make_step()):
+        with pytest.raises(UnknownTopic, match=re.escape(text)) as raised:
+            enqueue([{"topic": "work"}, {"topic": "wrok"}])
+        assert pickle.loads(pickle.dumps(raised.value)).known == ["work"]
+        assert rows() == []
+        assert len(enqueue("work")) == 1
+
+
+def test_a_topic_that_nobody_hears_can_be_nobodys_business(settings: Any, caplog: Any) -> None:
+    settings.MOTIA = {"UNHEARD_TOPICS": "ignore"}
+    logging.getLogger("motia").propagate = True
+    with installed(make_step()), caplog.at_level(logging.DEBUG, "motia.dispatch"):
+        assert enqueue("wrok") == []
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("topic", ["later", "latre"])
+def test_a_step_may_send_to_what_it_lists_though_nobody_hears_it_yet(
+    topic: str, settings: Any, caplog: Any
+) -> None:
+    settings.MOTIA = {"UNHEARD_TOPICS": "error"}
+    logging.getLogger("motia").propagate = True
+    step = make_step(lambda input, ctx: ctx.enqueue(topic), enqueues=["later"])
+    with installed(step), caplog.at_level(logging.INFO, "motia.dispatch"):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+    assert ("UnknownTopic" in row(run_id).error) == (topic == "latre")
+    told = [each for each in caplog.records if each.getMessage().startswith("Nobody listens")]
+    assert [each.levelname for each in told] == (["INFO"] if topic == "later" else [])
+
+
 def test_a_loop_of_steps_ends_and_names_itself(settings: Any) -> None:
     settings.MOTIA = {"MAX_DEPTH": 5}
 
@@ -204,6 +258,48 @@ def test_a_loop_of_steps_ends_and_names_itself(settings: Any) -> None:
     assert [run.status for run in runs] == [Status.SUCCEEDED] * 6 + [Status.DEAD]
     assert "TooDeep" in runs[-1].error
     assert "'Work' by 'work'" in runs[-1].error
+    assert '"newTrace": True' in runs[-1].error
+    assert "raise MAX_DEPTH. A redrive of this run begins a new chain" in runs[-1].error
+
+
+def test_a_chain_of_hundreds_of_runs_is_no_loop() -> None:
+    def handler(left: Any, ctx: Any) -> None:
+        if left:
+            ctx.enqueue("work", left - 1)
+
+    with installed(make_step(handler, enqueues=["work"])):
+        enqueue("work", 300)
+        work_off(rounds=400)
+    assert {run.status for run in rows()} == {Status.SUCCEEDED}
+
+
+@pytest.mark.parametrize("key", ["newTrace", "new_trace"])
+def test_a_message_can_begin_a_new_chain_whose_cause_is_known(key: str) -> None:
+    def pass_on(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work", 1, **{key: True})
+
+    first = make_step(pass_on, {"type": "queue", "topic": "begin"}, name="First", enqueues=["work"])
+    with installed(first, make_step(), make_step(name="Other")):
+        enqueue("begin")
+        work_off()
+    [begun], caused = rows(step="First"), rows(source="work")
+    assert [(run.parent_id, run.depth) for run in caused] == [(begun.id, 0)] * 2
+    [trace_id] = {run.trace_id for run in caused}
+    assert trace_id != begun.trace_id
+
+
+def test_a_chain_that_begins_anew_is_as_long_as_it_likes(settings: Any) -> None:
+    settings.MOTIA = {"MAX_DEPTH": 4}
+
+    async def handler(left: Any, ctx: Any) -> None:
+        if left:
+            await ctx.enqueue({"topic": "work", "data": left - 1, "newTrace": left % 3 == 0})
+
+    with installed(make_step(handler, enqueues=["work"])):
+        enqueue("work", 12, newTrace=True)
+        work_off()
+    assert [run.status for run in rows()] == [Status.SUCCEEDED] * 13
+    assert len({run.trace_id for run in rows()}) == 5
 
 
 def test_a_loop_through_state_ends_too(settings: Any) -> None:
@@ -350,6 +446,7 @@ def test_an_eager_loop_ends_as_every_other(
         ctx.enqueue("work")
 
     settings.CELERY_TASK_ALWAYS_EAGER = True
+    settings.MOTIA = {"MAX_DEPTH": 64}
     with installed(make_step(again, enqueues=["work"])):
         with django_capture_on_commit_callbacks(execute=True):
             enqueue("work")

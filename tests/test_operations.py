@@ -28,6 +28,7 @@ from tests.factories import (
     published,
     row,
     rows,
+    work_off,
 )
 
 pytestmark = pytest.mark.django_db
@@ -306,6 +307,25 @@ def test_a_run_that_was_born_dead_is_redriven_with_its_input_whole() -> None:
         deliver([dead.id])
     assert row(dead.id).status == Status.SUCCEEDED
     assert (dead.input["token"], len(dead.input["text"])) == ("t", 100_000)
+
+
+@override_settings(MOTIA={"MAX_DEPTH": 3})
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_follows_from_a_redrive_is_counted_anew(edited: bool) -> None:
+    def chain(left: Any, ctx: Any) -> None:
+        if left:
+            ctx.enqueue("work", left - 1)
+
+    with installed(make_step(chain, enqueues=["work"])):
+        enqueue("work", 7)
+        work_off()
+        [dead] = rows(status=Status.DEAD)
+        assert (dead.depth, dead.input) == (4, 3)
+        operations.redrive(dead.id, by="ada", input=2 if edited else operations.AS_IT_WAS)
+        work_off()
+    assert {run.status for run in rows()} == {Status.SUCCEEDED}
+    assert row(dead.id).depth == 0
+    assert row(dead.id).parent_id == dead.parent_id
 
 
 # -- runs without a Step

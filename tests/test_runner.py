@@ -3,16 +3,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import Group
 from pydantic import BaseModel
 
-from motia_django import enqueue, invoke, logger, models, signals
-from motia_django.exceptions import InvalidInput, TooDeep, UnknownStep
+from motia_django import enqueue, handling, invoke, logger, models, signals
+from motia_django.celery_app import project_app
+from motia_django.exceptions import Abandoned, InvalidInput, TooDeep, UnknownStep
 from motia_django.runs import Status
 from motia_django.stores.face import state
 from motia_django.triggers.exchange import Response
@@ -278,6 +281,14 @@ def test_steps_that_invoke_each_other_without_end_are_stopped(settings: Any) -> 
         invoke("Work")
 
 
+@pytest.mark.one_database
+def test_so_are_they_before_the_stack_of_python_overflows() -> None:
+    text = "64 invocations go on within one another: a loop"
+    with installed(make_step(lambda input, ctx: ctx.invoke("Work"), record="failures")):
+        with pytest.raises(TooDeep, match=text):
+            invoke("Work")
+
+
 def test_a_queue_run_that_fails_in_an_invoked_step_is_retried() -> None:
     def pay(input: Amount) -> None: ...
 
@@ -386,6 +397,64 @@ def test_a_handler_whose_process_is_told_to_end_has_failed_and_says_so() -> None
     run = run_once(handler)
     assert run.status == Status.SCHEDULED
     assert "Abandoned: its process was told to end (SIGTERM)" in run.error
+
+
+@pytest.mark.parametrize(("lasted", "kind"), [(1799.5, "TimedOut"), (17, "Abandoned")])
+def test_what_celerys_hard_limit_of_the_project_has_ended_is_said_to_be_that(
+    lasted: float, kind: str, settings: Any
+) -> None:
+    with limited(task_time_limit=1800), installed(make_step()) as steps:
+        step = steps.step("Work")
+        told = Abandoned("its process was told to end (SIGTERM)")
+        result = handling.failed(make_run(), step.triggers[0], told, lasted)
+    assert type(result["error"]).__name__ == kind
+    assert ("Celery's task_time_limit of 1800 s: its process" in str(result["error"])) == (
+        kind == "TimedOut"
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "is_async", "text"),
+    [
+        ({}, False, "Celery's task_soft_time_limit of 30 s"),
+        ({"visibilityTimeout": 60}, False, "its limit of 60 s"),
+        ({"visibilityTimeout": 60}, True, "Celery's task_soft_time_limit of 30 s"),
+    ],
+)
+def test_so_is_what_its_soft_limit_has_ended(
+    config: dict[str, Any], is_async: bool, text: str
+) -> None:
+    def plain() -> None:
+        raise SoftTimeLimitExceeded
+
+    async def waiting() -> None:
+        raise SoftTimeLimitExceeded
+
+    trigger = {"type": "queue", "topic": "work", "config": config}
+    with limited(task_soft_time_limit=30):
+        with installed(make_step(waiting if is_async else plain, trigger)):
+            [run_id] = enqueue("work")
+            deliver([run_id])
+    assert f"TimedOut: it took longer than {text}" in row(run_id).error
+
+
+@contextmanager
+def limited(**conf: float) -> Iterator[None]:
+    """Have Celery's limits be these; tasks that are there have looked at the settings before."""
+    app = project_app()
+    before = {name: app.conf[name] for name in conf}
+    tasks: Any = [task for name, task in app.tasks.items() if name.startswith("motia.")]
+    kept = [(task, task.time_limit, task.soft_time_limit) for task in tasks]
+    app.conf.update(conf)
+    for task in tasks:
+        task.time_limit = conf.get("task_time_limit")
+        task.soft_time_limit = conf.get("task_soft_time_limit")
+    try:
+        yield
+    finally:
+        app.conf.update(before)
+        for task, hard, soft in kept:
+            task.time_limit, task.soft_time_limit = hard, soft
 
 
 def test_a_handler_that_changes_its_input_does_not_change_the_history() -> None:

@@ -1,4 +1,4 @@
-"""Whether the tests notice what is wrong in runs, ledger, dispatch and runner: `make mutants`.
+"""Whether the tests notice what is wrong in what runs are made and kept by: `make mutants`.
 
     python -m benchmarks.mutants [--share 0.4] [--at-once 1] [--survivors] [FILES]
 
@@ -29,7 +29,7 @@ from benchmarks.mutants.swapping import loaded
 
 PACKAGE = Path("motia_django")
 FILES = [
-    *(PACKAGE / f"{name}.py" for name in ("runs", "runner", "dispatch")),
+    *(PACKAGE / f"{name}.py" for name in ("runs", "runner", "dispatch", "offspring")),
     *sorted((PACKAGE / "ledger").glob("*.py")),
 ]
 FOLDER = Path(".mutants")

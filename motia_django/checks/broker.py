@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from celery import Celery
 from django.core import checks
 from kombu import Connection
 
+from motia_django import celery_app
 from motia_django.celery_app import is_the_projects, project_app, task_name
 from motia_django.checks.asking import ask, reach
 from motia_django.checks.redis_facts import RedisFacts, redis_facts
@@ -27,7 +29,9 @@ SEEN_AGAIN_TOO_SOON = "motia.W014"
 FORGETS = "motia.W015"
 NO_PRIORITIES = "motia.W016"
 READS_PICKLES = "motia.W027"
+ENDED_BEFORE = "motia.W039"
 NO_TIME_LIMIT = "motia.I001"
+CUT_BY_CELERY = "motia.I004"
 
 _VISIBILITY_TIMEOUT = 3600
 """Kombu's, in seconds."""
@@ -49,6 +53,7 @@ def broker() -> Warnings:
         return
     if _PICKLES & {*(app.conf.accept_content or ()), app.conf.task_serializer}:
         yield _reads_pickles()
+    yield from _time_limits()
     try:
         connection = app.connection_for_write()
         driver = connection.transport.driver_type
@@ -63,6 +68,29 @@ def broker() -> Warnings:
     else:
         yield from _priorities(app) if driver == "amqp" else ()
         yield from _asked(connection)
+
+
+def _time_limits() -> Warnings:
+    """Tell which Steps Celery's own limits of time end, where their triggers set none or more."""
+    cut: dict[tuple[str, float], list[str]] = {}
+    for step in registry().in_background():
+        limits = celery_app.time_limits(step.name)
+        both = {"task_soft_time_limit": limits.soft, "task_time_limit": limits.hard}
+        option, least = min(both.items(), key=lambda each: each[1] or math.inf)
+        own = {each.delivery.visibility_timeout for each in step.triggers if each.kind != "http"}
+        if least and None in own:
+            cut.setdefault((celery_app.setting_name(option), least), []).append(step.name)
+        longest = max((each for each in own if each), default=0)
+        if limits.soft and step.is_async and longest > limits.soft:
+            yield _ended_before(step.name, longest, limits.soft)
+    for (setting, seconds), names in cut.items():
+        yield checks.Info(
+            f"Celery ends each attempt of {named(names)} after {seconds:g} s ({setting}), since"
+            " a trigger without a visibilityTimeout has no limit of its own.",
+            hint='Give the trigger one, which goes before Celery\'s: "config": '
+            f'{{"visibilityTimeout": {seconds:.0f}}}; or raise the setting.',
+            id=CUT_BY_CELERY,
+        )
 
 
 def _asked_redis(connection: Connection) -> Warnings:
@@ -162,6 +190,15 @@ def _without_priorities(app: Celery, step: Step, delivery: Delivery) -> Iterator
         return  # which knows two priorities by itself
     if not (queue.max_priority or arguments.get("x-max-priority")):
         yield queue.name
+
+
+def _ended_before(step: str, own: float, soft: float) -> checks.CheckMessage:
+    return checks.Warning(
+        f"Step {step!r} is async and may take {own:g} s by its visibilityTimeout, and Celery ends"
+        f" it after {soft:g} s ({celery_app.setting_name('task_soft_time_limit')}).",
+        hint="Raise the setting above it, or leave it to the visibilityTimeout of each trigger.",
+        id=ENDED_BEFORE,
+    )
 
 
 def _eager() -> checks.CheckMessage:

@@ -19,6 +19,9 @@ from motia_django.timeline import Entry, in_words
 
 _ERRORS = ("error", "worker_lost")
 _FAILURES = (*_ERRORS, "attempt")
+_DEEPEST = 12
+"""Steps of indentation, as in the admin; what lies deeper is not indented further."""
+_MOST_NEIGHBOURS = 20
 
 
 class Trace(Subcommand):
@@ -55,8 +58,19 @@ class Trace(Subcommand):
         runs = "1 run" if len(rows) == 1 else f"{len(rows)} runs"
         self.say(f"trace {rows[0].trace_id}  {runs}  times in {zone()}", "")
         for depth, row in _as_tree(rows):
-            self._print(row, "  " * depth, rows[0].created_at)
-            self._print_timeline(row, "  " * (depth + 2), tracebacks)
+            margin = "  " * min(depth, _DEEPEST)
+            self._print(row, margin, rows[0].created_at)
+            self._print_timeline(row, f"{margin}    ", tracebacks)
+        self._print_neighbours(rows)
+
+    def _print_neighbours(self, rows: Sequence[Run]) -> None:
+        """Tell which other traces this one comes from, and which begin in it (`newTrace`)."""
+        here = {"trace_id": rows[0].trace_id}
+        before = ledger.rows(id__in={row.parent_id for row in rows if row.parent_id})
+        after = ledger.rows(parent_id__in=ledger.trace(rows[0].trace_id).values("id"))
+        for text, found in (("begun by", before), ("begins", after)):
+            for row in found.exclude(**here).order_by("id")[:_MOST_NEIGHBOURS]:
+                self.out.write(f"\n{text} {step_of(row)}  {row.id}  in trace {row.trace_id}")
 
     def _print(self, row: Run, margin: str, began: datetime) -> None:
         after = (row.created_at - began).total_seconds()

@@ -12,7 +12,15 @@ from motia_django.dialects.state import Kept, OldState
 from motia_django.triggers.base import Spelled
 from motia_django.twofold import folded, settled
 
-_MESSAGE = ("topic", "data", "delaySeconds", "messageGroupId", "dedupeKey", "dedupeFor")
+_MESSAGE = (
+    "topic",
+    "data",
+    "delaySeconds",
+    "messageGroupId",
+    "dedupeKey",
+    "dedupeFor",
+    "newTrace",
+)
 
 
 class OldContext(Spelled):

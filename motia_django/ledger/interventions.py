@@ -153,6 +153,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             index=run.index,
             input=run.input,
             limited=run.turn is not None,
+            depth=run.depth,
             attempt=0,
             fingerprint=None,
             publishes=1,

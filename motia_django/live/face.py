@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -16,6 +17,7 @@ from motia_django.stores.base import MISSING, by_key, checked_key, checked_keys,
 from motia_django.stores.options import expiry
 from motia_django.stores.updates import updated
 from motia_django.stream_config import StreamConfig
+from motia_django.twofold import at_once
 
 Items = list[Any]
 Names = list[str]
@@ -227,16 +229,16 @@ class AsyncStream:
 
     def __init__(self, stream: Stream) -> None:
         self.name = stream.name
-        self.get = stream.aget
-        self.set = stream.aset
-        self.set_many = stream.aset_many
-        self.update = stream.aupdate
-        self.delete = stream.adelete
-        self.delete_many = stream.adelete_many
-        self.list = stream.alist
-        self.get_group = stream.aget_group
-        self.list_groups = stream.alist_groups
-        self.send = stream.asend
+        self.get = at_once(stream.aget, "ctx.streams.get")
+        self.set = at_once(stream.aset, "ctx.streams.set")
+        self.set_many = at_once(stream.aset_many, "ctx.streams.set_many")
+        self.update = at_once(stream.aupdate, "ctx.streams.update")
+        self.delete = at_once(stream.adelete, "ctx.streams.delete")
+        self.delete_many = at_once(stream.adelete_many, "ctx.streams.delete_many")
+        self.list = at_once(stream.alist, "ctx.streams.list")
+        self.get_group = at_once(stream.aget_group, "ctx.streams.get_group")
+        self.list_groups = at_once(stream.alist_groups, "ctx.streams.list_groups")
+        self.send = at_once(stream.asend, "ctx.streams.send")
 
 
 class Streams:
@@ -262,7 +264,7 @@ class AsyncStreams:
     """All streams as an `async def` handler gets them."""
 
     def __getitem__(self, name: str) -> AsyncStream:
-        return AsyncStream(streams[name])
+        return _async_stream(streams[name].name)
 
     def __getattr__(self, name: str) -> AsyncStream:
         return self[_attribute(name)]
@@ -280,6 +282,11 @@ streams = Streams()
 def look_after(limit: int) -> int:
     """Delete items that have expired, and tell of it; return how many."""
     return items.end_expired(limit, dispatch.stream_changed)
+
+
+@cache
+def _async_stream(name: str) -> AsyncStream:
+    return AsyncStream(Stream(name))
 
 
 def _attribute(name: str) -> str:

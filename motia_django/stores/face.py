@@ -25,6 +25,7 @@ from motia_django.stores.base import (
 from motia_django.stores.options import checked_limit, checked_version, expiry
 from motia_django.stores.updates import updated
 from motia_django.triggers.state import state_changed
+from motia_django.twofold import at_once
 
 Pairs = list[tuple[str, Any]]
 Values = list[Any]
@@ -278,18 +279,18 @@ class AsyncState:
     """State as an `async def` handler gets it: the same names, awaited."""
 
     def __init__(self, state: State) -> None:
-        self.get = state.aget
-        self.get_item = state.aget_item
-        self.get_many = state.aget_many
-        self.set = state.aset
-        self.set_many = state.aset_many
-        self.update = state.aupdate
-        self.update_many = state.aupdate_many
-        self.delete = state.adelete
-        self.list = state.alist
-        self.items = state.aitems
-        self.list_groups = state.alist_groups
-        self.clear = state.aclear
+        self.get = at_once(state.aget, "ctx.state.get")
+        self.get_item = at_once(state.aget_item, "ctx.state.get_item")
+        self.get_many = at_once(state.aget_many, "ctx.state.get_many")
+        self.set = at_once(state.aset, "ctx.state.set")
+        self.set_many = at_once(state.aset_many, "ctx.state.set_many")
+        self.update = at_once(state.aupdate, "ctx.state.update")
+        self.update_many = at_once(state.aupdate_many, "ctx.state.update_many")
+        self.delete = at_once(state.adelete, "ctx.state.delete")
+        self.list = at_once(state.alist, "ctx.state.list")
+        self.items = at_once(state.aitems, "ctx.state.items")
+        self.list_groups = at_once(state.alist_groups, "ctx.state.list_groups")
+        self.clear = at_once(state.aclear, "ctx.state.clear")
 
 
 state = State()

@@ -136,9 +136,9 @@ class Motia:
     def queue(self, topic: str, data: Any = None, *, raises: bool = True, **keys: Any) -> list[Ran]:
         """Send a message, and run the Steps that listen on its topic; return their runs.
 
-        `keys` are those of `enqueue`, such as `delaySeconds` and `messageGroupId`. What an
-        attempt fails by is raised, whether more are left or not, unless it is a `Retry`, the test
-        asked for it by `fail`, or not `raises`; so below.
+        `keys` are those of `enqueue`: `delaySeconds`, `messageGroupId`, `dedupeKey`, `dedupeFor`,
+        `newTrace`. What an attempt fails by is raised, whether more are left or not, unless it is a
+        `Retry`, the test asked for it by `fail`, or not `raises`; so below.
         """
         return self._started(lambda: causes.send(topic, data, keys), raises)
 

@@ -53,25 +53,24 @@ class Trace:
         return [_plain(each, self._below, stable) for each in self._below.get(None, ())]
 
     def _drawn(self, *, with_events: bool) -> str:
-        stable = Stable()
-        lines: list[str] = []
-        for root in self._below.get(None, ()):
-            lines += self._lines(root, with_events=with_events)
-        return stable.text("\n".join(lines))
+        roots = self._below.get(None, ())
+        lines = [line for root in roots for line in self._lines(root, with_events=with_events)]
+        return Stable().text("\n".join(lines))
 
-    def _lines(self, run: Ran, *, with_events: bool) -> list[str]:
-        """Return the lines of a run and of what it caused."""
-        below = self._below.get(run.id, [])
-        rail = "│ " if below else "  "
-        told = [f"attempt {number}: {error}" for number, error in enumerate(run.failures, 1)]
-        told = [*run.events, *told] if with_events else told
-        lines = [str(run), *(f"{rail} {each}" for each in told)]
-        for each in below:
-            is_last = each is below[-1]
-            own = self._lines(each, with_events=with_events)
-            lines.append(f"{'└─' if is_last else '├─'} {own[0]}")
-            lines += [f"{'   ' if is_last else '│  '}{line}" for line in own[1:]]
-        return lines
+    def _lines(self, root: Ran, *, with_events: bool) -> Iterator[str]:
+        """Yield the lines of a run and of what it caused, however deep that goes."""
+        waiting = [(root, "", "")]
+        while waiting:
+            run, first, margin = waiting.pop()
+            yield f"{first}{run}"
+            below = self._below.get(run.id, [])
+            rail = "│ " if below else "  "
+            told = [f"attempt {number}: {error}" for number, error in enumerate(run.failures, 1)]
+            told = [*run.events, *told] if with_events else told
+            yield from (f"{margin}{rail} {each}" for each in told)
+            for each in reversed(below):
+                first, bar = ("└─ ", "   ") if each is below[-1] else ("├─ ", "│  ")
+                waiting.append((each, margin + first, margin + bar))
 
 
 def what_ran(kit: Any) -> str:

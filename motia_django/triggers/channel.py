@@ -92,7 +92,7 @@ class ChannelParts(AsyncIterator[bytes]):
         self._is_closing = False
         self._error: BaseException | None = None
         self._waits: list[Any] = []
-        self._begun: list[Any] = []
+        self._begun: dict[Any, None] = {}
 
     async def __anext__(self) -> bytes:
         if self._task is None:
@@ -127,7 +127,7 @@ class ChannelParts(AsyncIterator[bytes]):
             _work_in(thread)
             try:
                 await _NextPart(self)
-                await finished(self._begun)
+                await finished(self._begun, awaited=self._is_over)
             except BaseException as error:
                 if made.done() or self._is_closing:
                     raise

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 from django.http import StreamingHttpResponse
 
+from motia_django.twofold import finishing
+
 T = TypeVar("T")
 
 END: Any = object()
@@ -62,7 +64,7 @@ class AsyncParts(Parts):
         return async_to_sync(self.anext)()
 
     async def anext(self) -> Any:
-        return await anext(self._parts, END)
+        return await finishing(anext(self._parts, END))
 
     def close(self) -> None:
         async_to_sync(self._close)()

@@ -70,6 +70,23 @@ def test_celerys_default_app_is_not_asked_for_its_broker(
     assert ids() == []  # motia.W003 says it all
 
 
+def test_celerys_own_limits_of_time_are_told_where_they_end_steps(project_app: MakeApp) -> None:
+    async def waits() -> None: ...
+
+    project_app("memory://")
+    assert ids() == ["motia.W010"]
+    project_app("memory://", task_time_limit=60, task_soft_time_limit=30)
+    own = make_step(nothing, queue(visibilityTimeout=300), name="Own")
+    patient = make_step(waits, queue(visibilityTimeout=300), name="Patient")
+    quick = make_step(waits, queue(visibilityTimeout=20), name="Quick")
+    before, cut, _ = found(make_step(nothing, queue(), name="Cut"), own, patient, quick)
+    assert (before.id, cut.id) == ("motia.W039", "motia.I004")
+    assert "Step 'Patient' is async and may take 300 s" in before.msg
+    assert "Step 'Cut' after 30 s (task_soft_time_limit)" in cut.msg
+    assert ids(own, quick) == ["motia.W010"]
+    assert ids(make_step(nothing, HTTP)) == []
+
+
 @pytest.mark.parametrize(
     "conf", [{"accept_content": ["json", "pickle"]}, {"task_serializer": "pickle"}]
 )

@@ -13,7 +13,17 @@ from django.utils import timezone
 from motia_django import Snooze, enqueue, models, operations
 from motia_django.runs import Status
 from tests.commands.conftest import Fails, Steps
-from tests.factories import QUEUE, deliver, installed, kept_run, let_time_pass, make_step, row, rows
+from tests.factories import (
+    QUEUE,
+    deliver,
+    installed,
+    kept_run,
+    let_time_pass,
+    make_step,
+    row,
+    rows,
+    work_off,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +46,34 @@ def test_a_trace_is_a_tree_with_timelines(steps: Steps) -> None:
     assert any(line.startswith("  Work  queued") for line in lines)
     assert 'info: beginning {"id":7}' in by_run
     assert "enqueue work -> Work" in by_run
+
+
+def test_a_long_chain_is_not_indented_without_end(steps: Steps) -> None:
+    def chain(left: Any, ctx: Any) -> None:
+        if left:
+            ctx.enqueue("work", left - 1)
+
+    with installed(make_step(chain, enqueues=["work"])):
+        enqueue("work", 30)
+        work_off(rounds=40)
+        told = steps("trace", rows()[0].trace_id)
+    lines = [line for line in told.splitlines() if line.lstrip().startswith("Work")]
+    assert len(lines) == 31
+    assert max(len(line) - len(line.lstrip()) for line in lines) == 24
+
+
+def test_a_trace_tells_where_it_comes_from_and_where_it_goes_on(steps: Steps) -> None:
+    def begin(input: Any, ctx: Any) -> None:
+        ctx.enqueue("work", newTrace=True)
+
+    first = make_step(begin, {"type": "queue", "topic": "begin"}, name="First", enqueues=["work"])
+    with installed(first, make_step()):
+        enqueue("begin")
+        work_off()
+        [one], [other] = rows(step="First"), rows(step="Work")
+        before, after = steps("trace", one.trace_id), steps("trace", other.trace_id)
+    assert before.splitlines()[-1] == f"begins Work  {other.id}  in trace {other.trace_id}"
+    assert after.splitlines()[-1] == f"begun by First  {one.id}  in trace {one.trace_id}"
 
 
 @pytest.mark.parametrize("id", ["nonsense", "0" * 32, "01a20471-6247-70bc-9f51-1d2a934d20bd"])

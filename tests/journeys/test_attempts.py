@@ -70,6 +70,15 @@ def test_what_does_not_end_at_its_limit_is_ended_by_celery_and_not_waited_for(
     assert "TimedOut: it did not end at its limit" in run["error"]
 
 
+def test_what_the_projects_own_limit_ends_says_so(project: Project) -> None:
+    project.environment |= {"LEASE": "600", "TASK_TIME_LIMIT": "2"}
+    project.start_worker()
+    enqueue(project, "slow", {"id": "endless", "seconds": 60})
+    run = ended(project, "Slow", "dead")
+    assert "TimedOut: it" in run["error"]
+    assert "Celery's task_time_limit of 2 s" in run["error"]
+
+
 def test_what_kills_every_worker_ends_dead_though_it_is_in_no_table(project: Project) -> None:
     project.environment["LEASE"] = "600"  # Celery notices, so that nobody waits for a lease
     project.start_worker()

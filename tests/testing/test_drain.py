@@ -254,7 +254,9 @@ def test_an_item_of_a_stream_that_expires_starts_who_watches_it_and_is_told(moti
         assert [each.type for each in motia.streamed("orders")] == ["create", "delete"]
 
 
-def test_a_loop_ends_at_the_depth_that_production_allows(motia: Motia) -> None:
+def test_a_loop_ends_at_the_depth_that_production_allows(motia: Motia, settings: Any) -> None:
+    settings.MOTIA = {"MAX_DEPTH": 100}
+
     def handler(input: Any, ctx: Any) -> None:
         ctx.enqueue("work")
 
