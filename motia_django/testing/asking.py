@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import unquote
 
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import NoReverseMatch, Resolver404, reverse
 from django.utils.http import urlencode
@@ -91,7 +94,8 @@ class OpenAnswer(Iterator[bytes]):
     def close(self) -> None:
         """Read no more; what is not over yet ends here."""
         if not self.response.closed:
-            self.response.close()
+            with patch.object(request_finished, "send", _told_but_connections):
+                self.response.close()
         commit()
 
 
@@ -132,6 +136,18 @@ def respond(
     if response.status_code == 404 and not _is_routed(response):
         raise StartsNothing(_unknown(method.upper(), path))
     return response
+
+
+_tell = request_finished.send
+
+
+def _told_but_connections(sender: Any, **named: Any) -> Any:
+    """Tell of a request's end, but close no connection: it is the test's (Django's client, too)."""
+    request_finished.disconnect(close_old_connections)
+    try:
+        return _tell(sender, **named)
+    finally:
+        request_finished.connect(close_old_connections)
 
 
 def error_of(response: Any) -> BaseException | None:
