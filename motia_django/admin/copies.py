@@ -22,7 +22,7 @@ _COMMAND = "python manage.py motia_steps"
 _COLUMNS = (
     "id", "step", "status", "trigger", "source", "attempt", "trace_id", "parent_id", "parent_span",
     "depth", "message_group", "publishes", "worker", "created_at", "wake_at", "started_at",
-    "finished_at", "fingerprint",
+    "finished_at", "tried_since", "fingerprint",
 )  # fmt: skip
 
 

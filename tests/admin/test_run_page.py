@@ -304,7 +304,7 @@ def test_a_run_is_downloaded_whole_and_masked(admin_client: Client, make_run: Ma
     assert told["input"] == {"n": 1, "token": MASK}
     assert [each["step"] for each in told["trace"]] == ["Work"]
     assert set(told) >= {field.name for field in models.Run._meta.fields} - {
-        "index", "fence", "limited", "unique_key",
+        "index", "fence", "limited", "unique_key", "unique_until", "woken",
     }  # fmt: skip
 
 
