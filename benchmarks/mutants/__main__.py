@@ -1,4 +1,4 @@
-"""Whether the tests notice what is wrong in what runs are made and kept by: `make mutants`.
+"""Whether the tests notice what is wrong in runs, ledger, dispatch and runner: `make mutants`.
 
     python -m benchmarks.mutants [--share 0.4] [--at-once 1] [--survivors] [FILES]
 
