@@ -39,6 +39,7 @@ class Dead(Subcommand):
 
     name = "dead"
     help = "List dead runs, those that were born last first."
+    needs_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_filters(parser, dead=True)

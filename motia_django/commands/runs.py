@@ -113,6 +113,7 @@ class Runs(Subcommand):
 
     name = "runs"
     help = "List the newest runs."
+    needs_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--step", help="only this Step's")

@@ -32,6 +32,7 @@ class Trace(Subcommand):
         "Show all runs that one cause led to, with their timelines. Takes a trace's or a run's id,"
         " or an index key of a run."
     )
+    needs_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -148,7 +148,7 @@ def test_times_are_of_one_zone_which_is_told_once(steps: Steps) -> None:
         ]
 
 
-def test_warnings_are_told_by_dev_alone_and_errors_stop_all(
+def test_warnings_are_told_by_dev_alone_and_errors_stop_all_but_who_only_looks(
     steps: Steps, fails: Fails, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found: list[checks.CheckMessage] = [checks.Warning("the queue has no worker", id="motia.W001")]
@@ -162,3 +162,6 @@ def test_warnings_are_told_by_dev_alone_and_errors_stop_all(
     for word in ("list", "dev"):
         _, error, code = fails(word)
         assert "no table" in error and "\n" in error and code == 1
+    run = kept_run(status=Status.DEAD)
+    for words in (["runs"], ["dead"], ["trace", str(run.id)]):
+        assert run.step in steps(*words)
