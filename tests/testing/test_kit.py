@@ -450,6 +450,15 @@ def test_who_follows_resumes_wherever_the_ids_of_the_log_have_got_to(motia: Moti
         assert motia.follow("orders", "g", "a").told == [("sync", "g", "a", {"id": "a", "n": 1})]
 
 
+def test_who_follows_resumes_though_the_log_begins_with_a_low_id(motia: Motia) -> None:
+    with serving_streams(make_stream("orders")):
+        log = {"stream": "orders", "group": "g", "kind": "event", "data": {}}
+        StreamEvent.objects.create(id=5, **log)  # a test before had those below
+        ada = motia.follow("orders", "g")
+        StreamEvent.objects.create(id=6, **log)
+        assert [each.type for each in ada.listen()] == ["event"]
+
+
 def test_each_listening_joins_and_leaves(motia: Motia) -> None:
     said: list[str] = []
     hears = {
