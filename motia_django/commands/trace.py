@@ -71,7 +71,7 @@ class Trace(Subcommand):
         after = ledger.rows(parent_id__in=ledger.trace(rows[0].trace_id).values("id"))
         for text, found in (("begun by", before), ("begins", after)):
             for row in found.exclude(**here).order_by("id")[:_MOST_NEIGHBOURS]:
-                self.out.write(f"\n{text} {step_of(row)}  {row.id}  in trace {row.trace_id}")
+                self.say("", f"{text} {step_of(row)}  {row.id}  in trace {row.trace_id}")
 
     def _print(self, row: Run, margin: str, began: datetime) -> None:
         after = (row.created_at - began).total_seconds()
