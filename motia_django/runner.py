@@ -329,7 +329,7 @@ def _child(step: Step, index: int, data: Any) -> Run:
 
 
 def _nested() -> int:
-    """Return the how manieth invocation within one another one that begins here is."""
+    """Return how many invocations go on within one another, with one that begins here."""
     scope = tracing.current()
     return scope.nested + 1 if scope else 1
 
