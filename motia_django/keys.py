@@ -99,8 +99,8 @@ def joined(there: Keys, given: Mapping[str, Any], masks: Sequence[str]) -> Keys:
 
 
 def kept(text: str) -> str:
-    """Return a value as it is kept and looked for, whatever its length."""
-    text = payloads.plain_text(text).strip()
+    """Return a value as it is kept and looked for, whatever its length: with its white space."""
+    text = payloads.plain_text(text)
     if len(text) <= LONGEST_VALUE:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]

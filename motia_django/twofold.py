@@ -16,6 +16,8 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 A = TypeVar("A", bound=Callable[..., Coroutine[Any, Any, Any]])
 
+_READING = {"get", "get_item", "get_many", "get_group", "list", "items", "list_groups"}
+"""Calls that do nothing but answer."""
 Begun = dict["Pending", None]
 """What was begun and has not been awaited to its end, in order."""
 
@@ -28,11 +30,13 @@ class Pending(Coroutine[Any, Any, Any]):
     """What a twofold function gives in async code: begun at once, and awaited for its result.
 
     One that a handler does not await is done all the same before its run ends, and fails the run
-    if it fails. To use its result without `await` raises `TypeError`.
+    if it fails, or if it was to read something: for nobody. To use its result without `await`
+    raises `TypeError`.
     """
 
     def __init__(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         self._work, self._name = work, name
+        self.reads = name.rpartition(".")[2] in _READING
         self.is_awaited = False
         self._waiting: Generator[Any, Any, Any] | None = None
         self._begun = _begun.get()
@@ -88,9 +92,15 @@ class Pending(Coroutine[Any, Any, Any]):
             self._waiting.close()
 
     def _refuse(self, *args: Any) -> Any:
-        raise TypeError(f"in async code the result of {self._name} is to be awaited: write await")
+        raise self.not_awaited()
 
     __getitem__ = __iter__ = __len__ = __bool__ = __contains__ = _refuse
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __str__ = __format__ = _refuse
+    __hash__ = object.__hash__
+
+    def not_awaited(self) -> TypeError:
+        """Return what to say of one that nobody awaits who needs its result."""
+        return TypeError(f"in async code the result of {self._name} is to be awaited: write await")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -158,7 +168,7 @@ async def settled(value: Any) -> Any:
 async def finishing(work: Awaitable[T]) -> T:
     """Await `work`, and then all that it has begun by twofold functions and not awaited.
 
-    Raise what `work` raises, else what failed of that.
+    Raise what `work` raises, else what failed of that, else `TypeError` for what was read in vain.
     """
     begun: Begun = {}
     try:
@@ -167,7 +177,10 @@ async def finishing(work: Awaitable[T]) -> T:
     except BaseException as error:
         _note(error, await _failures(begun))
         raise
+    in_vain = [each for each in begun if each.reads and not each.is_awaited]
     await finished(begun)
+    if in_vain:
+        raise in_vain[0].not_awaited()
     return result
 
 

@@ -95,6 +95,17 @@ def test_its_result_cannot_be_used_and_the_error_names_the_call(name: str) -> No
     assert f"the result of {told} is to be awaited: write await" in row(run_id).error
 
 
+def test_what_is_read_and_not_awaited_fails_the_run_though_it_is_none_to_nobody() -> None:
+    async def handler(input: Any, ctx: Any) -> str:
+        return "charge" if ctx.state.get("paid", "1") is None else "was charged"
+
+    with installed(make_step(handler)):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+    assert row(run_id).status == Status.SCHEDULED
+    assert "the result of ctx.state.get is to be awaited: write await" in row(run_id).error
+
+
 def test_what_is_awaited_is_as_it_was() -> None:
     found: list[Any] = []
 

@@ -52,7 +52,7 @@ def joined(there: Keys, given: dict[str, Any]) -> Keys:
         (7.5, "7.5"),
         (10**30, "1" + "0" * 30),
         (True, "true"),
-        (" x ", "x"),
+        (" x ", " x "),
         ("a\x00b", "a\\x00b"),
         ("ü\ud800", "ü\\ud800"),
     ],
@@ -61,7 +61,7 @@ def test_a_scalar_is_kept_as_people_type_it(value: Any, text: str) -> None:
     assert of_input(["id"], {"id": value}) == (("id", text),)
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", [], {}, [1], {"id": 1}])
+@pytest.mark.parametrize("value", [None, "", [], {}, [1], {"id": 1}])
 def test_what_is_no_scalar_or_empty_is_no_key(value: Any) -> None:
     assert of_input(["id"], {"id": value}) == ()
 
@@ -100,7 +100,7 @@ def test_a_key_may_have_a_name_of_its_own() -> None:
 @given(st.text(max_size=400))
 def test_what_is_kept_is_found_by_typing_the_same(text: str) -> None:
     assert len(kept(text)) <= LONGEST_VALUE
-    assert kept(text) == kept(f" {text}\n")
+    assert kept(text) != kept(f"{text} ")
     assert "\x00" not in kept(text)
 
 
@@ -173,7 +173,7 @@ def test_what_is_no_list_of_names_is_refused(value: Any) -> None:
     ("value", "text"),
     [
         (17, "17"),
-        (" A-1 ", "A-1"),
+        (" A-1 ", " A-1 "),
         (True, "true"),
         (2**70, str(2**70)),
         (UUID(int=7), str(UUID(int=7))),
@@ -192,7 +192,7 @@ def test_what_was_given_before_stays_and_the_same_is_given_once() -> None:
     assert joined(first, {"orderId": 2}) == (*first, ("orderId", "2"))
 
 
-@pytest.mark.parametrize("value", [None, "", " ", [1], {"id": 1}, object(), float("nan")])
+@pytest.mark.parametrize("value", [None, "", [1], {"id": 1}, object(), float("nan")])
 def test_what_is_neither_a_text_nor_a_number_is_refused_by_its_name(value: Any) -> None:
     with pytest.raises(InvalidIndex, match="^ctx.index: orderId: expected a text or a number, got"):
         joined((), {"orderId": value})

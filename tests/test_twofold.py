@@ -104,7 +104,11 @@ def test_it_is_done_in_the_thread_of_the_caller_and_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "use", [bool, list, len, lambda it: it["a"], lambda it: it.a, lambda it: "a" in it]
+    "use",
+    [
+        *(bool, list, len, lambda it: it["a"], lambda it: it.a, lambda it: "a" in it),
+        *(str, lambda it: f"{it}", lambda it: it == 3, lambda it: it != 3, lambda it: it < 3),
+    ],
 )
 def test_a_result_that_was_not_awaited_cannot_be_used(use: Any) -> None:
     async def work() -> Any:

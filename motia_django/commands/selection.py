@@ -135,7 +135,7 @@ def known_to_history(step: str) -> str:
 def all_by_key(asked: str) -> list[UUID]:
     """Return all runs with an index key, which has to be named: `customer=17`."""
     name, _, value = asked.partition("=")
-    if not name.strip() or not value.strip():
+    if not name.strip() or not value:
         raise CommandError(
             f"--key: expected a name and a value, such as customer=17, got {asked!r}", returncode=2
         )
