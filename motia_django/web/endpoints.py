@@ -16,7 +16,6 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from motia_django import payloads, refusals
-from motia_django.conf import settings
 from motia_django.exceptions import some_of
 from motia_django.registry import Listener, Route
 from motia_django.steps import Step
@@ -186,7 +185,7 @@ class EndpointView(APIView):
         """Return the method and the path of the request, secret parameters masked."""
         path, names = self.request.path, self.endpoint.trigger.parameters
         values = list(self.kwargs.values())[-len(names) :] if names else []
-        shown = payloads.masked(dict(zip(names, values, strict=True)), settings().redact)
+        shown = payloads.masked(dict(zip(names, values, strict=True)), self.step.masks)
         for name, value in zip(names, values, strict=True):
             path = path if shown[name] == value else path.replace(value, shown[name])
         return f"{self.request.method} {path}"
