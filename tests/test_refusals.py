@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import subprocess
@@ -131,6 +132,15 @@ def test_a_secret_in_the_path_is_masked_and_no_line_is_broken(caplog: Any) -> No
     assert "\n" not in line
 
 
+def test_what_is_a_secret_in_the_path_is_the_steps_own_word(caplog: Any) -> None:
+    step = make_step(nothing, http("POST", "/of/:account/:token", **RECEIVER), redact=["account"])
+    with serving(step) as client:
+        client.post("/of/hunter2/plain", "{}", "application/json")
+    [line] = told(caplog)
+    assert "hunter2" not in line
+    assert "/plain " in line
+
+
 def test_a_request_that_is_taken_asks_nothing_of_it() -> None:
     with answering(nothing, "POST") as client, CaptureQueriesContext(connection) as asked:
         assert post(client, {}).status_code == 204
@@ -188,6 +198,25 @@ def test_what_is_counted_is_not_written_by_a_forked_process_too() -> None:
         os._exit(len(refusals._tally._counts))
     assert os.waitpid(child, 0)[1] == 0
     assert counted() == {("Work", 401): 1}
+
+
+@pytest.mark.one_database
+def test_a_forked_process_that_ends_leaves_to_its_parent_what_it_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("django.core.mail.outbox")
+    monkeypatch.setattr(refusals.Tally, "_work", lambda self: None)
+    at_end: list[Any] = []
+    monkeypatch.setattr(atexit, "register", at_end.append)
+    refusals.tell("Work", "GET /x", 401, "no")
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(ledger, "add_refusals", lambda counts: os._exit(1))
+        at_end[0]()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    at_end[0]()
+    assert [each.requests for each in models.Refusal.objects.all()] == [1]
 
 
 SERVE = """
