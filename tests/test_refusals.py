@@ -18,6 +18,7 @@ from django.http import Http404
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.permissions import IsAuthenticated
 
@@ -121,6 +122,19 @@ def test_permissions_throttles_and_forms_are_told_of_too(caplog: Any) -> None:
         post(client, "{", "/may")
     assert [(step, status) for step, status in counted()] == [("May", 403), ("Often", 429)]
     assert told(caplog)[0].endswith("with 403: Authentication credentials were not provided.")
+
+
+class Coded(BaseAuthentication):
+    """Refuses as djangorestframework-simplejwt does."""
+
+    def authenticate(self, request: Any) -> None:
+        raise AuthenticationFailed({"detail": "The token is not valid.", "code": "no"})  # type: ignore[arg-type]
+
+
+def test_the_reason_of_an_error_with_more_than_a_text_is_its_text(caplog: Any) -> None:
+    with answering(nothing, "POST", authentication=[Coded]) as client:
+        post(client, {})
+    assert told(caplog) == ["Step 'Work' refused POST /x with 403: The token is not valid."]
 
 
 def test_a_secret_in_the_path_is_masked_and_no_line_is_broken(caplog: Any) -> None:
