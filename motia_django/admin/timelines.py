@@ -107,7 +107,7 @@ def _masked(entry: Entry, row: models.Run) -> Entry:
     step = row.step
     hidden = {name: words.masked_as(item, value, step) for name, value in _values(entry).items()}
     if entry.get("kind") in OPERATIONS and "old" in entry:
-        hidden["old"] = words.masked_input(row, entry["old"])
+        hidden["old"] = words.masked_as_input(row, entry["old"])
     whole: Entry = words.masked({**entry, **hidden}, step)
     return whole
 
