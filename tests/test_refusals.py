@@ -128,7 +128,7 @@ class Coded(BaseAuthentication):
     """Refuses as djangorestframework-simplejwt does."""
 
     def authenticate(self, request: Any) -> None:
-        raise AuthenticationFailed({"detail": "The token is not valid.", "code": "no"})  # type: ignore[arg-type]
+        raise AuthenticationFailed({"detail": "The token is not valid.", "code": "no"})
 
 
 def test_the_reason_of_an_error_with_more_than_a_text_is_its_text(caplog: Any) -> None:
