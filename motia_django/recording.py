@@ -73,10 +73,6 @@ class Recorder:
         elif self._is_late():
             self.write()
 
-    def forget(self) -> None:
-        """Leave what waits to the process that this one was forked from."""
-        self._waiting.clear()
-
     def _is_late(self) -> bool:
         """Return whether nobody writes what waits, though the database is there."""
         since = time.monotonic() - self._since
@@ -117,7 +113,7 @@ class Recorder:
             if self._thread is None:
                 self._thread = Thread(target=self._work, name="motia-history", daemon=True)
                 self._thread.start()
-                atexit.register(self.write)
+                atexit.register(_write_the_rest)
 
     def _work(self) -> None:
         """Wait for something to write, give others the time to join it, and write."""
@@ -186,10 +182,14 @@ def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
                 logger.exception("Run %s of %s could not be recorded", run.id, run.step)
 
 
+def _write_the_rest() -> None:
+    """Write what waits when this process ends; of a forked one, what it has answered itself."""
+    _recorder.write()
+
+
 def _begin_anew() -> None:
     """Give a forked process a recorder of its own; what waits is its parent's to write."""
     global _recorder
-    _recorder.forget()
     _recorder = Recorder()
 
 

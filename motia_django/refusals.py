@@ -69,7 +69,7 @@ class Tally:
         if self._thread is None:
             self._thread = Thread(target=self._work, name="motia-refusals", daemon=True)
             self._thread.start()
-            atexit.register(self.write)
+            atexit.register(write)
 
     def _work(self) -> None:
         while self._is_wanted.wait():
@@ -93,7 +93,10 @@ def tell(step: str, what: str, status: int, reason: str) -> None:
 
 
 def write() -> None:
-    """Add to the table what was counted in this process so far."""
+    """Add to the table what was counted in this process so far; at its end, too.
+
+    A process that was forked has a tally of its own by then: it leaves its parent's alone.
+    """
     _tally.write()
 
 

@@ -28,7 +28,7 @@ OPERATIONS = (
 )
 """What operators do to a run: `{"kind", "by", "time", "reason", ...}`.
 
-Where they have edited its input, `old` is what it was.
+Where they have edited its input, `old` is what it was, masked as its Step of then has it.
 """
 _LARGEST_FACT = 4096
 """Bytes of JSON."""
@@ -75,10 +75,9 @@ class Timeline:
 
 
 def operation(kind: str, by: str, reason: str = "", **facts: Any) -> Entry:
-    """Return the entry that tells of what an operator did just now, its facts masked and cut."""
+    """Return the entry that tells of what an operator did just now, its facts cut."""
     note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
-    told = _bounded(payloads.masked(facts, settings().redact))
-    return note | ({"reason": reason} if reason else {}) | told
+    return note | ({"reason": reason} if reason else {}) | _bounded(facts)
 
 
 def _bounded(facts: Entry) -> Entry:

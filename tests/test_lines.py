@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from motia_django.lines import spelled_out
+from motia_django.lines import escaped, spelled_out
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,11 @@ def test_all_other_text_is_left_as_it_is() -> None:
     text = "Zoë, 日本, שלום\u200f 👩‍🚀 \\n 'quoted'"
     assert spelled_out(text) == text
     assert spelled_out(17) == "17"
+
+
+def test_json_says_the_same_and_steers_no_terminal() -> None:
+    value = {"Zoë": "\x1b[31m \x9b31m \x7f \u2028 \u202e\u2066 'n' \\u009b"}
+    text = escaped(json.dumps(value, indent=2, ensure_ascii=False))
+    assert json.loads(text) == value
+    assert [each for each in text if not each.isprintable()] == ["\n", "\n"]
+    assert "Zoë" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sqlite3
@@ -176,9 +177,28 @@ def test_what_waits_is_not_written_by_a_forked_process_too(monkeypatch: Any) -> 
     recorder._waiting.append(answered())
     child = os.fork()
     if not child:
-        os._exit(len(recorder._waiting))
+        os._exit(len(recording._recorder._waiting))
     assert os.waitpid(child, 0)[1] == 0
     assert len(recorder._waiting) == 1
+
+
+@pytest.mark.one_database
+@pytest.mark.django_db(transaction=True)
+def test_a_forked_process_that_ends_leaves_alone_what_its_parent_may_be_writing(
+    monkeypatch: Any,
+) -> None:
+    at_end: list[Any] = []
+    monkeypatch.setattr(atexit, "register", at_end.append)
+    monkeypatch.setattr(Recorder, "_work", lambda self: None)
+    recorder = Recorder()
+    monkeypatch.setattr(recorder, "write", lambda: os._exit(1))
+    monkeypatch.setattr(recording, "_recorder", recorder)
+    recorder._start()
+    child = os.fork()
+    if not child:
+        at_end[0]()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 SERVE = """

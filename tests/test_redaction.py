@@ -15,6 +15,7 @@ from motia_django.conf import Settings
 from motia_django.payloads import MASK
 from motia_django.redaction import asker
 from motia_django.registry import registry
+from motia_django.runs import Status
 from tests.factories import installed, kept_run, make_step, row, rows, work_off
 from tests.web.serving import http, serving
 
@@ -138,6 +139,20 @@ def test_what_a_steps_own_list_names_leaves_no_trace() -> None:
         operations.discard(dead.id, by="ada")
     assert run_id in {str(each.id) for each in rows()}
     assert "s3cret" not in str([vars(each) for each in rows()])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("redact", "old"),
+    [(["account"], {"account": MASK, "card": 1}), ([], {"account": 2, "card": 1})],
+)
+def test_what_an_input_was_before_it_was_edited_is_masked_by_the_steps_own_word(
+    redact: list[str], old: Any
+) -> None:
+    with installed(make_step(pay, WORK, redact=redact)):
+        dead = kept_run(input={"account": 2, "card": 1}, status=Status.DEAD)
+        operations.redrive(dead.id, by="ada", input={"account": 3, "card": 1})
+    assert row(dead).timeline[-1]["old"] == old
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import subprocess
@@ -17,6 +18,7 @@ from django.http import Http404
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.permissions import IsAuthenticated
 
@@ -122,6 +124,19 @@ def test_permissions_throttles_and_forms_are_told_of_too(caplog: Any) -> None:
     assert told(caplog)[0].endswith("with 403: Authentication credentials were not provided.")
 
 
+class Coded(BaseAuthentication):
+    """Refuses as djangorestframework-simplejwt does."""
+
+    def authenticate(self, request: Any) -> None:
+        raise AuthenticationFailed({"detail": "The token is not valid.", "code": "no"})
+
+
+def test_the_reason_of_an_error_with_more_than_a_text_is_its_text(caplog: Any) -> None:
+    with answering(nothing, "POST", authentication=[Coded]) as client:
+        post(client, {})
+    assert told(caplog) == ["Step 'Work' refused POST /x with 403: The token is not valid."]
+
+
 def test_a_secret_in_the_path_is_masked_and_no_line_is_broken(caplog: Any) -> None:
     with answering(nothing, "POST", "/of/:name/:token", **RECEIVER) as client:
         client.post("/of/a%0Ab/hunter2", "{}", "application/json")
@@ -129,6 +144,15 @@ def test_a_secret_in_the_path_is_masked_and_no_line_is_broken(caplog: Any) -> No
     assert line.startswith("Step 'Work' refused POST /of/a b/")
     assert "hunter2" not in line
     assert "\n" not in line
+
+
+def test_what_is_a_secret_in_the_path_is_the_steps_own_word(caplog: Any) -> None:
+    step = make_step(nothing, http("POST", "/of/:account/:token", **RECEIVER), redact=["account"])
+    with serving(step) as client:
+        client.post("/of/hunter2/plain", "{}", "application/json")
+    [line] = told(caplog)
+    assert "hunter2" not in line
+    assert "/plain " in line
 
 
 def test_a_request_that_is_taken_asks_nothing_of_it() -> None:
@@ -188,6 +212,25 @@ def test_what_is_counted_is_not_written_by_a_forked_process_too() -> None:
         os._exit(len(refusals._tally._counts))
     assert os.waitpid(child, 0)[1] == 0
     assert counted() == {("Work", 401): 1}
+
+
+@pytest.mark.one_database
+def test_a_forked_process_that_ends_leaves_to_its_parent_what_it_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("django.core.mail.outbox")
+    monkeypatch.setattr(refusals.Tally, "_work", lambda self: None)
+    at_end: list[Any] = []
+    monkeypatch.setattr(atexit, "register", at_end.append)
+    refusals.tell("Work", "GET /x", 401, "no")
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(ledger, "add_refusals", lambda counts: os._exit(1))
+        at_end[0]()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    at_end[0]()
+    assert [each.requests for each in models.Refusal.objects.all()] == [1]
 
 
 SERVE = """

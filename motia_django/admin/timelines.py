@@ -86,8 +86,20 @@ def seen(row: models.Run, timeline: Any, links: Links) -> list[Entry]:
     whole: Sequence[Any] = timeline if isinstance(timeline, list) else []
     entries = (each if isinstance(each, dict) else {"value": each} for each in whole)
     steps = permits.visible(links.request)
-    masked = (_masked(each, row) for each in entries)
-    return list(masked) if steps is None else [_narrowed(each, steps) for each in masked]
+    masked = [_masked(each, row) for each in entries]
+    if steps is None:
+        return masked
+    of = _steps_of(masked, row.step)
+    return [_narrowed(each, step, steps) for each, step in zip(masked, of, strict=True)]
+
+
+def _steps_of(entries: Sequence[Entry], now: str) -> list[str]:
+    """Return for each entry whose run it was then: another Step's, before it was moved."""
+    found = []
+    for each in reversed(entries):
+        now = str(each["from"]) if each.get("kind") == "moved" and "from" in each else now
+        found.append(now)
+    return found[::-1]
 
 
 def _masked(entry: Entry, row: models.Run) -> Entry:
@@ -95,15 +107,15 @@ def _masked(entry: Entry, row: models.Run) -> Entry:
     step = row.step
     hidden = {name: words.masked_as(item, value, step) for name, value in _values(entry).items()}
     if entry.get("kind") in OPERATIONS and "old" in entry:
-        hidden["old"] = words.masked_input(row, entry["old"])
+        hidden["old"] = words.masked_as_input(row, entry["old"])
     whole: Entry = words.masked({**entry, **hidden}, step)
     return whole
 
 
-def _narrowed(entry: Entry, steps: Sequence[str]) -> Entry:
+def _narrowed(entry: Entry, step: str, steps: Sequence[str]) -> Entry:
     """Return an entry with no names of Steps but these; a list of none of them is left out.
 
-    So is the input that a run had of another Step.
+    So is the input that the run had while it was another Step's; `step` says whose.
     """
     named = {name: entry[name] for name in _OF_STEPS if name in entry}
     left = {
@@ -111,7 +123,7 @@ def _narrowed(entry: Entry, steps: Sequence[str]) -> Entry:
         for name, value in named.items()
         if isinstance(value, list) or value in steps
     }
-    is_hidden = "from" in named and named["from"] not in steps
+    is_hidden = step not in steps and entry.get("kind") in OPERATIONS
     unseen = {*named, "old"} if is_hidden else {*named}
     rest = {name: value for name, value in entry.items() if name not in unseen}
     return rest | {name: value for name, value in left.items() if value or not named[name]}

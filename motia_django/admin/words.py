@@ -149,12 +149,17 @@ def masked_as(name: object, value: Any, step: str | None = None) -> Any:
     return masked({str(name): value}, step)[str(name)]
 
 
-def masked_input(row: models.Run, earlier: Any = None) -> Any:
-    """Return a run's input, or an `earlier` one, without its secrets.
+def masked_input(row: models.Run) -> Any:
+    """Return a run's input without its secrets."""
+    return masked_as_input(row, row.input)
+
+
+def masked_as_input(row: models.Run, value: Any) -> Any:
+    """Return what is, or was, the input of a run without its secrets.
 
     Of a change of state or of a stream, the values may be secrets by the name of their item.
     """
-    given = without_credentials(row, row.input if earlier is None else earlier)
+    given = without_credentials(row, value)
     whole = dict(given) if isinstance(given, dict) else {}
     for name in ("oldValue", "newValue"):
         if name in whole and "itemId" in whole:

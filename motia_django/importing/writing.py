@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from motia_django.exceptions import ImportRefused
@@ -20,7 +21,7 @@ def write(texts: Iterable[tuple[Path, bytes]]) -> Callable[[], None]:
             try:
                 _make(path.parent, undone)
                 with path.open("xb") as file:
-                    undone.callback(path.unlink, missing_ok=True)
+                    undone.callback(_delete, path)
                     file.write(text)
             except OSError as error:
                 raise ImportRefused(
@@ -39,8 +40,17 @@ def _make(folder: Path, undone: ExitStack) -> None:
     undone.callback(_remove, folder)
 
 
+def _delete(path: Path) -> None:
+    """Delete a file, and what Python has kept of it if it was imported meanwhile."""
+    path.unlink(missing_ok=True)
+    if path.suffix == ".py":
+        compiled = Path(cache_from_source(str(path)))
+        compiled.unlink(missing_ok=True)
+        _remove(compiled.parent)
+
+
 def _remove(folder: Path) -> None:
     try:
         folder.rmdir()
     except OSError:
-        pass  # somebody else has put something into it
+        pass  # it is not there, or somebody else has put something into it

@@ -70,10 +70,11 @@ class Reviews:
 def standing_of(user: Any) -> str | None:
     """Return what is another text once a user is deactivated, or has another password.
 
-    None for who is no user of the project's. A change of the password ends sessions by the same
+    None for who is no user of the project's, or is one that a token tells of and no table: he was
+    let in without being looked for. A change of the password ends sessions by the same
     rule (`get_session_auth_hash`).
     """
-    if not isinstance(user, get_user_model()) or user.pk is None:
+    if not isinstance(user, get_user_model()) or user.pk is None or user._state.adding:
         return None
     password = getattr(user, "get_session_auth_hash", str)()
     return f"{bool(user.is_active)} {password}"

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.db import connections, transaction
 from django.http import HttpResponseBase
+from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import AllowAny
@@ -16,7 +17,6 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from motia_django import payloads, refusals
-from motia_django.conf import settings
 from motia_django.exceptions import some_of
 from motia_django.registry import Listener, Route
 from motia_django.steps import Step
@@ -186,7 +186,7 @@ class EndpointView(APIView):
         """Return the method and the path of the request, secret parameters masked."""
         path, names = self.request.path, self.endpoint.trigger.parameters
         values = list(self.kwargs.values())[-len(names) :] if names else []
-        shown = payloads.masked(dict(zip(names, values, strict=True)), settings().redact)
+        shown = payloads.masked(dict(zip(names, values, strict=True)), self.step.masks)
         for name, value in zip(names, values, strict=True):
             path = path if shown[name] == value else path.replace(value, shown[name])
         return f"{self.request.method} {path}"
@@ -194,10 +194,11 @@ class EndpointView(APIView):
     def _why(self, exc: Exception) -> str:
         """Return why a request is refused: which fields are wrong, and never what was in them."""
         detail = getattr(exc, "detail", None) or str(exc)
-        if self.wrong or isinstance(detail, dict):
+        if self.wrong or (isinstance(exc, ValidationError) and isinstance(detail, dict)):
             fields = [f"{each:.100}" or "the body" for each in self.wrong or map(str, detail)]
             return f"this is invalid: {some_of(fields, _MOST_NAMED)}"
-        return detail if isinstance(detail, str) else type(exc).__name__
+        text = detail.get("detail") if isinstance(detail, dict) else detail
+        return text if isinstance(text, str) else type(exc).__name__
 
 
 def atomic_requests() -> list[str]:

@@ -173,7 +173,7 @@ def _scope(step: str, request: Request, idempotency: Idempotency) -> tuple[str, 
     if not idempotency.scope:
         return own_scope(step, _declared_path(request)), step, request.path
     name, path = parts_of(idempotency.scope)
-    values = iter(request.raw.parser_context["kwargs"].values())
+    values = map(str, request.raw.parser_context["kwargs"].values())
     parts = [next(values, part) if part.startswith(":") else part for part in path.split("/")]
     return idempotency.scope, name, "/".join([*parts, *values])
 

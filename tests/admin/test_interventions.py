@@ -622,9 +622,10 @@ def test_a_run_that_was_redriven_with_another_input_shows_the_one_before(
 ) -> None:
     changed = {"eventType": "state:updated", "itemId": "api_key", "oldValue": "s-1", "newValue": 1}
     note = {"at": None, "kind": "redriven", "by": "ada", "time": "x", "input": "edited"}
-    run = dead(timeline=[{**note, "old": {"id": 1}}, {**note, "old": changed}])
-    first, second = admin_client.get(at(run)).context["timeline"]
+    run = dead(timeline=[{**note, "old": each} for each in ({"id": 1}, None, changed)])
+    first, null, second = admin_client.get(at(run)).context["timeline"]
     assert (first.text, first.facts) == ("by ada, its input edited", '{"old":{"id":1}}')
+    assert null.facts == '{"old":null}'
     assert "s-1" not in text(admin_client, at(run)) + text(admin_client, at(run, "export"))
     assert "state:updated" in second.facts + second.document
 

@@ -129,10 +129,12 @@ def test_of_a_run_that_was_a_hidden_steps_the_input_of_then_is_not_shown(
     note = {"at": None, "kind": "moved", "by": "ada", "to": "Shop", "input": "edited"}
     for step, shown in (("Desk", True), ("Payroll", False)):
         moved = {**note, "from": step, "old": {"salary": 70_000}}
-        run = make_run(step="Shop", trigger="queue", source="work", timeline=[moved])
-        for what in ("change", "export"):
-            page = client.get(f"/admin/motia/run/{run.id}/{what}/")
-            assert ("70000" in page.content.decode()) == shown, (step, what)
+        before = [{**note, "kind": "redriven", "old": {"salary": 70_000}}, {**note, "from": step}]
+        for timeline in ([moved], before):
+            run = make_run(step="Shop", trigger="queue", source="work", timeline=timeline)
+            for what in ("change", "export"):
+                page = client.get(f"/admin/motia/run/{run.id}/{what}/")
+                assert ("70000" in page.content.decode()) == shown, (step, what, timeline)
 
 
 @pytest.mark.parametrize("step", ["Payroll", "Desk"])

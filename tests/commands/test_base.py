@@ -59,6 +59,12 @@ def test_no_data_forges_a_row_of_a_table(evil_run: str, steps: Steps, words: tup
     assert len([line for line in rest if line]) <= 1  # how to give them to another Step
 
 
+def test_no_data_steers_the_terminal_that_json_is_shown_on(evil_run: str, steps: Steps) -> None:
+    printed = steps("runs", "--format", "json")
+    lines_of(printed)
+    assert json.loads(printed)[0]["step"] == EVIL
+
+
 def test_no_data_forges_a_line_of_a_trace_but_a_traceback_keeps_its_lines(
     evil_run: str, steps: Steps
 ) -> None:

@@ -323,8 +323,9 @@ def test_errors_of_before_are_not_told_as_the_imports(
 
 
 def test_what_does_not_load_is_taken_away_again_if_that_is_asked_for(
-    motia: Motia, project: Project, fails: Fails
+    motia: Motia, project: Project, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     project.step("z_step.py", STEP)
     motia.write("steps/deep/a_step.py", STEP)
     before = written(project)
@@ -332,6 +333,7 @@ def test_what_does_not_load_is_taken_away_again_if_that_is_asked_for(
     printed, error, code = fails(*words)
     assert (error, code) == ("1 error with the imported files; so nothing was kept", 1)
     assert written(project) == before
+    assert not (project.folder / "steps/deep").exists()
     assert "0 files" in printed
 
 

@@ -142,7 +142,7 @@ def test_while_the_users_cannot_be_looked_at_nobody_is_cut_off(
 
 
 def test_nobody_is_looked_at_who_is_no_user_of_the_project_or_has_left() -> None:
-    for user in (AnonymousUser(), User(), SimpleNamespace(pk=7, is_active=True), None):
+    for user in (AnonymousUser(), User(), User(pk=7), SimpleNamespace(pk=7, is_active=True), None):
         assert standing_of(user) is None
     token = stream_token(User.objects.create_user("ada"))
 

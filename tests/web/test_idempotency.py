@@ -190,6 +190,15 @@ def test_a_successor_goes_on_with_the_keys_of_a_step_that_had_no_scope() -> None
     assert [told(new, "acme"), told(new, "globex"), told(new, "initech")] == [1, 2, 3]
 
 
+def test_a_scope_of_steps_under_a_prefix_with_a_parameter_tells_apart_what_is_in_it() -> None:
+    handler = counting(lambda call: {"body": call})
+    step = make_step(handler, http("POST", "/x/:id", idempotency={"scope": "one /x/:id"}))
+    with installed(step), served("<int:tenant>/") as client:
+        headers = {"Idempotency-Key": KEY}
+        found = [client.post(f"/{each}/x/7", headers=headers) for each in (1, 2, 1)]
+    assert [each.status_code for each in found] == [200, 422, 200]
+
+
 def test_two_steps_with_one_scope_share_their_keys() -> None:
     handler = counting(lambda call: {"body": call})
     steps = [

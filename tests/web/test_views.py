@@ -417,7 +417,7 @@ def test_the_run_of_an_atomic_step_commits_with_what_it_wrote(
     assert committed == [[run] if atomic else []]
     assert [(str(each.id), each.status) for each in rows()] == [(run, "succeeded")] * atomic
     assert len(waiting._waiting) == (not atomic)
-    waiting.forget()
+    waiting._waiting.clear()
 
 
 @pytest.mark.django_db(transaction=True)
