@@ -19,6 +19,7 @@ TRIED = {
     "A digest by mail",
     "An approval",
     "An approval that holds up what is behind it",
+    "A flow of several Steps, in order",
     "Compensate when it finally fails",
     "The answer of a language model",
     "Tenants",

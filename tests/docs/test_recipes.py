@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from motia_django import dispatch, enqueue, ledger, models, state, streams
+from motia_django import dispatch, enqueue, keys, ledger, models, state, streams
 from motia_django.registry import registry
 from motia_django.runs import Status
 from motia_django.webhooks import signed_by
@@ -317,8 +317,68 @@ def test_what_nobody_approves_is_told_of_and_holds_up_nobody(project: Project) -
 
 def work_off_turns() -> None:
     """Deliver what is queued, first to last, again and again: what is not its turn stands back."""
-    for _ in range(5):
+    for _ in range(12):
         deliver([each.id for each in rows(status=Status.QUEUED)])
+
+
+# -- a flow of several steps, in order
+
+
+def placed(id: str, by: str, count: int = 1) -> str:
+    message = {"topic": "order.placed", "data": {"id": id, "count": count}}
+    [run_id] = enqueue({**message, "messageGroupId": by})
+    return run_id
+
+
+def ended(*conductors: str) -> list[str]:
+    return [str(row(each).output["ended"]) for each in conductors]
+
+
+def reserved() -> list[str]:
+    return [each.input["id"] for each in rows(step="ReserveGoods")]
+
+
+def test_an_order_waits_until_the_one_before_it_of_its_customer_is_over(project: Project) -> None:
+    with followed(project, "A flow of several Steps, in order"):
+        first, behind, other = placed("1", "acme"), placed("2", "acme"), placed("3", "globex")
+        deliver([first, behind, other])
+        assert [row(each).status for each in (first, behind, other)] == [
+            "scheduled",
+            "queued",
+            "scheduled",
+        ]
+        assert reserved() == ["1", "3"]
+        work_off_turns()
+    assert ended(first, behind, other) == ["shipped"] * 3
+    assert reserved() == ["1", "3", "2"]
+    assert models.RunKey.objects.filter(name="orderId", value=keys.kept("2")).count() == 3
+
+
+def test_an_order_of_which_a_step_dies_lets_the_next_one_go_on(project: Project) -> None:
+    with followed(project, "A flow of several Steps, in order"):
+        broken, behind = placed("1", "acme", count=11), placed("2", "acme")
+        work_off_turns()
+        assert ended(broken, behind) == ["failed", "shipped"]
+        assert state.get("orders", "1")["by"] == "ReserveGoods"
+        [dead] = rows(status=Status.DEAD)
+        assert dead.step == "ReserveGoods"
+
+
+def test_an_order_that_nobody_ends_is_closed_and_cannot_be_shipped_later(project: Project) -> None:
+    with followed(project, "A flow of several Steps, in order"):
+        first, behind = placed("1", "acme"), placed("2", "acme")
+        deliver([first])
+        [lost] = rows(step="ReserveGoods")
+        models.Run.objects.filter(id=lost.id).update(status=Status.CANCELLED)
+        long_ago = timezone.now() - timedelta(days=3)
+        models.Run.objects.filter(id=first).update(tried_since=long_ago)
+        let_time_pass(first)
+        work_off_turns()
+        assert (row(first).status, ended(behind)) == ("dead", ["shipped"])
+        assert state.get("orders", "1")["status"] == "failed"
+        enqueue("goods.reserved", lost.input)
+        work_off_turns()
+        assert state.get("orders", "1")["status"] == "failed"
 
 
 # -- the answer of a language model
