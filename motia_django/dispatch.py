@@ -51,7 +51,12 @@ def enqueue(
         _check_heard(each.topic)
     tracing.check_lease()
     with spans.of_sending([each.topic for each in messages]):
-        return offspring.bear([run for each in messages for run in _runs_for(each)])
+        made = [_runs_for(each) for each in messages]
+        ids = offspring.bear([run for runs in made for run in runs])
+    left = iter(ids)
+    for each, runs in zip(messages, made, strict=True):
+        _note(each, [(run, next(left)) for run in runs])
+    return ids
 
 
 def send(message: Message, note: Entry) -> dict[str, bool]:
@@ -158,11 +163,20 @@ def _runs_of_event(change: StreamChange) -> list[Run]:
     return _runs_of(listeners, change, source)
 
 
+def _note(message: Message, runs: Sequence[tuple[Run, str]]) -> None:
+    """Note which Steps are sent a message, and apart which are not, by the run that has its key."""
+    facts = {"topic": message.topic, "data": message.data}
+    held = [(run.step, run_id) for run, run_id in runs if run_id != str(run.id)]
+    new = [run.step for run, run_id in runs if run_id == str(run.id)]
+    if new or not held:
+        tracing.note("enqueue", **facts, steps=new)
+    for step, run_id in held:
+        tracing.note("enqueue", **facts, steps=[step], run_id=run_id)
+
+
 def _runs_for(message: Message) -> list[Run]:
     runs = offspring.runs_of(message)
     signals.message_enqueued.send_robust(message.topic, message=message)
-    steps = [run.step for run in runs]
-    tracing.note("enqueue", topic=message.topic, data=message.data, steps=steps)
     return runs
 
 

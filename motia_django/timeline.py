@@ -185,7 +185,9 @@ def _place(facts: Entry, key: str) -> str:
 
 
 def _enqueue(facts: Entry) -> str:
-    return f"enqueue {facts.get('topic')} -> {', '.join(facts.get('steps') or []) or 'nobody'}"
+    sent = f"enqueue {facts.get('topic')} -> {', '.join(facts.get('steps') or []) or 'nobody'}"
+    run_id = facts.get("run_id")
+    return f"{sent}: held by run {run_id} (dedupeKey)" if run_id else sent
 
 
 def _snoozed(facts: Entry) -> str:

@@ -155,6 +155,44 @@ def test_messages_of_a_step_belong_to_its_trace() -> None:
     assert begun.timeline[0]["steps"] == ["Work"]
 
 
+def test_a_message_whose_key_is_held_is_noted_with_the_run_that_holds_it() -> None:
+    def pass_on(input: Any, ctx: Any) -> None:
+        held = {"topic": "work", "data": 1, "dedupeKey": "k"}
+        ctx.enqueue([held, {"topic": "other"}, held, {"topic": "work"}])
+
+    begin = {"type": "queue", "topic": "begin"}
+    first = make_step(pass_on, begin, name="First", enqueues=["work", "other"])
+    other = make_step(lambda input: None, {**begin, "topic": "other"}, name="Other")
+    with installed(first, make_step(), other):
+        deliver(enqueue("begin"))
+    born = rows(step="Work")[0]
+    noted = rows(step="First")[0].timeline
+    assert [(each["topic"], each["steps"], each.get("run_id")) for each in noted] == [
+        ("work", ["Work"], None),
+        ("other", ["Other"], None),
+        ("work", ["Work"], str(born.id)),
+        ("work", ["Work"], None),
+    ]
+    assert len(rows(step="Work")) == 2
+
+
+def test_of_two_who_listen_only_the_one_whose_key_is_held_is_noted_so() -> None:
+    def pass_on(input: Any, ctx: Any) -> None:
+        ctx.enqueue({"topic": "work", "dedupeKey": "k"})
+
+    begin = {"type": "queue", "topic": "begin"}
+    steps = make_step(pass_on, begin, name="First", enqueues=["work"]), make_step()
+    with installed(*steps):
+        [held] = enqueue({"topic": "work", "dedupeKey": "k"})
+    with installed(*steps, make_step(name="Another")):
+        deliver(enqueue("begin"))
+    noted = rows(step="First")[0].timeline
+    assert [(each["steps"], each.get("run_id")) for each in noted] == [
+        (["Another"], None),
+        (["Work"], held),
+    ]
+
+
 @pytest.fixture
 def talkative() -> Iterator[None]:
     def pass_on(input: Any, ctx: Any) -> None:

@@ -120,6 +120,7 @@ def test_every_entry_can_be_put_into_words() -> None:
     timeline.add("stream", operation="send", stream="alerts", group="red", item=None)
     timeline.add("enqueue", topic="todo.created", steps=["ProcessTodo"])
     timeline.add("enqueue", topic="nobody.hears", steps=[])
+    timeline.add("enqueue", topic="todo.created", steps=["ProcessTodo"], run_id="r17")
     timeline.add("invoke", step="Pay", status="succeeded")
     timeline.add("whatever", x=1)
     lines = [in_words({**entry, "at": 0.012}) for entry in timeline.entries()]
@@ -130,6 +131,7 @@ def test_every_entry_can_be_put_into_words() -> None:
         "+0.012 s  stream alerts: send red",
         "+0.012 s  enqueue todo.created -> ProcessTodo",
         "+0.012 s  enqueue nobody.hears -> nobody",
+        "+0.012 s  enqueue todo.created -> ProcessTodo: held by run r17 (dedupeKey)",
         "+0.012 s  invoke Pay: succeeded",
         '+0.012 s  whatever {"x":1}',
     ]

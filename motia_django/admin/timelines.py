@@ -49,7 +49,7 @@ _ITEMS = {"state": "key", "stream": "item"}
 """Where an entry of this kind names the item."""
 _OF_STEPS = ("step", "steps", "from", "to")
 """Where entries name Steps."""
-_LINKED = ("invoke", "overlap", "rerun", "repeats")
+_LINKED = ("enqueue", "invoke", "overlap", "rerun", "repeats")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,10 @@ def _enqueue(entry: Entry) -> tuple[str, Any]:
     heard, topic = entry.get("steps"), str(entry.get("topic", ""))
     names = ", ".join(map(str, heard)) if isinstance(heard, list) else ""
     to = _("nobody listens") if heard == [] else names  # of those not to be seen nothing is said
-    return f"{topic} → {to}" if to else topic, {"data": entry.get("data")}
+    text = f"{topic} → {to}" if to else topic
+    if entry.get("run_id"):
+        text = f"{text}: {_('held by run %s (dedupeKey)') % entry['run_id']}"
+    return text, {"data": entry.get("data")}
 
 
 def _invoke(entry: Entry) -> tuple[str, Any]:
