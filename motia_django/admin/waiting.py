@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from motia_django import consumers, ledger, models
-from motia_django.admin import words
+from motia_django.admin import permits, words
 from motia_django.admin.links import Links
 from motia_django.ledger import pulse
 from motia_django.queues import queue_at
@@ -65,11 +67,20 @@ def told(pause: models.Pause) -> str:
 def _due(row: models.Run) -> Reason:
     when = words.moment_with_zone(row.wake_at)
     if is_snoozed(row):
-        return Reason(text=_("It was snoozed, and goes on at %s.") % when, links=[])
+        return Reason(text=_snoozed(row, when), links=[])
     if row.attempt:
         text = _("Attempt %(number)d begins after the backoff, at %(when)s.")
         return Reason(text=text % {"number": row.attempt + 1, "when": when}, links=[])
     return Reason(text=_("It is scheduled for %s.") % when, links=[])
+
+
+def _snoozed(row: models.Run, when: str) -> str:
+    """Return until when a run is snoozed, and why, as its handler has said it."""
+    entries = (each for each in reversed(row.timeline) if isinstance(each, dict))
+    last = next((each for each in entries if each.get("kind") == "snoozed"), {})
+    reason = words.shortened(str(last.get("reason") or ""))
+    text = _("It was snoozed, and goes on at %s") % when
+    return f"{text}: {reason}" if reason else f"{text}."
 
 
 def is_snoozed(row: models.Run) -> bool:
@@ -129,8 +140,17 @@ def _without_slot(row: models.Run, turn: models.Turn, links: Links) -> list[Reas
     return [Reason(text=text % limit, links=_named(others[:MOST_HOLDERS], links))]
 
 
-def _named(turns: list[models.Turn] | QuerySet[models.Turn], links: Links) -> list[tuple[str, str]]:
-    return [(_("run %s") % turn.run_id, links.run(turn.run_id)) for turn in turns]
+def _named(turns: Iterable[models.Turn], links: Links) -> list[tuple[str, str]]:
+    """Return the runs of turns: with their Steps, as far as the user may see those."""
+    ids = [turn.run_id for turn in turns]
+    rows = permits.narrowed(ledger.rows(id__in=ids), links.request)
+    steps = dict(rows.values_list("id", "step"))
+    return [(_run(each, steps.get(each)), links.run(each)) for each in ids]
+
+
+def _run(run_id: UUID, step: str | None) -> str:
+    text = _("run %s") % run_id
+    return f"{step}, {text}" if step else text
 
 
 def _turns() -> QuerySet[models.Turn]:

@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import OperationalError
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 from pydantic import BaseModel, field_validator
 
@@ -674,7 +675,23 @@ def test_a_run_behind_another_names_it(admin_client: Client, dead: Dead) -> None
     assert "<dt>Message group</dt><dd><code>order 17</code></dd>" in html
     models.Run.objects.filter(id=second.id).update(status="dead")
     assert "order 17</code> (stays the same, whatever" in text(admin_client, at(second, "edit"))
-    assert reason.links == [(f"run {first.id}", at(first))]
+    assert reason.links == [(f"Work, run {first.id}", at(first))]
+
+
+@override_settings(MOTIA={"MAY": "tests.admin.test_interventions.may_see_work"})
+def test_a_run_behind_one_that_the_hook_hides_does_not_name_its_step(
+    client_of: Callable[..., Client], dead: Dead
+) -> None:
+    first, second = dead(status="running", step="Hidden"), dead(status="queued")
+    for run, holds in ((first, "lane"), (second, None)):
+        models.Turn.objects.create(run_id=run.id, lane="lane", holds=holds)
+    with installed(make_step(), make_step(name="Hidden")):
+        [reason] = client_of("view_run").get(at(second)).context["waits"]
+    assert [name for name, _url in reason.links] == [f"run {first.id}"]
+
+
+def may_see_work(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
+    return step == "Work"
 
 
 @pytest.mark.parametrize(("status", "slot"), [("running", "pool.0"), ("queued", None)])
@@ -688,7 +705,7 @@ def test_a_run_without_a_place_names_who_has_them(
         models.Turn.objects.create(run_id=second.id, pool="pool")
         [reason] = admin_client.get(at(second)).context["waits"]
         assert reason.text.startswith("It waits its turn: 1 run at once")
-        assert reason.links == [(f"run {first.id}", at(first))]
+        assert reason.links == [(f"Work, run {first.id}", at(first))]
         if status == "queued":
             assert "waits for a worker" in reasons(admin_client, first)[0]
         models.Turn.objects.filter(run_id=first.id).delete()

@@ -266,6 +266,7 @@ def test_no_timeline_or_export_names_a_step_that_the_hook_hides(
         {"at": 0, "kind": "enqueue", "topic": "none", "steps": []},
         {"at": 0, "kind": "invoke", "step": "Hidden", "status": "succeeded", "run_id": "x"},
         {"at": None, "kind": "moved", "by": "ada", "from": "Hidden", "to": "Work"},
+        {"at": 0, "kind": "enqueue", "topic": "held", "steps": ["Hidden"], "run_id": "x"},
     ]
     client = client_of("view_run")
     with installed(make_step(name="Work"), make_step(name="Hidden")):
@@ -274,11 +275,12 @@ def test_no_timeline_or_export_names_a_step_that_the_hook_hides(
         export = client.get(at(run, "export")).content.decode()
         whole = [line.text for line in admin_client.get(at(run)).context["timeline"]]
     told = ["both → Work", "one", "none → nobody listens", "succeeded", "by ada"]
+    told.append("held: held by run x (dedupeKey)")
     assert [line.text for line in lines] == told
     assert "Hidden" not in export
     assert json.loads(export)["timeline"][0]["steps"] == ["Work"]
     assert whole[:2] == ["both → Work, Hidden", "one → Hidden"]
-    assert whole[3:] == ["Hidden: succeeded", "by ada, from Hidden to Work"]
+    assert whole[3:5] == ["Hidden: succeeded", "by ada, from Hidden to Work"]
 
 
 def test_a_page_of_a_long_trace_stays_within_its_queries(
@@ -842,4 +844,27 @@ def test_a_run_that_is_snoozed_is_shown_without_an_error(
     page = html(admin_client, make_run(**MESSAGE, **values, timeline=timeline))
     assert "12 times, until 2026-11-22 19:00:00: nobody has approved it" in page
     assert "until 2026-11-22 19:00:00: not yet" in page
-    assert "It was snoozed, and goes on at" in page
+    assert re.search(r"It was snoozed, and goes on at 20[^<]*: not yet</li>", page)
+
+
+def test_what_a_snooze_says_is_escaped_and_cut(admin_client: Client, make_run: MakeRun) -> None:
+    reason = "<script>" + 600 * "x"
+    timeline: list[Any] = [{"at": None, "kind": "snoozed", "times": 1, "reason": reason}, "junk"]
+    now = timezone.now()
+    values = {"status": "scheduled", "attempt": 0, "tried_since": now, "wake_at": now}
+    values |= {"started_at": None, "finished_at": None}
+    run = make_run(**MESSAGE, **values, timeline=timeline)
+    page = html(admin_client, run)
+    assert "<script>x" not in page and "&lt;script&gt;xx" in page
+    [reason] = admin_client.get(at(run)).context["waits"]
+    assert len(reason.text) < 400
+
+
+def test_a_message_whose_key_is_held_links_to_the_run_that_holds_it(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    holder = make_run(**MESSAGE)
+    entry = {"at": 0, "kind": "enqueue", "topic": "t", "steps": ["Work"], "run_id": str(holder.id)}
+    [line] = admin_client.get(at(make_run(**MESSAGE, timeline=[entry]))).context["timeline"]
+    assert line.text == f"t → Work: held by run {holder.id} (dedupeKey)"
+    assert line.url == at(holder)
