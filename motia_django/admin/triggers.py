@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from motia_django import ledger, models, ticks
 from motia_django.admin import words
 from motia_django.beat import operators
-from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.keys import Index
 from motia_django.ledger.overrides import Key
@@ -184,11 +183,7 @@ def _due(timing: Timing) -> str:
 
 
 def _delivery(delivery: Delivery) -> list[tuple[str, str]]:
-    lease = delivery.visibility_timeout or settings().lease
-    facts = [
-        (_("Retries"), _retries(delivery)),
-        (_("Lease of one attempt"), words.duration(timedelta(seconds=lease))),
-    ]
+    facts = [(_("Retries"), _retries(delivery)), (_("Most time for one attempt"), _limit(delivery))]
     if delivery.delay_seconds:
         delay = timedelta(seconds=delivery.delay_seconds)
         facts.append((_("Delay before the first try"), words.duration(delay)))
@@ -198,6 +193,13 @@ def _delivery(delivery: Delivery) -> list[tuple[str, str]]:
     if delivery.priority is not None:
         facts.append((_("Priority"), str(delivery.priority)))
     return facts
+
+
+def _limit(delivery: Delivery) -> str:
+    seconds = delivery.visibility_timeout
+    return (
+        _("no limit of its own") if seconds is None else words.duration(timedelta(seconds=seconds))
+    )
 
 
 def _found_by(index: Index) -> list[tuple[str, str]]:

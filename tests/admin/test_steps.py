@@ -183,6 +183,7 @@ def test_the_page_shows_schemas_delivery_and_listeners(
         "concurrency": {"limit": 2, "key": "customer.id"},
         "priority": 7,
         "index": ["orderId"],
+        "visibilityTimeout": 30,
     }
     install(
         config(
@@ -220,6 +221,7 @@ def test_the_page_shows_schemas_delivery_and_listeners(
     html = text_of(admin_client, page_of("Send"))
     for words in (
         "5, after 2 s, doubling",
+        "Most time for one attempt</dt><dd>30 s",
         "slow",
         "3 s",
         "one at a time in each message group",
