@@ -13,11 +13,11 @@ from django.db import DatabaseError
 from django.test import override_settings
 from django.utils import timezone
 
-from motia_django import ledger, models, operations
+from motia_django import enqueue, ledger, models, operations
 from motia_django.ledger import history
 from motia_django.runs import Run, Status, lowest_id_at
 from tests.commands.conftest import Fails, Steps
-from tests.factories import QUEUE, installed, kept_run, make_step, nothing, row, rows
+from tests.factories import QUEUE, deliver, installed, kept_run, make_step, nothing, row, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -275,6 +275,16 @@ def test_prune_of_a_key_is_told_and_asked_about_first(
     fails("prune", "--key", "customer=17")
     assert asked == ["Delete 3 runs? [y/N] "]
     assert there(ada) == everything
+
+
+def test_prune_of_a_key_lets_go_of_a_dedupe_key_that_is_held_for_a_time(steps: Steps) -> None:
+    told = {"topic": "work", "data": {"customer": 17}, "dedupeKey": "k", "dedupeFor": 3600}
+    with installed(make_step(index=["customer"])):
+        [held] = enqueue(told)
+        deliver([held])
+        assert enqueue(told) == [held]
+        steps("prune", "--key", "customer=17", "--yes")
+        assert enqueue(told) != [held]
 
 
 def test_prune_of_a_key_knows_no_bound_and_works_in_batches(
