@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from motia_django import ledger, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
-from motia_django.ledger.rows import run_of
+from motia_django.ledger.rows import masked_input, run_of
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Run, Status, summary_of
 from motia_django.steps import Step
@@ -65,7 +65,7 @@ def redrive(
     row = row_of(run_id)
     new = _redriven(row, input, to, insist=insist)
     facts: dict[str, Any] = {"attempts": row.attempt}
-    facts |= {"input": "edited", "old": row.input} if new.input != row.input else {}
+    facts |= {"input": "edited", "old": masked_input(row)} if new.input != row.input else {}
     facts |= {"from": row.step, "to": new.step} if new.step != row.step else {}
     note = operation("moved" if new.step != row.step else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):

@@ -130,12 +130,14 @@ def test_what_a_steps_own_list_names_leaves_no_trace() -> None:
         assert "s3cret" not in json.dumps(described([row(waiting)]), default=str)
         operations.cancel(waiting.id, by="ada")
         assert "s3cret" not in str([vars(each) for each in rows()])
-        dead = kept_run(input={**data, "fail": True}, attempt=99)
+        dead, edited = (kept_run(input={**data, "fail": True}, attempt=99) for _ in range(2))
         work_off()
         assert row(dead).status == "dead"
         assert row(dead).input["account"] == "s3cret", "it is needed for a redrive"
         assert "s3cret" not in str(row(dead).timeline)
         operations.discard(dead.id, by="ada")
+        operations.redrive(edited.id, by="ada", input={"n": 1})
+        work_off()
     assert run_id in {str(each.id) for each in rows()}
     assert "s3cret" not in str([vars(each) for each in rows()])
 
