@@ -147,11 +147,11 @@ def test_a_run_is_redriven_with_another_input(handler: Mended) -> None:
 
 def test_what_the_input_was_is_noted_masked_and_cut(handler: Mended) -> None:
     with installed(make_step(handler, {"type": "queue", "topic": "work", "config": ONCE})):
-        for old in ({"id": 1, "card": {"password": "p-1"}}, {"id": 2, "text": "x" * 9000}):
+        for old in ({"id": 1, "door": {"password": "p-1"}}, {"id": 2, "text": "x" * 9000}):
             run_id = dead_run(old)
             operations.redrive(run_id, by="ada", input={"id": 3})
     secret, large = (each.timeline[-1] for each in rows())
-    assert secret["old"] == {"id": 1, "card": {"password": MASK}}
+    assert secret["old"] == {"id": 1, "door": {"password": MASK}}
     assert is_cut(large["old"])
     assert len(dumps(large)) < 5000
 
