@@ -35,7 +35,7 @@ PAYING = {"amount": 7, "card": {"number": "4242"}, "client_secret": "cs_1"}
         *("signature", "Stripe-Signature", "cvv", "cvv2", "cardCvv", "cardcvv", "cvvcode", "cvc"),
         *("card", "cards", "card_number", "cardNumber", "CARD-NUMBER", "cardnumber", "debit_card"),
         *("card_expiry", "creditcard", "pan", "PAN", "panNumber", "iban", "IBAN", "ibans"),
-        *("customer_iban", "ibanNumber"),
+        *("customer_iban", "ibanNumber", "IBANNumber", "IBANOfAda", "IBANs", "PANs", "CVVcode"),
     ],
 )
 def test_what_is_a_secret_in_all_likelihood_is_told_by_its_name(name: str) -> None:
