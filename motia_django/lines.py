@@ -9,7 +9,6 @@ _STEERING = (
     *range(0x2066, 0x206A),  # isolates: with those before, what turns the direction of a text
 )
 _SPELLED = {code: repr(chr(code))[1:-1] for code in _STEERING}
-_IN_JSON = {code: f"\\u{code:04x}" for code in _STEERING if code > 0x1F}
 
 
 def spelled_out(text: object) -> str:
@@ -19,8 +18,3 @@ def spelled_out(text: object) -> str:
     and what embeds, overrides or isolates a direction of writing.
     """
     return str(text).translate(_SPELLED)
-
-
-def escaped(json: str) -> str:
-    r"""Return JSON that says the same, with all of that escaped, as `\u009b`: C0 always is."""
-    return json.translate(_IN_JSON)

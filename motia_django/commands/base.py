@@ -22,7 +22,7 @@ from django.core.management.base import (
 from django.utils.timezone import get_current_timezone_name
 
 from motia_django import payloads
-from motia_django.lines import escaped, spelled_out
+from motia_django.lines import spelled_out
 
 _MOST_ROWS = 10**12
 
@@ -65,9 +65,8 @@ class Subcommand(ABC):
             self.say("  ".join(cells).rstrip())
 
     def json(self, value: Any) -> None:
-        """Print JSON, which a terminal may be shown, too."""
-        text = json.dumps(payloads.plain(value), indent=2, ensure_ascii=False)
-        self.out.write(escaped(text))
+        """Print JSON."""
+        self.out.write(json.dumps(payloads.plain(value), indent=2, ensure_ascii=False))
 
 
 def add_format(parser: ArgumentParser) -> None:

@@ -129,21 +129,25 @@ class Prune(Subcommand):
             self._prune(status, days)
 
     def _erase(self, options: Mapping[str, Any]) -> None:
+        caused = bool(options.get("caused"))
         standings = list(ledger.standings(_of_key(options)))
-        finished = [run_id for run_id, _step, status in standings if status.final]
-        unfinished = len(standings) - len(finished)
-        which = options["key"] + (", and what those runs caused" if options.get("caused") else "")
-        self.say(f"{which}: {runs_in_words(len(finished))} finished, {unfinished:,} not")
-        write_steps(self, Counter(step for _id, step, status in standings if status.final))
-        if finished and not options.get("dry_run"):
+        unfinished = [run_id for run_id, _step, status in standings if not status.final]
+        left = set(ledger.with_causes(unfinished) if caused else unfinished)
+        gone = {run_id: step for run_id, step, _status in standings if run_id not in left}
+        which = options["key"] + (", and what those runs caused" if caused else "")
+        finished = runs_in_words(len(standings) - len(unfinished))
+        self.say(f"{which}: {finished} finished, {len(unfinished):,} not")
+        write_steps(self, Counter(gone.values()))
+        if gone and not options.get("dry_run"):
             if not options.get("yes"):
-                confirm(f"Delete {runs_in_words(len(finished))}?")
-            deleted = sum(operations.erase(finished))
+                confirm(f"Delete {runs_in_words(len(gone))}?")
+            deleted = sum(operations.erase(list(gone)))
             self.say(f"{runs_in_words(deleted)} deleted.")
         if unfinished:
+            by_them = ", with what has led there" if caused else ""
             raise CommandError(
-                f"{runs_in_words(unfinished)} not finished, and left: cancel what waits"
-                f" (motia_steps cancel --key {quote(options['key'])}), and come again"
+                f"{runs_in_words(len(unfinished))} not finished, and left{by_them}: cancel what"
+                f" waits (motia_steps cancel --key {quote(options['key'])}), and come again"
             )
 
     def _prune(self, status: Status, days: float) -> None:

@@ -57,6 +57,7 @@ from motia_django.ledger.history import (
     trace,
     unfinished,
     with_caused,
+    with_causes,
 )
 from motia_django.ledger.interventions import (
     cancel,
@@ -188,5 +189,6 @@ __all__ = [
     "waiting_batches",
     "wake",
     "with_caused",
+    "with_causes",
     "workers",
 ]

@@ -88,13 +88,12 @@ def erase(run_ids: Sequence[UUID]) -> int:
 
 def with_caused(run_ids: Sequence[UUID]) -> list[UUID]:
     """Return these runs and all that they have caused, in whatever trace."""
-    found = dict.fromkeys(run_ids)
-    latest = list(found)
-    while latest:
-        caused = _of_many("parent_id__in", latest, "id")
-        latest = [run_id for (run_id,) in caused if run_id not in found]
-        found |= dict.fromkeys(latest)
-    return list(found)
+    return _with_next(run_ids, "parent_id__in", "id")
+
+
+def with_causes(run_ids: Sequence[UUID]) -> list[UUID]:
+    """Return these runs and all that have led to them."""
+    return _with_next(run_ids, "id__in", "parent_id")
 
 
 def standings(run_ids: Sequence[UUID]) -> Iterator[tuple[UUID, str, Status]]:
@@ -109,6 +108,17 @@ def prunable(status: Status, days: float) -> QuerySet[models.Run]:
     before = now - timedelta(days=days)
     old = all_runs().filter(status=status, id__lt=lowest_id_at(before), finished_at__lt=before)
     return old.exclude(unique_key__isnull=False, unique_until__gt=now)
+
+
+def _with_next(run_ids: Sequence[UUID], lookup: str, column: str) -> list[UUID]:
+    """Return these runs, those that a column of what a lookup finds by them names, and so on."""
+    found = dict.fromkeys(run_ids)
+    latest = list(found)
+    while latest:
+        named = (run_id for (run_id,) in _of_many(lookup, latest, column) if run_id)
+        latest = [run_id for run_id in dict.fromkeys(named) if run_id not in found]
+        found |= dict.fromkeys(latest)
+    return list(found)
 
 
 def _of_many(lookup: str, run_ids: Sequence[UUID], *columns: str) -> Iterator[tuple[Any, ...]]:
