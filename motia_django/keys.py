@@ -54,9 +54,9 @@ def refuse_secrets(reader: Reader, own: tuple[str, ...] | None) -> None:
 
     That is by the words of the Step's `own` key `redact`, or by those of the setting if it is None.
     """
-    words, whose = (settings().redact, "MOTIA['REDACT']") if own is None else (own, "'redact'")
 
     def parse(value: Any) -> None:
+        words, whose = (settings().redact, "MOTIA['REDACT']") if own is None else (own, "'redact'")
         for each in dict.fromkeys(part for pair in index(value) for part in pair):
             if payloads.is_secret(each, words):
                 raise Mismatch(

@@ -12,7 +12,9 @@ _LONG = 5
 """Letters of a word that is looked for inside of others, too: `token` in `accesstoken`."""
 _BESIDE = ("code", "no", "nr", "num", "number")
 """What short words are written together with: `cvvcode`, `cardno`."""
-_HUMP = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_HUMP = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+_AFTER_CAPITALS = re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a word of capitals alone ends: `IBANOf`, if it is not one letter further on: `IBANof`."""
 _BETWEEN = re.compile(r"[\W_]+")
 _BETWEEN_LETTERS = re.compile(r"[\W\d_]+")
 _CANCELLED = frozenset(
@@ -50,9 +52,12 @@ def asker(words: tuple[str, ...]) -> Callable[[str], bool]:
 
     @lru_cache(maxsize=4096)
     def is_secret(name: str) -> bool:
-        snake = _BETWEEN.sub("_", _HUMP.sub("_", name)).lower()
+        humps = _HUMP.sub("_", name)
+        ways = (_AFTER_CAPITALS.sub("_", humps), humps)
+        snake, other = (_BETWEEN.sub("_", way).lower() for way in ways)
         looks = looks_secret_still if _HARMLESS.fullmatch(snake) else looks_secret
-        return looks(snake) or (name.endswith(endings) and name != _NO_SECRET)
+        is_named = looks(snake) or looks(other)
+        return is_named or (name.endswith(endings) and name != _NO_SECRET)
 
     return is_secret
 

@@ -60,7 +60,8 @@ def wake(run_id: UUID | str) -> bool:
     """Have a run that is snoozed, delayed or in backoff go on now, once your transaction commits.
 
     Return False if there is none that is scheduled, so that nothing was to be done. One that is
-    running, and is snoozed after that, goes on at once all the same. Raise `InvalidRunId`.
+    queued or running, and is snoozed after that, goes on at once all the same. Raise
+    `InvalidRunId`.
     """
     try:
         run = ledger.wake(run_id if isinstance(run_id, UUID) else UUID(run_id))

@@ -47,14 +47,19 @@ class Pending(Coroutine[Any, Any, Any]):
         else:
             self.future = asyncio.get_running_loop().create_future()
             self._begun[self] = None
-            copy_context().run(self._go_on, work.send, None)
+            self._context = copy_context()
+            self._go_on(work.send, None)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         is_first, self.is_awaited = not self.is_awaited, True
         return self._rest(self._begun) if is_first and self._begun else self.future.__await__()
 
     def _rest(self, begun: Begun) -> Generator[Any, Any, Any]:
-        """Go on with the work in the task of whoever awaits it: one of its own would cost more."""
+        """Go on with the work in the task of whoever awaits it: one of its own would cost more.
+
+        It has context variables of its own all the same: what the other has set since it was begun
+        stays as it is.
+        """
         while not self.future.done():
             try:
                 sent = yield self._waits_for
@@ -67,7 +72,7 @@ class Pending(Coroutine[Any, Any, Any]):
 
     def _go_on(self, step: Callable[[Any], Any], value: Any) -> None:
         try:
-            self._waits_for = step(value)
+            self._waits_for = self._context.run(step, value)
         except StopIteration as end:
             self.future.set_result(end.value)
         except asyncio.CancelledError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -151,6 +152,20 @@ def test_on_the_way_back_a_run_keeps_the_newest_of_its_keys_of_one_name() -> Non
     migrated(names()[-1])
     kept = RunKey.objects.order_by("id").values_list("run_id", "name", "value")
     assert list(kept) == [(run.id, "b", "1"), (run.id, "a", "2"), (other.id, "a", "1")]
+
+
+def test_on_the_way_back_only_what_is_unfinished_keeps_its_dedupe_key() -> None:
+    hour = timezone.now() + timedelta(hours=1)
+    for key, status, until in [
+        ("done", "succeeded", hour),
+        ("waits", "scheduled", hour),
+        ("tick", "succeeded", None),
+    ]:
+        insert(Run, unique_key=key, status=status, unique_until=until)
+    migrated("0019_refusals")
+    migrated(names()[-1])
+    kept = Run.objects.exclude(unique_key=None).values_list("unique_key", flat=True)
+    assert set(kept) == {"waits", "tick"}
 
 
 @on_postgresql

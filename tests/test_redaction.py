@@ -36,7 +36,7 @@ PAYING = {"amount": 7, "card": {"number": "4242"}, "client_secret": "cs_1"}
         *("signature", "Stripe-Signature", "cvv", "cvv2", "cardCvv", "cardcvv", "cvvcode", "cvc"),
         *("card", "cards", "card_number", "cardNumber", "CARD-NUMBER", "cardnumber", "debit_card"),
         *("card_expiry", "creditcard", "pan", "PAN", "panNumber", "iban", "IBAN", "ibans"),
-        *("customer_iban", "ibanNumber"),
+        *("customer_iban", "ibanNumber", "IBANNumber", "IBANOfAda", "IBANs", "PANs", "CVVcode"),
     ],
 )
 def test_what_is_a_secret_in_all_likelihood_is_told_by_its_name(name: str) -> None:
@@ -131,12 +131,14 @@ def test_what_a_steps_own_list_names_leaves_no_trace() -> None:
         assert "s3cret" not in json.dumps(described([row(waiting)]), default=str)
         operations.cancel(waiting.id, by="ada")
         assert "s3cret" not in str([vars(each) for each in rows()])
-        dead = kept_run(input={**data, "fail": True}, attempt=99)
+        dead, edited = (kept_run(input={**data, "fail": True}, attempt=99) for _ in range(2))
         work_off()
         assert row(dead).status == "dead"
         assert row(dead).input["account"] == "s3cret", "it is needed for a redrive"
         assert "s3cret" not in str(row(dead).timeline)
         operations.discard(dead.id, by="ada")
+        operations.redrive(edited.id, by="ada", input={"n": 1})
+        work_off()
     assert run_id in {str(each.id) for each in rows()}
     assert "s3cret" not in str([vars(each) for each in rows()])
 

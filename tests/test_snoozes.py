@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -315,6 +315,46 @@ def test_one_that_was_woken_before_it_was_snoozed_goes_on_at_once() -> None:
         again = try_again(run_id)
         assert again.wake_at is not None and again.wake_at > timezone.now()
     assert tries == [1, 1]
+
+
+def test_one_that_was_woken_while_it_was_queued_is_snoozed_in_vain() -> None:
+    with installed(make_step(snoozing(DAY, DAY))):
+        [run_id] = enqueue("work")
+        assert not wake(run_id)
+        deliver([run_id])
+        wake_at = row(run_id).wake_at
+        assert wake_at is not None and wake_at <= timezone.now()
+        again = try_again(run_id)
+        assert again.wake_at is not None and again.wake_at > timezone.now()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="in-memory SQLite has no real concurrency"
+)
+def test_who_is_woken_by_a_transaction_that_it_cannot_see_yet_is_not_snoozed_for_long() -> None:
+    def handler(data: Any) -> None:
+        if not models.Pause.objects.filter(step="decided").exists():
+            raise Snooze(after=DAY)
+
+    def begin(run_id: UUID) -> None:
+        try:
+            deliver([run_id])
+        finally:
+            connections.close_all()
+
+    with installed(make_step(handler)), ThreadPoolExecutor(1) as pool:
+        [run_id] = enqueue("work")
+        with transaction.atomic():
+            models.Pause.objects.create(step="decided")
+            assert not wake(run_id)
+            going_on = pool.submit(begin, UUID(run_id))
+            wait([going_on], timeout=0.5)
+        going_on.result()
+        kept = row(run_id)
+        assert kept.status == Status.SUCCEEDED or (
+            kept.wake_at is not None and kept.wake_at <= timezone.now()
+        )
 
 
 @pytest.mark.django_db(transaction=True)

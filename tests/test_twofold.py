@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -173,3 +174,15 @@ def test_calls_of_calls_are_finished_too() -> None:
 
     asyncio.run(finishing(work()))
     assert sorted(done) == ["deeper", "outer"]
+
+
+def test_what_the_caller_sets_before_he_awaits_it_stays() -> None:
+    language: ContextVar[str] = ContextVar("language")
+
+    async def work() -> tuple[str, str]:
+        language.set("en")
+        pending: Any = twofold(language.get)()
+        language.set("de")
+        return await pending, language.get()
+
+    assert calls.call(work) == ("en", "de")

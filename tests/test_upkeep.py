@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -13,9 +14,11 @@ from django.utils import timezone
 
 from motia_django import enqueue, ledger, models
 from motia_django import upkeep as upkeep_module
+from motia_django.exceptions import TimedOut
 from motia_django.runs import Status, lowest_id_at
 from motia_django.upkeep import Upkeep, prune, upkeep
 from tests.factories import deliver, installed, make_step, row, rows
+from tests.ledger.taking import begin
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +58,20 @@ def test_a_worker_is_known_from_its_first_sign_to_its_end_however_long_its_name_
     ledger.see("other")
     ledger.forget(name)
     assert [each.name for each in ledger.workers()] == ["other"]
+
+
+def test_an_attempt_that_its_process_has_let_go_of_ends_with_the_next_round() -> None:
+    how = ("its time was up before its handler began", TimedOut)
+    with installed(make_step()):
+        [run_id] = enqueue("work")
+        begin(run_id)
+        upkeep_module.let_go(UUID(run_id), "there", *how)
+        upkeep()
+        assert row(run_id).status == Status.RUNNING, "another has it"
+        upkeep_module.let_go(UUID(run_id), "here", *how)
+        upkeep()
+    assert row(run_id).status == Status.SCHEDULED
+    assert f"TimedOut: {how[0]} during attempt 1" in row(run_id).error
 
 
 def test_index_keys_of_runs_that_an_older_release_has_deleted_go() -> None:

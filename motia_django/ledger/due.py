@@ -16,7 +16,7 @@ from motia_django.conf import settings
 from motia_django.delivery import Turn
 from motia_django.ledger import turns
 from motia_django.ledger.rows import LARGE, all_runs, database, locked, run_of
-from motia_django.runs import Run, Status
+from motia_django.runs import UNFINISHED, Run, Status
 
 LONGEST_PATIENCE = timedelta(hours=1)
 LONGEST_WAIT_FOR_TURN = 10
@@ -92,12 +92,13 @@ def queued_at(row: models.Run) -> datetime:
 def wake(run_id: UUID) -> Run | None:
     """Queue a scheduled run, and return it, to be published; None if it is not scheduled.
 
-    One that is running is told: should it be snoozed then, that ends at once.
+    One that is queued or running is told: should it be snoozed then, that ends at once. It may have
+    looked around before the caller's transaction is committed.
     """
     found = all_runs().filter(id=run_id)
     with transaction.atomic(using=database()):
         # Both in one statement: else it could be snoozed between one question and the other.
-        found.filter(status__in=(Status.SCHEDULED, Status.RUNNING)).update(woken=True)
+        found.filter(status__in=UNFINISHED).update(woken=True)
         queued = found.filter(status=Status.SCHEDULED).update(
             status=Status.QUEUED, publishes=1, wake_at=timezone.now() + patience(0), woken=None
         )
@@ -105,7 +106,7 @@ def wake(run_id: UUID) -> Run | None:
 
 
 def heed(run_id: UUID) -> None:
-    """Make a run that was snoozed just now due, if it was woken while it was running."""
+    """Make a run that was snoozed just now due, if it was woken since it was queued."""
     all_runs().filter(id=run_id, woken=True).update(wake_at=timezone.now(), woken=None)
 
 

@@ -3,6 +3,13 @@
 from django.db import migrations, models
 
 
+def let_go_of_keys(apps, schema_editor):
+    """Free the dedupe keys that finished runs still hold: before, each let go of its own."""
+    runs = apps.get_model('motia', 'Run').objects.using(schema_editor.connection.alias)
+    over = runs.exclude(status__in=['scheduled', 'queued', 'running'])
+    over.filter(unique_until__isnull=False).update(unique_key=None)
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -25,4 +32,5 @@ class Migration(migrations.Migration):
             name='woken',
             field=models.BooleanField(blank=True, editable=False, null=True),
         ),
+        migrations.RunPython(migrations.RunPython.noop, let_go_of_keys),
     ]

@@ -53,7 +53,7 @@ class Run(models.Model):
     tried_since = models.DateTimeField(null=True, blank=True, editable=False)
     """When the first attempt began; null until one has failed or was snoozed, and once redriven."""
     woken = models.BooleanField(null=True, blank=True, editable=False)
-    """Whether it was woken while it was running: a snooze ends at once then."""
+    """Whether it was woken since it was queued: a snooze ends at once then."""
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 

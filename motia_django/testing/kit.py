@@ -14,7 +14,6 @@ from motia_django import ledger
 from motia_django.exceptions import MotiaError
 from motia_django.live.face import Streams, streams
 from motia_django.messages import Message
-from motia_django.registry import registry
 from motia_django.runs import ANSWERED
 from motia_django.stores.face import State, state
 from motia_django.testing import causes, check_step_files
@@ -34,7 +33,7 @@ from motia_django.testing.failures import Failures, InjectedFailure
 from motia_django.testing.followers import Follower, Streamed, address_of, told_of
 from motia_django.testing.post import Letter, Post
 from motia_django.testing.quiet import without_tracebacks
-from motia_django.testing.ran import Log, Ran, Told, in_order
+from motia_django.testing.ran import Log, Ran, Told, all_ran
 from motia_django.testing.stores import store_of_tests
 from motia_django.testing.trace import Trace
 from motia_django.testing.witness import Witness
@@ -274,16 +273,7 @@ class Motia:
     def runs(self) -> Told[Ran]:
         """All runs, in the order of their birth; `motia.runs.of("SendEmail")` has one Step's."""
         commit()
-        rows = list(ledger.rows())
-        keys = ledger.keys_of_runs(row.id for row in rows)
-        kept = [Ran.of_row(row, keys.get(row.id, ())) for row in rows]
-        there = {each.id for each in kept}
-        light = {
-            str(run.id): Ran.unrecorded(run, outcome)
-            for run, outcome in self._witness.attempts
-            if str(run.id) not in there and (run.light or not _keeps_all(run.step))
-        }
-        return in_order([*kept, *light.values()])
+        return all_ran(self._witness.attempts)
 
     @property
     def logs(self) -> Told[Log]:
@@ -342,7 +332,3 @@ class Motia:
                 which = f"Attempt {run.attempt} of {run.step} by {run.trigger} {run.source}"
                 error.add_note(f"{which} failed by it.")
                 raise error
-
-
-def _keeps_all(step: str) -> bool:
-    return step not in registry() or registry().step(step).keeps_all

@@ -148,6 +148,24 @@ class Told(list[T], Generic[T]):
         return [each for each in self if each.step == name]
 
 
+def all_ran(attempts: Iterable[tuple[Run, Outcome]]) -> Told[Ran]:
+    """Return all runs that there are, and those of these attempts that are kept nowhere."""
+    rows = list(ledger.rows())
+    keys = ledger.keys_of_runs(row.id for row in rows)
+    kept = [Ran.of_row(row, keys.get(row.id, ())) for row in rows]
+    there = {each.id for each in kept}
+    light = {
+        str(run.id): Ran.unrecorded(run, outcome)
+        for run, outcome in attempts
+        if str(run.id) not in there and (run.light or not _keeps_all(run.step))
+    }
+    return in_order([*kept, *light.values()])
+
+
+def _keeps_all(step: str) -> bool:
+    return step not in registry() or registry().step(step).keeps_all
+
+
 def in_order(runs: Iterable[Ran]) -> Told[Ran]:
     """Return runs in the order of their birth."""
     return Told(sorted(runs, key=lambda each: (each.created_at, each.id)))

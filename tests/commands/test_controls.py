@@ -263,6 +263,21 @@ def test_prune_of_a_key_deletes_what_was_caused_as_well_if_that_is_said(
     assert there(ada) == {"other"}
 
 
+def test_what_has_led_to_an_unfinished_run_is_left_so_that_it_is_found_again(
+    steps: Steps, fails: Fails, ada: dict[str, Run]
+) -> None:
+    steps("cancel", "--key", "customer=17", "--yes")
+    models.Run.objects.filter(id=ada["further"].id).update(status="running")
+    printed, error, code = fails("prune", "--key", "customer=17", "--caused", "--yes")
+    assert "4 runs finished, 1 not" in printed
+    assert "1 run not finished, and left, with what has led there: cancel" in error
+    assert code == 1
+    assert there(ada) == {"other", "further", "caused", "dead"}
+    models.Run.objects.filter(id=ada["further"].id).update(status="succeeded")
+    steps("prune", "--key", "customer=17", "--caused", "--yes")
+    assert there(ada) == {"other"}
+
+
 def test_prune_of_a_key_is_told_and_asked_about_first(
     steps: Steps, fails: Fails, ada: dict[str, Run], answer: Callable[[str], list[str]]
 ) -> None:

@@ -48,14 +48,14 @@ def statuses(project: Project, step: str) -> list[str]:
 
 def test_an_attempt_is_ended_at_its_limit_and_its_process_goes_on(project: Project) -> None:
     project.start_worker(concurrency=1)
-    for _ in range(8):
+    for _ in range(4):
         enqueue(project, "hasty", {})
     enqueue(project, "endless", {})
     run = ended(project, "Endless", "dead")
     assert "TimedOut: it" in run["error"]
     enqueue(project, "slow", {"id": "after", "seconds": 0})
     ended(project, "Slow", "succeeded")
-    eventually(lambda: statuses(project, "Hasty") == ["dead"] * 8, project.all_logs)
+    eventually(lambda: statuses(project, "Hasty") == ["dead"] * 4, project.all_logs)
     assert all("TimedOut: it" in run["error"] for run in project.runs(step="Hasty"))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from motia_django import queue, step
 
 config = step(
-    "Hasty", triggers=[queue("hasty", config={"visibilityTimeout": 0.002, "maxRetries": 0})]
+    "Hasty", triggers=[queue("hasty", config={"visibilityTimeout": 0.02, "maxRetries": 0})]
 )
 
 
