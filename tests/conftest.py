@@ -59,9 +59,12 @@ def _asks_the_database(item: pytest.Item) -> bool:
     return bool(item.get_closest_marker("django_db") or fixtures & {"db", "transactional_db"})
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def what_the_sample_project_has() -> None:
-    """Find its routes and commands, kept for good, before a test puts others in their place."""
+    """Find its routes and commands, which are kept, before a test puts others in their place.
+
+    Django forgets the commands whenever a test has changed `INSTALLED_APPS`.
+    """
     importlib.import_module("sample_project.urls")
     get_commands()
 
