@@ -130,9 +130,13 @@ def test_a_page_is_sound_and_says_the_same_without_script(
     console: Console, page: Page, plain: Page, address: str
 ) -> None:
     """Sound is: in both themes, by axe's rules for accessibility, by keyboard, and on a phone."""
-    console.open(page, address)
-    console.open(plain, address)
-    assert headings(plain) == headings(page) != []
+
+    def alike() -> bool:
+        console.open(page, address)
+        console.open(plain, address)
+        return headings(plain) == headings(page) != []
+
+    eventually(alike)  # what waits may go on between the two looks at it
     assert_sound(console, page)
 
 
