@@ -123,6 +123,11 @@ class Step:
         own = trigger.delivery.index if trigger else ()
         return tuple({**dict(self.index), **dict(own)}.items()) if own else self.index
 
+    @property
+    def http_triggers(self) -> list[HttpTrigger]:
+        """Its triggers that requests start."""
+        return [each for each in self.triggers if isinstance(each, HttpTrigger)]
+
     def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
         """Return the triggers of `kind`, each with its index among all."""
         return [(index, each) for index, each in enumerate(self.triggers) if each.kind == kind]

@@ -95,9 +95,8 @@ def _is_allowed(scheme: type[Any], match: ResolverMatch) -> bool:
 
 def _served() -> Iterator[tuple[Step, HttpTrigger]]:
     for step in registry():
-        for _index, trigger in step.triggers_of("http"):
-            if isinstance(trigger, HttpTrigger):
-                yield step, trigger
+        for trigger in step.http_triggers:
+            yield step, trigger
 
 
 def _addresses(step: Step, trigger: HttpTrigger) -> Iterator[str]:
@@ -115,7 +114,7 @@ def _prefix(step: Step, trigger: HttpTrigger, value: str) -> str | None:
     except Exception:
         return None  # a URLconf that is broken is told of by Django's own check
     found = "/" + unquote(found).removeprefix(get_script_prefix())
-    tails = [_filled(each, value) for own, each in _served() if own is step]
+    tails = [_filled(each, value) for each in step.http_triggers]
     longest = max((tail for tail in tails if found.endswith(tail)), key=len, default=None)
     return None if longest is None else found.removesuffix(longest)
 

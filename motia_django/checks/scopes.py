@@ -44,6 +44,6 @@ def _is_there(step: str, scope: str | None) -> bool:
 
 def _keyed() -> Iterator[tuple[Step, HttpTrigger]]:
     for step in registry():
-        for _index, trigger in step.triggers_of("http"):
-            if isinstance(trigger, HttpTrigger) and trigger.idempotency:
+        for trigger in step.http_triggers:
+            if trigger.idempotency:
                 yield step, trigger

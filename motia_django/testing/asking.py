@@ -200,7 +200,7 @@ def _unknown(method: str, path: str) -> str:
 
 def _routes(step: Step) -> Iterator[str]:
     """Yield the routes of a Step as the project has them, such as `GET /api/todos/:id`."""
-    triggers = [each for _, each in step.triggers_of("http") if isinstance(each, HttpTrigger)]
+    triggers = step.http_triggers
     for trigger in triggers:
         yield f"{trigger.method} {_mount(step, triggers)}{trigger.path}"
 
