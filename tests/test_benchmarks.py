@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from benchmarks import plots, report, summary
 from benchmarks.contenders import CONTENDERS
 from benchmarks.contests import OURS, Contest, Goal
+from benchmarks.mutants.swapping import loaded
 from benchmarks.streams import Result, middle, rows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,3 +90,10 @@ def test_each_contender_tells_all_its_clients(name: str) -> None:
     assert not done.returncode, done.stderr
     if name.startswith("motia"):  # whether others lose something is theirs
         assert "0 of 15" in done.stdout
+
+
+def test_a_mutant_finds_what_it_is_to_replace_though_all_is_frozen() -> None:
+    gc.freeze()
+    places = loaded([Path(plots.__file__)]).functions
+    gc.freeze()  # as it was
+    assert (plots.__file__, "draw", plots.draw.__code__.co_firstlineno) in places

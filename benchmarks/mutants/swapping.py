@@ -51,6 +51,7 @@ def loaded(files: Sequence[Path]) -> Loaded:
     wanted = {str(each.resolve()) for each in files}
     functions: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
     caches: list[_lru_cache_wrapper[Any]] = []
+    gc.unfreeze()  # of what is frozen `gc` tells nothing
     for each in gc.get_objects():
         if isinstance(each, FunctionType) and each.__code__.co_filename in wanted:
             functions[_named(each.__code__)].append(each)
