@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -12,12 +14,24 @@ from django.utils import timezone
 from motia_django import calls, tracing
 from motia_django.celery_app import time_limits
 from motia_django.context import AsyncContext, BaseContext, Context, Invoke, twin
-from motia_django.exceptions import Abandoned, CalledOff, InvalidResponse, Snooze, TimedOut
+from motia_django.exceptions import (
+    Abandoned,
+    CalledOff,
+    InvalidResponse,
+    Snooze,
+    TimedOut,
+    TriggerGone,
+)
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, INVOKE, Run, Status
 from motia_django.steps import Step
 from motia_django.triggers import Trigger
 from motia_django.triggers.base import Condition, TriggerInfo
+
+logger = logging.getLogger("motia.runs")
+
+_SOONEST, _LATEST = timedelta(seconds=5), timedelta(minutes=10)
+"""Between two looks whether the trigger of a run is here."""
 
 
 def handled(
@@ -61,6 +75,14 @@ def failed(run: Run, trigger: Trigger, error: Exception, lasted: float = 0) -> d
         if limit is not None and lasted > limit:
             error = TimedOut(f"{text}: {error}")
     return {"status": Status.DEAD, "error": error}
+
+
+def left_to_others(run: Run, error: TriggerGone) -> dict[str, Any]:
+    """Return that a run goes on where its trigger is: while a release lasts, others may have it."""
+    waited = timezone.now() - (run.tried_since or timezone.now())
+    after = min(max(_SOONEST, waited / 10), _LATEST)
+    logger.warning("Run %s waits %.0f s more: %s", run.id, after.total_seconds(), error)
+    return {"status": Status.SCHEDULED, "error": Snooze(str(error), after=after)}
 
 
 def _snoozed(run: Run, trigger: Trigger, error: Snooze) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from motia_django import ledger, models, payloads, publish
-from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError
+from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, TriggerGone
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import masked_input, run_of
 from motia_django.registry import registry
@@ -58,16 +58,19 @@ def redrive(
     """Queue a dead run again, its attempts afresh; with another `input`, or `to` another Step.
 
     It is the first in a row then, as `MAX_DEPTH` counts. A run that waits for a Step that is gone
-    may be redriven `to` another as well. `by` is who asks, for the run's timeline. Raise
-    `CannotIntervene` if it cannot be done, or if its input breaks today's schema, unless one does
-    `insist`.
+    may be redriven `to` another as well, and one that waits for a trigger that is gone `to` its own
+    Step: as if the new trigger's topic had started it. `by` is who asks, for the run's timeline.
+    Raise `CannotIntervene` if it cannot be done, or if its input breaks today's schema, unless one
+    does `insist`.
     """
     row = row_of(run_id)
     new = _redriven(row, input, to, insist=insist)
     facts: dict[str, Any] = {"attempts": row.attempt}
     facts |= {"input": "edited", "old": masked_input(row)} if new.input != row.input else {}
-    facts |= {"from": row.step, "to": new.step} if new.step != row.step else {}
-    note = operation("moved" if new.step != row.step else "redriven", by, reason, **facts)
+    is_moved = (new.step, new.source) != (row.step, row.source)
+    facts |= {"from": row.step, "to": new.step} if is_moved else {}
+    facts |= {"source": row.source} if new.source != row.source else {}
+    note = operation("moved" if is_moved else "redriven", by, reason, **facts)
     if not (ledger.move if to else ledger.redrive)(row, new, note):
         raise changed_meanwhile(run_id)
     logger.debug("Run %s of %s was redriven by %s", run_id, new.step, by)
@@ -227,6 +230,7 @@ def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> R
         run,
         step=step.name,
         index=index,
+        source=trigger.source if to and not trigger.starts_by(run.source) else run.source,
         input=given,
         turn=trigger.delivery.turn(step.name, index, run.message_group, given),
         limited=trigger.delivery.limited,
@@ -238,14 +242,15 @@ def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> R
 
 
 def _check_status(run: Run, to: str | None) -> None:
-    waits_in_vain = run.status in WAITING and run.step not in registry()
+    there = registry().takes(run.step, run.trigger, run.index, run.source)
+    waits_in_vain = run.status in WAITING and not there
     if run.status is Status.DEAD or waits_in_vain:
         return
     text = _("run %(id)s is %(status)s: only dead runs are redriven")
     if to:
         text = _(
-            "run %(id)s is %(status)s: only dead runs, and those that wait for a Step that is gone,"
-            " are redriven"
+            "run %(id)s is %(status)s: only dead runs, and those that wait for a Step or a trigger"
+            " that is gone, are redriven to another"
         )
     raise CannotIntervene(text % {"id": run.id, "status": in_words(run.status)})
 
@@ -264,6 +269,9 @@ def _target(run: Run, to: str | None) -> tuple[Step, int, Trigger]:
     try:
         step = registry().step(to or run.step)
         trigger = _trigger_of(step, run, to)
+    except TriggerGone as error:
+        text = _("%(error)s; redrive run %(id)s to the Step that now takes it, this one or another")
+        raise CannotIntervene(text % {"error": error, "id": run.id}) from error
     except MotiaError as error:
         raise CannotIntervene(str(error)) from error
     return step, step.triggers.index(trigger), trigger
@@ -274,7 +282,7 @@ def _trigger_of(step: Step, run: Run, to: str | None) -> Trigger:
     if to is None:
         return step.trigger(run.trigger, run.index, run.source)
     same_kind = [each for each in step.triggers if each.kind == run.trigger]
-    by_source = [each for each in same_kind if each.source == run.source]
+    by_source = [each for each in same_kind if each.starts_by(run.source)]
     if not same_kind:
         text = _("Step %(step)r has no trigger of type %(trigger)s")
         raise CannotIntervene(text % {"step": step.name, "trigger": run.trigger})

@@ -101,6 +101,10 @@ class Registry:
         except MotiaError:
             return Delivery()
 
+    def takes(self, step: str, kind: str, index: int, source: str) -> bool:
+        """Return whether the Step is there, and the trigger, that such a run was born of."""
+        return step in self._steps and self._steps[step].has_trigger(kind, index, source)
+
     def masks(self, step: str) -> tuple[str, ...]:
         """Return the words of keys whose values are masked in a Step's runs, gone as it may be."""
         return self._steps[step].masks if step in self._steps else settings().redact

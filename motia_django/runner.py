@@ -133,6 +133,8 @@ def perform(
         trigger = _trigger(run, step)
         stored = payloads.plain(run.input) if raw is _FROM_STORED_INPUT else raw
         given = trigger.clean_input(stored, f"The input of Step {run.step!r}")
+    except TriggerGone as error:
+        result = handling.left_to_others(run, error)
     except Exception as error:
         # A schema may ask the database, which may be away: only what is invalid stays so.
         hopeless = isinstance(error, InvalidInput)

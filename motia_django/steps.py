@@ -16,6 +16,8 @@ from motia_django.sources import Source
 from motia_django.triggers import HttpTrigger, Trigger
 
 BAD_HANDLER = "motia.E007"
+_KEEP_THEIR_PLACE = ("http", "cron")
+"""Kinds of triggers that stay the same if another address or schedule stands in their place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,24 +101,32 @@ class Step:
     def trigger(self, kind: str, index: int, source: str = "") -> Trigger:
         """Return the trigger of `kind` that a run was born of, by its `source` if the file changed.
 
-        One whose source was changed in its place is still the same. Raise `TriggerGone` if there is
-        none.
+        A schedule or an address that was changed in its place is still the same; a message is for
+        nobody but who listens on its topic. Raise `TriggerGone` if there is none.
         """
         there = self.triggers[index] if 0 <= index < len(self.triggers) else None
         if there is not None and there.kind == kind and there.source == source:
             return there
         same_kind = [each for each in self.triggers if each.kind == kind]
-        by_source = [each for each in same_kind if each.source == source]
+        by_source = [each for each in same_kind if each.starts_by(source)]
+        keeps_its_place = kind in _KEEP_THEIR_PLACE or not source
+        if there in by_source or (there in same_kind and keeps_its_place and not by_source):
+            return there
         if by_source:
             return by_source[0]
-        if there in same_kind:
-            return there
         if len(same_kind) == 1 and not source:
             return same_kind[0]
         raise TriggerGone(
-            f"Step {self.name!r} no longer has the trigger of type {kind}"
-            f"{f' for {source!r}' if source else ''} that started this run"
+            f"Step {self.name!r} has no trigger of type {kind}"
+            f"{f' for {source!r}' if source else ''} here: it is gone, or newer than this process"
         )
+
+    def has_trigger(self, kind: str, index: int, source: str = "") -> bool:
+        """Return whether there is the trigger that such a run was born of."""
+        try:
+            return bool(self.trigger(kind, index, source))
+        except TriggerGone:
+            return False
 
     def index_of(self, trigger: Trigger | None) -> keys.Index:
         """Return what the runs of a trigger are found by; of one name its own path counts."""

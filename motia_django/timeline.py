@@ -147,6 +147,7 @@ def in_words(entry: Entry) -> str:
 
 def _operation(kind: str, facts: Entry) -> str:
     route = f" from {facts['from']} to {facts.get('to')}" if facts.get("from") else ""
+    route += f" (started by {facts['source']})" if facts.get("source") else ""
     edited = ", its input edited" if facts.get("input") else ""
     edited += f" (it was {payloads.dumps(facts['old'])})" if "old" in facts else ""
     count = facts.get("attempts")

@@ -19,6 +19,7 @@ from motia_django.dispatch import tick
 from motia_django.exceptions import CannotIntervene, UnknownStep
 from motia_django.payloads import MASK, dumps, is_cut
 from motia_django.runs import Run, Status, lowest_id_at
+from motia_django.timeline import in_words
 from tests.factories import (
     deliver,
     installed,
@@ -346,6 +347,23 @@ def test_a_run_whose_step_is_gone_is_redriven_to_another(handler: Mended, status
     assert (note["from"], note["to"], note["by"]) == ("OldName", "Work", "ada")
 
 
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.SCHEDULED, Status.DEAD])
+def test_a_run_whose_trigger_is_gone_is_redriven_to_the_one_that_took_its_place(
+    handler: Mended, status: Status
+) -> None:
+    run = kept_run(source="old.topic", status=status, input=7)
+    handler.works = True
+    with installed(make_step(handler)):
+        with pytest.raises(CannotIntervene, match="is gone, or newer than this process; redrive"):
+            operations.redrive(run.id, by="ada")
+        operations.redrive(run.id, by="ada", to="Work")
+        deliver([str(run.id)])
+    now = row(run)
+    assert (now.status, now.source, handler.seen) == (Status.SUCCEEDED, "work", [7])
+    note = next(entry for entry in now.timeline if entry["kind"] == "moved")
+    assert in_words(note).startswith("moved from Work to Work (started by old.topic) by ada")
+
+
 def test_upkeep_keeps_a_run_whose_step_is_gone() -> None:
     run = kept_run(step="OldName")
     with installed(make_step()):
@@ -372,7 +390,9 @@ def test_a_run_is_not_redriven_to_a_step_that_cannot_take_it(to: str, says: str)
 def test_a_run_whose_step_is_there_is_not_taken_from_it(status: Status) -> None:
     run = kept_run(status=status)
     with installed(make_step(), make_step(name="Other")):
-        with pytest.raises(CannotIntervene, match="those that wait for a Step that is gone"):
+        with pytest.raises(
+            CannotIntervene, match="those that wait for a Step or a trigger that is gone"
+        ):
             operations.redrive(run.id, by="ada", to="Other")
 
 

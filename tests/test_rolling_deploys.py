@@ -7,22 +7,36 @@ that names the status and the fence.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from motia_django import consumers, enqueue, ledger, models, state
+from motia_django import consumers, enqueue, handling, ledger, models, queue, state
+from motia_django.celery_app import project_app, task_name
+from motia_django.exceptions import TriggerGone
 from motia_django.runs import Run, new_run_id
 from motia_django.upkeep import upkeep
-from tests.factories import deliver, installed, let_time_pass, make_run, make_step, row, work_off
+from tests.factories import (
+    deliver,
+    installed,
+    kept_run,
+    let_time_pass,
+    make_run,
+    make_step,
+    row,
+    rows,
+    work_off,
+)
 
 pytestmark = pytest.mark.django_db
 
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 EARLIER = [
     name
     for app, name in sorted(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
@@ -150,6 +164,64 @@ def test_a_light_message_is_read_without_what_came_later_and_with_what_is_to_com
     older = {key: value for key, value in message.items() if key != "parentSpan"}
     read = Run.from_message(str(new_run_id()), {**older, "ofTomorrow": [1]})
     assert (read.step, read.input, read.parent_span) == ("Work", {"n": 1}, None)
+
+
+def test_a_message_for_a_trigger_that_only_newer_code_has_waits_for_it() -> None:
+    """It is left to the workers that have it, and no attempt is spent."""
+    seen: list[Any] = []
+
+    def handler(input: Any) -> None:
+        seen.append(input)
+
+    old, new = make_step(handler), make_step(handler, queue("work"), queue("later"))
+    with installed(new):
+        enqueue({"topic": "later", "data": {"n": 1}})
+    [run] = rows()
+    with installed(old):
+        deliver([run.id])
+        left = row(run.id)
+        assert (left.status, left.attempt, seen) == ("scheduled", 0, [])
+        assert "has no trigger of type queue for 'later' here" in str(left.timeline)
+    with installed(new):
+        let_time_pass(run.id)
+        work_off()
+    assert (row(run.id).status, row(run.id).attempt, seen) == ("succeeded", 1, [{"n": 1}])
+
+
+def test_who_waits_for_a_trigger_says_so_once() -> None:
+    run = kept_run(source="gone")
+    with installed(make_step()):
+        for _ in range(3):
+            deliver([run.id])
+            let_time_pass(run)
+    [entry] = row(run).timeline
+    assert (entry["kind"], entry["times"]) == ("snoozed", 3)
+
+
+@pytest.mark.parametrize(("waited", "after"), [(None, 5), (20, 5), (600, 60), (86_400, 600)])
+def test_who_waits_for_a_trigger_long_looks_for_it_less_and_less_often(
+    waited: int | None, after: int
+) -> None:
+    with time_machine.travel(NOON, tick=False):
+        since = None if waited is None else timezone.now() - timedelta(seconds=waited)
+        left = handling.left_to_others(make_run(tried_since=since), TriggerGone("It is gone"))
+    assert (str(left["error"]), left["error"].after) == ("It is gone", timedelta(seconds=after))
+
+
+def test_a_message_is_not_handled_as_one_of_the_topic_that_took_its_place() -> None:
+    seen: list[Any] = []
+    with installed(make_step(seen.append, queue("delete"), queue("create"))):
+        enqueue({"topic": "delete", "data": 1})
+    with installed(make_step(seen.append, queue("create"))):
+        work_off()
+    assert seen == [] and rows()[0].status == "scheduled"
+
+
+def test_a_light_message_for_a_trigger_that_only_newer_code_has_is_kept_in_the_ledger() -> None:
+    run = make_run(source="later")
+    with installed(make_step(record="failures")):
+        project_app().tasks[task_name("Work")].apply(args=(str(run.id), run.to_message()))
+    assert (row(run.id).status, row(run.id).attempt) == ("scheduled", 0)
 
 
 def test_every_column_that_a_release_has_known_is_still_there(old: Any) -> None:

@@ -214,7 +214,7 @@ def test_a_trigger_is_found_by_kind_and_index() -> None:
 
 @pytest.mark.parametrize(
     ("index", "source", "found"),
-    [(0, "b", "b"), (7, "b", "b"), (2, "a", "a"), (2, "renamed", "b"), (0, "", "a")],
+    [(0, "b", "b"), (7, "b", "b"), (2, "a", "a"), (2, "", "b"), (0, "", "a")],
 )
 def test_if_the_file_has_changed_its_trigger_is_found_by_its_source(
     index: int, source: str, found: str
@@ -223,15 +223,51 @@ def test_if_the_file_has_changed_its_trigger_is_found_by_its_source(
     assert step.trigger("queue", index, source).source == found
 
 
-@pytest.mark.parametrize("index", [1, 7, -1])
+@pytest.mark.parametrize("index", [0, 1, 2, 7, -1])
 def test_no_other_trigger_stands_in_for_one_that_is_gone(index: int) -> None:
     step = good(triggers=[queue("a"), cron("@daily"), queue("b")])
-    with pytest.raises(TriggerGone, match="no longer has the trigger of type queue for 'gone'"):
+    with pytest.raises(TriggerGone, match="'A' has no trigger of type queue for 'gone' here"):
         step.trigger("queue", index, "gone")
+    assert not step.has_trigger("queue", index, "gone")
+
+
+@pytest.mark.parametrize(
+    ("kind", "index", "source", "found"),
+    [
+        ("state", 0, "orders/17", 0),
+        ("state", 1, "orders/17", 1),
+        ("state", 1, "orders/18", 0),
+        ("state", 0, "users/17", None),
+        ("stream", 2, "board/a/17", 2),
+        ("stream", 7, "board/a/b/c", 2),
+        ("stream", 2, "board/a", 2),
+        ("stream", 2, "board/b/17", None),
+        ("stream", 2, "other/a/17", None),
+    ],
+)
+def test_a_change_is_for_who_watches_its_place(
+    kind: str, index: int, source: str, found: int | None
+) -> None:
+    watching = [
+        state_changed("orders"),
+        state_changed("orders", "17"),
+        stream("board", group_id="a"),
+    ]
+    step = good(triggers=watching)
+    assert step.has_trigger(kind, index, source) == (found is not None)
+    if found is not None:
+        assert step.trigger(kind, index, source) is step.triggers[found]
+
+
+def test_another_schedule_or_address_in_its_place_is_the_same_trigger() -> None:
+    step = good(triggers=[cron("@daily"), http("GET", "/new")])
+    assert step.trigger("cron", 0, "@hourly").source == "@daily"
+    assert step.trigger("http", 1, "GET /old").source == "GET /new"
+    assert step.has_trigger("cron", 0, "@hourly")
 
 
 def test_a_kind_of_trigger_that_is_gone_is_an_error_that_names_the_step() -> None:
-    with pytest.raises(TriggerGone, match="'A' no longer has the trigger of type http"):
+    with pytest.raises(TriggerGone, match="'A' has no trigger of type http here"):
         good().trigger("http", 0)
 
 

@@ -50,6 +50,7 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
         text = _("A run of %(step)s has waited for a worker for %(duration)s.") % facts
         yield Finding(text=text, url=links.run(vitals.oldest.id))
     yield from _stranded(vitals, links)
+    yield from _unheard(vitals, links)
     if vitals.dead:
         yield Finding(text=_dead(vitals), url=links.dead())
 
@@ -100,6 +101,23 @@ def _stranded(vitals: Vitals, links: Links) -> Iterator[Finding]:
         names = _named([f"{step} ({times}×)" for step, times in vitals.stranded.items()])
         url = links.runs(gone="yes", status=Status.QUEUED)
         yield Finding(text=text % {"runs": words.counted(runs), "names": names}, url=url)
+
+
+def _unheard(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    """Say which triggers runs wait for that their Steps do not have, or not yet."""
+    for (step, kind, source), runs in vitals.unheard.items():
+        text = ngettext(
+            "%(runs)s run of %(step)s waits for its %(kind)s trigger %(source)s, which this process"
+            " does not know: it is gone, or newer than the process. If it is gone, redrive the run"
+            " to the Step that takes it now, or cancel it.",
+            "%(runs)s runs of %(step)s wait for its %(kind)s trigger %(source)s, which this process"
+            " does not know: it is gone, or newer than the process. If it is gone, redrive the runs"
+            " to the Step that takes them now, or cancel them.",
+            runs,
+        )
+        facts = {"runs": words.counted(runs), "step": step, "kind": kind, "source": source}
+        url = links.runs(step=step, status=Status.SCHEDULED)
+        yield Finding(text=text % facts, url=url)
 
 
 def _lapsed(vitals: Vitals, links: Links) -> Iterator[Finding]:

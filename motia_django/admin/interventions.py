@@ -131,7 +131,8 @@ def _can_begin(row: models.Run) -> bool:
 
 
 def _is_movable(row: models.Run) -> bool:
-    is_open = _is_dead(row) or (_waits(row) and row.step not in registry())
+    there = registry().takes(row.step, row.trigger, row.index, row.source)
+    is_open = _is_dead(row) or (_waits(row) and not there)
     return is_open and row.trigger not in ANSWERED and bool(run_forms.takers(row))
 
 

@@ -132,8 +132,12 @@ class MoveForm(ReasonForm):
 
 
 def takers(row: models.Run) -> list[str]:
-    """Return the other Steps that have a trigger of the kind that started this run."""
-    others = (step for step in registry() if step.name != row.step)
+    """Return the Steps that have a trigger of the kind that started this run.
+
+    Its own is one of them only if the trigger that started it is gone.
+    """
+    there = registry().takes(row.step, row.trigger, row.index, row.source)
+    others = (step for step in registry() if not there or step.name != row.step)
     return sorted(step.name for step in others if step.triggers_of(row.trigger))
 
 

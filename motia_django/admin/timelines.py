@@ -205,6 +205,8 @@ def _operation(entry: Entry) -> tuple[str, Any]:
     parts = [_("by %s") % (entry.get("by") or _("somebody"))]
     if entry.get("from") and entry.get("to"):
         parts.append(_("from %(old)s to %(new)s") % {"old": entry["from"], "new": entry["to"]})
+    if entry.get("source"):
+        parts.append(_("it was started by %s") % entry["source"])
     count = entry.get("attempts")
     if isinstance(count, int) and count:
         parts.append(ngettext("after %d attempt", "after %d attempts", count) % count)

@@ -36,6 +36,8 @@ class Vitals:
     """The errors that the newest of the dead died of."""
     stranded: Mapping[str, int]
     """How many runs wait for each Step that is not there, if one has waited for longest."""
+    unheard: Mapping[pulse.Place, int]
+    """How many runs wait for each trigger that its Step does not have."""
     oldest: models.Run | None
     """The run that has waited for a worker for longest; those of paused Steps wait on purpose."""
     waited: timedelta | None
@@ -80,6 +82,11 @@ def of(request: HttpRequest) -> Vitals:
         answered=answered,
         killers=ledger.killed_lately(KILLERS, seen),
         stranded=stranded,
+        unheard={
+            place: times
+            for place, times in pulse.of_no_trigger(Status.SCHEDULED).items()
+            if seen is None or place[0] in seen
+        },
         oldest=oldest,
         waited=waited,
         next_in_turn=next_in_turn,

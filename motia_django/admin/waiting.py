@@ -41,8 +41,15 @@ def reasons(row: models.Run, links: Links) -> list[Reason]:
 
 
 def _gone(row: models.Run) -> list[Reason]:
-    if row.step in registry():
+    if registry().takes(row.step, row.trigger, row.index, row.source):
         return []
+    if row.step in registry():
+        text = _(
+            "This process does not know the trigger %s of its Step: it is gone, or newer than this"
+            " process. The run is kept; it goes on with a worker that knows the trigger, or when it"
+            " is redriven to the Step that takes it now."
+        )
+        return [Reason(text=text % f"{row.trigger} {row.source}", links=[])]
     text = _(
         "This process does not know the Step %s: it is gone, or newer than this process. The run is"
         " kept; it goes on with a worker that knows the Step, or when it is redriven to another."

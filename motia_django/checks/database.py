@@ -16,6 +16,7 @@ from motia_django.checks.broker import named
 from motia_django.checks.database_facts import Facts, facts_of
 from motia_django.conf import ORM_STATE, settings
 from motia_django.exceptions import some_of
+from motia_django.ledger.pulse import Place
 from motia_django.registry import registry
 
 Warnings = Iterator[checks.CheckMessage]
@@ -63,6 +64,8 @@ def database() -> Warnings:
     yield from _clocks(facts)
     if facts.stranded:
         yield _stranded(facts.stranded)
+    if facts.unheard:
+        yield _unheard(facts.unheard)
     if facts.forgotten:
         yield _forgotten(facts.forgotten)
 
@@ -253,6 +256,18 @@ def _stranded(runs: Mapping[str, int]) -> checks.CheckMessage:
         " will take them.",
         hint="Give them to another Step: motia_steps redrive --step OLD --to NEW; or cancel or"
         " discard them. `motia_steps runs --no-step` lists them.",
+        id=STRANDED,
+    )
+
+
+def _unheard(runs: Mapping[Place, int]) -> checks.CheckMessage:
+    places = [f"{step} of its {kind} trigger {source}" for step, kind, source in runs]
+    numbered = [f"{place} ({times})" for place, times in zip(places, runs.values(), strict=True)]
+    return checks.Warning(
+        f"Runs wait, or are dead, of triggers that their Steps do not have any more:"
+        f" {some_of(numbered, _NAMED)}. No worker will take them.",
+        hint="Have their Step take them as of the trigger that it has now: motia_steps redrive"
+        " --step STEP --topic OLD --to STEP; or cancel or discard them.",
         id=STRANDED,
     )
 

@@ -17,6 +17,7 @@ from motia_django.checks.asking import ask
 from motia_django.ledger import pulse
 from motia_django.runs import Status
 
+_OPEN = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
 _CLOCKS = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
     "mysql": "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000",
@@ -42,6 +43,8 @@ class Facts:
     """The workers that are known."""
     stranded: Mapping[str, int] = field(default_factory=dict)
     """How many runs wait, or are dead, of each Step that is not there."""
+    unheard: Mapping[pulse.Place, int] = field(default_factory=dict)
+    """The same of each trigger that its Step does not have any more."""
     forgotten: Mapping[str, datetime] = field(default_factory=dict)
     """The scopes of keys of requests that no Step has, each with when its last answer expires."""
 
@@ -74,7 +77,8 @@ def _facts(alias: str) -> Facts:
         isolation=_isolation(connection),
         ahead=_ahead(connection),
         workers=tuple(ledger.workers()),
-        stranded=pulse.of_no_step(Status.SCHEDULED, Status.QUEUED, Status.DEAD),
+        stranded=pulse.of_no_step(*_OPEN),
+        unheard=pulse.of_no_trigger(*_OPEN),
         forgotten=scopes.forgotten(),
     )
 

@@ -114,7 +114,7 @@ class Redrive(Bulk):
         parser.add_argument(
             "--to",
             metavar="STEP",
-            help="another Step; also for runs that wait for one that is gone",
+            help="another Step; also for runs that wait for a Step or topic that is gone",
         )
         parser.add_argument(
             "--insist", action="store_true", help="even if today's schema rejects the input"
@@ -140,7 +140,7 @@ class Redrive(Bulk):
 
     def statuses_for(self, options: Mapping[str, Any]) -> Sequence[Status]:
         step = options.get("step")
-        is_gone = options.get("to") and step and step not in registry()
+        is_gone = options.get("to") and step and not _is_there(step, options.get("topic"))
         return (*self.statuses, *WAITING) if is_gone else self.statuses
 
     def _say_groups(self, chosen: Selection) -> None:
@@ -163,6 +163,13 @@ class Discard(Bulk):
 
     def act(self, options: Mapping[str, Any]) -> Callable[[UUID], None]:
         return partial(operations.discard, by=operator(), reason=options["reason"])
+
+
+def _is_there(step: str, source: str | None) -> bool:
+    """Return whether there is this Step, and of its triggers the one with this source, if any."""
+    if step not in registry():
+        return False
+    return source is None or source in (each.source for each in registry().step(step).triggers)
 
 
 def _changes(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -250,12 +250,23 @@ def hint_for_gone(rows: Iterable[Run]) -> list[str]:
     """Return how to go on with those of these runs that wait or died without a Step."""
     open_ones = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
     movable = (row for row in rows if row.status in open_ones and row.trigger not in ANSWERED)
-    gone = {row.step for row in movable if row.step not in registry()}
+    strays = {_stray(row) for row in movable}
     return [
-        f"This process does not know the Step {step}: gone, or newer than this process. To give its"
-        f" runs to another: motia_steps redrive --step {quote(step)} --to STEP"
-        for step in sorted(gone)
+        f"This process does not know {what}: gone, or newer than this process. To give its"
+        f" runs to another: motia_steps redrive {which} --to STEP"
+        for what, which in sorted(each for each in strays if each is not None)
     ]
+
+
+def _stray(row: Run) -> tuple[str, str] | None:
+    """Return what a run waits for that this process does not know, and how such runs are named."""
+    which = f"--step {quote(row.step)}"
+    if row.step not in registry():
+        return f"the Step {row.step}", which
+    if registry().takes(row.step, row.trigger, row.index, row.source):
+        return None
+    what = f"the {row.trigger} trigger {row.source} of the Step {row.step}"
+    return what, f"{which} --topic {quote(row.source)}"
 
 
 def described(rows: Sequence[Run]) -> list[dict[str, Any]]:

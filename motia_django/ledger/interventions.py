@@ -21,7 +21,7 @@ from motia_django import models
 from motia_django.delivery import Turn
 from motia_django.exceptions import CannotIntervene, MotiaError
 from motia_django.ledger import births, keys, turns
-from motia_django.ledger.rows import all_runs, database, masked_input
+from motia_django.ledger.rows import LONGEST_SOURCE, all_runs, database, masked_input
 from motia_django.runs import ONCE, Run, Status, summary_of
 from motia_django.timeline import Entry
 
@@ -151,6 +151,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             step=run.step,
             trigger=run.trigger,
             index=run.index,
+            source=run.source[:LONGEST_SOURCE],
             input=run.input,
             limited=run.turn is not None,
             depth=run.depth,

@@ -86,6 +86,10 @@ def longest_queued(among: Among = None, *, but: Sequence[str] = ()) -> Longest:
     return Longest(for_worker=_longest(found.for_worker), for_turn=_longest(found.for_turn))
 
 
+Place = tuple[str, str, str]
+"""A trigger by its Step, its kind and its source."""
+
+
 def of_no_step(*statuses: Status) -> dict[str, int]:
     """Return how many runs of these statuses there are of each Step that is not there.
 
@@ -96,6 +100,22 @@ def of_no_step(*statuses: Status) -> dict[str, int]:
         rows = all_runs().filter(status=status).order_by("id").values_list("step", "trigger")
         found.update(step for step, trigger in rows[:MOST] if trigger not in ANSWERED)
     return {step: times for step, times in sorted(found.items()) if step not in registry()}
+
+
+def of_no_trigger(*statuses: Status) -> dict[Place, int]:
+    """Return how many runs of these statuses there are of triggers that their Step does not have.
+
+    What an answer was given to does not count. Of very many, those born first are looked at.
+    """
+    found: Counter[tuple[str, str, int, str]] = Counter()
+    for status in statuses:
+        rows = all_runs().filter(status=status).exclude(trigger__in=ANSWERED).order_by("id")
+        found.update(rows.values_list("step", "trigger", "index", "source")[:MOST])
+    there, left = registry(), Counter[Place]()
+    for (step, kind, index, source), times in found.items():
+        if step in there and not there.takes(step, kind, index, source):
+            left[step, kind, source] += times
+    return dict(sorted(left.items()))
 
 
 def _longest(found: Sequence[Waiting]) -> Waiting | None:

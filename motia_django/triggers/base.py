@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -72,6 +72,10 @@ class Trigger(ABC):
     @abstractmethod
     def source(self) -> str:
         """What this trigger listens for, in a few words."""
+
+    def starts_by(self, source: str) -> bool:
+        """Return whether it may be what started a run of this source."""
+        return source == self.source
 
     @property
     def schema(self) -> Schema | None:
@@ -151,6 +155,12 @@ class Spelled:
 def is_stream(value: Any) -> bool:
     """Return whether a value comes part by part: from a generator, or another iterator."""
     return type(value) not in _WHOLE and isinstance(value, _STREAMS)
+
+
+def fits(source: str, first: Sequence[str | None], last: str | None) -> bool:
+    """Return whether a place, `group/key`, is among those watched; None is watched as a whole."""
+    begins = "".join(f"{name}/" for name in first if name is not None)
+    return f"{source}/".startswith(begins) and (last is None or source.endswith(f"/{last}"))
 
 
 def take_condition(reader: Reader) -> Condition | None:

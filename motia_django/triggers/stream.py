@@ -11,7 +11,7 @@ from motia_django.declarations import Mismatch, Reader
 from motia_django.delivery import Delivery
 from motia_django.exceptions import InvalidInput
 from motia_django.triggers import written
-from motia_django.triggers.base import Spelled, Trigger, take_condition
+from motia_django.triggers.base import Spelled, Trigger, fits, take_condition
 from motia_django.triggers.spellings import spelled
 
 EVENTS = ("create", "update", "delete", "event")
@@ -90,6 +90,9 @@ class StreamTrigger(Trigger):
     @property
     def source(self) -> str:
         return f"{self.stream_name}/{self.group_id or '*'}/{self.item_id or '*'}"
+
+    def starts_by(self, source: str) -> bool:
+        return fits(source, (self.stream_name, self.group_id), self.item_id)
 
     def clean_input(self, raw: Mapping[str, Any], subject: str) -> StreamChange:
         try:

@@ -133,6 +133,20 @@ def test_runs_whose_step_is_gone_wait_for_no_worker(
 
 
 @pytest.mark.usefixtures("_well")
+def test_runs_whose_trigger_is_gone_are_told_of(admin_client: Client, make_run: MakeRun) -> None:
+    for source in ("old", "old", "pay"):
+        make_run(step="Pay", trigger="queue", source=source, status="scheduled", attempt=0)
+    with installed(make_step(print, {"type": "queue", "topic": "pay"}, name="Pay")):
+        [finding] = admin_client.get(PAGE).context["findings"]
+    assert finding.text == (
+        "2 runs of Pay wait for its queue trigger old, which this process does not know: it is"
+        " gone, or newer than the process. If it is gone, redrive the runs to the Step that takes"
+        " them now, or cancel them."
+    )
+    assert admin_client.get(finding.url).context["cl"].result_count == 3
+
+
+@pytest.mark.usefixtures("_well")
 def test_the_first_lines_say_what_is_wrong_and_lead_there(
     admin_client: Client, make_run: MakeRun
 ) -> None:

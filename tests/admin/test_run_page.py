@@ -655,7 +655,9 @@ FOLLOWED = {"streamName": "board of today", "groupId": "a", "id": "17"}
 )
 def test_a_change_is_copied_as_a_test(kind: str, change: Any, make_run: MakeRun) -> None:
     with installed(starter(kind, change), streams=[make_stream("board of today")]):
-        run = make_run(step="Follow", trigger=kind, source="x", input={**change, "timestamp": 1})
+        source = {"state": "orders/17", "stream": "board of today/a/17"}[kind]
+        given = {**change, "timestamp": 1}
+        run = make_run(step="Follow", trigger=kind, source=source, input=given)
         assert failure_of(reproductions.of_run(run)) == ""
 
 
@@ -785,9 +787,11 @@ TOLD: dict[str, Any] = {
 def test_a_run_that_a_secret_has_started_shows_it_nowhere(
     admin_client: Client, make_run: MakeRun, kind: str, trigger: dict[str, Any], input: Any
 ) -> None:
-    with installed(make_step(print, trigger), streams=[make_stream("shop")]):
-        over = make_run(step="Work", trigger=kind, source="shop", input=input)
-        dead = make_run(step="Work", trigger=kind, source="shop", input=input, status="dead")
+    step = make_step(print, trigger)
+    started: Any = {"step": "Work", "trigger": kind, "source": step.triggers[0].source}
+    with installed(step, streams=[make_stream("shop")]):
+        over = make_run(**started, input=input)
+        dead = make_run(**started, input=input, status="dead")
         shown = [html(admin_client, over), admin_client.get(at(over, "export")).content.decode()]
         for run, deed in ((over, "rerun"), (over, "rerun_edited"), (dead, "edit")):
             shown.append(admin_client.get(at(run, deed), follow=True).content.decode())

@@ -16,7 +16,7 @@ from django.db import connections
 from django.test import override_settings
 from django.utils import timezone
 
-from motia_django import ledger
+from motia_django import cron, ledger
 from motia_django.checks.broker import broker
 from motia_django.checks.database import database
 from motia_django.models import Answer
@@ -355,6 +355,18 @@ def test_runs_of_steps_that_are_gone_are_a_warning() -> None:
     with installed(make_step()):
         [warning] = [each for each in database() if each.id == "motia.W034"]
     assert "not there any more: Old (2)." in warning.msg
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_of_triggers_that_are_gone_are_a_warning() -> None:
+    ledger.see("celery@here")
+    for status in ("queued", "dead", "succeeded"):
+        kept_run(source="old", status=status)
+    kept_run(trigger="cron", source="@hourly", index=1, status="queued")
+    with installed(make_step(print, {"type": "queue", "topic": "work"}, cron("@daily"))):
+        [warning] = [each for each in database() if each.id == "motia.W034"]
+    assert "do not have any more: Work of its queue trigger old (2)." in warning.msg
+    assert "redrive --step STEP --topic OLD --to STEP" in str(warning.hint)
 
 
 def answered(step: str, scope: str | None, key: str, *, hours: int = 1) -> None:

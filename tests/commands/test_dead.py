@@ -278,6 +278,21 @@ def test_runs_of_a_step_that_is_gone_are_redriven_to_another(steps: Steps, waits
     assert (status(run), row(run).step) == ("queued", "Other")
 
 
+@pytest.mark.parametrize("waits", [Status.DEAD, Status.QUEUED, Status.SCHEDULED])
+def test_runs_of_a_topic_that_is_gone_are_redriven_to_the_one_in_its_place(
+    steps: Steps, waits: Status
+) -> None:
+    run, other = kept_run(source="old", status=waits, input={"amount": 1}), kept_run()
+    assert steps("runs").endswith(
+        "This process does not know the queue trigger old of the Step Work: gone, or newer than"
+        " this process. To give its runs to another: motia_steps redrive --step Work --topic old"
+        " --to STEP\n"
+    )
+    steps("redrive", "--step", "Work", "--topic", "old", "--to", "Work", "--yes")
+    assert (status(run), row(run).source) == ("queued", "work")
+    assert (row(other).publishes, row(other).timeline) == (1, [])
+
+
 def test_runs_that_wait_for_a_step_that_is_there_are_left_to_it(steps: Steps) -> None:
     waiting, dead = kept_run(), dead_run()
     steps("redrive", "--step", "Work", "--to", "Other", "--yes")
