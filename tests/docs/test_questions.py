@@ -43,10 +43,11 @@ def handler(input):
 
 @pytest.fixture(autouse=True)
 def shop(project: Project, db: None) -> None:
-    """The Steps of the page, and one that hears of users who left."""
+    """The Steps of the page, and two more."""
     for block in STEPS:
         project.step(Path(block.title).name, block.text)
     project.step("farewell_step.py", FAREWELL)
+    project.step("count_step.py", COUNT)
     project.load()
 
 
@@ -111,9 +112,7 @@ def test_the_test_that_is_shown_passes() -> None:
     assert [text for _, text in [*result.failures, *result.errors]] == []
 
 
-def test_a_run_is_one_row_and_a_key_or_a_turn_one_more(project: Project, motia: Motia) -> None:
-    project.step("count_step.py", COUNT)
-    project.load()
+def test_a_run_is_one_row_and_a_key_or_a_turn_one_more(motia: Motia) -> None:
     tables = (models.Run, models.RunKey, models.Turn)
     enqueue("count", {"order": 17}, messageGroupId="a")
     assert [table.objects.count() for table in tables] == [1, 1, 1]
