@@ -30,6 +30,7 @@ include_patterns = ["*.md", "docs/**.md"]
 exclude_patterns = [".*", "docs/_build", "motia_django", "sample_project", "tests"]
 myst_heading_anchors = 6
 html_theme = "furo"
+pygments_dark_style = "github-dark"  # the default underlines modules, as if they were links
 html_copy_source = False
 html_show_copyright = False
 

@@ -58,7 +58,8 @@ class StepView(EndpointView):
 
     def _run(self, listener: Listener, raw: Request, claim: Claim) -> HttpResponseBase:
         """Run the Step, and return its answer, or raise it if it is an exception."""
-        run = _run(listener, raw)
+        request = raw.raw
+        run = _run(listener, request)
 
         def keep(response: HttpResponseBase) -> None:
             if claim.key:
@@ -76,13 +77,13 @@ class StepView(EndpointView):
         self.has_run = True
         self.headers[TRACE_HEADER] = run.trace_id
         if outcome.status is Status.RUNNING:
-            outcome, response = streaming.begun(raw.raw._request, _told(run, raw), outcome)
+            outcome, response = streaming.begun(request._request, _told(run, request), outcome)
         if outcome.error is not None and not outcome.failed:
             outcome, response = self._raised(outcome, outcome.error)
         if listener.step.keeps_all and not is_told and outcome.status is not Status.RUNNING:
             runner.record(run, outcome.with_value(told(outcome.value)))
         elif outcome.failed:
-            runner.record(_told(run, raw), outcome)
+            runner.record(_told(run, request), outcome)
         return self._answer(outcome, response, keep)
 
     def _answer(
@@ -145,8 +146,8 @@ def _renderers() -> list[Any]:
     return [each for each in renderers if not issubclass(each, BrowsableAPIRenderer)]
 
 
-def _run(listener: Listener, request: Request) -> Run:
-    trace_id, span = tracing.begun({"traceparent": request.raw.META.get("HTTP_TRACEPARENT", "")})
+def _run(listener: Listener, request: IncomingRequest) -> Run:
+    trace_id, span = tracing.begun({"traceparent": request.META.get("HTTP_TRACEPARENT", "")})
     return Run(
         id=new_run_id(),
         step=listener.step.name,
@@ -162,7 +163,7 @@ def _run(listener: Listener, request: Request) -> Run:
     )
 
 
-def _told(run: Run, request: Request) -> Run:
+def _told(run: Run, request: IncomingRequest) -> Run:
     """Return the run with its request as the history keeps it, if it is without so far."""
     return run if run.input is not None else replace(run, input=recorded(request))
 

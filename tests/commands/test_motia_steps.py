@@ -92,6 +92,13 @@ def test_a_step_is_shown_with_its_schemas_and_next_time() -> None:
     assert "next: 20" in steps("show", "RemindUsers")
 
 
+def test_the_next_time_of_a_schedule_is_told_in_its_own_zone() -> None:
+    trigger = {"type": "cron", "schedule": "0 3 * * *", "timezone": "America/New_York"}
+    with installed(make_step(lambda: None, trigger)):
+        shown = steps("show", "Work")
+    assert re.search(r"next: \d{4}-\d\d-\d\d 03:00:00 America/New_York", shown)
+
+
 def test_what_people_should_read_and_look_for_is_shown() -> None:
     trigger = {"type": "queue", "topic": "work", "condition": lambda data: True}
     step = make_step(lambda: None, trigger, docs="https://wiki.example/work", index=["orderId"])
