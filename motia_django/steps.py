@@ -128,6 +128,10 @@ class Step:
         """Its triggers that requests start."""
         return [each for each in self.triggers if isinstance(each, HttpTrigger)]
 
+    def says_it_sends(self, topic: str) -> bool:
+        """Return whether its config lists a topic, or names it as the one that hears of deaths."""
+        return topic in self.topics or topic == self.on_dead
+
     def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
         """Return the triggers of `kind`, each with its index among all."""
         return [(index, each) for index, each in enumerate(self.triggers) if each.kind == kind]

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from motia_django import consumers, ledger, models
-from motia_django.admin import permits, refusals
+from motia_django.admin import permits, tallies
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
 from motia_django.ledger.waits import Waiting
@@ -55,6 +55,8 @@ class Vitals:
     minutes: Sequence[pulse.Minute]
     refused: Sequence[ledger.Refused]
     """The requests that were refused in the last day."""
+    unheard: Sequence[ledger.Unheard]
+    """The messages that nobody heard in the last day."""
 
     @property
     def waits_long(self) -> bool:
@@ -94,7 +96,8 @@ def of(request: HttpRequest) -> Vitals:
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
         lapsed=[each for each in ledger.lapsed(placed) if seen is None or each.step in seen],
         minutes=pulse.last_hour(seen),
-        refused=ledger.refused(refusals.DAY, seen),
+        refused=ledger.refused(tallies.DAY, seen),
+        unheard=ledger.unheard(tallies.DAY, seen),
     )
 
 

@@ -88,14 +88,17 @@ from motia_django.ledger.overrides import (
     resume_schedule,
     retime,
 )
-from motia_django.ledger.refusals import (
-    Refused,
-    add_refusals,
-    hour_of,
-    prune_refusals,
-    refused,
-)
 from motia_django.ledger.rows import database
+from motia_django.ledger.tallies import (
+    Refused,
+    Tallied,
+    Unheard,
+    add_tallies,
+    hour_of,
+    prune_tallies,
+    refused,
+    unheard,
+)
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
 
@@ -105,7 +108,9 @@ __all__ = [
     "KeySweep",
     "Placed",
     "Refused",
-    "add_refusals",
+    "Tallied",
+    "Unheard",
+    "add_tallies",
     "advance_batch",
     "answered_with",
     "are_overdue",
@@ -155,8 +160,8 @@ __all__ = [
     "prune",
     "prune_answers",
     "prune_batches",
-    "prune_refusals",
     "prune_starts",
+    "prune_tallies",
     "publish_soon",
     "recall",
     "record",
@@ -186,6 +191,7 @@ __all__ = [
     "trace",
     "turns_of",
     "unfinished",
+    "unheard",
     "waiting_batches",
     "wake",
     "with_caused",

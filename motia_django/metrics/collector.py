@@ -50,6 +50,7 @@ class MotiaCollector(Collector):
         yield GaugeMetricFamily("motia_paused_steps", "Steps that are paused", len(ledger.paused()))
         yield _late_schedules()
         yield _refused()
+        yield _unheard()
 
 
 def _of_window(window: meters.Window) -> Iterator[Metric]:
@@ -144,6 +145,17 @@ def _refused() -> Metric:
     )
     for each in sorted(ledger.refused(HOUR), key=lambda each: (each.step, each.status)):
         metric.add_metric((each.step, str(each.status)), each.requests)
+    return metric
+
+
+def _unheard() -> Metric:
+    metric = GaugeMetricFamily(
+        "motia_unheard_messages",
+        "Messages to topics that nobody heard in this hour and the last, by the Step that sent",
+        labels=("step", "topic"),
+    )
+    for each in sorted(ledger.unheard(HOUR), key=lambda each: (each.step, each.topic)):
+        metric.add_metric((each.step, each.topic), each.messages)
     return metric
 
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from motia_django import ledger
-from motia_django.ledger import hour_of
+from motia_django.ledger import Tallied, hour_of
 from tests.factories import installed, make_step, nothing
 from tests.web.serving import http
 
@@ -22,7 +22,13 @@ NOW = hour_of(timezone.now())
 def test_a_steps_page_and_the_overview_tell_of_them(admin_client: Client) -> None:
     steps = [make_step(nothing, http("POST", f"/{name}"), name=name) for name in ("Work", "Other")]
     day = NOW - timedelta(hours=5)
-    ledger.add_refusals({(NOW, "Work", 401): 2, (day, "Work", 401): 3, (day, "Gone", 400): 1})
+    ledger.add_tallies(
+        {
+            Tallied("refused", NOW, "Work", 401): 2,
+            Tallied("refused", day, "Work", 401): 3,
+            Tallied("refused", day, "Gone", 400): 1,
+        }
+    )
     with installed(*steps):
         page = admin_client.get("/admin/motia/step/Work/change/").content.decode()
         longer = admin_client.get("/admin/motia/step/Work/change/?window=24h")
@@ -41,7 +47,9 @@ def test_a_steps_page_and_the_overview_tell_of_them(admin_client: Client) -> Non
 
 def test_who_may_not_see_a_step_is_not_told_of_its_refusals(client_of: Any, settings: Any) -> None:
     settings.MOTIA = {"MAY": "tests.admin.test_refused.may"}
-    ledger.add_refusals({(NOW, "Work", 401): 2, (NOW, "Secret", 401): 3})
+    ledger.add_tallies(
+        {Tallied("refused", NOW, "Work", 401): 2, Tallied("refused", NOW, "Secret", 401): 3}
+    )
     steps = [make_step(nothing, http("POST", f"/{name}"), name=name) for name in ("Work", "Secret")]
     with installed(*steps):
         overview = client_of("view_overview", "view_run").get("/admin/motia/overview/")
