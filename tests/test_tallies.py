@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.signals import worker_process_shutdown
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -116,6 +117,19 @@ def test_a_forked_process_that_ends_leaves_to_its_parent_what_it_counted(
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     at_end[0]()
+    assert [each.requests for each in models.Refusal.objects.all()] == [1]
+
+
+@pytest.mark.one_database
+def test_a_process_of_a_workers_pool_writes_them_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing that is registered with `atexit` is called there."""
+    monkeypatch.delattr("django.core.mail.outbox")
+    monkeypatch.setattr(tallies.Tally, "_work", lambda self: None)
+    tallies.count_refused("Work", 401)
+    assert not models.Refusal.objects.exists()
+    worker_process_shutdown.send(sender=None, pid=1, exitcode=0)
     assert [each.requests for each in models.Refusal.objects.all()] == [1]
 
 

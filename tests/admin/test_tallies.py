@@ -1,4 +1,4 @@
-"""Messages that nobody heard: on the overview, and on the page of the Step that sent them."""
+"""What became no run: requests refused and messages unheard, on the overview and Steps' pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from django.test import Client
 
 from motia_django import ledger
 from motia_django.ledger import Tallied
-from tests.factories import installed, make_step
+from tests.factories import installed, make_step, nothing
+from tests.web.serving import http
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +35,53 @@ def count(topic: str, step: str = "Work", messages: int = 1, *, hours: int = 0) 
 def findings(client: Client) -> list[str]:
     found = client.get(OVERVIEW).context["findings"]
     return [each.text for each in found if each.url == "#unheard"]
+
+
+def may(user: Any, permission: str, step: str, flows: Any) -> bool:
+    return step != "Secret"
+
+
+# -- requests that were refused
+
+
+def test_a_steps_page_and_the_overview_tell_of_refused_requests(admin_client: Client) -> None:
+    steps = [make_step(nothing, http("POST", f"/{name}"), name=name) for name in ("Work", "Other")]
+    day = NOON - timedelta(hours=5)
+    ledger.add_tallies(
+        {
+            Tallied("refused", NOON, "Work", 401): 2,
+            Tallied("refused", day, "Work", 401): 3,
+            Tallied("refused", day, "Gone", 400): 1,
+        }
+    )
+    with installed(*steps):
+        page = admin_client.get("/admin/motia/step/Work/change/").content.decode()
+        longer = admin_client.get("/admin/motia/step/Work/change/?window=24h")
+        other = admin_client.get("/admin/motia/step/Other/change/").content.decode()
+        overview = admin_client.get("/admin/motia/overview/")
+    assert "Refused requests" in page
+    assert "Refused requests" not in other
+    assert [(each.status, each.requests) for each in longer.context["refused"]] == [
+        ("401 Unauthorized", "5")
+    ]
+    shown = [(each.step, each.status, each.requests) for each in overview.context["refused"]]
+    assert shown == [("Work", "401 Unauthorized", "5"), ("Gone", "400 Bad Request", "1")]
+    numbers = {each.name: each.value for each in overview.context["numbers"]}
+    assert numbers["refused requests, last 24 hours"] == "6"
+
+
+def test_who_may_not_see_a_step_is_not_told_of_its_refusals(client_of: Any, settings: Any) -> None:
+    settings.MOTIA = {"MAY": "tests.admin.test_tallies.may"}
+    ledger.add_tallies(
+        {Tallied("refused", NOON, "Work", 401): 2, Tallied("refused", NOON, "Secret", 401): 3}
+    )
+    steps = [make_step(nothing, http("POST", f"/{name}"), name=name) for name in ("Work", "Secret")]
+    with installed(*steps):
+        overview = client_of("view_overview", "view_run").get("/admin/motia/overview/")
+    assert [each.step for each in overview.context["refused"]] == ["Work"]
+
+
+# -- messages that nobody heard
 
 
 def test_the_overview_tells_the_topics_with_how_many_when_and_who(admin_client: Client) -> None:
@@ -110,7 +158,7 @@ def test_a_steps_page_tells_of_its_own_in_its_window(admin_client: Client) -> No
 
 
 def test_who_may_not_see_a_step_is_not_told_what_it_sent(client_of: Any, settings: Any) -> None:
-    settings.MOTIA = {"MAY": "tests.admin.test_refused.may"}
+    settings.MOTIA = {"MAY": "tests.admin.test_tallies.may"}
     for step in ("Work", "Secret", ""):
         count("wrok", step=step)
     with installed(make_step(), make_step(name="Secret")):
