@@ -233,6 +233,7 @@ def write_rows_of_today() -> None:
         "Unheard": {"hour": now},
     }
     for model in models_with_tables():
+        assert model.__name__ in TODAY, f"TODAY, above, has no row of the table {model.__name__}"
         for values in TODAY[model.__name__]:
             model.objects.create(**usual.get(model.__name__, {}), **values)
 
