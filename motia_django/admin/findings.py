@@ -112,7 +112,7 @@ def _unheard(vitals: Vitals, links: Links) -> Iterator[Finding]:
     """Say where messages are lost now, but for what is meant, or heard by now."""
     since = ledger.hour_of(timezone.now() - _LATELY)
     lost: Counter[str] = Counter()
-    for each in vitals.unheard:
+    for each in vitals.tallied.unheard:
         if each.last >= since and not tallies.is_meant(each) and not tallies.is_heard(each):
             lost[tallies.topic_of(each)] += each.messages
     if lost:

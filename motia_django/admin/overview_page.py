@@ -67,8 +67,8 @@ def shown(request: HttpRequest, links: Links) -> dict[str, Any]:
         "width": charts.WIDTH,
         "height": charts.HEIGHT,
         "parts": standing,
-        "refused": tallies.refused(now.refused, links),
-        "unheard": tallies.unheard(now.unheard, links),
+        "refused": tallies.refused(now.tallied.refused, links),
+        "unheard": tallies.unheard(now.tallied.unheard, links),
         "tallied_in": windows.WINDOWS["24h"].label,
     }
 
@@ -84,12 +84,12 @@ def _numbers(now: Vitals, links: Links) -> Iterator[Number]:
     yield _number(_("runs late to be sent"), now.overdue, links.runs(status=words.WAITING))
     yield _number(_("silent workers"), len(now.silent), "#parts")
     yield _number(_("late schedules"), len(now.late), links.schedules())
-    if now.refused:
-        value = words.counted(sum(each.requests for each in now.refused))
+    if now.tallied.refused:
+        value = words.counted(sum(each.requests for each in now.tallied.refused))
         name = _("refused requests, last 24 hours")
         yield Number(name=name, value=value, url="#refused", is_bad=False)
-    if now.unheard:
-        value = f"{sum(each.messages for each in now.unheard):,}"
+    if now.tallied.unheard:
+        value = f"{sum(each.messages for each in now.tallied.unheard):,}"
         name = _("messages nobody heard, last 24 hours")
         yield Number(name=name, value=value, url="#unheard", is_bad=False)
 

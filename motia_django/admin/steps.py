@@ -112,8 +112,9 @@ class StepAdmin(ReadOnlyAdmin):
         context |= {"may_start": starting.may_start(request, name)}
         context |= {"sends": _sends(request, row.step)}
         context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
-        context |= {"refused": tallies.refused(ledger.refused(window.length, [name]), links)}
-        context |= {"unheard": tallies.unheard(ledger.unheard(window.length, [name]), links)}
+        tallied = ledger.tallied(window.length, [name])
+        context |= {"refused": tallies.refused(tallied.refused, links)}
+        context |= {"unheard": tallies.unheard(tallied.unheard, links)}
         context |= {"tallied_in": window.label}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         may_see_runs = permits.may(request, "motia.view_run", name)

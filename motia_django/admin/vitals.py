@@ -53,10 +53,8 @@ class Vitals:
     lapsed: Sequence[models.Override]
     """What operators said of schedules that are gone or changed, and that no longer applies."""
     minutes: Sequence[pulse.Minute]
-    refused: Sequence[ledger.Refused]
-    """The requests that were refused in the last day."""
-    unheard: Sequence[ledger.Unheard]
-    """The messages that nobody heard in the last day."""
+    tallied: ledger.Tallies
+    """What became no run in the last day."""
 
     @property
     def waits_long(self) -> bool:
@@ -96,8 +94,7 @@ def of(request: HttpRequest) -> Vitals:
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
         lapsed=[each for each in ledger.lapsed(placed) if seen is None or each.step in seen],
         minutes=pulse.last_hour(seen),
-        refused=ledger.refused(tallies.DAY, seen),
-        unheard=ledger.unheard(tallies.DAY, seen),
+        tallied=ledger.tallied(tallies.DAY, seen),
     )
 
 

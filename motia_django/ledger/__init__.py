@@ -92,12 +92,12 @@ from motia_django.ledger.rows import database
 from motia_django.ledger.tallies import (
     Refused,
     Tallied,
+    Tallies,
     Unheard,
     add_tallies,
     hour_of,
     prune_tallies,
-    refused,
-    unheard,
+    tallied,
 )
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
@@ -109,6 +109,7 @@ __all__ = [
     "Placed",
     "Refused",
     "Tallied",
+    "Tallies",
     "Unheard",
     "add_tallies",
     "advance_batch",
@@ -168,7 +169,6 @@ __all__ = [
     "record_answered",
     "record_within",
     "redrive",
-    "refused",
     "release_answer",
     "renew",
     "rerun",
@@ -188,10 +188,10 @@ __all__ = [
     "take_in",
     "take_let_go",
     "take_lost",
+    "tallied",
     "trace",
     "turns_of",
     "unfinished",
-    "unheard",
     "waiting_batches",
     "wake",
     "with_caused",

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, Max, QuerySet, Sum
+from django.db.models import F, Max, QuerySet, Sum, Value
 from django.utils import timezone
 
 from motia_django import models
@@ -62,6 +62,14 @@ class Unheard:
     """The beginning of the last hour in which there were any."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tallies:
+    """What became no run, the most first."""
+
+    refused: Sequence[Refused]
+    unheard: Sequence[Unheard]
+
+
 def hour_of(moment: datetime) -> datetime:
     """Return when the hour of a moment began, in the zone of the moment: ours are of UTC."""
     return moment.replace(minute=0, second=0, microsecond=0)
@@ -70,28 +78,31 @@ def hour_of(moment: datetime) -> datetime:
 def add_tallies(counts: Mapping[Tallied, int]) -> None:
     """Add to what is counted already: all or none, in an order in which nobody meets another."""
     with transaction.atomic(using=database()):
-        for tallied, number in sorted(_folded(counts).items()):
-            if not _added(tallied, number) and not inserted(_row(tallied, number)):
-                _added(tallied, number)
+        for each, number in sorted(_folded(counts).items()):
+            if not _added(each, number) and not inserted(_row(each, number)):
+                _added(each, number)
 
 
-def refused(length: timedelta, among: Sequence[str] | None = None) -> list[Refused]:
-    """Return what was refused in the last `length` and the rest of its first hour, most first.
+def tallied(length: timedelta, among: Sequence[str] | None = None) -> Tallies:
+    """Return what became no run in the last `length` and the rest of its first hour, by one query.
 
-    `among` are the Steps that are asked for; None means all.
+    `among` are the Steps that are asked for; None means all, and code outside of them.
     """
-    return [
-        Refused(step=step, status=status, requests=number, last=last)
-        for step, status, number, last in _found("refused", length, among)
-    ]
-
-
-def unheard(length: timedelta, among: Sequence[str] | None = None) -> list[Unheard]:
-    """Return what nobody heard in that time, most first; `among` as of `refused`."""
-    return [
-        Unheard(step=step, topic=topic, messages=number, last=last)
-        for step, topic, number, last in _found("unheard", length, among)
-    ]
+    since = hour_of(timezone.now() - length)
+    found = _summed("refused", since, among).union(_summed("unheard", since, among), all=True)
+    rows = sorted(found, key=lambda row: (-row["number"], row["step"], row["code"], row["name"]))
+    return Tallies(
+        refused=[
+            Refused(step=row["step"], status=row["code"], requests=row["number"], last=row["last"])
+            for row in rows
+            if row["code"]
+        ],
+        unheard=[
+            Unheard(step=row["step"], topic=row["name"], messages=row["number"], last=row["last"])
+            for row in rows
+            if not row["code"]
+        ],
+    )
 
 
 def prune_tallies() -> None:
@@ -100,16 +111,16 @@ def prune_tallies() -> None:
         _rows(kind).filter(hour__lt=timezone.now() - KEPT).delete()
 
 
-def _found(
-    kind: Kind, length: timedelta, among: Sequence[str] | None
-) -> list[tuple[str, Any, int, datetime]]:
-    _, what, counter = _TABLES[kind]
-    rows = _rows(kind).filter(hour__gte=hour_of(timezone.now() - length))
+def _summed(kind: Kind, since: datetime, among: Sequence[str] | None) -> QuerySet[Any]:
+    """Return the query for one kind, in the columns of both."""
+    rows = _rows(kind).filter(hour__gte=since)
     if among is not None:
         rows = rows.filter(step__in=among)
-    told = rows.values("step", what).annotate(number=Sum(counter), last=Max("hour")).order_by()
-    found = told.values_list("step", what, "number", "last")
-    return sorted(found, key=lambda row: (-row[2], row[0], row[1]))
+    is_refused = kind == "refused"
+    code, name = (F("status"), Value("")) if is_refused else (Value(0), F("topic"))
+    grouped = rows.annotate(code=code, name=name).values("step", "code", "name").order_by()
+    summed: QuerySet[Any] = grouped.annotate(number=Sum(_TABLES[kind][2]), last=Max("hour"))
+    return summed
 
 
 def _folded(counts: Mapping[Tallied, int]) -> Mapping[Tallied, int]:
@@ -119,8 +130,8 @@ def _folded(counts: Mapping[Tallied, int]) -> Mapping[Tallied, int]:
     for hour, topic in _rows("unheard").filter(hour__in=hours).values_list("hour", "topic"):
         known[hour].add(topic)
     folded: Counter[Tallied] = Counter()
-    for tallied, number in counts.items():
-        folded[_as_counted(tallied, known[tallied.hour])] += number
+    for each, number in counts.items():
+        folded[_as_counted(each, known[each.hour])] += number
     return folded
 
 

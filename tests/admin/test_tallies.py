@@ -41,6 +41,10 @@ def may(user: Any, permission: str, step: str, flows: Any) -> bool:
     return step != "Secret"
 
 
+def may_nothing(user: Any, permission: str, step: str, flows: Any) -> bool:
+    return False
+
+
 # -- requests that were refused
 
 
@@ -162,5 +166,9 @@ def test_who_may_not_see_a_step_is_not_told_what_it_sent(client_of: Any, setting
     for step in ("Work", "Secret", ""):
         count("wrok", step=step)
     with installed(make_step(), make_step(name="Secret")):
-        overview = client_of("view_overview", "view_run").get(OVERVIEW)
+        client = client_of("view_overview", "view_run")
+        overview = client.get(OVERVIEW)
+        settings.MOTIA = {"MAY": "tests.admin.test_tallies.may_nothing"}
+        nothing_of_it = client.get(OVERVIEW)
     assert [each.step for each in overview.context["unheard"]] == ["Work"]
+    assert nothing_of_it.context["unheard"] == []

@@ -282,7 +282,7 @@ def test_it_asks_the_same_few_queries_however_many_runs_there_are(have: Have, ma
         have(many=many, status=status, wake_at=timezone.now())
     with installed(*STEPS, CRON), CaptureQueriesContext(connection) as queries:
         scraped()
-    assert len(queries) <= 11, "\n".join(_told(queries.captured_queries))
+    assert len(queries) <= 10, "\n".join(_told(queries.captured_queries))
 
 
 def _told(queries: Sequence[Mapping[str, Any]]) -> list[str]:
