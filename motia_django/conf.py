@@ -12,6 +12,7 @@ from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
+from motia_django import redaction
 from motia_django.exceptions import SettingsError, did_you_mean
 
 ORM_STATE = "motia_django.stores.orm.OrmState"
@@ -119,7 +120,8 @@ class Settings:
     )
     """A value whose key contains one of these words (case and `-`/`_` apart) is masked before it is
     kept in the history or logged; those of up to four letters as words of their own. One that
-    begins with `-` is how the name of a header ends. A Step may have a list of its own."""
+    begins with `-` is how the name of a header ends. `{"add": [...]}` adds to these. A Step may
+    have words of its own."""
 
     may: str | None = None
     """The path of a function `(user, permission, step, flows) -> bool` that the admin asks besides
@@ -146,8 +148,6 @@ class Settings:
         _check_token(self.metrics_token)
         if self.may is not None and not isinstance(self.may, str):
             raise _wrong("may", "the path of a function, such as 'shop.permissions.may'", self.may)
-        if not all(isinstance(word, str) and word.strip("-_ ") for word in self.redact):
-            raise _wrong("redact", "a list of words", self.redact)
 
 
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
@@ -207,16 +207,21 @@ def _parse(declared: Any) -> Settings:
                 f" Known are {', '.join(sorted(known))}."
             )
     values = {known[key]: value for key, value in declared.items()}
-    redact = values.get("redact", ())
-    if not isinstance(redact, list | tuple | set | frozenset):
-        raise _wrong("redact", "a list of words", redact)
-    if redact:
-        values["redact"] = tuple(redact)
+    if "redact" in values:
+        values["redact"] = _redact(values["redact"])
     if isinstance(values.get("retention"), Mapping):
         values["retention"] = {**RETENTION, **values["retention"]}
     if isinstance(values.get("streams"), Mapping):
         values["streams"] = {**STREAMS, **values["streams"]}
     return Settings(**values)
+
+
+def _redact(declared: Any) -> tuple[str, ...]:
+    own = redaction.read(declared)
+    if own is None:
+        expected = 'a list of words, or {"add": [...]} to add some to the default'
+        raise _wrong("redact", expected, declared)
+    return own.beside(Settings().redact)
 
 
 def _check_retention(days: Any) -> None:

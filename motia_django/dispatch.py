@@ -9,7 +9,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from motia_django import calls, ledger, offspring, payloads, publish, signals, spans, tracing
+from motia_django import (
+    calls,
+    ledger,
+    offspring,
+    payloads,
+    publish,
+    signals,
+    spans,
+    tallies,
+    tracing,
+)
 from motia_django.conf import settings
 from motia_django.exceptions import UndeclaredTopic, UnknownTopic, did_you_mean
 from motia_django.messages import Message, read_messages
@@ -45,7 +55,7 @@ def enqueue(
     Raise `InvalidMessage`, `PayloadError`, `UndeclaredTopic` or `UnknownTopic` if the settings
     forbid it, or `LeaseLost` in a run that was given to another process.
     """
-    messages = read_messages(message, data, keys)
+    messages, scope = read_messages(message, data, keys), tracing.current()
     for each in messages:
         _check_declared(each.topic)
         _check_heard(each.topic)
@@ -56,6 +66,8 @@ def enqueue(
     left = iter(ids)
     for each, runs in zip(messages, made, strict=True):
         _note(each, [(run, next(left)) for run in runs])
+        if not runs:
+            tallies.count_unheard(each.topic, step=scope.step if scope else "")
     return ids
 
 

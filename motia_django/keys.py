@@ -10,6 +10,7 @@ from motia_django import payloads
 from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Reader, camel
 from motia_django.exceptions import InvalidIndex, PayloadError
+from motia_django.redaction import Redact
 
 LONGEST_NAME = 100
 LONGEST_VALUE = 128
@@ -49,20 +50,24 @@ def taken(reader: Reader) -> Index:
     return reader.take("index", index, default=())
 
 
-def refuse_secrets(reader: Reader, own: tuple[str, ...] | None) -> None:
+def refuse_secrets(reader: Reader, own: Redact | None) -> None:
     """Note a problem of an `index` that has a name in it which its Step's runs have masked.
 
-    That is by the words of the Step's `own` key `redact`, or by those of the setting if it is None.
+    That is by the words of the Step's `own` key `redact`, of the setting, or of both.
     """
 
+    general = own is None or own.adds
+    masks = {"MOTIA['REDACT']": settings().redact} if general else {}
+    masks |= {} if own is None else {"'redact'": own.words}
+
     def parse(value: Any) -> None:
-        words, whose = (settings().redact, "MOTIA['REDACT']") if own is None else (own, "'redact'")
         for each in dict.fromkeys(part for pair in index(value) for part in pair):
-            if payloads.is_secret(each, words):
-                raise Mismatch(
-                    f"names that {whose} does not mask: {each!r:.50} looks like a secret, and"
-                    " would be in the table for all to read"
-                )
+            for whose, words in masks.items():
+                if payloads.is_secret(each, words):
+                    raise Mismatch(
+                        f"names that {whose} does not mask: {each!r:.50} looks like a secret, and"
+                        " would be in the table for all to read"
+                    )
 
     reader.take("index", parse, default=None)
 

@@ -15,7 +15,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.utils import timezone
 
-from motia_django import ledger, observers, payloads, publish, signals, tracing
+from motia_django import ledger, observers, payloads, publish, signals, tallies, tracing
 from motia_django.conf import settings
 from motia_django.exceptions import TooDeep
 from motia_django.ledger.interventions import PASSING
@@ -215,6 +215,8 @@ def _written_with(message: Message, run: Run, outcome: Outcome, write: Write) ->
                 bear(runs)
         if settlement is not None:
             signals.message_enqueued.send_robust(message.topic, message=message)
+            if not runs:
+                tallies.count_unheard(message.topic, step=run.step)
         return settlement
 
 

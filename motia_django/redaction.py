@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 _NO_SECRET = "Idempotency-Key"  # nosec B105  # a header, by its name
 """A header that is named like a secret, and is none."""
@@ -34,6 +36,32 @@ _HARMLESS = re.compile(
     # which payment card it is, without its number
     r"|(?:.+_)?card_(?:brand|type|count|limit|ids?|present|last_?4|last_four)"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redact:
+    """Words that are declared, in the place of those that hold in general, or added to them."""
+
+    words: tuple[str, ...]
+    adds: bool = False
+
+    def beside(self, general: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the words that hold, where in general those would."""
+        return (*general, *self.words) if self.adds else self.words
+
+
+def read(declared: Any) -> Redact | None:
+    """Read `["card"]` or `{"add": ["card"]}`; return None for what is neither.
+
+    A word has a letter or a digit at least: any other would be found in every name.
+    """
+    adds = isinstance(declared, Mapping) and set(declared) == {"add"}
+    words = declared["add"] if adds else declared
+    if not isinstance(words, list | tuple | set | frozenset):
+        return None
+    if not all(isinstance(word, str) and _BETWEEN.sub("", word) for word in words):
+        return None
+    return Redact(words=tuple(words), adds=adds)
 
 
 @lru_cache(maxsize=64)

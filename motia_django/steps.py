@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from motia_django import calls, declarations, dialects, keys, triggers
+from motia_django import calls, declarations, dialects, keys, redaction, triggers
 from motia_django.conf import settings
 from motia_django.declarations import Mismatch, Problem, Reader, config_reader, misspelt
 from motia_django.dialects import several
 from motia_django.exceptions import TriggerGone
+from motia_django.redaction import Redact
 from motia_django.sources import Source
 from motia_django.triggers import HttpTrigger, Trigger
 
@@ -52,7 +53,7 @@ class Step:
     """Which of its runs the history keeps, `all` or `failures`; None leaves it to the setting."""
     index: keys.Index = ()
     """What its runs are found by: names, each with its path in the input."""
-    redact: tuple[str, ...] | None = None
+    redact: Redact | None = None
     """The words of keys whose values are masked in its runs; None leaves it to the setting."""
     handler: Callable[..., Any]
     arity: int
@@ -85,8 +86,9 @@ class Step:
 
     @property
     def masks(self) -> tuple[str, ...]:
-        """The words of keys whose values are masked in its runs: its own, or the setting's."""
-        return settings().redact if self.redact is None else self.redact
+        """The words of keys that are masked in its runs: its own, the setting's, or both."""
+        general = settings().redact
+        return general if self.redact is None else self.redact.beside(general)
 
     @property
     def limited(self) -> bool:
@@ -137,6 +139,10 @@ class Step:
     def http_triggers(self) -> list[HttpTrigger]:
         """Its triggers that requests start."""
         return [each for each in self.triggers if isinstance(each, HttpTrigger)]
+
+    def says_it_sends(self, topic: str) -> bool:
+        """Return whether its config lists a topic, or names it as the one that hears of deaths."""
+        return topic in self.topics or topic == self.on_dead
 
     def triggers_of(self, kind: str) -> list[tuple[int, Trigger]]:
         """Return the triggers of `kind`, each with its index among all."""
@@ -192,7 +198,7 @@ def _read_config(reader: Reader, *, needs_trigger: bool) -> dict[str, Any]:
         "atomic": reader.take("atomic", declarations.boolean, default=False),
         "record": reader.take("record", declarations.one_of("all", "failures"), default=None),
         "index": keys.taken(reader),
-        "redact": reader.take("redact", _words, default=None),
+        "redact": reader.take("redact", _redact, default=None),
     }
     reader.finish("a Step")
     if not reader.problems:
@@ -244,11 +250,14 @@ def _dicts(value: Sequence[Any]) -> list[dict[str, Any]]:
     return list(value)
 
 
-def _words(value: Any) -> tuple[str, ...]:
-    is_list = isinstance(value, list | tuple)
-    if not is_list or not all(isinstance(each, str) and each.strip("-_ ") for each in value):
-        raise Mismatch('a list of words, such as ["card", "iban"]; [] masks nothing')
-    return tuple(value)
+def _redact(value: Any) -> Redact:
+    own = redaction.read(value)
+    if own is None:
+        raise Mismatch(
+            'a list of words, such as ["card", "iban"], in the place of MOTIA[\'REDACT\'], or'
+            ' {"add": ["iban"]} to add some to it; [] masks nothing'
+        )
+    return own
 
 
 def _topics(value: Any) -> tuple[Topic, ...]:

@@ -96,8 +96,8 @@ def prune() -> int:
     Turns of runs that somebody has deleted go, too: they would hold others up; and so do such runs'
     index keys, as far as a few are looked at each time. Events of streams
     that are past the setting `STREAM_RETENTION` go in one larger batch, and what operators had done
-    to many runs is forgotten, as is which forms they had sent, how many requests were refused, and
-    what was answered to requests with an `Idempotency-Key` once that has expired.
+    to many runs is forgotten, as is which forms they had sent, what became no
+    run, and what was answered to requests with an `Idempotency-Key` once that has expired.
     """
     ages = settings().retention.items()
     kept_for = {Status(status): days for status, days in ages if days is not None}
@@ -105,7 +105,7 @@ def prune() -> int:
     _key_sweep.piece(BATCH)
     ledger.prune_batches(BATCH)
     ledger.prune_starts()
-    ledger.prune_refusals()
+    ledger.prune_tallies()
     events = log.prune(settings().stream_retention, limit=_EVENTS)
     answers = ledger.prune_answers(BATCH)
     return (

@@ -122,7 +122,15 @@ def test_words_to_redact_come_in_any_collection(words: Any) -> None:
         hash(settings().redact)
 
 
-@pytest.mark.parametrize("words", ["secret", [1], [None], 5, None, {"a": 1}, [""], ["-_"]])
+def test_words_to_redact_can_be_added_to_the_default() -> None:
+    with override_settings(MOTIA={"REDACT": {"add": ["passport"]}}):
+        assert settings().redact == (*Settings().redact, "passport")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["secret", [1], [None], 5, None, {"a": 1}, [""], ["-_"], ["..."], {"add": 1}, {"add": ["-"]}],
+)
 def test_what_is_no_list_of_words_is_refused(words: Any) -> None:
     assert refusal(REDACT=words).startswith("MOTIA['REDACT']: expected a list of words")
 

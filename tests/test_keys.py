@@ -149,6 +149,9 @@ def test_what_is_a_secret_as_a_key_is_for_its_step_to_say() -> None:
     assert problem_of(triggers=[QUEUE], index=["token.id"], redact=[]) == ""
     own = problem_of(triggers=[QUEUE], index=["customer.name"], redact=["name"])
     assert "expected names that 'redact' does not mask: 'customer.name' looks like" in own
+    for name, whose in {"token": "MOTIA['REDACT']", "name": "'redact'"}.items():
+        added = problem_of(triggers=[QUEUE], index=[name], redact={"add": ["name"]})
+        assert f"expected names that {whose} does not mask: '{name}' looks like" in added
     named = problem_of(triggers=[QUEUE], index={"name": "customer.id"}, redact=["name"])
     assert "'name' looks like a secret" in named
     assert keys.joined((), {"token": 1}, ()) == (("token", "1"),)

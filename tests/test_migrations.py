@@ -54,6 +54,7 @@ TODAY: dict[str, list[dict[str, Any]]] = {
     "Start": [{"form": UUID(int=2), "by": "1", "place": "/admin/", "began": [str(UUID(int=1))]}],
     "Answer": [{"key": "k", "step": "Work", "request": "r", "holder": UUID(int=3), "body": b"x"}],
     "Refusal": [{"step": "Work", "status": 401, "requests": 2**40}],
+    "Unheard": [{"step": "", "topic": "é" * 255, "messages": 2**40}],
 }
 """Rows of every table that earlier migrations had no place for, or a narrower one."""
 AT_ONCE = re.compile(
@@ -229,8 +230,10 @@ def write_rows_of_today() -> None:
         "Run": {"step": "Work", "trigger": "queue", "trace_id": "a" * 32, "status": "queued"},
         "Answer": {"locked_until": now, "expires_at": now},
         "Refusal": {"hour": now},
+        "Unheard": {"hour": now},
     }
     for model in models_with_tables():
+        assert model.__name__ in TODAY, f"TODAY, above, has no row of the table {model.__name__}"
         for values in TODAY[model.__name__]:
             model.objects.create(**usual.get(model.__name__, {}), **values)
 

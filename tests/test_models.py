@@ -21,6 +21,7 @@ RUN = UUID(int=7)
         (models.Worker(name="celery@here"), "celery@here"),
         (models.Pause(step="Work"), "Work"),
         (models.Refusal(step="Work", status=401), "401 of Work"),
+        (models.Unheard(step="Work", topic="t"), "t of Work"),
         (models.Answer(step="Work"), "answer of Work"),
         (models.StreamEvent(kind="set", stream="orders", group="g", item="1"), "set orders/g/1"),
         (models.StreamEvent(kind="event", stream="orders", group="g"), "event orders/g/"),

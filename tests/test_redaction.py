@@ -85,7 +85,7 @@ def pay(paying: Any, ctx: Any) -> Any:
     return paying
 
 
-def ran(redact: list[str] | None, data: Any = PAYING) -> models.Run:
+def ran(redact: Any, data: Any = PAYING) -> models.Run:
     """Return the run of a Step with this word of its own, once it is over."""
     config: dict[str, Any] = {} if redact is None else {"redact": redact}
     with installed(make_step(pay, WORK, **config)):
@@ -100,6 +100,7 @@ def ran(redact: list[str] | None, data: Any = PAYING) -> models.Run:
     [
         (None, {"amount": 7, "card": MASK, "client_secret": MASK}),
         ([], PAYING),
+        ({"add": ["amount"]}, {"amount": MASK, "card": MASK, "client_secret": MASK}),
         (["amount", "number"], {**PAYING, "amount": MASK, "card": {"number": MASK}}),
     ],
 )

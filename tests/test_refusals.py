@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
-import subprocess
-import sys
 from collections import Counter
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,21 +11,17 @@ from django.db import connection
 from django.http import Http404
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.permissions import IsAuthenticated
 
-from motia_django import ledger, models, refusals, upkeep
-from motia_django.ledger import hour_of
+from motia_django import models, tallies
 from motia_django.webhooks import signed_by
-from tests.docs.pages import ROOT
 from tests.factories import make_step, nothing, rows
 from tests.web.serving import answering, http, post, serving
 
 pytestmark = pytest.mark.django_db
 
-NOW = hour_of(timezone.now())
 SIGNED = signed_by("X-Signature", lambda: "s")
 RECEIVER: dict[str, Any] = {
     "authentication": [SIGNED],
@@ -45,7 +35,7 @@ RECEIVER: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin with nothing counted, and have the log told."""
-    monkeypatch.setattr(refusals, "_tally", refusals.Tally())
+    monkeypatch.setattr(tallies, "_tally", tallies.Tally())
     monkeypatch.setattr(logging.getLogger("motia"), "propagate", True)
 
 
@@ -55,7 +45,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def counted() -> Counter[tuple[str, int]]:
     """Return what is in the table, after what waits was added to it."""
-    refusals.write()
+    tallies.write()
     found: Counter[tuple[str, int]] = Counter()
     for row in models.Refusal.objects.all():
         found[row.step, row.status] += row.requests
@@ -158,7 +148,7 @@ def test_what_is_a_secret_in_the_path_is_the_steps_own_word(caplog: Any) -> None
 def test_a_request_that_is_taken_asks_nothing_of_it() -> None:
     with answering(nothing, "POST") as client, CaptureQueriesContext(connection) as asked:
         assert post(client, {}).status_code == 204
-        refusals.write()
+        tallies.write()
     assert not any("motia_refusal" in each["sql"] for each in asked.captured_queries)
 
 
@@ -168,125 +158,6 @@ def test_a_flood_is_one_row_and_its_numbers_add_up() -> None:
             for _ in range(50):
                 post(client, {})
             with CaptureQueriesContext(connection) as asked:
-                refusals.write()
+                tallies.write()
             assert len(asked.captured_queries) <= 6
     assert [each.requests for each in models.Refusal.objects.all()] == [100]
-
-
-def test_processes_add_to_one_another(transactional_db: None) -> None:
-    for _ in range(3):
-        ledger.add_refusals({(NOW, "Work", 401): 2, (NOW, "Work", 413): 1})
-    assert counted() == {("Work", 401): 6, ("Work", 413): 3}
-
-
-@pytest.mark.one_database
-@pytest.mark.django_db(transaction=True)
-def test_what_the_database_does_not_take_waits(caplog: Any) -> None:
-    refusals.tell("Work", "GET /x", 401, "no")
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE motia_refusal RENAME TO away")
-        refusals.write()
-        cursor.execute("ALTER TABLE away RENAME TO motia_refusal")
-    assert "Refused requests could not be counted" in caplog.text
-    assert counted() == {("Work", 401): 1}
-
-
-@pytest.mark.one_database
-def test_where_nobody_writes_a_request_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a server that lets no other thread run."""
-    monkeypatch.delattr("django.core.mail.outbox")
-    monkeypatch.setattr(refusals, "_LATE", -1.0)
-    monkeypatch.setattr(refusals.Tally, "_work", lambda self: None)
-    refusals.tell("Work", "GET /x", 401, "no")
-    assert not models.Refusal.objects.exists()
-    refusals.tell("Work", "GET /x", 401, "no")
-    assert [each.requests for each in models.Refusal.objects.all()] == [2]
-
-
-@pytest.mark.one_database
-@pytest.mark.django_db(transaction=True)
-def test_what_is_counted_is_not_written_by_a_forked_process_too() -> None:
-    refusals.tell("Work", "GET /x", 401, "no")
-    child = os.fork()
-    if not child:
-        os._exit(len(refusals._tally._counts))
-    assert os.waitpid(child, 0)[1] == 0
-    assert counted() == {("Work", 401): 1}
-
-
-@pytest.mark.one_database
-def test_a_forked_process_that_ends_leaves_to_its_parent_what_it_counted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delattr("django.core.mail.outbox")
-    monkeypatch.setattr(refusals.Tally, "_work", lambda self: None)
-    at_end: list[Any] = []
-    monkeypatch.setattr(atexit, "register", at_end.append)
-    refusals.tell("Work", "GET /x", 401, "no")
-    child = os.fork()
-    if not child:
-        monkeypatch.setattr(ledger, "add_refusals", lambda counts: os._exit(1))
-        at_end[0]()
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    at_end[0]()
-    assert [each.requests for each in models.Refusal.objects.all()] == [1]
-
-
-SERVE = """
-import django, sys, time
-django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-from django.test import Client
-from motia_django import models
-for number in range(30):
-    assert Client().post("/todos", "{", content_type="application/json").status_code == 400
-until = time.monotonic() + 20
-while sys.argv[1] == "wait" and not models.Refusal.objects.exists():
-    assert time.monotonic() < until
-    time.sleep(0.05)
-"""
-
-
-@pytest.mark.one_database
-@pytest.mark.parametrize("how", ["wait", "leave"])
-def test_a_process_writes_them_soon_and_at_its_end(how: str, tmp_path: Path) -> None:
-    file = tmp_path / "db.sqlite3"
-    (tmp_path / "served.py").write_text(
-        "from sample_project.settings import *\n"
-        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3',"
-        f" 'NAME': {str(file)!r}}}}}\n"
-        "ALLOWED_HOSTS = ['*']\n"
-    )
-    path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "served", "PYTHONPATH": path}
-    done = subprocess.run(
-        [sys.executable, "-c", SERVE, how],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
-    assert "refused POST /todos with 400: JSON parse error" in done.stderr
-    found = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute("
-            "'SELECT step, status, SUM(requests) FROM motia_refusal').fetchone())",
-            str(file),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert found.stdout.split()[1:] == ["400", "30"]
-
-
-def test_after_a_month_they_are_forgotten() -> None:
-    for days in (0, 29, 31):
-        ledger.add_refusals({(NOW - timedelta(days=days), "Work", 401): 1})
-    upkeep.prune()
-    assert counted() == {("Work", 401): 2}

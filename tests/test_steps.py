@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from motia_django import cron, http, queue, state_changed, step, stream
 from motia_django.conf import Settings
@@ -385,11 +386,33 @@ def test_a_step_may_say_which_words_are_of_secrets(words: Any) -> None:
     assert good(redact=words).masks == tuple(words)
 
 
+def test_a_step_may_add_words_to_those_of_the_setting() -> None:
+    step = good(redact={"add": ["passport"]})
+    assert step.masks == (*Settings().redact, "passport")
+    with override_settings(MOTIA={"REDACT": ["card"]}):
+        assert step.masks == ("card", "passport")
+    assert good(redact={"add": []}).masks == Settings().redact
+
+
 def test_a_step_that_says_nothing_of_secrets_leaves_them_to_the_setting() -> None:
     assert good().masks == good(redact=None).masks == Settings().redact
 
 
-@pytest.mark.parametrize("words", ["card", [""], ["-"], [7], {"card": True}, 7])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "card",
+        [""],
+        ["-"],
+        ["..."],
+        [7],
+        {"card": True},
+        {"add": "card"},
+        {"add": [""]},
+        {"add": ["a"], "b": 1},
+        7,
+    ],
+)
 def test_what_is_no_list_of_words_is_no_word_on_secrets(words: Any) -> None:
     said = wrong({"name": "A", "triggers": TRIGGERS, "redact": words})
     assert 'motia.E005 config.redact: expected a list of words, such as ["card", "iban"]' in said

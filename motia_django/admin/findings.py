@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import chain
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from motia_django.admin import words
+from motia_django import ledger
+from motia_django.admin import tallies, words
 from motia_django.admin.links import Links
 from motia_django.admin.parts import Part
 from motia_django.admin.vitals import Vitals
@@ -17,6 +21,8 @@ from motia_django.runs import Status
 
 NAMED = 3
 """How many names a sentence has."""
+_LATELY = timedelta(hours=1)
+"""For how long messages that nobody heard are something to be looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,7 @@ class Finding:
 def findings(vitals: Vitals, parts: Sequence[Part], links: Links) -> list[Finding]:
     """Return what is wrong, worst first, then what only has to be known; none if all is well."""
     broken = [Finding(text=f"{part.name}: {part.told}", url="") for part in parts if part.is_bad]
-    told = [each(vitals, links) for each in (_unconsumed, _runs, _lapsed, _pauses)]
+    told = [each(vitals, links) for each in (_unconsumed, _runs, _unheard, _lapsed, _pauses)]
     return [*broken, *chain.from_iterable(told)]
 
 
@@ -50,7 +56,7 @@ def _runs(vitals: Vitals, links: Links) -> Iterator[Finding]:
         text = _("A run of %(step)s has waited for a worker for %(duration)s.") % facts
         yield Finding(text=text, url=links.run(vitals.oldest.id))
     yield from _stranded(vitals, links)
-    yield from _unheard(vitals, links)
+    yield from _untaken(vitals, links)
     if vitals.dead:
         yield Finding(text=_dead(vitals), url=links.dead())
 
@@ -103,9 +109,9 @@ def _stranded(vitals: Vitals, links: Links) -> Iterator[Finding]:
         yield Finding(text=text % {"runs": words.counted(runs), "names": names}, url=url)
 
 
-def _unheard(vitals: Vitals, links: Links) -> Iterator[Finding]:
+def _untaken(vitals: Vitals, links: Links) -> Iterator[Finding]:
     """Say which triggers runs wait for that their Steps do not have, or not yet."""
-    for (step, kind, source), runs in vitals.unheard.items():
+    for (step, kind, source), runs in vitals.untaken.items():
         text = ngettext(
             "%(runs)s run of %(step)s waits for its %(kind)s trigger %(source)s, which this process"
             " does not know: it is gone, or newer than the process. If it is gone, redrive the run"
@@ -118,6 +124,23 @@ def _unheard(vitals: Vitals, links: Links) -> Iterator[Finding]:
         facts = {"runs": words.counted(runs), "step": step, "kind": kind, "source": source}
         url = links.runs(step=step, status=Status.SCHEDULED)
         yield Finding(text=text % facts, url=url)
+
+
+def _unheard(vitals: Vitals, links: Links) -> Iterator[Finding]:
+    """Say where messages are lost now, but for what is meant, or heard by now."""
+    since = ledger.hour_of(timezone.now() - _LATELY)
+    lost: Counter[str] = Counter()
+    for each in vitals.tallied.unheard:
+        if each.last >= since and not tallies.is_meant(each) and not tallies.is_heard(each):
+            lost[tallies.topic_of(each)] += each.messages
+    if lost:
+        text = ngettext(
+            "No Step listens on %(count)d topic that messages are sent to: %(names)s.",
+            "No Step listens on %(count)d topics that messages are sent to: %(names)s.",
+            len(lost),
+        )
+        names = _named([f"{topic} ({messages:,}×)" for topic, messages in lost.most_common()])
+        yield Finding(text=text % {"count": len(lost), "names": names}, url="#unheard")
 
 
 def _lapsed(vitals: Vitals, links: Links) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from motia_django.admin import charts, findings, parts, refusals, vitals, windows, words
+from motia_django.admin import charts, findings, parts, tallies, vitals, windows, words
 from motia_django.admin.links import Links
 from motia_django.admin.vitals import Vitals
 from motia_django.ledger.errors import MOST_RUNS, DeadBy
@@ -67,8 +67,9 @@ def shown(request: HttpRequest, links: Links) -> dict[str, Any]:
         "width": charts.WIDTH,
         "height": charts.HEIGHT,
         "parts": standing,
-        "refused": refusals.rows(now.refused, links),
-        "refused_in": windows.WINDOWS["24h"].label,
+        "refused": tallies.refused(now.tallied.refused, links),
+        "unheard": tallies.unheard(now.tallied.unheard, links),
+        "tallied_in": windows.WINDOWS["24h"].label,
     }
 
 
@@ -83,10 +84,14 @@ def _numbers(now: Vitals, links: Links) -> Iterator[Number]:
     yield _number(_("runs late to be sent"), now.overdue, links.runs(status=words.WAITING))
     yield _number(_("silent workers"), len(now.silent), "#parts")
     yield _number(_("late schedules"), len(now.late), links.schedules())
-    if now.refused:
-        value = words.counted(sum(each.requests for each in now.refused))
+    if now.tallied.refused:
+        value = words.counted(sum(each.requests for each in now.tallied.refused))
         name = _("refused requests, last 24 hours")
         yield Number(name=name, value=value, url="#refused", is_bad=False)
+    if now.tallied.unheard:
+        value = f"{sum(each.messages for each in now.tallied.unheard):,}"
+        name = _("messages nobody heard, last 24 hours")
+        yield Number(name=name, value=value, url="#unheard", is_bad=False)
 
 
 def _number(name: str, count: int, url: str) -> Number:

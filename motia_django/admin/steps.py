@@ -18,11 +18,11 @@ from motia_django.admin import (
     figures,
     pauses,
     permits,
-    refusals,
     run_page,
     sending,
     source,
     starting,
+    tallies,
     triggers,
     windows,
     words,
@@ -112,8 +112,10 @@ class StepAdmin(ReadOnlyAdmin):
         context |= {"may_start": starting.may_start(request, name)}
         context |= {"sends": _sends(request, row.step)}
         context |= {"source": source.shown(row.step, request), **_window(request, window, board)}
-        refused = ledger.refused(window.length, [name])
-        context |= {"refused": refusals.rows(refused, links), "refused_in": window.label}
+        tallied = ledger.tallied(window.length, [name])
+        context |= {"refused": tallies.refused(tallied.refused, links)}
+        context |= {"unheard": tallies.unheard(tallied.unheard, links)}
+        context |= {"tallied_in": window.label}
         flows = [(flow, links.flow(flow)) for flow in row.step.flows]
         may_see_runs = permits.may(request, "motia.view_run", name)
         runs = _last_runs(name, links) if may_see_runs else []

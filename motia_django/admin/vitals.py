@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from motia_django import consumers, ledger, models
-from motia_django.admin import permits, refusals
+from motia_django.admin import permits, tallies
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
 from motia_django.ledger.waits import Waiting
@@ -36,7 +36,7 @@ class Vitals:
     """The errors that the newest of the dead died of."""
     stranded: Mapping[str, int]
     """How many runs wait for each Step that is not there, if one has waited for longest."""
-    unheard: Mapping[pulse.Place, int]
+    untaken: Mapping[pulse.Place, int]
     """How many runs wait for each trigger that its Step does not have."""
     oldest: models.Run | None
     """The run that has waited for a worker for longest; those of paused Steps wait on purpose."""
@@ -55,8 +55,8 @@ class Vitals:
     lapsed: Sequence[models.Override]
     """What operators said of schedules that are gone or changed, and that no longer applies."""
     minutes: Sequence[pulse.Minute]
-    refused: Sequence[ledger.Refused]
-    """The requests that were refused in the last day."""
+    tallied: ledger.Tallies
+    """What became no run in the last day."""
 
     @property
     def waits_long(self) -> bool:
@@ -82,7 +82,7 @@ def of(request: HttpRequest) -> Vitals:
         answered=answered,
         killers=ledger.killed_lately(KILLERS, seen),
         stranded=stranded,
-        unheard={
+        untaken={
             place: times
             for place, times in pulse.of_no_trigger(Status.SCHEDULED).items()
             if seen is None or place[0] in seen
@@ -101,7 +101,7 @@ def of(request: HttpRequest) -> Vitals:
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
         lapsed=[each for each in ledger.lapsed(placed) if seen is None or each.step in seen],
         minutes=pulse.last_hour(seen),
-        refused=ledger.refused(refusals.DAY, seen),
+        tallied=ledger.tallied(tallies.DAY, seen),
     )
 
 

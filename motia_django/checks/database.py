@@ -64,8 +64,8 @@ def database() -> Warnings:
     yield from _clocks(facts)
     if facts.stranded:
         yield _stranded(facts.stranded)
-    if facts.unheard:
-        yield _unheard(facts.unheard)
+    if facts.untaken:
+        yield _untaken(facts.untaken)
     if facts.forgotten:
         yield _forgotten(facts.forgotten)
 
@@ -260,7 +260,7 @@ def _stranded(runs: Mapping[str, int]) -> checks.CheckMessage:
     )
 
 
-def _unheard(runs: Mapping[Place, int]) -> checks.CheckMessage:
+def _untaken(runs: Mapping[Place, int]) -> checks.CheckMessage:
     places = [f"{step} of its {kind} trigger {source}" for step, kind, source in runs]
     numbered = [f"{place} ({times})" for place, times in zip(places, runs.values(), strict=True)]
     return checks.Warning(

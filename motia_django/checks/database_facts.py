@@ -43,7 +43,7 @@ class Facts:
     """The workers that are known."""
     stranded: Mapping[str, int] = field(default_factory=dict)
     """How many runs wait, or are dead, of each Step that is not there."""
-    unheard: Mapping[pulse.Place, int] = field(default_factory=dict)
+    untaken: Mapping[pulse.Place, int] = field(default_factory=dict)
     """The same of each trigger that its Step does not have any more."""
     forgotten: Mapping[str, datetime] = field(default_factory=dict)
     """The scopes of keys of requests that no Step has, each with when its last answer expires."""
@@ -78,7 +78,7 @@ def _facts(alias: str) -> Facts:
         ahead=_ahead(connection),
         workers=tuple(ledger.workers()),
         stranded=pulse.of_no_step(*_OPEN),
-        unheard=pulse.of_no_trigger(*_OPEN),
+        untaken=pulse.of_no_trigger(*_OPEN),
         forgotten=scopes.forgotten(),
     )
 

@@ -103,7 +103,7 @@ def step(
     atomic: bool | None = None,
     record: str | None = None,
     index: Sequence[str] | Mapping[str, str] | None = None,
-    redact: Sequence[str] | None = None,
+    redact: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
 ) -> StepConfig: ...
 def step(name: str | Mapping[str, Any], handler: Handler | None = None, **keys: Any) -> Any:
     """Declare a Step's config: `config = step("CreateTodo", triggers=[http("POST", "/todos")])`.

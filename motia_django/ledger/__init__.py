@@ -88,14 +88,17 @@ from motia_django.ledger.overrides import (
     resume_schedule,
     retime,
 )
-from motia_django.ledger.refusals import (
-    Refused,
-    add_refusals,
-    hour_of,
-    prune_refusals,
-    refused,
-)
 from motia_django.ledger.rows import database
+from motia_django.ledger.tallies import (
+    Refused,
+    Tallied,
+    Tallies,
+    Unheard,
+    add_tallies,
+    hour_of,
+    prune_tallies,
+    tallied,
+)
 from motia_django.ledger.turns import recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
 
@@ -105,7 +108,10 @@ __all__ = [
     "KeySweep",
     "Placed",
     "Refused",
-    "add_refusals",
+    "Tallied",
+    "Tallies",
+    "Unheard",
+    "add_tallies",
     "advance_batch",
     "answered_with",
     "are_overdue",
@@ -155,15 +161,14 @@ __all__ = [
     "prune",
     "prune_answers",
     "prune_batches",
-    "prune_refusals",
     "prune_starts",
+    "prune_tallies",
     "publish_soon",
     "recall",
     "record",
     "record_answered",
     "record_within",
     "redrive",
-    "refused",
     "release_answer",
     "renew",
     "rerun",
@@ -183,6 +188,7 @@ __all__ = [
     "take_in",
     "take_let_go",
     "take_lost",
+    "tallied",
     "trace",
     "turns_of",
     "unfinished",

@@ -49,7 +49,7 @@ class MotiaCollector(Collector):
         )
         yield GaugeMetricFamily("motia_paused_steps", "Steps that are paused", len(ledger.paused()))
         yield _late_schedules()
-        yield _refused()
+        yield from _tallied(ledger.tallied(HOUR))
 
 
 def _of_window(window: meters.Window) -> Iterator[Metric]:
@@ -136,15 +136,23 @@ def _late_schedules() -> Metric:
     return _labelled("motia_late_schedules", text, known, label="step")
 
 
-def _refused() -> Metric:
-    metric = GaugeMetricFamily(
+def _tallied(found: ledger.Tallies) -> Iterator[Metric]:
+    refused = GaugeMetricFamily(
         "motia_refused_requests",
         "Requests refused in this hour and the last, by the status code that answered them",
         labels=("step", "status"),
     )
-    for each in sorted(ledger.refused(HOUR), key=lambda each: (each.step, each.status)):
-        metric.add_metric((each.step, str(each.status)), each.requests)
-    return metric
+    for request in sorted(found.refused, key=lambda each: (each.step, each.status)):
+        refused.add_metric((request.step, str(request.status)), request.requests)
+    yield refused
+    unheard = GaugeMetricFamily(
+        "motia_unheard_messages",
+        "Messages to topics that nobody heard in this hour and the last, by the Step that sent",
+        labels=("step", "topic"),
+    )
+    for message in sorted(found.unheard, key=lambda each: (each.step, each.topic)):
+        unheard.add_metric((message.step, message.topic), message.messages)
+    yield unheard
 
 
 def _labelled(

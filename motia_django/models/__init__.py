@@ -7,7 +7,7 @@ from motia_django.models.ledger import Run, RunKey, Turn, Worker
 from motia_django.models.online import AddIndexOnline
 from motia_django.models.operators import Batch, Override, Pause, Start
 from motia_django.models.places import DeadLetter, Flow, Overview, Schedule, Step, Unstored
-from motia_django.models.refusals import Refusal
+from motia_django.models.tallies import Refusal, Unheard
 from motia_django.models.widening import WidenField
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "StreamEvent",
     "StreamItem",
     "Turn",
+    "Unheard",
     "Unstored",
     "WidenField",
     "Worker",

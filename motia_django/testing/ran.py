@@ -110,6 +110,14 @@ class Ran:
         ]
 
     @property
+    def unheard(self) -> list[str]:
+        """The topics that it sent messages to, and nobody listens on, but for what it declares."""
+        sent = [each for each in self.timeline if each["kind"] == "enqueue" and not each["steps"]]
+        topics = dict.fromkeys(str(each["topic"]) for each in sent)
+        step = registry().step(self.step) if self.step in registry() else None
+        return [each for each in topics if step is None or not step.says_it_sends(each)]
+
+    @property
     def events(self) -> list[str]:
         """What happened in it, each in one line: logs, messages, state, streams, invocations."""
         own = (each for each in self.timeline if each["kind"] not in _TOLD_OTHERWISE)

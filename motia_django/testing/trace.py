@@ -66,7 +66,8 @@ class Trace:
             below = self._below.get(run.id, [])
             rail = "│ " if below else "  "
             told = [f"attempt {number}: {error}" for number, error in enumerate(run.failures, 1)]
-            told = [*run.events, *told] if with_events else told
+            unheard = [f"enqueue {topic} -> nobody" for topic in run.unheard]
+            told = [*(run.events if with_events else unheard), *told]
             yield from (f"{margin}{rail} {each}" for each in told)
             for each in reversed(below):
                 first, bar = ("└─ ", "   ") if each is below[-1] else ("├─ ", "│  ")

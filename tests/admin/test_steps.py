@@ -253,6 +253,8 @@ def test_a_steps_page_has_the_index_keys_of_its_own_and_of_its_triggers(
         (None, []),
         ([], ["nothing but headers"]),
         (["card", "pin"], ["<code>card</code>, <code>pin</code>"]),
+        ({"add": ["pin"]}, ["<code>pin</code> besides the words of REDACT"]),
+        ({"add": []}, [" besides the words of REDACT"]),
     ],
 )
 def test_a_steps_page_has_its_own_word_on_what_is_masked(

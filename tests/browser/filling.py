@@ -23,7 +23,19 @@ def main() -> None:
 
 def fill() -> dict[str, str]:
     """Fill the database, and return where things are."""
+    _count()
     return {"session": _session(), **_worked(), **_waiting(), **_batches(), **_items()}
+
+
+def _count() -> None:
+    """Have requests been refused, and messages unheard, some with a name that is long."""
+    from motia_django import tallies
+
+    for topic in ("order.payed", "a.topic.with.a.name.that.is.longer.than.a.phone.is.wide" * 2):
+        tallies.count_unheard(topic, "CreateOrder")
+    tallies.count_unheard("order.payed", "")
+    tallies.count_refused("CreateOrder", 403)
+    tallies.write()
 
 
 def _session() -> str:

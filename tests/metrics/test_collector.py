@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from motia_django import enqueue, ledger
 from motia_django.conf import settings
-from motia_django.ledger import meters
+from motia_django.ledger import Tallied, meters
 from motia_django.metrics.collector import BUCKETS, MotiaCollector
 from motia_django.models import Run, Worker
 from motia_django.runs import lowest_id_at
@@ -233,8 +233,21 @@ def test_refused_requests_are_those_of_this_hour_and_the_last() -> None:
     with time_machine.travel("2026-11-29 12:59Z", tick=False), installed(*STEPS):
         now = ledger.hour_of(timezone.now())
         for hours, requests in enumerate((1, 2, 4)):
-            ledger.add_refusals({(now - timedelta(hours=hours), "Work", 401): requests})
+            ledger.add_tallies(
+                {Tallied("refused", now - timedelta(hours=hours), "Work", 401): requests}
+            )
         assert scraped()["motia_refused_requests"] == {("Work", "401"): 3}
+
+
+def test_unheard_messages_are_told_by_step_and_topic() -> None:
+    with time_machine.travel("2026-11-29 12:59Z", tick=False), installed(*STEPS):
+        now = ledger.hour_of(timezone.now())
+        for hours, messages in enumerate((1, 2, 4)):
+            hour = now - timedelta(hours=hours)
+            ledger.add_tallies({Tallied("unheard", hour, "Work", "wrok"): messages})
+        ledger.add_tallies({Tallied("unheard", now, "", "lost"): 5})
+        found = scraped()["motia_unheard_messages"]
+    assert found == {("Work", "wrok"): 3, ("", "lost"): 5}
 
 
 def test_late_schedules_are_told_by_step(have: Have) -> None:

@@ -381,6 +381,19 @@ def test_a_message_to_nobody_and_one_from_outside_are_read_alike(motia: Motia) -
         assert motia.messages[1].delay_seconds == 5
 
 
+def test_the_drawn_tree_marks_topics_that_nobody_hears_unless_the_step_lists_them(
+    motia: Motia,
+) -> None:
+    def handler(input: Any, ctx: Any) -> None:
+        ctx.enqueue([{"topic": "wrok"}, {"topic": "later"}, {"topic": "wrok"}])
+
+    with installed(make_step(handler, enqueues=["later"])):
+        [run] = motia.queue("work")
+        assert run.unheard == ["wrok"]
+        assert str(motia.trace) == "Work by queue work: succeeded\n   enqueue wrok -> nobody"
+        assert motia.trace.in_full().count("wrok -> nobody") == 2
+
+
 def test_logs_are_read_with_their_step_and_without_secrets(motia: Motia) -> None:
     def handler(input: Any, ctx: Any) -> None:
         ctx.logger.warn("Odd", {"n": 1, "password": "x"})
