@@ -378,7 +378,7 @@ def test_a_late_schedule_is_told_of_with_the_expression_that_counts(
     admin_client: Client, make_run: MakeRun
 ) -> None:
     now = timezone.now()
-    with installed(make_step(print, HOURLY, name="Report")) as steps:
+    with installed(make_step(print, HOURLY, name="Report")):
         ledger.retime(("Report", 0), expression="* * * * *", zone="", by="me", reason="")
         models.Override.objects.update(timed_at=now - timedelta(hours=4))
         make_run(step="Report", trigger="cron", created_at=now - timedelta(hours=5))
