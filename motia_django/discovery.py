@@ -164,14 +164,25 @@ def _import_problem(file: DeclaringFile, error: BaseException) -> Problem:
         folder = file.parts[0]
         hint = f"A module named {folder}.py beside the folder {folder}/ hides it: rename one."
     message = f"importing this file failed: {type(error).__name__}: {error}"
-    line = _line_of(error, file.file)
-    return Problem(id=CANNOT_IMPORT, message=message, hint=hint, file=file.file, line=line)
+    place, line = _place_of(error, file.file)
+    return Problem(id=CANNOT_IMPORT, message=message, hint=hint, file=place, line=line)
 
 
-def _line_of(error: BaseException, file: Path) -> int:
-    """Return the last line of `file` that the error's traceback passed through."""
-    if isinstance(error, SyntaxError) and error.filename and Path(error.filename) == file:
-        return error.lineno or 1
+def _place_of(error: BaseException, file: Path) -> tuple[Path, int]:
+    """Return the last line of `file` that the error's traceback passed through.
+
+    Where a package above it is no Python, there is none: then the place is that of the mistake.
+    """
+    mistake = error if isinstance(error, SyntaxError) and error.filename else None
+    if mistake is not None and _is_same(str(mistake.filename), file):
+        return file, mistake.lineno or 1
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename) == file]
-    return (lines[-1] if lines else None) or 1
+    lines = [frame.lineno for frame in frames if _is_same(frame.filename, file)]
+    if mistake is not None and not lines and Path(str(mistake.filename)).is_file():
+        return Path(str(mistake.filename)), mistake.lineno or 1
+    return file, (lines[-1] if lines else None) or 1
+
+
+def _is_same(name: str, file: Path) -> bool:
+    """Return whether that is the file's name, too: symbolic links may lead to it by another."""
+    return os.path.realpath(name) == os.path.realpath(file)

@@ -69,12 +69,12 @@ def standings(
 
 def late_schedules(
     now: datetime | None = None, *, placed: ledger.Placed | None = None
-) -> list[Listener]:
-    """Return the cron triggers whose last tick should have run by now, and did not.
+) -> list[Standing]:
+    """Return how those cron triggers are doing whose last tick should have run by now, and did not.
 
     One that never ran is not among them: it may be new. Neither is one that an operator paused.
     """
-    return [each.listener for each in standings(now, placed=placed) if each.is_late]
+    return [each for each in standings(now, placed=placed) if each.is_late]
 
 
 def utc(moment: datetime) -> datetime:

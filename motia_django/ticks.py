@@ -86,7 +86,8 @@ class Known:
     def __init__(self) -> None:
         self._found: Mapping[tuple[str, int], models.Override] = {}
         self._read_at = -FRESH
-        self._is_away = False
+        self.is_away = False
+        """Whether the database did not answer when it was asked last."""
 
     def override(self, step: str, index: int) -> models.Override | None:
         """Return what is on record of a schedule, without asking the database."""
@@ -95,7 +96,8 @@ class Known:
     def refresh(self) -> bool:
         """Read the table if it was not read lately; return whether any schedule's time changed.
 
-        While the database is away, what was known before counts.
+        While the database is away, what was known before counts; and so it does whatever else goes
+        wrong here, since beat ends with any error, and all schedules with beat.
         """
         if time.monotonic() - self._read_at < FRESH:
             return False
@@ -103,11 +105,15 @@ class Known:
         before = self._times()
         try:
             self._found = _with_database(ledger.overrides)
-            self._is_away = False
-        except (DatabaseError, InterfaceError) as error:
-            if not self._is_away:
-                logger.warning("Overrides of schedules cannot be read now: %s", error)
-            self._is_away = True
+            if self.is_away:
+                logger.info("Overrides of schedules can be read again")
+            self.is_away = False
+        except Exception as error:
+            if not self.is_away:
+                of_database = isinstance(error, (DatabaseError, InterfaceError))
+                text = "Overrides of schedules cannot be read now: %s"
+                logger.warning(text, error, exc_info=not of_database)
+            self.is_away = True
         return self._times() != before
 
     def _times(self) -> dict[tuple[str, int], tuple[str, str]]:
@@ -160,19 +166,27 @@ def bear(step: str, index: int) -> str | None:
     return due.isoformat()
 
 
-def catch_up(listeners: Iterable[Listener]) -> None:
+def catch_up(listeners: Iterable[Listener]) -> bool:
     """Start the newest tick of each trigger with `catchUp`, if it has not had its run.
 
     A trigger of which no earlier tick is on record is new: it has missed nothing.
+
+    Return False if the database is away: then it is to be done again.
     """
     known.refresh()
+    if known.is_away:
+        return False
     try:
         for each in listeners:
             trigger = trigger_of(each.step.name, each.index)
             if trigger.catch_up:
                 _with_database(partial(_make_up, each.step.name, each.index, trigger))
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Missed ticks cannot be looked for now: %s", error)
+        return False
     except Exception:
         logger.exception("Missed ticks could not be looked for")
+    return True
 
 
 def _make_up(step: str, index: int, trigger: CronTrigger) -> None:
@@ -216,7 +230,8 @@ def _may_be_pruned(due: datetime) -> bool:
 def _with_database(work: Callable[[], T]) -> T:
     """Do work on the ledger; if the connection turns out to be broken, once more on a new one.
 
-    Beat lives long and works seldom: nobody else looks after its connections.
+    Beat lives long and works seldom: nobody else looks after its connections. (Whether one is
+    usable can be asked of MySQL only while there is one: not when connecting has failed.)
     """
     database = connections[ledger.database()]
     if database.in_atomic_block:
@@ -225,7 +240,7 @@ def _with_database(work: Callable[[], T]) -> T:
     try:
         return work()
     except (OperationalError, InterfaceError):
-        if database.is_usable():
+        if database.connection is not None and database.is_usable():
             raise
         database.close()
         return work()

@@ -6,6 +6,7 @@ import gc
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -235,6 +236,29 @@ def test_a_syntax_error_in_a_helper_is_not_reported_at_the_helpers_line(project:
     file = project.step("bad_step.py", "import os\nfrom .. import broken\n")
     problem = only(project.problems())
     assert (problem.file, problem.line) == (file, 2)
+
+
+def test_a_syntax_error_in_the_package_of_a_step_file_is_reported_at_its_place(
+    project: Project,
+) -> None:
+    project.step("good_step.py", step_source("Good"))
+    broken = project.step("__init__.py", "import os\n\n\ndef (:\n")
+    problem = only(project.problems())
+    assert (problem.id, problem.file, problem.line) == ("motia.E001", broken, 4)
+
+
+@pytest.mark.parametrize(
+    ("source", "line"), [("import os\n\n\ndef (:\n", 4), ("import os\n1 / 0\n", 2)]
+)
+def test_an_error_has_its_line_though_its_app_is_found_by_a_symbolic_link(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, line: int
+) -> None:
+    project.step("bad_step.py", source)
+    link = tmp_path / "link"
+    link.symlink_to(project.folder)
+    monkeypatch.setattr(apps.get_app_config(project.name), "path", str(link))
+    problem = only(project.problems())
+    assert (problem.file, problem.line) == (link / "steps" / "bad_step.py", line)
 
 
 @pytest.mark.parametrize(

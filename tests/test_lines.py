@@ -13,7 +13,7 @@ from motia_django.lines import escaped, spelled_out
     ("text", "shown"),
     [
         ("x\n[FAKE] line \x1b[31m", r"x\n[FAKE] line \x1b[31m"),
-        ("\r\t\x00\x7f\x85\x9b", r"\r\t\x00\x7f\x85\x9b"),
+        ("\r\b\x00\x7f\x85\x9b", r"\r\x08\x00\x7f\x85\x9b"),
         ("a\u2028b\u2029c", r"a\u2028b\u2029c"),
         ("\u202atxt.exe\u202e\u2066\u2069", r"\u202atxt.exe\u202e\u2066\u2069"),
     ],
@@ -23,7 +23,7 @@ def test_what_ends_or_steers_a_line_is_spelled_out(text: str, shown: str) -> Non
 
 
 def test_all_other_text_is_left_as_it_is() -> None:
-    text = "Zoë, 日本, שלום\u200f 👩‍🚀 \\n 'quoted'"
+    text = "Zoë, 日本, שלום\u200f 👩‍🚀 \\n\t'quoted'"
     assert spelled_out(text) == text
     assert spelled_out(17) == "17"
 

@@ -84,8 +84,11 @@ def test_an_unknown_step_is_an_error_that_beat_logs(hourly: Registry) -> None:
 class Away:
     """A database that refuses every statement, as one that is shut down does."""
 
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error or OperationalError("the database system is shutting down")
+
     def __call__(self, execute: Any, sql: str, *rest: Any) -> Any:
-        raise OperationalError("the database system is shutting down")
+        raise self.error
 
 
 def test_without_the_database_beat_still_tells_when_it_was_due(
@@ -226,10 +229,68 @@ def test_a_schedule_with_new_times_has_missed_nothing(hourly: Registry) -> None:
     assert made_up_for(hourly) == []
 
 
-def test_without_the_database_beat_starts_all_the_same(
+def test_without_the_database_beat_starts_and_looks_for_missed_ticks_once_it_is_back(
+    hourly: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks, "known", ticks.Known())
+    with at(NOON - 5 * HOUR):
+        dispatch.tick("Work", 1, NOON - 5 * HOUR)
+    with connection.execute_wrapper(Away()):
+        assert not ticks.catch_up(hourly.schedules)
+    assert not ticks.catch_up(hourly.schedules), "the table was looked into some moments ago"
+    ticks.known.is_away = False
+    with connection.execute_wrapper(Away()):
+        assert not ticks.catch_up(hourly.schedules)
+    assert made_up_for(hourly) == [(NOON + timedelta(minutes=30)).isoformat()]
+
+
+def test_an_error_that_will_not_pass_keeps_no_beat_looking_for_missed_ticks(
     hourly: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ticks.logger.parent, "propagate", True)
-    with connection.execute_wrapper(Away()):
-        ticks.catch_up(hourly.schedules)
+    monkeypatch.setattr(ticks, "known", ticks.Known())
+    ticks.known.refresh()
+    with connection.execute_wrapper(Away(TypeError("a bug"))):
+        assert ticks.catch_up(hourly.schedules)
     assert "Missed ticks could not be looked for" in caplog.text
+
+
+# -- what beat knows of the overrides
+
+
+@pytest.mark.parametrize("error", [OperationalError("shut down"), AttributeError("ping")], ids=repr)
+def test_no_error_of_looking_for_overrides_reaches_beat_and_what_it_knew_counts(
+    error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks.logger.parent, "propagate", True)
+    with installed(make_step(nothing, EACH_HOUR)):
+        ledger.retime(("Work", 0), expression="@daily", zone="", by="me", reason="")
+        known = ticks.Known()
+        assert known.refresh()
+        monkeypatch.setattr(known, "_read_at", -ticks.FRESH)
+        with connection.execute_wrapper(Away(error)):
+            assert not known.refresh()
+        override = known.override("Work", 0)
+    assert f"Overrides of schedules cannot be read now: {error}" in caplog.text
+    assert override is not None and override.expression == "@daily"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="nobody connects to SQLite in memory")
+def test_a_database_that_cannot_be_connected_to_is_away_and_no_more(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(ticks.logger.parent, "propagate", True)
+    known = ticks.Known()
+    connection.close()
+    with monkeypatch.context() as away:
+        away.setattr(connection, "connect", refused)
+        known.refresh()
+    assert "Overrides of schedules cannot be read now: connection refused" in caplog.text
+    assert known.is_away
+    monkeypatch.setattr(known, "_read_at", -ticks.FRESH)
+    known.refresh()
+    assert not known.is_away

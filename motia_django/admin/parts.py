@@ -16,7 +16,8 @@ from motia_django.admin import words
 from motia_django.admin.vitals import Vitals
 from motia_django.celery_app import project_app
 from motia_django.checks.asking import ask, reach
-from motia_django.registry import Listener, registry
+from motia_django.registry import registry
+from motia_django.standings import Standing
 
 SLOW = timedelta(seconds=0.25)
 """A database that takes so long over a question that has no work in it is in trouble."""
@@ -91,13 +92,14 @@ def _upkeep(overdue: int) -> Part:
     return Part(name=_("upkeep"), told=text % overdue, is_bad=True)
 
 
-def _beat(late: Sequence[Listener], *, is_cut_off: bool) -> Part:
+def _beat(late: Sequence[Standing], *, is_cut_off: bool) -> Part:
     """Say whether its ticks come; while there is no broker, it may be running and send none."""
     if not registry().schedules:
         return Part(name=_("beat"), told=_("No Step has a schedule."), is_bad=False)
     if late:
-        names = ", ".join(f"{each.step.name} ({each.trigger.source})" for each in late)
-        told = _("Its last tick did not come: %s.") % names
+        told = _("Its last tick did not come: %s.") % ", ".join(
+            f"{each.listener.step.name} ({each.timing.expression.text})" for each in late
+        )
         if not is_cut_off:
             told += " " + _("Is beat running?")
         return Part(name=_("beat"), told=told, is_bad=True)

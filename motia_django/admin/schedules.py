@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,8 @@ class Row:
     told: str
     """The expression in plain language."""
     zone: str
-    next: list[str]
+    next: list[tuple[str, str]]
+    """When it is due, in the reader's zone; and in its own, if that differs."""
     last: str
     last_status: SafeString | str
     last_url: str
@@ -65,6 +66,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
         template = "admin/motia/schedule/schedules.html"
         may_act = any(row.deeds for row in rows)
         context = {"rows": rows, "may_act": may_act, "lapsed": lapsed(request, links)}
+        context["zone"] = _zone_to_name(rows)
         return self.page(request, template, _("Schedules"), **context)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
@@ -94,6 +96,12 @@ class ScheduleAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Ask, and do something to one schedule."""
         return schedule_deeds.do(self, request, unquote(object_id), index, name)
+
+
+def _zone_to_name(rows: Sequence[Row]) -> str:
+    """Return the name of the reader's zone, if any schedule is of another; else nothing."""
+    differs = any(own for row in rows for _here, own in row.next)
+    return timezone.get_current_timezone_name() if differs else ""
 
 
 def _row(standing: Standing, links: Links, paused: Container[str], deeds: list[str]) -> Row:
@@ -132,14 +140,14 @@ def _pause(standing: Standing) -> str:
     return words.since(override.paused_at, override.paused_by, override.pause_reason)
 
 
-def _next(timing: Timing) -> Iterator[str]:
-    """Yield when a trigger is due next, in its own time zone."""
+def _next(timing: Timing) -> Iterator[tuple[str, str]]:
+    """Yield when a trigger is due next, in the reader's time zone and in its own."""
     moment = utc(timezone.now())
     for _number in range(NEXT):
         due = timing.after(moment)
         if due is None:
             return
-        yield f"{due.astimezone(timing.zone):%Y-%m-%d %H:%M:%S}"
+        yield words.clocks(due, timing.zone)
         moment = due
 
 

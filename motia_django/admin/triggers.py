@@ -179,7 +179,9 @@ def _due(timing: Timing) -> str:
     if due is None:
         return _("in %s, never due again") % timing.zone
     local = f"{due.astimezone(timing.zone):%Y-%m-%d %H:%M:%S}"
-    return _("next due %(due)s in %(zone)s") % {"due": local, "zone": timing.zone}
+    told = _("next due %(due)s in %(zone)s") % {"due": local, "zone": timing.zone}
+    here, differs = words.clocks(due, timing.zone)
+    return f"{told} ({here} {timezone.get_current_timezone_name()})" if differs else told
 
 
 def _delivery(delivery: Delivery) -> list[tuple[str, str]]:

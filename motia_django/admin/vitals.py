@@ -14,9 +14,9 @@ from motia_django.admin import permits, tallies
 from motia_django.ledger import pulse
 from motia_django.ledger.errors import DeadBy
 from motia_django.ledger.waits import Waiting
-from motia_django.registry import Listener, registry
+from motia_django.registry import registry
 from motia_django.runs import Status
-from motia_django.standings import late_schedules
+from motia_django.standings import Standing, late_schedules
 
 WORRYING = pulse.SILENT_AFTER
 """A run that waits for a worker for longer than that is worth a look."""
@@ -50,7 +50,7 @@ class Vitals:
     alive: Sequence[models.Worker]
     unconsumed: Mapping[str, Sequence[str]]
     """Celery queues that no worker consumes, each with the Steps whose runs go there."""
-    late: Sequence[Listener]
+    late: Sequence[Standing]
     paused: Mapping[str, models.Pause]
     lapsed: Sequence[models.Override]
     """What operators said of schedules that are gone or changed, and that no longer applies."""
@@ -96,7 +96,9 @@ def of(request: HttpRequest) -> Vitals:
         alive=alive,
         unconsumed=_unconsumed(alive, seen),
         late=[
-            each for each in late_schedules(placed=placed) if seen is None or each.step.name in seen
+            each
+            for each in late_schedules(placed=placed)
+            if seen is None or each.listener.step.name in seen
         ],
         paused={step: each for step, each in paused.items() if seen is None or step in seen},
         lapsed=[each for each in ledger.lapsed(placed) if seen is None or each.step in seen],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from http.client import responses
 from typing import Any
 
@@ -94,6 +94,15 @@ def moment_with_zone(value: datetime | None) -> str:
         return NOTHING
     local = _local(value)
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}".strip()
+
+
+def clocks(value: datetime, zone: tzinfo) -> tuple[str, str]:
+    """Return a time in the reader's zone, and what clocks show in another; "" if they agree."""
+    here, there = _local(value), value.astimezone(zone)
+    if here.utcoffset() == there.utcoffset():
+        return moment(value), ""
+    text = f"{there:%H:%M:%S}" if here.date() == there.date() else f"{there:%Y-%m-%d %H:%M:%S}"
+    return moment(value), _("%(time)s in %(zone)s") % {"time": text, "zone": zone}
 
 
 def since(began: datetime | None, by: str, reason: str) -> str:

@@ -65,9 +65,11 @@ def catch_up(sender: Service, **kwargs: Any) -> None:
     """Make up for missed ticks when beat starts, even if the file that it remembers in is lost.
 
     Rows of the database are not lost; they also remember since when a schedule was not paused.
+    While the database is away, the scheduler tries again as it goes round.
     """
-    if not _remembers_in_rows(sender.scheduler):
-        ticks.catch_up(registry().schedules)
+    scheduler: Any = sender.scheduler
+    if not _remembers_in_rows(scheduler):
+        scheduler.owes_missed_ticks = not ticks.catch_up(registry().schedules)
 
 
 def _remembers_in_rows(scheduler: Scheduler) -> bool:

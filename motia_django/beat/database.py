@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from django.db import OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
@@ -46,6 +47,22 @@ class StepScheduler(DatabaseScheduler):  # type: ignore[misc]
         """Make rows of the settings' entries; those of the Steps have theirs already."""
         others = {name: each for name, each in mapping.items() if not rows.is_ours(name, each)}
         super().update_from_dict(others)
+
+    def all_as_schedule(self) -> dict[str, ModelEntry]:
+        """Return the rows' entries; while the database is away, those that were read before.
+
+        django-celery-beat reads all rows every five minutes, whether there is a database or not.
+        """
+        entries: dict[str, ModelEntry]
+        try:
+            entries = super().all_as_schedule()
+        except (DatabaseError, InterfaceError) as error:
+            if self._schedule is None:
+                raise
+            logger.warning("The schedules' rows cannot be read now: %s", error)
+            self._last_full_sync = datetime.min  # so that they are read as soon as it is back
+            entries = self._schedule
+        return entries
 
     def enabled_models(self) -> list[PeriodicTask]:
         """Return the rows that may run.

@@ -14,6 +14,8 @@ class Heeding:
     """What is put before a scheduler of Celery's: it looks for overrides as it goes round."""
 
     _heap: Any
+    owes_missed_ticks = False
+    """Whether missed ticks are still to be looked for: the database was away when beat began."""
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Do one round; return the seconds to the next, which are few, so that nobody waits long.
@@ -22,6 +24,8 @@ class Heeding:
         """
         if registry().schedules and ticks.known.refresh():
             self._heap = None
+        if self.owes_missed_ticks:
+            self.owes_missed_ticks = not ticks.catch_up(registry().schedules)
         seconds: float = super().tick(*args, **kwargs)  # type: ignore[misc]
         return min(seconds, ticks.FRESH)
 
@@ -30,6 +34,7 @@ class Remembering(Heeding):
     """The same for a scheduler that keeps its entries in a file."""
 
     _store: Any
+    _is_closed = False
     schedule: Any
 
     def sync(self) -> None:
@@ -38,10 +43,18 @@ class Remembering(Heeding):
         Celery goes on with what it reads back: and of the Steps' schedules no more is in the file
         than what a project can read that has taken this package out.
         """
-        entries = self.schedule if self._store is not None else None
+        is_open = self._store is not None and not self._is_closed
+        entries = self.schedule if is_open else None
         super().sync()  # type: ignore[misc]
         if entries is not None:
             self.schedule = entries
+
+    def close(self) -> None:
+        """Write the file a last time, and close it: beat does so on a signal, and as it ends."""
+        try:
+            super().close()  # type: ignore[misc]
+        finally:
+            self._is_closed = True
 
 
 def heeding(scheduler: type[Any]) -> type[Any]:

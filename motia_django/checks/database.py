@@ -229,10 +229,11 @@ def _not_default(home: str) -> checks.CheckMessage:
 
 
 def _no_worker(last: datetime | None) -> checks.CheckMessage:
-    ever = f"the last one was at {last:%Y-%m-%d %H:%M:%S %Z}" if last else "nor for a day"
+    # One that is stopped takes its sign with it; that of one that was lost is kept for a day.
+    lost = f" One that was lost was last seen at {last:%Y-%m-%d %H:%M:%S %Z}." if last else ""
     return checks.Warning(
-        f"No worker has been seen for a minute ({ever}): nobody runs background Steps, sends what"
-        " is due, or rescues what was lost.",
+        "No worker is alive: nobody runs background Steps, sends what is due, or rescues what was"
+        f" lost.{lost}",
         hint="Start workers with `celery -A <project> worker`. If this check runs before they are"
         " started, it is to be expected.",
         id=NO_WORKER,

@@ -57,8 +57,9 @@ class Subcommand(ABC):
             self.out.write(spelled_out(line))
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print rows in aligned columns."""
-        texts = [[spelled_out(cell) for cell in row] for row in (head, *rows)]
+        """Print rows in aligned columns, which a tab in a cell would shift."""
+        shown = ((spelled_out(cell) for cell in row) for row in (head, *rows))
+        texts = [[cell.replace("\t", r"\t") for cell in row] for row in shown]
         widths = [max(len(row[column]) for row in texts) for column in range(len(head))]
         for row in texts:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -130,7 +130,7 @@ def _seconds(ages: dict[str, timedelta]) -> dict[str, float]:
 
 
 def _late_schedules() -> Metric:
-    late = Counter(listener.step.name for listener in late_schedules())
+    late = Counter(each.listener.step.name for each in late_schedules())
     known = dict.fromkeys((each.step.name for each in registry().schedules), 0) | late
     text = "Schedules whose last tick should have come by now"
     return _labelled("motia_late_schedules", text, known, label="step")

@@ -379,11 +379,25 @@ def test_a_schedule_is_late_if_its_last_tick_did_not_come(make_run: MakeRun) -> 
         [schedule] = steps.schedules
         assert late_schedules(NOON) == [], "it never ran, so it may be new"
         tick = make_run(step="Report", trigger="cron", created_at=NOON.replace(hour=11, minute=0))
-        assert late_schedules(NOON) == [schedule]
+        [late] = late_schedules(NOON)
+        assert late.listener == schedule
         assert late_schedules(NOON.replace(minute=0, second=30)) == [], "it may still come"
         tick.created_at = NOON.replace(minute=0, second=2)
         tick.save()
         assert late_schedules(NOON) == []
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_late_schedule_is_told_of_with_the_expression_that_counts(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    now = timezone.now()
+    with installed(make_step(print, HOURLY, name="Report")):
+        ledger.retime(("Report", 0), expression="* * * * *", zone="", by="me", reason="")
+        models.Override.objects.update(timed_at=now - timedelta(hours=4))
+        make_run(step="Report", trigger="cron", created_at=now - timedelta(hours=5))
+        html = admin_client.get(PAGE).content.decode()
+    assert "Its last tick did not come: Report (* * * * *)." in html
 
 
 def test_a_schedule_that_an_operator_paused_is_not_late(make_run: MakeRun) -> None:

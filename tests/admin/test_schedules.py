@@ -53,10 +53,30 @@ def test_each_schedule_says_when_it_is_due_and_when_it_last_ran(
     assert len(first.notes) == 2
     assert (second.step, second.index, second.zone) == ("Report", 1, "Europe/Berlin")
     assert len(second.next) == 3
-    assert all(due.endswith("03:00:00") for due in second.next)
+    assert all(own.endswith("03:00:00 in Europe/Berlin") for _here, own in second.next)
+    assert all(here[11:] in ("01:00:00", "02:00:00") for here, _own in second.next)
     assert second.last_url.endswith(f"{run.id}/change/")
     assert "never again" in html
     assert "At 03:00 on Monday through Friday" in html
+
+
+def test_times_are_of_one_zone_which_is_named_where_a_schedule_has_another(
+    admin_client: Client,
+) -> None:
+    ours = {"type": "cron", "schedule": "0 3 * * *", "timezone": "Etc/UTC"}
+    with installed(make_step(print, ours, name="Report")):
+        [row] = rows(admin_client)
+        html = admin_client.get(PAGE).content.decode()
+    assert [(here[11:], own) for here, own in row.next] == [("03:00:00", "")] * 3
+    assert "Times are those of" not in html
+    theirs = {"type": "cron", "schedule": "30 23 * * *", "timezone": "Asia/Kathmandu"}
+    with installed(make_step(print, theirs, name="Report")):
+        [row] = rows(admin_client)
+        html = admin_client.get(PAGE).content.decode()
+    assert [(here[11:], own) for here, own in row.next] == [
+        ("17:45:00", "23:30:00 in Asia/Kathmandu")
+    ] * 3
+    assert "Times are those of UTC" in html
 
 
 def test_late_and_paused_ones_are_marked(admin_client: Client, make_run: MakeRun) -> None:

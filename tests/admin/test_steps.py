@@ -69,6 +69,16 @@ def test_the_list_says_what_starts_each_step_and_where_it_sends(
         assert words in html, words
 
 
+def test_a_time_of_another_zone_is_told_in_the_readers_too(
+    admin_client: Client, install: Install
+) -> None:
+    trigger = {"type": "cron", "schedule": "30 23 * * *", "timezone": "Asia/Kathmandu"}
+    install(config("Theirs", trigger), config("Ours", {"type": "cron", "schedule": "0 3 * * *"}))
+    html = text_of(admin_client, STEPS)
+    assert re.search(r"23:30:00 in Asia/Kathmandu \(\d{4}-\d\d-\d\d 17:45:00 UTC\)", html)
+    assert "03:00:00 in UTC" in html and "03:00:00 in UTC (" not in html
+
+
 def test_a_schedule_that_is_over_is_said_to_be_over(admin_client: Client, install: Install) -> None:
     install(config("Past", {"type": "cron", "schedule": "0 0 0 1 1 * 2020"}))
     assert "never due again" in text_of(admin_client, STEPS)

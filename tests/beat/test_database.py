@@ -12,6 +12,7 @@ pytest.importorskip("django_celery_beat")
 
 from celery import schedules
 from celery.beat import PersistentScheduler, Service
+from django.db import OperationalError, connection
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
@@ -172,6 +173,33 @@ def test_a_pause_holds_at_once_and_through_a_restart(steps: Registry) -> None:
     with time_machine.travel(NOON + 31 * SECOND, tick=False):
         row.save()
     assert ticked(again, NOON + 40 * SECOND) == ["Work 12:00:40"]
+
+
+def test_while_the_database_is_away_the_rows_that_were_read_count(steps: Registry) -> None:
+    def away(execute: Any, sql: str, *rest: Any) -> Any:
+        raise OperationalError("the database system is shutting down")
+
+    with time_machine.travel(NOON, tick=False):
+        scheduler = started()
+        assert {"motia:Work:0", "motia:Nightly:0"} <= set(scheduler.schedule)
+    with time_machine.travel(NOON + timedelta(minutes=6), tick=False):  # all rows are read anew
+        with connection.execute_wrapper(away):
+            scheduler.tick()
+            assert {"motia:Work:0", "motia:Nightly:0"} <= set(scheduler.schedule)
+        PeriodicTask.objects.filter(name="motia:Nightly:0").update(enabled=False)
+        scheduler.tick()
+        assert set(scheduler.schedule) & {"motia:Work:0", "motia:Nightly:0"} == {"motia:Work:0"}
+
+
+def test_no_beat_starts_on_rows_that_it_cannot_read(
+    steps: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(scheduler: Any) -> Any:
+        raise OperationalError("the database system is shutting down")
+
+    monkeypatch.setattr(StepScheduler, "enabled_models", away)
+    with pytest.raises(OperationalError):
+        started()
 
 
 def test_a_one_off_runs_once(steps: Registry) -> None:

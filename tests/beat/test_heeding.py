@@ -100,6 +100,16 @@ def test_a_file_that_an_earlier_version_wrote_is_read(file: Path) -> None:
         assert found.schedule.remaining_estimate(BEFORE) < timedelta(0)
 
 
+def test_beat_may_write_and_close_its_file_again_once_that_is_closed(file: Path) -> None:
+    with beat(file) as scheduler:
+        scheduler.reserve(scheduler.schedule["own"])
+        scheduler.close()
+        scheduler.sync()
+        scheduler.close()
+    with beat(file) as scheduler:
+        assert scheduler.schedule["own"].total_run_count == 1
+
+
 def test_a_scheduler_that_was_never_set_up_can_be_closed(file: Path) -> None:
     app = Celery("proj", broker="memory://", set_as_current=False)
     heeding(PersistentScheduler)(app=app, schedule_filename=str(file), lazy=True).close()

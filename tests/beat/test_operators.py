@@ -349,6 +349,29 @@ def test_without_the_database_beat_goes_on_by_what_it_knew(
     assert born() == ["12:10:00"]
 
 
+def test_beat_that_begins_without_the_database_makes_up_for_missed_ticks_later(
+    scheduler: PersistentScheduler, hourly: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Service:
+        pass
+
+    def away(execute: Any, sql: str, *rest: Any) -> Any:
+        raise OperationalError("the database system is shutting down")
+
+    service: Any = Service()
+    service.scheduler = scheduler
+    monkeypatch.setattr(ticks, "FRESH", 1e-6)
+    with at(NOON - 3 * HOUR):
+        ticks.bear("Work", 0)
+    with connection.execute_wrapper(away):
+        with at(NOON + MINUTE):
+            beat.catch_up(service)
+        rounds(scheduler, NOON + 2 * MINUTE)
+    assert born() == ["09:00:00"]
+    rounds(scheduler, NOON + 3 * MINUTE)
+    assert born() == ["09:00:00", "12:00:00"]
+
+
 def test_a_worker_with_beat_inside_heeds_operators_too() -> None:
     class Worker:
         scheduler: Any = "celery.beat:PersistentScheduler"

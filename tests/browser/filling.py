@@ -101,6 +101,12 @@ def _waiting() -> dict[str, str]:
         "waiting": {"step": "CountGreeting", "status": "queued", "attempt": 0},
         "retrying": {"step": "SendEmail", "status": "scheduled", "wake_at": now, "attempt": 2},
         "running": {"step": "PackOrder", "status": "running", "started_at": now, "worker": "w@m"},
+        "late": {
+            "step": "RemindUsers",
+            "trigger": "cron",
+            "status": "succeeded",
+            "created_at": now - timedelta(hours=5),
+        },
         "gone": {"step": "<b>Gone</b>" * 9, "status": "dead", "error": "x" * 2000},
     }
     ids = {name: new_run_id() for name in rows}

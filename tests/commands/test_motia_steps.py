@@ -385,6 +385,9 @@ def test_check_lists_every_problem_and_fails(project: Project) -> None:
         with pytest.raises(CommandError, match="4 errors"):
             call_command("motia_steps", "check", "--format", "json", stdout=out)
         found = json.loads(out.getvalue())
+        with pytest.raises(CommandError, match="4 errors"):
+            call_command("motia_steps", "check", stdout=(told := io.StringIO()))
+    assert "\n\tHINT: Did you mean 'name'?" in told.getvalue()
     assert {each["id"] for each in found} >= {
         "motia.E004",
         "motia.E005",

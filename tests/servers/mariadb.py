@@ -40,14 +40,12 @@ def mariadb_url() -> str:
 def fresh_mariadb() -> str:
     """Return the URL of an empty MariaDB database that nobody else in this run uses."""
     name = f"fresh_{next_number('mariadb')}"
-    _create_database(name)
-    return f"{mariadb_url()}{name}"
+    return create_database(mariadb_url(), name)
 
 
 def mariadb_settings(name: str) -> dict[str, Any]:
     """Return the entry of Django's DATABASES for the database `name`, made unless it is there."""
-    _create_database(name)
-    parts = urlsplit(mariadb_url())
+    parts = urlsplit(create_database(mariadb_url(), name))
     return {
         "ENGINE": "django.db.backends.mysql",
         "NAME": name,
@@ -58,10 +56,11 @@ def mariadb_settings(name: str) -> dict[str, Any]:
     }
 
 
-def _create_database(name: str) -> None:
-    parts = urlsplit(mariadb_url())
-    with _connected(parts.port or 0) as connection:
+def create_database(server: str, name: str) -> str:
+    """Make a database, unless it is there, in the server of that URL; return the database's URL."""
+    with _connected(urlsplit(server).port or 0) as connection:
         connection.query(f"CREATE DATABASE IF NOT EXISTS `{name}`")
+    return f"{server}{name}"
 
 
 class Mariadb(Server):
