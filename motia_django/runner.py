@@ -250,7 +250,7 @@ def invoke(name: str, data: Any = None) -> Any:
     tracing.check_lease()
     run = _child(step, index, plain)
     with transaction.atomic(using=ledger.database()) if step.atomic else nullcontext():
-        outcome = perform(run, trigger.input_for(plain))
+        outcome = perform(run, trigger.input_for(payloads.plain(plain)))
         if step.atomic and outcome.failed:
             transaction.set_rollback(True, using=ledger.database())
     tracing.note("invoke", step=run.step, run_id=run.id, status=outcome.status)

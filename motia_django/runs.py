@@ -6,7 +6,7 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -162,6 +162,27 @@ class Run:
             attempt=1,
             light=True,
         )
+
+
+class Unread(Run):
+    """A run whose input may be given as a function, which is asked for it when somebody asks first.
+
+    What a request said is read behind its answer, from the bytes as they came.
+    """
+
+    __slots__ = ("_input",)
+    _input: Any
+
+    @property
+    def input(self) -> Any:
+        """What it is run with, in plain JSON."""
+        if callable(self._input):
+            self._input = self._input()
+        return self._input
+
+    @input.setter
+    def input(self, value: Any) -> None:
+        self._input = value
 
 
 @dataclass(slots=True, kw_only=True)

@@ -47,6 +47,10 @@ class IncomingRequest(RestRequest):
     """Whether the data are JSON for certain, and can be written as they were read."""
     parameters: Sequence[str] = ()
     """The names of the parameters in the Step's own path, in order."""
+    kept_body: Any = None
+    """The body as the history keeps it, whatever becomes of the one that the handler is given."""
+    is_kept_as_sent = False
+    """Whether the history reads the body itself, from the bytes as they came."""
 
     def __init__(self, request: HttpRequest, **known: Any) -> None:
         super().__init__(request, **known)
@@ -58,9 +62,12 @@ class IncomingRequest(RestRequest):
         """All headers, whatever the case of the name asked for."""
         return Headers(self._request.META)
 
-    @cached_property
+    @property
     def params(self) -> dict[str, str]:
-        """The path's own parameters, which come after those of a prefix it is included under."""
+        """The path's own parameters, which come after those of a prefix it is included under.
+
+        Whoever asks is given a dict of his own.
+        """
         if not self.parameters:
             return {}
         values = list(self.parser_context["kwargs"].values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -49,13 +50,16 @@ def read_request(request: IncomingRequest, trigger: HttpTrigger) -> Request:
     intake = trigger.intake
     raw_body = request._request.body if intake.raw_body else None
     body = _body(request, trigger) if trigger.takes_body else None
+    request.is_kept_as_sent = bool(body) and request.is_json
+    if not request.is_kept_as_sent:
+        request.kept_body = _copied(body)
     if intake.max_file_size is not None:
         _check_files(request.FILES, intake.max_file_size)
     return Request(
         method=request.method or trigger.method,
         path=request.path,
         params=request.params,
-        query=_flat(request.query_params) if request.META.get("QUERY_STRING") else {},
+        query=_query(request),
         headers=request.headers,
         body=body,
         raw_body=raw_body,
@@ -92,17 +96,38 @@ def refused(error: Exception) -> Exception:
     return error
 
 
-def recorded(request: Request) -> dict[str, Any]:
-    """Return the request as the history keeps it."""
-    is_json = request.raw.is_json or _is_json(request.body)
-    return {
+def recorded(request: IncomingRequest) -> Callable[[], dict[str, Any]]:
+    """Return what says, when it is asked, what the history keeps of a request: all as it came.
+
+    Then JSON is parsed once more, which takes a tenth of the time of a copy in Python. What is
+    taken of the request is taken now, and nothing else of it is held.
+    """
+    parts = {
         "method": request.method,
         "path": request.path,
         "params": request.params,
-        "query": request.query,
+        "query": _query(request),
         "headers": request.headers.as_dict(),
-        "body": request.body if is_json else _without_files(request.body),
+        "body": request.kept_body,
     }
+    if not request.is_kept_as_sent:
+        return lambda: parts
+    sent = request._request.body
+    return lambda: {**parts, "body": payloads.read_again(sent)}
+
+
+def _query(request: IncomingRequest) -> dict[str, Any]:
+    return _flat(request.query_params) if request.META.get("QUERY_STRING") else {}
+
+
+def _copied(body: Any) -> Any:
+    """Return a body as the history keeps it, which nobody else holds."""
+    if body is None or isinstance(body, QueryDict):
+        return _without_files(body)
+    try:
+        return payloads.plain(body)
+    except PayloadError:
+        return _without_files(body)
 
 
 def _without_files(body: Any) -> Any:

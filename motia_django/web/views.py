@@ -16,8 +16,8 @@ from rest_framework.renderers import BrowsableAPIRenderer
 
 from motia_django import ledger, recording, runner, tracing
 from motia_django.exceptions import CalledOff, InvalidInput
-from motia_django.registry import Listener, Route
-from motia_django.runs import Outcome, Run, Status, new_run_id
+from motia_django.registry import Listener, Route, registry
+from motia_django.runs import Outcome, Run, Status, Unread, new_run_id
 from motia_django.steps import Step
 from motia_django.triggers.exchange import Request
 from motia_django.triggers.http import METHODS
@@ -58,7 +58,8 @@ class StepView(EndpointView):
 
     def _run(self, listener: Listener, raw: Request, claim: Claim) -> HttpResponseBase:
         """Run the Step, and return its answer, or raise it if it is an exception."""
-        run = _run(listener, raw)
+        request = raw.raw
+        run = _run(listener, request)
 
         def keep(response: HttpResponseBase) -> None:
             if claim.key:
@@ -76,13 +77,13 @@ class StepView(EndpointView):
         self.has_run = True
         self.headers[TRACE_HEADER] = run.trace_id
         if outcome.status is Status.RUNNING:
-            outcome, response = streaming.begun(raw.raw._request, _told(run, raw), outcome)
+            outcome, response = streaming.begun(request._request, _told(run, request), outcome)
         if outcome.error is not None and not outcome.failed:
             outcome, response = self._raised(outcome, outcome.error)
         if listener.step.keeps_all and not is_told and outcome.status is not Status.RUNNING:
             runner.record(run, outcome.with_value(told(outcome.value)))
         elif outcome.failed:
-            runner.record(_told(run, raw), outcome)
+            runner.record(_told(run, request), outcome)
         return self._answer(outcome, response, keep)
 
     def _answer(
@@ -145,9 +146,9 @@ def _renderers() -> list[Any]:
     return [each for each in renderers if not issubclass(each, BrowsableAPIRenderer)]
 
 
-def _run(listener: Listener, request: Request) -> Run:
-    trace_id, span = tracing.begun({"traceparent": request.raw.META.get("HTTP_TRACEPARENT", "")})
-    return Run(
+def _run(listener: Listener, request: IncomingRequest) -> Run:
+    trace_id, span = tracing.begun({"traceparent": request.META.get("HTTP_TRACEPARENT", "")})
+    return Unread(
         id=new_run_id(),
         step=listener.step.name,
         trigger=listener.trigger.kind,
@@ -162,9 +163,9 @@ def _run(listener: Listener, request: Request) -> Run:
     )
 
 
-def _told(run: Run, request: Request) -> Run:
+def _told(run: Run, request: IncomingRequest) -> Run:
     """Return the run with its request as the history keeps it, if it is without so far."""
-    return run if run.input is not None else replace(run, input=recorded(request))
+    return run if registry().step(run.step).keeps_all else replace(run, input=recorded(request)())
 
 
 def _performed(
