@@ -161,5 +161,5 @@ def _info(run: Run, trigger: Trigger) -> TriggerInfo:
         type=trigger.kind,
         source=run.source if run.trigger != INVOKE else trigger.source,
         index=run.index,
-        scheduled_time=trigger.scheduled_time(run.input),
+        scheduled_time=None if run.trigger == "http" else trigger.scheduled_time(run.input),
     )

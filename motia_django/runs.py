@@ -164,6 +164,27 @@ class Run:
         )
 
 
+class Unread(Run):
+    """A run whose input may be given as a function, which is asked for it when somebody asks first.
+
+    What a request said is read behind its answer, from the bytes as they came.
+    """
+
+    __slots__ = ("_input",)
+    _input: Any
+
+    @property
+    def input(self) -> Any:
+        """What it is run with, in plain JSON."""
+        if callable(self._input):
+            self._input = self._input()
+        return self._input
+
+    @input.setter
+    def input(self, value: Any) -> None:
+        self._input = value
+
+
 @dataclass(slots=True, kw_only=True)
 class Outcome:
     """What became of one attempt; as with runs, nobody changes it."""

@@ -16,8 +16,8 @@ from rest_framework.renderers import BrowsableAPIRenderer
 
 from motia_django import ledger, recording, runner, tracing
 from motia_django.exceptions import CalledOff, InvalidInput
-from motia_django.registry import Listener, Route
-from motia_django.runs import Outcome, Run, Status, new_run_id
+from motia_django.registry import Listener, Route, registry
+from motia_django.runs import Outcome, Run, Status, Unread, new_run_id
 from motia_django.steps import Step
 from motia_django.triggers.exchange import Request
 from motia_django.triggers.http import METHODS
@@ -148,7 +148,7 @@ def _renderers() -> list[Any]:
 
 def _run(listener: Listener, request: IncomingRequest) -> Run:
     trace_id, span = tracing.begun({"traceparent": request.META.get("HTTP_TRACEPARENT", "")})
-    return Run(
+    return Unread(
         id=new_run_id(),
         step=listener.step.name,
         trigger=listener.trigger.kind,
@@ -165,7 +165,7 @@ def _run(listener: Listener, request: IncomingRequest) -> Run:
 
 def _told(run: Run, request: IncomingRequest) -> Run:
     """Return the run with its request as the history keeps it, if it is without so far."""
-    return run if run.input is not None else replace(run, input=recorded(request))
+    return run if registry().step(run.step).keeps_all else replace(run, input=recorded(request)())
 
 
 def _performed(

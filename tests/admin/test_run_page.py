@@ -33,6 +33,7 @@ from motia_django.steps import Step
 from motia_django.webhooks import github
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, make_stream, once
+from tests.factories import rows as all_rows
 from tests.web.serving import http, serving
 
 pytestmark = pytest.mark.django_db
@@ -379,6 +380,22 @@ def test_the_copies_of_a_signed_request_know_of_its_signature(make_run: MakeRun)
     assert comment.startswith("# X-Hub-Signature-256: ")
     assert "X-Hub-Signature-256: ..." in shlex.split(sent.replace("\\\n", ""))
     assert "Signature" not in of_run(run, request)[0].text
+
+
+def test_what_came_is_copied_and_not_what_the_handler_made_of_it() -> None:
+    def handler(request: Any) -> Any:
+        request.body["seen"] = request.body.pop("id")
+        return {"status": 201, "body": request.body}
+
+    needs = {"type": "object", "required": ["id"], "additionalProperties": False}
+    route = http("POST", bodySchema={**needs, "properties": {"id": {}}})
+    with serving(make_step(handler, route)) as client:
+        assert client.post("/x", {"id": "web"}, "application/json").status_code == 201
+        [row] = all_rows()
+        command, test = (each.text for each in of_run(row, RequestFactory().get("/")))
+        assert failure_of(test) == ""
+    assert shlex.split(command.replace("\\\n", ""))[-1] == '{"id":"web"}'
+    assert "self.motia.http('POST', '/x', json={'id': 'web'})" in test
 
 
 @pytest.mark.parametrize(
