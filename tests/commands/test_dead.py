@@ -261,6 +261,21 @@ def test_a_run_is_redriven_with_another_input(steps: Steps) -> None:
     assert (status(run), row(run).input) == ("queued", {"amount": 3})
 
 
+def test_masks_in_another_input_are_put_back_for_each_run_or_refused(
+    steps: Steps, fails: Fails
+) -> None:
+    ada, bob = (dead_run(step="Other", input={"token": name}) for name in ("ada", "bob"))
+    ids = str(ada.id), str(bob.id)
+    told = "2 runs would be refused: The input of this run is invalid: name: ********"
+    astray = fails("redrive", *ids, "--input", '{"name": "********"}', "--dry-run")
+    assert told in astray[0]
+    steps("redrive", *ids, "--input", '{"token": "********", "n": 1}')
+    assert [row(run).input for run in (ada, bob)] == [
+        {"token": "ada", "n": 1},
+        {"token": "bob", "n": 1},
+    ]
+
+
 def test_another_input_does_not_change_the_message_group_which_is_said(steps: Steps) -> None:
     run, other = dead_run(message_group="order 17"), dead_run()
     ids = str(run.id), str(other.id)
