@@ -349,6 +349,24 @@ def test_the_list_asks_first_and_says_what_would_be_refused(
     assert not LogEntry.objects.exists()
 
 
+def test_the_list_asks_first_and_says_what_the_deaths_have_started(
+    admin_client: Client, dead: Dead
+) -> None:
+    runs = [dead(id=new_run_id()) for _ in range(3)]
+    for cause, status in zip(runs, ("succeeded", "succeeded", "queued"), strict=True):
+        dead(step="Undone", source="undo", status=status, parent_id=cause.id)
+    dead(step="Mailed", parent_id=runs[0].id, created_at=timezone.now() - timedelta(hours=1))
+    with installed(make_step(lambda input: None, WORK, onDead="undo")):
+        asked = [posted(admin_client, "redrive", *some) for some in (runs, runs[:1])]
+        notes = [each.context["prospect"].notes for each in asked]
+        assert "started runs" not in posted(admin_client, "discard", *runs).content.decode()
+    assert [note[-1] for note in notes] == [
+        "3 of these 3 deaths have started runs, and nothing of that is undone: Undone"
+        " (3: 2 succeeded, 1 queued).",
+        "This death has started runs, and nothing of that is undone: Undone (1 succeeded).",
+    ]
+
+
 def test_what_is_confirmed_is_done_and_logged_for_each_run(
     admin_client: Client, dead: Dead
 ) -> None:
