@@ -13,10 +13,10 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from motia_django import ledger, models, payloads, publish
+from motia_django import ledger, masks, models, payloads, publish
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, TriggerGone
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
-from motia_django.ledger.rows import masked_input, run_of
+from motia_django.ledger.rows import masked_input, run_of, shown_input
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Run, Status, summary_of
 from motia_django.steps import Step
@@ -57,11 +57,11 @@ def redrive(
 ) -> None:
     """Queue a dead run again, its attempts afresh; with another `input`, or `to` another Step.
 
-    It is the first in a row then, as `MAX_DEPTH` counts. A run that waits for a Step that is gone
-    may be redriven `to` another as well, and one that waits for a trigger that is gone `to` its own
-    Step: as if the new trigger's topic had started it. `by` is who asks, for the run's timeline.
-    Raise `CannotIntervene` if it cannot be done, or if its input breaks today's schema, unless one
-    does `insist`.
+    Masks in that `input` are put back, as `given_instead` does. It is the first in a row then, as
+    `MAX_DEPTH` counts. A run that waits for a Step that is gone may be redriven `to` another as
+    well, and one that waits for a trigger that is gone `to` its own Step: as if the new trigger's
+    topic had started it. `by` is who asks, for the run's timeline. Raise `CannotIntervene` if it
+    cannot be done, or if its input breaks today's schema, unless one does `insist`.
     """
     row = row_of(run_id)
     new = _redriven(row, input, to, insist=insist)
@@ -218,12 +218,27 @@ def row_of(run_id: UUID) -> models.Run:
     return row
 
 
+def given_instead(row: models.Run, input: Any) -> Any:
+    """Return the input that a run is to have: its own, or another with its secrets put back.
+
+    They are where a mask stands that hid them when the run was shown. Raise `CannotIntervene`,
+    which says where, for a mask that stands anywhere else.
+    """
+    if input is AS_IT_WAS:
+        return row.input
+    what, shown = _("The input of run %s") % row.id, shown_input(row, row.input)
+    try:
+        return masks.restored(payloads.plain(input), row.input, shown, what)
+    except InvalidInput as error:
+        raise CannotIntervene(str(error)) from error
+
+
 def _redriven(row: models.Run, input: Any, to: str | None, *, insist: bool) -> Run:
     """Return what a run is to become; raise `CannotIntervene` if it may not."""
     run = run_of(row)
     _check_status(run, to)
     step, index, trigger = _target(run, to)
-    given = run.input if input is AS_IT_WAS else payloads.plain(input)
+    given = given_instead(row, input)
     if not insist:
         _check_input(run, trigger, given)
     return replace(

@@ -22,7 +22,7 @@ from motia_django.exceptions import (
 )
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
-from motia_django.operations import AS_IT_WAS, Result, checked, row_of
+from motia_django.operations import AS_IT_WAS, Result, checked, given_instead, row_of
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Run, Status, new_run_id
 from motia_django.timeline import Entry, operation
@@ -179,7 +179,7 @@ def _anew(row: models.Run, input: Any) -> Run:
         text = _("run %(id)s is %(status)s: only finished runs are run again")
         raise CannotIntervene(text % {"id": row.id, "status": in_words(row.status)})
     index, trigger = _trigger(row)
-    given = row.input if input is AS_IT_WAS else payloads.plain(input)
+    given = given_instead(row, input)
     _check_input(row, trigger, given)
     delivery = trigger.delivery
     turn = delivery.turn(row.step, index, row.message_group, given)

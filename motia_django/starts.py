@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from motia_django import dispatch, payloads, runner
+from motia_django import dispatch, masks, payloads, runner
 from motia_django.exceptions import CannotIntervene, InvalidInput
 from motia_django.ledger.interventions import refusing
 from motia_django.messages import Message
@@ -46,7 +46,8 @@ def start(step: str, index: int, input: Any, *, by: str, reason: str = "") -> st
         text = _("a trigger of type %s is not started like this")
         raise CannotIntervene(text % target.trigger.kind)
     with refusing(f"Step {step!r}"):
-        cleaned = target.trigger.clean_input(payloads.plain(input), f"The input of Step {step!r}")
+        what = f"The input of Step {step!r}"
+        cleaned = target.trigger.clean_input(masks.without(payloads.plain(input), what), what)
         source = _source(target, cleaned)
         run_id = dispatch.start(target, input, operation("started", by, reason), source)
     logger.info("Run %s of %s was started by %s", run_id, step, by)
@@ -61,8 +62,9 @@ def invoke(step: str, data: Any) -> Any:
     """
     trigger = runner.invoked_as(registry().step(step))[1]
     with refusing(f"Step {step!r}"):
-        plain = trigger.kept_for(payloads.plain(data))
-        trigger.clean_input(trigger.input_for(plain), f"The input of Step {step!r}")
+        what = f"The input of Step {step!r}"
+        plain = trigger.kept_for(masks.without(payloads.plain(data), what))
+        trigger.clean_input(trigger.input_for(plain), what)
     return runner.invoke(step, data)
 
 
@@ -83,8 +85,15 @@ def send(message: Message, *, by: str, reason: str = "") -> dict[str, bool]:
 
 
 def refusals(topic: str, data: Any) -> Errors:
-    """Return what each listener's schema says against a message; nothing if all would take it."""
+    """Return what each listener's schema says against a message; nothing if all would take it.
+
+    Masks that were copied with it are an error of their own.
+    """
     errors: dict[str, list[str]] = {}
+    try:
+        masks.without(payloads.plain(data), "The message")
+    except InvalidInput as error:
+        errors |= error.errors
     for each in registry().subscribers(topic):
         try:
             with refusing(f"Step {each.step.name!r}"):

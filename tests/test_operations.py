@@ -164,6 +164,37 @@ def test_a_redrive_with_the_same_input_says_nothing_of_it(handler: Mended) -> No
     assert not {"input", "old"} & set(row(run_id).timeline[-1])
 
 
+@pytest.mark.parametrize("to", [None, "Other"])
+def test_masks_that_were_copied_are_put_back(handler: Mended, to: str | None) -> None:
+    told = {"to": [{"password": "p-1"}], "door": {"password": "p-2"}, "n": 1}
+    queue = {"type": "queue", "topic": "work", "config": ONCE}
+    other = make_step(handler, {"type": "queue", "topic": "other"}, name="Other")
+    with installed(make_step(handler, queue), other):
+        run_id = dead_run(told)
+        copied = {"to": [{"password": MASK}], "door": {"password": MASK}, "n": 2}
+        operations.redrive(run_id, by="ada", input=copied, to=to)
+    assert row(run_id).input == {**told, "n": 2}
+
+
+def test_what_was_copied_and_not_changed_is_the_same_input(handler: Mended) -> None:
+    with installed(make_step(handler, {"type": "queue", "topic": "work", "config": ONCE})):
+        run_id = dead_run({"password": "p-1"})
+        operations.redrive(run_id, by="ada", input={"password": MASK})
+    assert row(run_id).input == {"password": "p-1"}
+    assert "old" not in row(run_id).timeline[-1]
+
+
+@pytest.mark.parametrize("insist", [False, True])
+def test_a_mask_where_nothing_was_masked_is_refused(handler: Mended, insist: bool) -> None:
+    with installed(make_step(handler, {"type": "queue", "topic": "work", "config": ONCE})):
+        run_id = dead_run({"door": {"name": "n"}})
+        changes: Any = {"input": {"door": {"name": MASK}}, "insist": insist}
+        with pytest.raises(CannotIntervene, match=r"door\.name: \*{8} stands where"):
+            operations.redrive(run_id, by="ada", **changes)
+        assert "write it out" in operations.refusal(run_id, **changes)
+    assert (row(run_id).status, row(run_id).input) == (Status.DEAD, {"door": {"name": "n"}})
+
+
 def test_null_is_an_input_like_any_other(handler: Mended) -> None:
     with installed(make_step(handler, {"type": "queue", "topic": "work", "config": ONCE})):
         run_id = dead_run({"n": 1})

@@ -215,6 +215,13 @@ def test_an_input_that_was_masked_or_cut_has_to_be_given_whole() -> None:
     assert "only its beginning was kept" in refusal(rows(trigger="invoke")[0].id)
 
 
+def test_masks_that_were_copied_are_put_back_if_what_they_hide_was_kept() -> None:
+    dead = kept_run(input={"n": 1, "token": "t-1"}, status=Status.DEAD)
+    new = repeats.rerun(dead.id, by="me", input={"n": 2, "token": "********"})
+    assert row(new).input == {"n": 2, "token": "t-1"}
+    assert "text: ********" in refusal(dead.id, input={"n": 2, "text": "********"})
+
+
 def test_an_input_that_breaks_todays_schema_is_not_run_again() -> None:
     run = kept_run(input={"n": "x"}, status=Status.SUCCEEDED)
     assert "n" in refusal(run.id)

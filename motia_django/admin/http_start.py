@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
@@ -16,14 +16,14 @@ from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve,
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from motia_django import ledger, payloads, tracing
+from motia_django import ledger, masks, payloads, tracing
 from motia_django.admin import permits, words
 from motia_django.admin.examples import example
 from motia_django.admin.exchange import OWN_HEADERS, Answer, Asked
 from motia_django.admin.links import Links
-from motia_django.admin.start_forms import StartForm
+from motia_django.admin.start_forms import StartForm, told
 from motia_django.admin.state_form import JSONArea, JSONValueField, Typed
-from motia_django.exceptions import PayloadError
+from motia_django.exceptions import InvalidInput, PayloadError
 from motia_django.registry import Listener
 from motia_django.steps import Step
 from motia_django.triggers import HttpTrigger, Trigger
@@ -95,6 +95,20 @@ class HttpForm(StartForm):
             if header is not None:
                 found[_known(header[1])] = header[2]
         return found
+
+    def clean(self) -> None:
+        """Refuse masks that were copied with a request."""
+        body = self.cleaned_data.get("content", OptionalJSONField.empty)
+        given = {
+            "params": self.values(),
+            "query": dict(parse_qsl(self._text("query").removeprefix("?"))),
+            "headers": self.cleaned_data.get("headers"),
+            "body": None if body is OptionalJSONField.empty else body,
+        }
+        try:
+            masks.without(given, _("The request"))
+        except InvalidInput as error:
+            self.add_error(None, told(error.errors))
 
     def asked(self, path: str) -> Asked:
         """Return the request that was typed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,10 @@ from motia_django.registry import registry
 from motia_django.runs import Status, last_line
 
 _MOST_FAILING = 20
+LAST_KILLERS = 3
+"""Of the errors that runs died of those are shown that killed last..."""
+MOST_KILLERS = 3
+"""...and of the others those that killed most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Killer:
-    """An error that runs died of lately."""
+    """An error that runs died of."""
 
     error: str
     url: str
@@ -60,7 +64,10 @@ def shown(request: HttpRequest, links: Links) -> dict[str, Any]:
         "findings": findings.findings(now, standing, links),
         "numbers": list(_numbers(now, links)),
         "failing": [_failing(step, count, links) for step, count in _most(now.failing)],
-        "killers": [_killer(each, links) for each in now.killers],
+        "killers": [_killer(each, links) for each in _worst(now.killers)],
+        "other_killers": len(now.killers) - len(_worst(now.killers)),
+        "more_killers": now.more_killers,
+        "killers_url": links.dead_letters(),
         "charts": [chart(now.minutes, links.runs) for chart in charts.ALL],
         "minutes": len(now.minutes),
         "busy": [each for each in now.minutes if each.runs],
@@ -111,6 +118,13 @@ def _oldest(now: Vitals, links: Links) -> Number:
 
 def _most(failing: dict[str, int]) -> list[tuple[str, int]]:
     return list(failing.items())[:_MOST_FAILING]
+
+
+def _worst(killers: Sequence[DeadBy]) -> list[DeadBy]:
+    """Return those that killed last and those that killed most, in the order that they are in."""
+    most = sorted(killers[LAST_KILLERS:], key=lambda each: each.runs, reverse=True)[:MOST_KILLERS]
+    chosen = {each.fingerprint for each in (*killers[:LAST_KILLERS], *most)}
+    return [each for each in killers if each.fingerprint in chosen]
 
 
 def _killer(group: DeadBy, links: Links) -> Killer:

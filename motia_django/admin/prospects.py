@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from motia_django import ledger
+from motia_django.admin import permits, words
 from motia_django.admin.interventions import Intervention, out_of_order
 from motia_django.admin.links import Links
-from motia_django.ledger import pulse
+from motia_django.ledger import aftermath, pulse
+from motia_django.ledger.aftermath import Aftermath
 from motia_django.ledger.selections import Selection
 from motia_django.operations import Result
 from motia_django.registry import registry
@@ -25,6 +28,8 @@ CHECKED = 1000
 """The most runs that are checked against today's code..."""
 SECONDS = 0.15
 """...and for how long."""
+SECONDS_FOR_DEATHS = 0.5
+"""For so long it is looked what their deaths have started."""
 _READ = 200
 _EXAMPLES = 3
 _MOST_REASONS = 10
@@ -71,7 +76,10 @@ def prospect(what: Intervention, selection: Selection, links: Links) -> Prospect
         checked=len(results),
         refused=len(refused),
         refusals=_refusals(refused, links),
-        notes=list(_notes(what, steps, is_checked=len(results) >= count)),
+        notes=[
+            *_notes(what, steps, is_checked=len(results) >= count),
+            *_aftermath(what, selection, links),
+        ],
     )
 
 
@@ -122,6 +130,36 @@ def _notes(what: Intervention, steps: Counter[str], *, is_checked: bool) -> Iter
         yield out_of_order()
     if steps.total() and not pulse.live_workers():
         yield _("No worker is alive now: nothing will happen to these runs until one is started.")
+
+
+def _aftermath(what: Intervention, selection: Selection, links: Links) -> Iterator[str]:
+    """Yield what the deaths of these runs have started, if they are to be tried once more."""
+    if not what.requeues:
+        return
+    ids = list(selection.rows().order_by().values_list("id", flat=True)[: COUNTED + 1])
+    narrow = partial(permits.narrowed, request=links.request)
+    found = aftermath.of_deaths(ids, narrow=narrow, seconds=SECONDS_FOR_DEATHS)
+    if found.deaths:
+        told = found.told(lambda status: words.STATUSES.get(status, status))
+        facts = {"deaths": f"{found.deaths:,}", "looked_at": f"{found.looked_at:,}", "told": told}
+        yield _deaths_in_words(found) % facts
+
+
+def _deaths_in_words(found: Aftermath) -> str:
+    if not found.are_all:
+        return _(
+            "Of the %(looked_at)s deaths that were looked at, %(deaths)s have started runs, and"
+            " nothing of that is undone: %(told)s."
+        )
+    if found.looked_at == 1:
+        return _("This death has started runs, and nothing of that is undone: %(told)s.")
+    return ngettext(
+        "%(deaths)s of these %(looked_at)s deaths has started runs, and nothing of that is undone:"
+        " %(told)s.",
+        "%(deaths)s of these %(looked_at)s deaths have started runs, and nothing of that is undone:"
+        " %(told)s.",
+        found.deaths,
+    )
 
 
 def _keeps_an_order(step: str) -> bool:

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
 from motia_django import models, operations, repeats
-from motia_django.admin import masks, words
+from motia_django.admin import words
 from motia_django.admin.state_form import JSONValueField
 from motia_django.registry import registry
 
@@ -54,15 +54,13 @@ class EditForm(ReasonForm):
 
     def __init__(self, row: models.Run, *args: Any, **kwargs: Any) -> None:
         super().__init__(row, *args, **kwargs)
-        self.original = row.input
         self.initial["content"] = words.masked_input(row)
 
     def clean_content(self) -> Any:
-        """Return the input with its secrets in place, if today's schema takes it."""
-        typed, shown = self.cleaned_data["content"], self.initial["content"]
-        whole = masks.restored(typed, self.original, shown)
-        _check(self.row, input=whole)
-        return whole
+        """Return the input as it was typed, if today's schema takes it, its secrets put back."""
+        typed = self.cleaned_data["content"]
+        _check(self.row, input=typed)
+        return typed
 
     def changes(self) -> dict[str, Any]:
         return {"input": self.cleaned_data["content"]}
@@ -93,11 +91,10 @@ class RerunEditForm(ReasonForm):
             )
 
     def clean_content(self) -> Any:
-        """Return the input, if nothing in it is masked or cut and today's schema takes it."""
-        typed, shown = self.cleaned_data["content"], self.initial["content"]
-        whole = masks.restored(typed, self.run.input, shown)
-        _refuse(repeats.refusal(self.run.id, input=whole))
-        return whole
+        """Return the input as it was typed, if it is whole, and today's schema takes it."""
+        typed = self.cleaned_data["content"]
+        _refuse(repeats.refusal(self.run.id, input=typed))
+        return typed
 
     def changes(self) -> dict[str, Any]:
         return {"input": self.cleaned_data["content"]}

@@ -15,9 +15,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from motia_django import models, payloads
-from motia_django.admin import masks, words
-from motia_django.exceptions import PayloadError
+from motia_django import masks, models, payloads
+from motia_django.admin import words
+from motia_django.exceptions import InvalidInput, PayloadError
 
 
 class Typed(str):
@@ -101,10 +101,12 @@ class StateItemForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_content(self) -> Any:
         """Return the value with its secrets where their masks were left alone."""
-        typed, value = self.cleaned_data["content"], self.instance.value
-        if self.instance.pk is None:
-            return typed
-        return masks.restored(typed, value, words.masked(value))
+        typed, what = self.cleaned_data["content"], _("The value")
+        value = None if self.instance.pk is None else self.instance.value
+        try:
+            return masks.restored(typed, value, words.masked(value), what)
+        except InvalidInput as error:
+            raise ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse to overwrite what the user has not seen; the row is locked until it is saved."""

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from motia_django import models
 from motia_django.admin import permits, words
 from motia_django.admin.links import Links
+from motia_django.ledger.rows import shown_input
 from motia_django.timeline import OPERATIONS, Entry
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -107,7 +108,7 @@ def _masked(entry: Entry, row: models.Run) -> Entry:
     step = row.step
     hidden = {name: words.masked_as(item, value, step) for name, value in _values(entry).items()}
     if entry.get("kind") in OPERATIONS and "old" in entry:
-        hidden["old"] = words.masked_as_input(row, entry["old"])
+        hidden["old"] = shown_input(row, entry["old"])
     whole: Entry = words.masked({**entry, **hidden}, step)
     return whole
 

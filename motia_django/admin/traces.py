@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -17,8 +17,7 @@ from motia_django.admin import permits, waterfall, words
 from motia_django.admin.attempts import attempts_of, redriven_at
 from motia_django.admin.links import Links
 from motia_django.admin.waterfall import Axis, Mark, Span, Tick
-from motia_django.registry import registry
-from motia_django.runs import Status
+from motia_django.ledger import aftermath
 
 MOST = 100
 MOST_TIMELINES = 20
@@ -85,16 +84,8 @@ def caused_by(this: models.Run, links: Links, most: int) -> QuerySet[models.Run]
 
 
 def of_death(this: models.Run, request: HttpRequest) -> QuerySet[models.Run]:
-    """Return the runs that the death of a run has started, by `onDead` or by a signal's receiver.
-
-    None, unless it is dead; of a run that has died before, also what `onDead` did then.
-    """
-    if this.status != Status.DEAD or this.finished_at is None:
-        return models.Run.objects.none()
-    topic = registry().step(this.step).on_dead if this.step in registry() else ""
-    told = Q(trigger="queue", source=topic) if topic else Q(pk=None)
-    rows = ledger.rows(parent_id=this.id, trace_id=this.trace_id).order_by("id").only(*_COLUMNS)
-    return permits.narrowed(rows.filter(told | Q(created_at__gte=this.finished_at)), request)
+    """Return the runs that the death of a run has started, as far as the reader may see them."""
+    return permits.narrowed(aftermath.of_death(this).only(*_COLUMNS), request)
 
 
 def in_order(runs: dict[UUID, models.Run]) -> list[tuple[models.Run, int]]:

@@ -20,7 +20,6 @@ from motia_django.standings import Standing, late_schedules
 
 WORRYING = pulse.SILENT_AFTER
 """A run that waits for a worker for longer than that is worth a look."""
-KILLERS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +32,9 @@ class Vitals:
     answered: int
     """Of these, how many are answers that failed: whoever waited for them was told."""
     killers: Sequence[DeadBy]
-    """The errors that the newest of the dead died of."""
+    """The errors that the dead died of, those that killed last first."""
+    more_killers: bool
+    """Whether there are others, that were not looked at."""
     stranded: Mapping[str, int]
     """How many runs wait for each Step that is not there, if one has waited for longest."""
     untaken: Mapping[pulse.Place, int]
@@ -76,11 +77,13 @@ def of(request: HttpRequest) -> Vitals:
     alive, silent = pulse.known_workers()
     placed = ledger.placed()
     dead, answered = pulse.dead_and_answered(seen)
+    killers, more_killers = ledger.dead_by_error(seen)
     return Vitals(
         failing=pulse.failing(seen),
         dead=dead,
         answered=answered,
-        killers=ledger.killed_lately(KILLERS, seen),
+        killers=killers,
+        more_killers=more_killers,
         stranded=stranded,
         untaken={
             place: times

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from motia_django import models, payloads
 from motia_django.conf import settings
 from motia_django.ledger import pulse
-from motia_django.ledger.rows import without_credentials
+from motia_django.ledger.rows import shown_input, without_credentials
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Status, last_line
 
@@ -160,23 +160,7 @@ def masked_as(name: object, value: Any, step: str | None = None) -> Any:
 
 def masked_input(row: models.Run) -> Any:
     """Return a run's input without its secrets."""
-    return masked_as_input(row, row.input)
-
-
-def masked_as_input(row: models.Run, value: Any) -> Any:
-    """Return what is, or was, the input of a run without its secrets.
-
-    Of a change of state or of a stream, the values may be secrets by the name of their item.
-    """
-    given = without_credentials(row, value)
-    whole = dict(given) if isinstance(given, dict) else {}
-    for name in ("oldValue", "newValue"):
-        if name in whole and "itemId" in whole:
-            whole[name] = masked_as(whole["itemId"], whole[name], row.step)
-    event = whole.get("event")
-    if "streamName" in whole and isinstance(event, dict) and "data" in event:
-        whole["event"] = {**event, "data": masked_as(whole.get("id"), event["data"], row.step)}
-    return masked(whole or given, row.step)
+    return shown_input(row, row.input)
 
 
 def masked_output(row: models.Run) -> Any:

@@ -56,25 +56,29 @@ class Bulk(Subcommand):
             return f"run {run_id} is not there"
         return "" if run.status in self.statuses else f"run {run_id} is {run.status}"
 
+    def warn(self, run_ids: Sequence[UUID]) -> None:
+        """Say what else there is to know before it is done to these runs; mostly nothing."""
+
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
         chosen = self.selection(options)
         act = self.act(options)
-        count = chosen.count()
-        if not count:
+        ids, steps = chosen.read()
+        if not ids:
             self.say(f"None of the {self._kind(options)} matches: nothing to do.")
             return
-        self._say(chosen, count)
+        if not chosen.ids:
+            self._say(len(ids), steps)
+        self.warn(ids)
         if options.get("dry_run"):
             results: Iterable[Result] = (
-                Result(run_id=run_id, refusal=self.refusal(run_id, options))
-                for run_id in chosen.run_ids()
+                Result(run_id=run_id, refusal=self.refusal(run_id, options)) for run_id in ids
             )
-            self._report(results, count, f"would be {self.past}", "would be refused")
+            self._report(results, len(ids), f"would be {self.past}", "would be refused")
             return
         if not chosen.ids and not options.get("yes"):
-            confirm(f"{self.name.capitalize()} {runs_in_words(count)}?")
-        self._report(operations.many(chosen.run_ids(), act), count, self.past, "refused")
+            confirm(f"{self.name.capitalize()} {runs_in_words(len(ids))}?")
+        self._report(operations.many(ids, act), len(ids), self.past, "refused")
 
     def selection(self, options: Mapping[str, Any]) -> Selection:
         """Return the runs that are meant; raise `CommandError` if nothing says which."""
@@ -99,12 +103,10 @@ class Bulk(Subcommand):
     def _kind(self, options: Mapping[str, Any]) -> str:
         return f"{' and '.join(self.statuses_for(options))} runs"
 
-    def _say(self, chosen: Selection, count: int) -> None:
-        if chosen.ids:
-            return
+    def _say(self, count: int, steps: Mapping[str, int]) -> None:
         of_them = "matches" if count == 1 else "match"
         self.say(f"{runs_in_words(count)} {of_them}:")
-        write_steps(self, dict(chosen.by_step()))
+        write_steps(self, steps)
 
     def _report(self, results: Iterable[Result], count: int, done: str, refused: str) -> None:
         tally = Tally(self, count)

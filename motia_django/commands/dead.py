@@ -24,6 +24,8 @@ from motia_django.commands.selection import (
     known_to_history,
     matching,
 )
+from motia_django.ledger import aftermath
+from motia_django.ledger.aftermath import Aftermath
 from motia_django.ledger.errors import MOST_RUNS, DeadBy
 from motia_django.ledger.interventions import WAITING
 from motia_django.models import Run
@@ -134,6 +136,13 @@ class Redrive(Bulk):
             **_changes(options),
         )
 
+    def warn(self, run_ids: Sequence[UUID]) -> None:
+        """Say what their deaths have started already."""
+        found = aftermath.of_deaths(run_ids)
+        if found.deaths:
+            what = f"started runs, and nothing of that is undone: {found.told()}"
+            self.say(f"{_deaths(found)} {what}")
+
     def refusal(self, run_id: UUID, options: Mapping[str, Any]) -> str:
         insist = bool(options.get("insist"))
         return operations.refusal(run_id, insist=insist, **_changes(options))
@@ -182,6 +191,16 @@ def _changes(options: Mapping[str, Any]) -> dict[str, Any]:
     if options.get("to"):
         changes["to"] = known(options["to"])
     return changes
+
+
+def _deaths(found: Aftermath) -> str:
+    """Return how many deaths have started runs: `12 of these 400 deaths have`."""
+    if found.are_all and found.looked_at == 1:
+        return "This death has"
+    among = f"these {found.looked_at:,} deaths"
+    if not found.are_all:
+        among = f"the {found.looked_at:,} deaths that were looked at"
+    return f"{found.deaths:,} of {among} {'has' if found.deaths == 1 else 'have'}"
 
 
 def _group_line(group: DeadBy) -> tuple[object, ...]:

@@ -96,15 +96,15 @@ class Rerun(Bulk):
     def _run_each(self, chosen: Selection, act: Callable[[UUID], UUID]) -> None:
         """Run each of these again, and print the new ones' ids, in order."""
         use_broker_of_dev()
-        refused = 0
-        for run_id in chosen.run_ids():
+        refused, (ids, _) = 0, chosen.read()
+        for run_id in ids:
             try:
                 self.say(str(act(run_id)))
             except CannotIntervene as error:
                 refused += 1
                 self.say(f"refused: {error}")
         if refused:
-            raise CommandError(f"{refused} of {chosen.count()} refused")
+            raise CommandError(f"{refused} of {len(ids)} refused")
 
 
 def _changes(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -12,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -44,26 +45,28 @@ class Selection:
         statuses = {} if self.ids else {"status__in": list(self.statuses)}
         return ledger.rows(**statuses).filter(chosen).order_by("id")
 
-    def run_ids(self) -> Iterator[UUID]:
-        """Yield the ids, by batches of them: those born from now on are left out."""
-        return islice(iter(self.ids) if self.ids else self._found(), self.limit)
+    def read(self) -> tuple[list[UUID], Counter[str]]:
+        """Return the ids, and how many there are of each Step; of runs given by ids none is read.
 
-    def count(self) -> int:
-        """Return how many there are."""
-        found = len(self.ids) or self.rows().count()
-        return found if self.limit is None else min(found, self.limit)
+        They are read once, batch by batch, so that what is said of runs and what is done to them is
+        about the same ones, whatever is born or dies meanwhile.
+        """
+        if self.ids:
+            return list(self.ids)[: self.limit], Counter()
+        ids: list[UUID] = []
+        steps: Counter[str] = Counter()
+        for run_id, step in islice(self._found(), self.limit):
+            ids.append(run_id)
+            steps[step] += 1
+        return ids, steps
 
-    def by_step(self) -> list[tuple[str, int]]:
-        """Return how many runs of each Step match, the most first; no limit applies."""
-        counted = self.rows().order_by().values_list("step").annotate(number=Count("id"))
-        return sorted(counted, key=lambda each: (-each[1], each[0]))
-
-    def _found(self) -> Iterator[UUID]:
+    def _found(self) -> Iterator[tuple[UUID, str]]:
         rows = self.rows().filter(id__lt=lowest_id_at(timezone.now() + timedelta(seconds=1)))
-        ids: list[UUID] = list(rows.values_list("id", flat=True)[:BATCH])
-        while ids:
-            yield from ids
-            ids = list(rows.filter(id__gt=ids[-1]).values_list("id", flat=True)[:BATCH])
+        found: list[tuple[UUID, str]] = list(rows.values_list("id", "step")[:BATCH])
+        while found:
+            yield from found
+            after = rows.filter(id__gt=found[-1][0])
+            found = list(after.values_list("id", "step")[:BATCH])
 
 
 def add_filters(parser: ArgumentParser, *, dead: bool) -> None:

@@ -10,10 +10,16 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils.text import Truncator
 
-from motia_django import payloads
+from motia_django import masks, payloads
 from motia_django.commands.base import Subcommand, add_format, parsed_json
 from motia_django.commands.runs import use_broker_of_dev
-from motia_django.exceptions import InvalidKey, InvalidOption, MotiaError, PayloadError
+from motia_django.exceptions import (
+    InvalidInput,
+    InvalidKey,
+    InvalidOption,
+    MotiaError,
+    PayloadError,
+)
 from motia_django.stores.face import state
 
 _PAGE = 100
@@ -36,7 +42,7 @@ class State(Subcommand):
         use_broker_of_dev()
         try:
             getattr(self, f"_{options['action']}")(options)
-        except (InvalidKey, InvalidOption, PayloadError) as error:
+        except (InvalidInput, InvalidKey, InvalidOption, PayloadError) as error:
             raise CommandError(str(error), returncode=2) from error
         except MotiaError as error:
             raise CommandError(str(error)) from error
@@ -54,7 +60,8 @@ class State(Subcommand):
 
     def _set(self, options: Mapping[str, Any]) -> None:
         group, key, text = options["group"], options["key"], options["value"]
-        value = parsed_json(_standard_input() if text == "-" else text, "value")
+        typed = parsed_json(_standard_input() if text == "-" else text, "value")
+        value = masks.without(typed, "value")
         ttl, version = options.get("ttl"), options.get("if_version")
         changed = state.set(group, key, value, ttl=ttl, if_version=version)
         if options.get("format") == "json":

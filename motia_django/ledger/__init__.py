@@ -44,7 +44,7 @@ from motia_django.ledger.due import (
     take_due,
     wake,
 )
-from motia_django.ledger.errors import dead_by, dead_by_error, killed_lately
+from motia_django.ledger.errors import dead_by, dead_by_error
 from motia_django.ledger.history import (
     answered_with,
     erase,
@@ -142,7 +142,6 @@ __all__ = [
     "key_names",
     "keys_of",
     "keys_of_runs",
-    "killed_lately",
     "lapsed",
     "leave_batch",
     "lost_outcome",

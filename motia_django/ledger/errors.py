@@ -42,22 +42,16 @@ def dead_by_error(among: Sequence[str] | None = None) -> tuple[list[DeadBy], boo
     There may be more, too, where not all errors were looked at.
     """
     newest, are_all = _newest(among)
-    others = fingerprints(MOST_ERRORS * 2) if among is None else []
+    others: list[str] = []
     is_cut = False
-    if among is not None and not are_all:
-        others, is_cut = _all_among(among)
+    if not are_all and among is None:
+        others = fingerprints(MOST_ERRORS * 2)
+    elif not are_all:
+        others, is_cut = _all_among(among or ())
     prints = list(dict.fromkeys([*newest, *others]))
     found = dead_by(prints[:MOST_ERRORS])
     groups = [each for each in found if among is None or each.last.step in among]
     return groups, is_cut or len(prints) > MOST_ERRORS
-
-
-def killed_lately(most: int, among: Sequence[str] | None = None) -> list[DeadBy]:
-    """Return the errors that killed the newest of the dead runs, up to `most` of them.
-
-    Those of the Steps in `among` only; None means all.
-    """
-    return dead_by(list(dict.fromkeys(_newest(among)[0]))[:most])
 
 
 def dead_by(prints: Sequence[str]) -> list[DeadBy]:

@@ -153,6 +153,22 @@ def masked_input(run: Run | models.Run) -> Any:
     return masked(run.step, without_credentials(run, run.input))
 
 
+def shown_input(row: models.Run, value: Any) -> Any:
+    """Return what is, or was, the input of a run as people see it, without its secrets.
+
+    Of a change of state or of a stream, the values may be secrets by the name of their item.
+    """
+    given = without_credentials(row, value)
+    whole = dict(given) if isinstance(given, dict) else {}
+    for name in ("oldValue", "newValue"):
+        if name in whole and "itemId" in whole:
+            whole[name] = _masked_as(row.step, whole["itemId"], whole[name])
+    event = whole.get("event")
+    if "streamName" in whole and isinstance(event, dict) and "data" in event:
+        whole["event"] = {**event, "data": _masked_as(row.step, whole.get("id"), event["data"])}
+    return masked(row.step, whole or given)
+
+
 def without_credentials(run: Run | models.Run, value: Any) -> Any:
     """Return a run's payload; of a request, or its answer, with headers masked by the setting.
 
@@ -177,3 +193,7 @@ def locked(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:
     if connections[database()].features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True)
     return rows
+
+
+def _masked_as(step: str, name: object, value: Any) -> Any:
+    return masked(step, {str(name): value})[str(name)]

@@ -170,6 +170,23 @@ def test_headers_that_a_proxy_may_be_trusted_to_set_are_refused(
     assert not models.Run.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"query": "?token=********"},
+        {"headers": "Authorization: ********"},
+        {"content": '{"token": "********"}'},
+        {"param_id": "********"},
+    ],
+)
+def test_masks_that_were_copied_are_not_sent(admin_client: Client, typed: dict[str, str]) -> None:
+    with serving(make_step(echo, http())):
+        page = asked(admin_client, **{"param_id": "17", **typed})
+    [told] = page.context["form"].non_field_errors()
+    assert "******** stands where" in told
+    assert not models.Run.objects.exists()
+
+
 def test_a_handler_that_fails_is_shown_as_the_project_shows_it(admin_client: Client) -> None:
     def fails(request: Any) -> None:
         raise ValueError("boom")

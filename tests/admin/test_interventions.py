@@ -11,15 +11,13 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from django.test import Client, override_settings
 from django.utils import timezone
 from pydantic import BaseModel, field_validator
 
 from motia_django import batches, ledger, models, operations
-from motia_django.admin import choosing, many_runs, words
-from motia_django.admin.masks import restored
+from motia_django.admin import choosing, many_runs
 from motia_django.runs import Status, new_run_id
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, once
@@ -273,41 +271,6 @@ def test_secrets_are_masked_in_the_form_and_kept_in_the_input(
     assert now(run).input == {"n": 7, "token": "s3cret"}
 
 
-@pytest.mark.parametrize(
-    ("edited", "original", "expected"),
-    [
-        ({"token": "********"}, {"token": "a"}, {"token": "a"}),
-        ({"token": "b"}, {"token": "a"}, {"token": "b"}),
-        (
-            {"x": {"token": "********"}, "n": 2},
-            {"x": {"token": "a"}},
-            {"x": {"token": "a"}, "n": 2},
-        ),
-        ([{"token": "********"}, 3], [{"token": "a"}, 2], [{"token": "a"}, 3]),
-        ("********", "********", "********"),
-        (1, True, 1),
-        (None, {"token": "a"}, None),
-    ],
-)
-def test_masks_left_alone_give_way_to_their_secrets(
-    edited: Any, original: Any, expected: Any
-) -> None:
-    assert restored(edited, original, words.masked(original)) == expected
-
-
-@pytest.mark.parametrize(
-    ("edited", "original"),
-    [
-        ([{"token": "********", "id": 2}], [{"token": "a", "id": 1}, {"token": "b", "id": 2}]),
-        ([{"token": "********", "id": 9}], [{"token": "a", "id": 1}]),
-        ({"other": "********"}, {"token": "a"}),
-    ],
-)
-def test_a_mask_whose_secret_cannot_be_told_is_refused(edited: Any, original: Any) -> None:
-    with pytest.raises(ValidationError, match="write it out"):
-        restored(edited, original, words.masked(original))
-
-
 def test_a_run_is_redriven_to_a_step_that_listens_to_such_triggers(
     admin_client: Client, dead: Dead
 ) -> None:
@@ -384,6 +347,24 @@ def test_the_list_asks_first_and_says_what_would_be_refused(
     assert ("The input of this run is invalid: n:" in html) is (what == "redrive")
     assert [now(run).status for run in runs] == ["dead", "dead", "dead", "queued"]
     assert not LogEntry.objects.exists()
+
+
+def test_the_list_asks_first_and_says_what_the_deaths_have_started(
+    admin_client: Client, dead: Dead
+) -> None:
+    runs = [dead(id=new_run_id()) for _ in range(3)]
+    for cause, status in zip(runs, ("succeeded", "succeeded", "queued"), strict=True):
+        dead(step="Undone", source="undo", status=status, parent_id=cause.id)
+    dead(step="Mailed", parent_id=runs[0].id, created_at=timezone.now() - timedelta(hours=1))
+    with installed(make_step(lambda input: None, WORK, onDead="undo")):
+        asked = [posted(admin_client, "redrive", *some) for some in (runs, runs[:1])]
+        notes = [each.context["prospect"].notes for each in asked]
+        assert "started runs" not in posted(admin_client, "discard", *runs).content.decode()
+    assert [note[-1] for note in notes] == [
+        "3 of these 3 deaths have started runs, and nothing of that is undone: Undone"
+        " (3: 2 succeeded, 1 queued).",
+        "This death has started runs, and nothing of that is undone: Undone (1 succeeded).",
+    ]
 
 
 def test_what_is_confirmed_is_done_and_logged_for_each_run(

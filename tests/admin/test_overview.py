@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from motia_django import dispatch, ledger, models
 from motia_django.beat import operators
-from motia_django.ledger import pulse
+from motia_django.ledger import errors, pulse
 from motia_django.runs import lowest_id_at
 from motia_django.standings import late_schedules
 from motia_django.tasks import TICK
@@ -277,6 +277,29 @@ def test_it_names_the_errors_that_runs_died_of_last_and_leads_to_each(
         ("KeyError: 'old'", "1"),
     ]
     assert f'href="/admin/motia/deadletter/{"b" * 16}/change/"' in page.content.decode()
+    assert "other error" not in page.content.decode()
+
+
+def test_of_many_errors_it_names_the_last_and_the_worst_and_says_how_many_others_there_are(
+    admin_client: Client,
+    client_of: Callable[..., Client],
+    make_run: MakeRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(9):
+        for _ in range(5 if number in (0, 2) else 3 if number == 1 else 1):
+            ago = timezone.now() - timedelta(hours=10 - number)
+            mark, error = f"{number}" * 16, f"KeyError: {number}"
+            make_run(status="dead", fingerprint=mark, error=error, finished_at=ago)
+    page = admin_client.get(PAGE)
+    named = [each.error[-1] for each in page.context["killers"]]
+    assert named == ["8", "7", "6", "2", "1", "0"]
+    others = '<a href="/admin/motia/deadletter/">and 3 other errors</a>'
+    assert others in page.content.decode()
+    monkeypatch.setattr(errors, "MOST_ERRORS", 8)
+    assert "and more than 2 other errors" in admin_client.get(PAGE).content.decode()
+    html = client_of("view_overview").get(PAGE).content.decode()
+    assert "<p>and more than 2 other errors</p>" in html
 
 
 @pytest.mark.usefixtures("_well")

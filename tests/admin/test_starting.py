@@ -90,6 +90,13 @@ def test_what_the_schema_refuses_is_not_born_and_stays_typed(
     assert not LogEntry.objects.exists()
 
 
+def test_a_mask_that_was_copied_is_refused(admin_client: Client) -> None:
+    with installed(make_step()):
+        page = admin_client.post(page_of("Work"), {"content": '{"token": "********"}', **once()})
+    assert "token: ******** stands where" in page.content.decode()
+    assert not models.Run.objects.exists()
+
+
 def test_a_watcher_of_state_is_told_of_a_change_that_is_not_made(admin_client: Client) -> None:
     got: list[Any] = []
     change = {"event": "updated", "group": "orders", "key": "17", "old": "1", "new": '{"a": 2}'}

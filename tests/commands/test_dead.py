@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from motia_django import models
 from motia_django.commands import bulk, selection
 from motia_django.commands.selection import Selection, moment
 from motia_django.runs import Run, Status
 from tests.commands.conftest import Fails, Steps
-from tests.factories import installed, kept_run, make_step, row, rows
+from tests.factories import installed, kept_run, make_step, nothing, row, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -255,10 +255,76 @@ def test_a_dry_run_tells_what_would_be_and_changes_nothing(fails: Fails, steps: 
     assert all(each.timeline == [] for each in rows())
 
 
+class Restless(BaseModel):
+    """A schema during whose first check another run dies."""
+
+    amount: int
+    has_checked: ClassVar[bool] = False
+
+    @field_validator("amount")
+    @classmethod
+    def _checked(cls, value: int) -> int:
+        if not Restless.has_checked:
+            Restless.has_checked = True
+            dead_run()
+        return value
+
+
+def test_what_dies_meanwhile_is_not_counted_or_redriven(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "BATCH", 1)
+    dead_run()
+    with installed(make_step(nothing, {**AMOUNTS, "input": Restless})):
+        dry = steps("redrive", "--all", "--dry-run").splitlines()
+        monkeypatch.setattr(Restless, "has_checked", False)
+        done = steps("redrive", "--all", "--yes").splitlines()
+    assert (dry[0], dry[-1]) == ("1 run matches:", "1 run would be redriven.")
+    assert (done[0], done[-1]) == ("2 runs match:", "2 runs redriven.")
+    assert models.Run.objects.filter(status=Status.DEAD).count() == 1
+
+
+def test_a_redrive_says_what_the_deaths_have_started(
+    steps: Steps, answer: Callable[[str], list[str]]
+) -> None:
+    one, two, three = dead_run(1), dead_run(1), dead_run(1)
+    for cause, born in ((one, 0), (two, 0), (two, 0), (three, 2)):
+        status = Status.QUEUED if cause is one else Status.SUCCEEDED
+        at = timezone.now() - timedelta(hours=born)
+        facts: Any = {"parent_id": cause.id, "trace_id": cause.trace_id, "created_at": at}
+        kept_run(step="CrmDied", status=status, **facts)
+    told = (
+        "2 of these 3 deaths have started runs, and nothing of that is undone:"
+        " CrmDied (3: 2 succeeded, 1 queued)\n"
+    )
+    assert told in steps("redrive", "--all", "--dry-run")
+    assert "This death has started runs" in steps("redrive", str(one.id), "--dry-run")
+    assert "CrmDied (2 succeeded)\n" in steps("redrive", str(two.id), "--dry-run")
+    assert "started" not in steps("redrive", str(three.id), "--dry-run")
+    assert "started" not in steps("discard", "--all", "--dry-run")
+    answer("y")
+    assert told in steps("redrive", "--all")
+
+
 def test_a_run_is_redriven_with_another_input(steps: Steps) -> None:
     run = dead_run(input={})
     steps("redrive", str(run.id), "--input", '{"amount": 3}')
     assert (status(run), row(run).input) == ("queued", {"amount": 3})
+
+
+def test_masks_in_another_input_are_put_back_for_each_run_or_refused(
+    steps: Steps, fails: Fails
+) -> None:
+    ada, bob = (dead_run(step="Other", input={"token": name}) for name in ("ada", "bob"))
+    ids = str(ada.id), str(bob.id)
+    told = "2 runs would be refused: The input of this run is invalid: name: ********"
+    astray = fails("redrive", *ids, "--input", '{"name": "********"}', "--dry-run")
+    assert told in astray[0]
+    steps("redrive", *ids, "--input", '{"token": "********", "n": 1}')
+    assert [row(run).input for run in (ada, bob)] == [
+        {"token": "ada", "n": 1},
+        {"token": "bob", "n": 1},
+    ]
 
 
 def test_another_input_does_not_change_the_message_group_which_is_said(steps: Steps) -> None:
@@ -343,7 +409,7 @@ def test_many_runs_are_read_in_batches_by_their_ids(
     runs = [dead_run() for _ in range(10)]
     chosen = Selection(statuses=[Status.DEAD])
     with CaptureQueriesContext(connection) as queries:
-        assert list(chosen.run_ids()) == [run.id for run in runs]
+        assert chosen.read() == ([run.id for run in runs], {"Work": 10})
     assert len(queries) == 4
     assert all("LIMIT 4" in each["sql"] for each in queries)
     assert not any('"input"' in each["sql"] for each in queries)

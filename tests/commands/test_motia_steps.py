@@ -280,6 +280,17 @@ def test_enqueue_sends_nothing_that_a_listener_would_refuse() -> None:
         assert len(steps("enqueue", "work", "--data", "{}", "--anyway").split()) == 2
 
 
+def test_masks_that_were_copied_start_nothing() -> None:
+    masked = '{"to": [{"token": "********"}]}'
+    with installed(make_step()):
+        for words in (("enqueue", "work", masked), ("run", "Work", "--input", masked)):
+            with pytest.raises(CommandError, match=r"to\.0\.token: \*{8} stands") as error:
+                steps(*words)
+            assert error.value.returncode == 2
+        assert not models.Run.objects.exists()
+        assert len(steps("enqueue", "work", masked, "--anyway").split()) == 1
+
+
 def test_enqueue_can_wait() -> None:
     with installed(make_step()):
         steps("enqueue", "work", "--delay", "60")

@@ -87,6 +87,12 @@ def test_a_wrong_command_line_ends_with_2(fails: Fails) -> None:
         assert fails("state", *words)[2] == 2
 
 
+def test_a_mask_that_was_copied_is_no_value(fails: Fails) -> None:
+    _, error, code = fails("state", "set", "g", "k", '{"token": "********"}')
+    assert "token: ******** stands where" in error
+    assert (code, state.get("g", "k")) == (2, None)
+
+
 def test_what_is_no_text_on_standard_input_ends_with_2(
     fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:

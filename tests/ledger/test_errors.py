@@ -156,14 +156,6 @@ def test_dead_runs_are_counted_by_error_the_newest_first() -> None:
     assert "input" in groups[0].last.get_deferred_fields()
 
 
-def test_what_killed_lately_is_what_killed_and_not_what_is_tried_again() -> None:
-    dead("a" * 16, minutes=9)
-    dead("b" * 16, minutes=5, step="Other")
-    dead("c" * 16, status=Status.SCHEDULED)
-    assert [each.fingerprint for each in ledger.killed_lately(1)] == ["b" * 16]
-    assert [each.fingerprint for each in ledger.killed_lately(1, ["Work"])] == ["a" * 16]
-
-
 def test_without_dead_runs_there_is_no_error() -> None:
     assert ledger.dead_by_error() == ([], False)
     assert ledger.dead_by(["a" * 16]) == []
@@ -205,9 +197,14 @@ def test_the_errors_of_a_few_steps_are_found_below_those_of_others(
     assert ([each.fingerprint for each in groups], is_cut) == (["e" * 16], True)
 
 
-def test_few_queries_suffice_for_many_errors(django_assert_num_queries: Any) -> None:
+def test_few_queries_suffice_for_many_errors(
+    django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(60):
         dead(f"{number:016d}")
+    with django_assert_num_queries(3):
+        ledger.dead_by_error()
+    monkeypatch.setattr(errors, "_NEWEST", 10)
     with django_assert_num_queries(4):
         groups, is_cut = ledger.dead_by_error()
     assert (len(groups), is_cut) == (60, False)
