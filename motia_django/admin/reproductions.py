@@ -268,14 +268,19 @@ def _gone_on(row: models.Run) -> Iterator[str]:
     from_outside = [
         one for one, after in ended if not ("over" in one or _is_woken_by_its_own(row, after))
     ]
-    is_due = any("over" in one for one, _ in ended)
+    due = [one for one, _ in ended if "over" in one]
     if from_outside:
-        reason = words.shortened(str(from_outside[-1].get("reason") or ""))
         yield "self.motia.drain()"
-        yield f"# Do here what it waited for ({reason!r}), and wake it:"
+        yield f"# Do here what it waited for ({_why(from_outside[-1])}), and wake it:"
         yield "wake(run.id)"
+    elif due:
+        yield f"# Unless the time alone does it, do here what it waited for ({_why(due[-1])}):"
     if ended:
-        yield f"self.motia.drain({'scheduled=True' if is_due and not from_outside else ''})"
+        yield f"self.motia.drain({'scheduled=True' if due and not from_outside else ''})"
+
+
+def _why(snoozed: dict[str, Any]) -> str:
+    return repr(words.shortened(str(snoozed.get("reason") or "")))
 
 
 def _is_woken_by_its_own(row: models.Run, entry: dict[str, Any]) -> bool:

@@ -468,6 +468,7 @@ def test_a_run_that_was_snoozed_until_it_was_due_is_copied_as_a_test(motia: Moti
         [run] = motia.queue("work", {"n": 1})
         motia.drain(scheduled=True)
         text = reproductions.of_run(models.Run.objects.get(id=run.id))
+        assert "do here what it waited for ('the bank is closed'):\n" in text
         assert "self.motia.drain(scheduled=True)" in text
         assert failure_of(text) == ""
 
