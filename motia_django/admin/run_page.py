@@ -230,6 +230,7 @@ def _attempt(one: Attempt) -> dict[str, Any]:
         "began": words.moment(one.began),
         "took": words.duration(one.ended - one.began if one.began and one.ended else None),
         "error": words.shortened(one.error),
+        "is_snoozed": one.became == SNOOZED,
         "traceback": words.traceback(one.traceback),
     }
 
