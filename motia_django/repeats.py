@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from motia_django import ledger, models, payloads, publish
+from motia_django import ledger, models, payloads, publish, tracing
 from motia_django.exceptions import (
     CannotIntervene,
     InvalidInput,
@@ -25,8 +25,7 @@ from motia_django.ledger.rows import run_of
 from motia_django.operations import AS_IT_WAS, Result, checked, given_instead, row_of
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Run, Status, new_run_id
-from motia_django.timeline import Entry, operation
-from motia_django.tracing import new_trace_id
+from motia_django.timeline import Entry, operation, woken
 from motia_django.triggers import Trigger
 
 logger = logging.getLogger("motia.operations")
@@ -63,8 +62,9 @@ def wake(run_id: UUID | str) -> bool:
     queued or running, and is snoozed after that, goes on at once all the same. Raise
     `InvalidRunId`.
     """
+    note = _woken()
     try:
-        run = ledger.wake(run_id if isinstance(run_id, UUID) else UUID(run_id))
+        run = ledger.wake(run_id if isinstance(run_id, UUID) else UUID(run_id), note)
     except (ValueError, TypeError, AttributeError) as error:
         text = f"wake: expected a run's id, such as ctx.run_id, got {run_id!r:.100}"
         raise InvalidRunId(text) from error
@@ -153,6 +153,13 @@ def missing(input: Any) -> str:
     return ""
 
 
+def _woken() -> Entry:
+    """Return the note that a run was woken, by the run that goes on here if there is one."""
+    scope, cause = tracing.current(), tracing.cause()
+    by = {"step": scope.step} if scope else {}
+    return woken(**by, **({"run_id": str(cause.run_id)} if cause else {}))
+
+
 def _check_waits(row: models.Run) -> None:
     if row.status not in WAITING:
         text = _(
@@ -190,7 +197,7 @@ def _anew(row: models.Run, input: Any) -> Run:
         index=index,
         source=trigger.source if row.trigger == INVOKE else row.source,
         input=given,
-        trace_id=new_trace_id(),
+        trace_id=tracing.new_trace_id(),
         parent_id=row.id,
         message_group=row.message_group if delivery.fifo else "",
         turn=turn,

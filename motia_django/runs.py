@@ -23,6 +23,12 @@ from motia_django.tracing import Cause, Scope
 
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 """Where an exception's class comes from."""
+_CHAINED = (
+    "Traceback (most recent",
+    "The above exception was the direct cause",
+    "During handling of the above exception",
+)
+"""How the lines begin after which Python tells of the next exception: one of ours has no other."""
 _SAID_BESIDE = re.compile(r"(?<=^InvalidInput: )The input of Step '[^']*' is invalid: ")
 
 
@@ -315,7 +321,7 @@ def in_one_line(error: str) -> str:
 def last_line(error: str) -> str:
     """Return the line of a traceback that names the exception."""
     lines = error.strip().splitlines()
-    headings = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent")]
+    headings = [at for at, line in enumerate(lines) if line.startswith(_CHAINED)]
     after = lines[headings[-1] + 1 :] if headings else lines
     named = (line for line in after if line and not line[0].isspace())
     return next(named, lines[-1].strip() if lines else "")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.timezone import localtime
+from django.utils.timezone import is_aware, localtime
 
 from motia_django import payloads
 from motia_django.conf import settings
@@ -30,9 +30,17 @@ OPERATIONS = (
 
 Where they have edited its input, `old` is what it was, masked as its Step of then has it.
 """
+AFRESH = ("redriven", "moved")
+"""Those after which attempts are counted anew."""
+WOKEN = "woken"
+"""The kind of the entry that tells that a run was woken."""
 _LARGEST_FACT = 4096
 """Bytes of JSON."""
 _LONGEST_ERROR = 300
+_MOST_CALLS = 20
+"""Of a handler that is snoozed again and again: of so many it is kept when they were."""
+_DUE = timedelta(seconds=1)
+"""So much may the clocks of two machines differ about whether a snooze was due."""
 
 
 class Timeline:
@@ -110,21 +118,82 @@ def clock(moment: datetime) -> str:
     return f"{localtime(moment):%Y-%m-%d %H:%M:%S}"
 
 
+def snooze(began: datetime, ended: datetime, until: datetime, reason: str) -> Entry:
+    """Return the entry that ends a call of a handler which asked to go on later."""
+    took = max(round((ended - began).total_seconds(), 4), 0)
+    note = {"at": took, "kind": "snoozed", "times": 1, "worked": took}
+    note |= {"calls": [[began.isoformat(), took]]}
+    return {**note, "until": until.isoformat(), "reason": reason[:_LONGEST_ERROR]}
+
+
 def snoozed(
-    earlier: Sequence[Entry], attempt: int, later: Sequence[Entry], until: datetime, reason: str
+    earlier: Sequence[Entry], attempt: int, later: Sequence[Entry], note: Entry
 ) -> list[Entry]:
-    """Append the entries of an attempt that was snoozed, and until when it is.
+    """Append the entries of a call that was snoozed, and the `note` of that.
 
     Where the same happened in the one before, which was snoozed too, they take its place, and say
     how many they were: whoever looks each minute whether he may go on says so once.
     """
-    note = {"at": None, "kind": "snoozed", "times": 1}
-    note |= {"until": until.isoformat(), "reason": reason[:_LONGEST_ERROR]}
     *before, last = earlier[-len(later) - 1 :] or ({},)
     if last.get("kind") == "snoozed" and [*map(_what, before)] == [*map(_what, later)]:
-        note["times"] += last.get("times", 1)
+        note = _once_more(last, note)
         earlier = earlier[: -len(later) - 1]
     return joined(earlier, attempt, [*later, note])
+
+
+def _once_more(last: Entry, note: Entry) -> Entry:
+    """Return one entry for two; of many calls it says when the first was, and the newest."""
+    calls = [*last.get("calls", ()), *note["calls"]]
+    if len(calls) > _MOST_CALLS:
+        calls = [calls[0], *calls[1 - _MOST_CALLS :]]
+    worked = round(last.get("worked", 0) + note["worked"], 4)
+    return {**note, "times": last.get("times", 1) + 1, "worked": worked, "calls": calls}
+
+
+def gone_on(timeline: Sequence[Entry], began: datetime) -> Sequence[Entry]:
+    """Return a timeline with when a snooze at its end was over; what ended it early is said."""
+    if not timeline or timeline[-1].get("kind") != "snoozed":
+        return timeline
+    return [*timeline[:-1], {**timeline[-1], "over": began.isoformat()}]
+
+
+def was_due(entry: Entry) -> bool:
+    """Return whether a snooze that is over has lasted for its time."""
+    until, over = _moment(entry.get("until")), _moment(entry.get("over"))
+    return until is None or over is None or over >= until - _DUE
+
+
+def woken(**by: str) -> Entry:
+    """Return the entry that tells that a run was woken just now, and by which `step` and `run_id`.
+
+    Neither is known where no run was going on.
+    """
+    return {"at": None, "kind": WOKEN, "time": timezone.now().isoformat(), **by}
+
+
+def woken_ahead() -> Entry:
+    """Return the entry that ends a snooze at once: the run was woken while it was on its way."""
+    return {"at": None, "kind": WOKEN, "ahead": True}
+
+
+def called_before(timeline: Sequence[Entry], attempt: int) -> tuple[int, float]:
+    """Return how often a run was snoozed in an attempt, and how many seconds that worked."""
+    afresh = [at for at, each in enumerate(timeline) if each.get("kind") in AFRESH]
+    since = timeline[afresh[-1] :] if afresh else timeline
+    found = [
+        each for each in since if each.get("kind") == "snoozed" and each.get("attempt") == attempt
+    ]
+    times = sum(each.get("times", 1) for each in found)
+    return times, sum(each.get("worked", 0) for each in found)
+
+
+def _moment(text: Any) -> datetime | None:
+    """Return a time that an entry tells of; None if it is none, with its zone."""
+    try:
+        found = parse_datetime(str(text))
+    except ValueError:
+        return None
+    return found if found is not None and is_aware(found) else None
 
 
 def _what(entry: Entry) -> Entry:
@@ -193,10 +262,22 @@ def _enqueue(facts: Entry) -> str:
 
 def _snoozed(facts: Entry) -> str:
     times = facts.get("times") or 1
-    until = parse_datetime(str(facts.get("until")))
+    until, over = (_moment(facts.get(each)) for each in ("until", "over"))
     often = f" {times} times," if times > 1 else ""
-    when = f" until {localtime(until):%Y-%m-%d %H:%M:%S}" if until else ""
+    when = f" until {clock(until)}" if until else ""
+    if over:
+        when += ", when it was due" if was_due(facts) else f", but it went on at {clock(over)}"
     return f"snoozed{often}{when}: {facts.get('reason')}"
+
+
+def _woken(facts: Entry) -> str:
+    when = parse_datetime(str(facts.get("time")))
+    at = f" at {clock(when)}" if when else ""
+    who = [str(facts["step"])] if facts.get("step") else []
+    who += [f"run {facts['run_id']}"] if facts.get("run_id") else []
+    by = f" by {', '.join(who)}" if who else ""
+    ahead = " before it was snoozed" if facts.get("ahead") else ""
+    return f"woken{at}{by}{ahead}"
 
 
 _TOLD: dict[str, Callable[[Entry], str]] = {
@@ -211,6 +292,7 @@ _TOLD: dict[str, Callable[[Entry], str]] = {
     "note": lambda facts: f"note: {facts.get('message')}",
     "overlap": lambda facts: f"skipped, since run {facts.get('run_id')} still went on",
     "snoozed": _snoozed,
+    WOKEN: _woken,
     "worker_lost": lambda facts: f"worker_lost: {facts.get('message')}",
     "left_out": lambda facts: f"{facts.get('count')} more entries did not fit",
 }

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from motia_django import enqueue, handling, invoke, logger, models, signals
 from motia_django.celery_app import project_app
 from motia_django.exceptions import Abandoned, InvalidInput, TooDeep, UnknownStep
-from motia_django.runs import Status
+from motia_django.runs import Status, in_one_line
 from motia_django.stores.face import state
 from motia_django.triggers.exchange import Response
 from tests.factories import (
@@ -387,7 +387,9 @@ def test_a_handler_that_exits_or_is_cancelled_has_failed(error: BaseException) -
 
     run = run_once(handler)
     assert run.status == Status.SCHEDULED
-    assert "Abandoned: it ended by " in run.error
+    told = f"Abandoned: it ended by {error!r}, not by returning or failing"
+    assert in_one_line(run.error) == told
+    assert [each["error"] for each in run.timeline if each["kind"] == "attempt"] == [told]
 
 
 def test_a_handler_whose_process_is_told_to_end_has_failed_and_says_so() -> None:

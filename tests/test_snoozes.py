@@ -14,7 +14,18 @@ from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from motia_django import Retry, Snooze, awake, enqueue, invoke, ledger, models, operations, wake
+from motia_django import (
+    Retry,
+    Snooze,
+    awake,
+    enqueue,
+    invoke,
+    ledger,
+    models,
+    operations,
+    tracing,
+    wake,
+)
 from motia_django.exceptions import InvalidRunId
 from motia_django.runs import Status, in_one_line
 from motia_django.signals import run_finished
@@ -367,6 +378,52 @@ def test_a_run_in_its_lane_is_woken_and_published() -> None:
         assert went == [run_id]
         deliver([run_id])
     assert row(run_id).status == Status.SUCCEEDED
+
+
+def test_who_has_woken_a_run_and_when_is_in_its_timeline() -> None:
+    waking = make_step(wake, {"type": "queue", "topic": "ship"}, name="Ship")
+    with installed(make_step(snoozing(DAY, DAY, DAY)), waking):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+        [waker] = enqueue("ship", run_id)
+        deliver([waker, run_id])
+        assert wake(run_id)
+        deliver([run_id])
+        with tracing.caused_by(tracing.Cause(trace_id="7" * 32, run_id=UUID(waker), depth=0)):
+            assert wake(run_id)
+    first, by_step, _second, by_nobody, _third, by_observer = row(run_id).timeline
+    assert first["kind"] == "snoozed" and "over" not in first
+    now = timezone.now()
+    assert timedelta() < now - datetime.fromisoformat(by_step.pop("time")) < timedelta(minutes=1)
+    assert by_step == {"at": None, "kind": "woken", "step": "Ship", "run_id": waker}
+    assert {*by_nobody} == {"at", "kind", "time"}
+    assert (by_observer["run_id"], by_observer.get("step")) == (waker, None)
+
+
+def test_each_call_of_a_run_that_was_snoozed_is_in_its_timeline() -> None:
+    with installed(make_step(snoozing(0, 0, ValueError("away"), 0))):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+        kept = [row(run_id), *(try_again(run_id) for _ in range(4))][-1]
+    twice, _error, _failed, once = kept.timeline
+    assert (twice["times"], once["times"]) == (2, 1)
+    assert [len(each["calls"]) for each in (twice, once)] == [2, 1]
+    calls = [*twice["calls"], *once["calls"]]
+    moments = [datetime.fromisoformat(began) for began, _took in calls]
+    assert kept.tried_since == moments[0] < moments[1] < moments[2]
+    assert kept.started_at is not None and moments[2] < kept.started_at
+    assert all("over" in each for each in (twice, once))
+
+
+def test_one_that_was_woken_ahead_says_so() -> None:
+    with installed(make_step(snoozing(DAY, DAY))):
+        [run_id] = enqueue("work")
+        assert not wake(run_id)
+        deliver([run_id])
+        snoozed, woken = row(run_id).timeline
+        assert (snoozed["kind"], woken) == ("snoozed", {"at": None, "kind": "woken", "ahead": True})
+        again = try_again(run_id)
+    assert [each["kind"] for each in again.timeline] == ["snoozed", "woken", "snoozed"]
 
 
 @pytest.mark.parametrize("run_id", ["17", "", None, 5], ids=repr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.test import override_settings
@@ -11,7 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motia_django import payloads
-from motia_django.timeline import Timeline, in_words, joined
+from motia_django.timeline import (
+    Timeline,
+    called_before,
+    clock,
+    gone_on,
+    in_words,
+    joined,
+    snooze,
+    snoozed,
+    woken,
+    woken_ahead,
+)
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 class Unspeakable:
@@ -112,6 +126,41 @@ def test_joining_changes_neither_part() -> None:
     assert (len(earlier), later) == (1, [{"kind": "log"}])
 
 
+def test_of_many_snoozes_it_is_kept_when_the_first_was_and_the_newest() -> None:
+    whole: list[dict[str, Any]] = []
+    for minute in range(50):
+        began = NOON + timedelta(minutes=minute)
+        note = snooze(began, began + timedelta(seconds=2), began + timedelta(minutes=1), "closed")
+        whole = snoozed(gone_on(whole, began), 1, [{"at": 0.1, "kind": "log"}], note)
+    [_, entry] = whole
+    assert (entry["times"], entry["worked"], len(entry["calls"])) == (50, 100, 20)
+    assert entry["calls"][0] == [NOON.isoformat(), 2]
+    assert entry["calls"][1] == [(NOON + timedelta(minutes=31)).isoformat(), 2]
+    assert entry["until"] == (NOON + timedelta(minutes=50)).isoformat()
+    assert called_before(whole, 1) == (50, 100)
+    assert called_before([*whole, {"kind": "redriven"}], 1) == (0, 0)
+
+
+def test_the_end_of_a_snooze_is_told() -> None:
+    until = NOON + timedelta(hours=1)
+    entry = {**snooze(NOON, NOON, until, "closed"), "attempt": 1}
+    [early] = gone_on([entry], NOON + timedelta(minutes=1))
+    assert in_words({**early, "at": None}) == (
+        "snoozed until 2026-11-28 13:00:00, but it went on at 2026-11-28 12:01:00: closed"
+    )
+    [due] = gone_on([entry], until)
+    assert in_words({**due, "at": None}) == (
+        "snoozed until 2026-11-28 13:00:00, when it was due: closed"
+    )
+    waker: dict[str, Any] = woken(step="Ship", run_id="r17")
+    assert gone_on([entry, waker], until) == [entry, waker]
+    at = clock(datetime.fromisoformat(waker["time"]))
+    assert in_words(waker) == f"woken at {at} by Ship, run r17"
+    assert in_words({**waker, "step": ""}) == f"woken at {at} by run r17"
+    assert in_words({**woken(), "time": waker["time"]}) == f"woken at {at}"
+    assert in_words(woken_ahead()) == "woken before it was snoozed"
+
+
 def test_every_entry_can_be_put_into_words() -> None:
     timeline = Timeline()
     timeline.add("log", level="info", message="Todo processed", fields={"todoId": "17"})
@@ -164,4 +213,5 @@ def test_an_entry_without_a_time_can_be_put_into_words() -> None:
     assert in_words({**snoozed, "reason": "not yet"}).startswith("snoozed until 2026-11-2")
     assert in_words({**snoozed, "times": 12, "reason": "not yet"}).startswith("snoozed 12 times, ")
     assert in_words({"kind": "snoozed"}) == "snoozed: None"
+    assert in_words({"kind": "snoozed", "until": 7, "over": "x"}) == "snoozed: None"
     in_words({})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -12,16 +12,19 @@ from django.utils.timezone import is_aware
 
 from motia_django import models
 from motia_django.runs import Status, last_line
+from motia_django.timeline import AFRESH, WOKEN
 
 FAILED = "failed"
+SNOOZED = "snoozed"
 """What became of an attempt, besides running, succeeded and skipped."""
-_AFRESH = ("redriven", "moved")
+_ENDED_EARLY = (WOKEN, "retried")
+"""The kinds of entries that tell that a snooze was over before its time."""
 _ERRORS = ("error", "worker_lost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try of a run."""
+    """One try of a run, or one call of its handler that was snoozed."""
 
     number: int
     began: datetime | None = None
@@ -34,10 +37,15 @@ class Attempt:
     traceback: str = field(default="", repr=False)
     turn: int = 0
     """How often the run had been redriven before."""
+    until: datetime | None = None
+    """Of one that was snoozed: when that was over, or is to be, as far as it was noted."""
+    besides: int = 0
+    """How many more calls like it there were, of which it was not noted when."""
+    besides_worked: timedelta = timedelta()
 
 
 def attempts_of(row: models.Run, timeline: Any = None) -> list[Attempt]:
-    """Return a run's attempts, oldest first: those that failed as its timeline tells of them.
+    """Return a run's attempts, oldest first, as its timeline tells of those that did not succeed.
 
     Without a timeline there is the last one at most, of which the row itself tells.
     """
@@ -46,8 +54,8 @@ def attempts_of(row: models.Run, timeline: Any = None) -> list[Attempt]:
     last = _last(row, len(redrives(entries)))
     if last is None:
         return told
-    is_told = bool(told) and told[-1].number == last.number and last.became == FAILED
-    if not is_told:
+    is_told = bool(told) and told[-1].number == last.number
+    if not (is_told and told[-1].became == last.became == FAILED):
         return [*told, last]
     if told[-1].began is not None:
         return told
@@ -57,7 +65,7 @@ def attempts_of(row: models.Run, timeline: Any = None) -> list[Attempt]:
 def redrives(timeline: Any) -> list[dict[str, Any]]:
     """Return what a timeline tells of redrives, each of which begins to count attempts anew."""
     entries = timeline if isinstance(timeline, list) else []
-    return [each for each in entries if isinstance(each, dict) and each.get("kind") in _AFRESH]
+    return [each for each in entries if isinstance(each, dict) and each.get("kind") in AFRESH]
 
 
 def redriven_at(timeline: Any) -> list[datetime]:
@@ -67,18 +75,48 @@ def redriven_at(timeline: Any) -> list[datetime]:
 
 
 def _told(entries: Sequence[Any]) -> Iterator[Attempt]:
-    """Read the attempts that failed out of a timeline."""
-    found: dict[tuple[int, int], Attempt] = {}
+    """Read the attempts that failed or were snoozed out of a timeline."""
+    found: list[Attempt] = []
     turn = 0
     for entry in entries:
-        if not isinstance(entry, dict):
-            continue
-        turn += entry.get("kind") in _AFRESH
-        number = entry.get("attempt")
-        if isinstance(number, int) and entry.get("kind") in (*_ERRORS, "attempt"):
-            before = found.get((turn, number), Attempt(number=number, turn=turn))
-            found[turn, number] = _with(before, entry)
-    yield from found.values()
+        kind = entry.get("kind") if isinstance(entry, dict) else None
+        turn += kind in AFRESH
+        last = found[-1] if found else None
+        if kind in _ENDED_EARLY and last is not None and last.became == SNOOZED:
+            found[-1] = replace(last, until=_moment(entry.get("time")) or last.until)
+        number = entry.get("attempt") if kind is not None else None
+        if isinstance(number, int) and kind == SNOOZED:
+            found += _calls(entry, number, turn)
+        elif isinstance(number, int) and kind in (*_ERRORS, "attempt"):
+            is_same = last and (last.turn, last.number, last.became) == (turn, number, FAILED)
+            before = found.pop() if is_same else Attempt(number=number, turn=turn)
+            found.append(_with(before, entry))
+    yield from found
+
+
+def _calls(entry: dict[str, Any], number: int, turn: int) -> list[Attempt]:
+    """Return the calls of a handler that an entry tells of, each of which was snoozed."""
+    reason, noted, times = str(entry.get("reason") or ""), entry.get("calls"), entry.get("times")
+    one = Attempt(number=number, became=SNOOZED, error=reason, turn=turn)
+    calls = [call for each in noted if (call := _call(each))] if isinstance(noted, list) else []
+    if not calls:
+        return [one]
+    found = [replace(one, began=began, ended=ended) for began, ended in calls]
+    if isinstance(times, int) and times > len(calls):
+        worked = _length(entry.get("worked")) - sum((b - a for a, b in calls), timedelta())
+        rest = max(worked, timedelta())
+        found[0] = replace(found[0], besides=times - len(calls), besides_worked=rest)
+    return [*found[:-1], replace(found[-1], until=_moment(entry.get("until")))]
+
+
+def _call(noted: Any) -> tuple[datetime, datetime] | None:
+    """Return when a call was, which is noted by its beginning and its seconds."""
+    try:
+        text, took = noted
+        began = _moment(text)
+        return (began, began + timedelta(seconds=took)) if began else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _with(attempt: Attempt, entry: dict[str, Any]) -> Attempt:
@@ -105,6 +143,13 @@ def _last(row: models.Run, turn: int) -> Attempt | None:
     # Whoever cancelled or discarded it wrote `finished_at` anew: how long it took is not known.
     ended = row.started_at if row.status == Status.CANCELLED else row.finished_at
     return replace(last, ended=ended, error=error)
+
+
+def _length(seconds: Any) -> timedelta:
+    try:
+        return timedelta(seconds=seconds)
+    except (TypeError, ValueError, OverflowError):
+        return timedelta()
 
 
 def _moment(text: Any) -> datetime | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pprint import pformat
 from textwrap import indent
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.utils.http import urlencode
 
-from motia_django import models, payloads
+from motia_django import ledger, models, payloads
 from motia_django.admin import words
 from motia_django.admin.kept_requests import (
     FORM,
@@ -25,8 +27,10 @@ from motia_django.admin.kept_requests import (
     placed,
     signature_of,
 )
+from motia_django.admin.waiting import is_snoozed
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Status
+from motia_django.timeline import WOKEN
 
 _WIDTH = 80
 _STATUSES = {
@@ -69,12 +73,12 @@ _IMPORTS = {
     "SimpleUploadedFile(": "from django.core.files.uploadedfile import SimpleUploadedFile",
 }
 """What a test imports from Django, by what stands in its lines."""
+_WORDS = ("Stream", "invoke", "wake")
+"""What it imports from this package."""
 
 
 def _module(row: models.Run, lines: list[str]) -> str:
-    words_used = [
-        name for name in ("Stream", "invoke") if any(f"{name}(" in line for line in lines)
-    ]
+    words_used = [name for name in _WORDS if any(f"{name}(" in line for line in lines)]
     theirs = [each for word, each in _IMPORTS.items() if any(word in line for line in lines)]
     own = [f"from motia_django import {', '.join(words_used)}"] if words_used else []
     return "\n".join(
@@ -245,10 +249,48 @@ _WAYS: dict[str, Callable[[models.Run], Iterator[str]]] = {
 
 def _ran(row: models.Run, call: str) -> Iterator[str]:
     """Yield the call that starts Steps, and what is expected of the run of this one."""
-    expected = row.status if row.status == Status.SKIPPED else Status.SUCCEEDED
+    is_as_it_is = row.status == Status.SKIPPED or is_snoozed(row)
+    expected = row.status if is_as_it_is else Status.SUCCEEDED
     yield f"runs = {call}"
     yield f"run = next(each for each in runs if each.step == {row.step!r})"
+    further = [] if is_snoozed(row) else list(_gone_on(row))
+    if further:
+        yield from further
+        yield "run = next(each for each in self.motia.runs if each.id == run.id)"
     yield f"self.assertEqual(run.status, {str(expected)!r}, run.error)"
+
+
+def _gone_on(row: models.Run) -> Iterator[str]:
+    """Yield what has a run that was snoozed go on: what it causes, its time, or who wakes it."""
+    entries = [each for each in row.timeline or () if isinstance(each, dict)]
+    pairs = list(pairwise([*entries, {}]))
+    ended = [(one, after) for one, after in pairs if one.get("kind") == "snoozed"]
+    from_outside = [
+        one for one, after in ended if not ("over" in one or _is_woken_by_its_own(row, after))
+    ]
+    due = [one for one, _ in ended if "over" in one]
+    if from_outside:
+        yield "self.motia.drain()"
+        yield f"# Do here what it waited for ({_why(from_outside[-1])}), and wake it:"
+        yield "wake(run.id)"
+    elif due:
+        yield f"# Unless the time alone does it, do here what it waited for ({_why(due[-1])}):"
+    if ended:
+        yield f"self.motia.drain({'scheduled=True' if due and not from_outside else ''})"
+
+
+def _why(snoozed: dict[str, Any]) -> str:
+    return repr(words.shortened(str(snoozed.get("reason") or "")))
+
+
+def _is_woken_by_its_own(row: models.Run, entry: dict[str, Any]) -> bool:
+    """Return whether an entry tells that a run was woken by one which it had caused."""
+    try:
+        waker = UUID(str(entry.get("run_id")))
+    except ValueError:
+        return False
+    below = ledger.rows(id=waker, trace_id=row.trace_id, depth__gt=row.depth)
+    return entry.get("kind") == WOKEN and below.exists()
 
 
 def _input(row: models.Run) -> Any:

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from motia_django import ledger, models
 from motia_django.admin import copies, permits, timelines, traces, waiting, words
-from motia_django.admin.attempts import FAILED, Attempt, attempts_of, redrives
+from motia_django.admin.attempts import FAILED, SNOOZED, Attempt, attempts_of, redrives
 from motia_django.admin.interventions import offered_at_once
 from motia_django.admin.links import Links
 from motia_django.registry import registry
@@ -70,7 +70,10 @@ def lead(row: models.Run, attempts: Sequence[Attempt]) -> list[str]:
     worked, count = work(row, attempts)
     if count:
         text = ngettext("worked %(length)s", "worked %(length)s in %(count)d attempts", count)
+        if times_snoozed(attempts):
+            text = ngettext("worked %(length)s", "worked %(length)s in %(count)d calls", count)
         told.append(text % {"length": words.duration(worked), "count": count})
+    told += _snoozed(attempts)
     told += _lost(attempts)
     if row.status == Status.RUNNING:
         told.append(_("it cannot be stopped from here, only its worker can"))
@@ -81,9 +84,12 @@ def times(row: models.Run, attempts: Sequence[Attempt]) -> Pairs:
     """Return the moments of a run's life and the time between them."""
     worked, count = work(row, attempts)
     ended = row.finished_at if row.status != Status.RUNNING else None
+    again = _("Last call began") if times_snoozed(attempts) else _("Last attempt began")
+    is_again = row.attempt > 1 or times_snoozed(attempts)
     pairs = [
         (_("Created"), words.moment_with_zone(row.created_at)),
-        (_("Last attempt began") if row.attempt > 1 else _("Started"), _moment(row.started_at)),
+        (_("Started"), _moment(row.tried_since or row.started_at)),
+        (again, _moment(row.started_at) if is_again else ""),
         (_("Finished") if Status(row.status).final else _("Last attempt ended"), _moment(ended)),
         (_next_look(row), _moment(row.wake_at)),
         (_("Waited"), words.duration(waited(row, attempts))),
@@ -110,7 +116,14 @@ def work(row: models.Run, attempts: Sequence[Attempt]) -> tuple[timedelta, int]:
     ]
     if row.status == Status.CANCELLED:
         known = [(began, ended) for began, ended in known if ended > began]
-    return sum((ended - began for began, ended in known), timedelta()), len(known)
+    besides = sum((each.besides_worked for each in attempts), timedelta())
+    count = len(known) + sum(each.besides for each in attempts)
+    return sum((ended - began for began, ended in known), besides), count
+
+
+def times_snoozed(attempts: Sequence[Attempt]) -> int:
+    """Return how often the run was snoozed, as far as it is known."""
+    return sum(1 + each.besides for each in attempts if each.became == SNOOZED)
 
 
 def working_time(row: models.Run) -> timedelta | None:
@@ -120,6 +133,12 @@ def working_time(row: models.Run) -> timedelta | None:
     if row.status == Status.RUNNING:
         return timezone.now() - row.started_at
     return row.finished_at - row.started_at if row.finished_at else None
+
+
+def _snoozed(attempts: Sequence[Attempt]) -> list[str]:
+    count = times_snoozed(attempts)
+    told = ngettext("was snoozed once", "was snoozed %(count)d times", count)
+    return [told % {"count": count}] if count else []
 
 
 def _lost(attempts: Sequence[Attempt]) -> list[str]:
@@ -191,8 +210,9 @@ def _earlier(row: models.Run, attempts: Sequence[Attempt]) -> str:
 
 
 def _told(found: Sequence[Attempt], redriven: Sequence[timelines.Line]) -> list[dict[str, Any]]:
-    """Return the attempts, if there was more than one or one that failed, and redrives between."""
-    if not found or (len(found) == 1 and found[0].became != FAILED and not redriven):
+    """Return the attempts, unless there was one and it went well, and redrives between."""
+    is_plain = len(found) == 1 and found[0].became not in (FAILED, SNOOZED)
+    if not found or (is_plain and not redriven):
         return []
     rows: list[dict[str, Any]] = []
     turn = 0
@@ -210,11 +230,14 @@ def _attempt(one: Attempt) -> dict[str, Any]:
         "began": words.moment(one.began),
         "took": words.duration(one.ended - one.began if one.began and one.ended else None),
         "error": words.shortened(one.error),
+        "is_snoozed": one.became == SNOOZED,
         "traceback": words.traceback(one.traceback),
     }
 
 
 def _became(attempt: Attempt) -> SafeString:
+    if attempt.became == SNOOZED:
+        return words.badge(Status.SCHEDULED, _("snoozed"))
     if attempt.became != FAILED:
         return words.badge(attempt.became)
     return format_html('<span class="motia-status motia-dead">{}</span>', _("failed"))

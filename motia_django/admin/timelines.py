@@ -16,7 +16,7 @@ from motia_django import models
 from motia_django.admin import permits, words
 from motia_django.admin.links import Links
 from motia_django.ledger.rows import shown_input
-from motia_django.timeline import OPERATIONS, Entry
+from motia_django.timeline import OPERATIONS, WOKEN, Entry, was_due
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 SHORT = 100
@@ -30,6 +30,7 @@ _KINDS: dict[str, Promise] = {
     "worker_lost": gettext_lazy("worker lost"),
     "overlap": gettext_lazy("overlap"),
     "snoozed": gettext_lazy("snoozed"),
+    WOKEN: gettext_lazy("woken"),
     "left_out": gettext_lazy("left out"),
     "error": gettext_lazy("error"),
     "note": gettext_lazy("note"),
@@ -48,9 +49,11 @@ _VALUES = ("old", "new", "event")
 """What an entry says an item was and is."""
 _ITEMS = {"state": "key", "stream": "item"}
 """Where an entry of this kind names the item."""
+_TIMED = (*OPERATIONS, WOKEN)
+"""Kinds of entries that say at what time of day it was, and not how long after the start."""
 _OF_STEPS = ("step", "steps", "from", "to")
 """Where entries name Steps."""
-_LINKED = ("enqueue", "invoke", "overlap", "rerun", "repeats")
+_LINKED = ("enqueue", "invoke", "overlap", "rerun", "repeats", WOKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +141,7 @@ def _line(entry: Entry, links: Links) -> Line:
     traceback = words.traceback(str(entry.get("traceback") or ""))
     level = entry.get("level") if kind == "log" else _LEVELS.get(kind)
     return Line(
-        at=_when(entry.get("time")) if kind in OPERATIONS else _time(entry.get("at")),
+        at=_when(entry.get("time")) if kind in _TIMED else _time(entry.get("at")),
         attempt=entry.get("attempt"),
         kind=str(_KINDS.get(kind, kind)),
         level=level if level in LEVELS else "",
@@ -226,6 +229,8 @@ def _message(entry: Entry) -> tuple[str, Any]:
 
 def _snoozed(entry: Entry) -> tuple[str, Any]:
     until = _("until %s") % _when(entry.get("until"))
+    if entry.get("over"):
+        until = f"{until}, {_over(entry)}"
     times = entry.get("times")
     if isinstance(times, int) and times > 1:
         until = ngettext("%(count)d time, %(last)s", "%(count)d times, %(last)s", times) % {
@@ -233,6 +238,21 @@ def _snoozed(entry: Entry) -> tuple[str, Any]:
             "last": until,
         }
     return f"{until}: {words.shortened(str(entry.get('reason', '')))}", None
+
+
+def _over(entry: Entry) -> str:
+    """Return how a snooze has ended that nobody is known to have ended early."""
+    if was_due(entry):
+        return _("when it was due")
+    return _("but it went on at %s") % _when(entry.get("over"))
+
+
+def _woken(entry: Entry) -> tuple[str, Any]:
+    if entry.get("ahead"):
+        return _("before it was snoozed"), None
+    by = [str(entry["step"])] if entry.get("step") else []
+    by += [_("run %s") % entry["run_id"]] if entry.get("run_id") else []
+    return _("by %s") % ", ".join(by) if by else "", None
 
 
 def _overlap(entry: Entry) -> tuple[str, Any]:
@@ -261,6 +281,7 @@ _READERS: dict[str, Callable[[Entry], tuple[str, Any]]] = {
     "note": _message,
     "overlap": _overlap,
     "snoozed": _snoozed,
+    WOKEN: _woken,
     "left_out": _left_out,
     **dict.fromkeys(OPERATIONS, _operation),
 }

@@ -26,7 +26,7 @@ DEEPEST = 12
 """Steps of indentation; what lies deeper is not indented further."""
 _COLUMNS = (
     "id", "step", "status", "trigger", "source", "parent_id", "trace_id", "attempt", "created_at",
-    "started_at", "finished_at",
+    "started_at", "finished_at", "tried_since",
 )  # fmt: skip
 
 
@@ -115,7 +115,8 @@ def _seen(links: Links, **filters: Any) -> QuerySet[models.Run]:
 
 def _lives(runs: Sequence[models.Run], this: models.Run) -> dict[UUID, list[Span]]:
     """Return when each run waited and worked; of some also in attempts before the last."""
-    tried = [run.id for run in runs if run.attempt > 1 and run.id != this.id][:MOST_TIMELINES]
+    told_of = (run for run in runs if run.attempt > 1 or run.tried_since)
+    tried = [run.id for run in told_of if run.id != this.id][:MOST_TIMELINES]
     found = ledger.rows(id__in=tried).values_list("id", "timeline") if tried else ()
     timelines = {**dict(found), this.id: this.timeline}
     now = timezone.now()

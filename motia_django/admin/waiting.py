@@ -91,8 +91,9 @@ def _snoozed(row: models.Run, when: str) -> str:
 
 
 def is_snoozed(row: models.Run) -> bool:
-    """Return whether the last attempt of a scheduled run asked to go on later, and did not fail."""
-    return row.tried_since is not None and row.started_at is None
+    """Return whether a run waits since its last attempt asked to go on later, and did not fail."""
+    is_scheduled = row.status == Status.SCHEDULED
+    return is_scheduled and row.tried_since is not None and row.started_at is None
 
 
 def _worker(row: models.Run) -> Reason:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from motia_django import models
 from motia_django.admin import words
-from motia_django.admin.attempts import FAILED, Attempt
+from motia_django.admin.attempts import FAILED, SNOOZED, Attempt
 from motia_django.runs import Status
 
 TICKS = 4
@@ -28,7 +28,7 @@ class Span:
     begins: datetime
     ends: datetime
     kind: str
-    """In the style sheet: `waited`, `backoff`, `failed`, `running`, or a status."""
+    """In the style sheet: `waited`, `backoff`, `snoozed`, `called`, `failed`, or a status."""
     told: str
     is_open: bool = False
     """Whether it goes on."""
@@ -90,7 +90,7 @@ class Axis:
             kind=span.kind,
             told=span.told,
             is_open=span.is_open,
-            is_waiting=span.kind in ("waited", "backoff"),
+            is_waiting=span.kind in ("waited", "backoff", SNOOZED),
             is_failed=span.kind == FAILED,
         )
 
@@ -148,19 +148,28 @@ def _between(
     """Yield the time from one attempt to the next, or to now if the next is still to come."""
     is_open = after is None and row.status in (Status.SCHEDULED, Status.QUEUED)
     begins, ends = before.ended or before.began, now if is_open else after and after.began
-    if begins and ends and (ends > begins or is_open):
-        afresh = max((each for each in redriven if begins <= each <= ends), default=None)
-        kind = "waited" if afresh else "backoff"
-        yield _wait(kind, afresh or begins, ends, is_open=is_open)
+    if not (begins and ends and (ends > begins or is_open)):
+        return
+    afresh = max((each for each in redriven if begins <= each <= ends), default=None)
+    if afresh:
+        yield _wait("waited", afresh, ends, is_open=is_open)
+    elif before.became != SNOOZED:
+        yield _wait("backoff", begins, ends, is_open=is_open)
+    else:
+        over = min(max(before.until or ends, begins), ends)
+        goes_on = is_open and row.status == Status.SCHEDULED
+        yield _wait(SNOOZED, begins, ends if goes_on else over, is_open=goes_on)
+        if not goes_on and (ends > over or is_open):
+            yield _wait("waited", over, ends, is_open=is_open)
 
 
 def _wait(kind: str, begins: datetime, ends: datetime, *, is_open: bool) -> Span:
-    length = words.duration(ends - begins)
-    if kind == "waited":
-        told = _("has waited %s so far") % length if is_open else _("waited %s") % length
-    else:
-        told = _("waits for the next try, %s so far") if is_open else _("%s to the next try")
-        told = told % length
+    so_far, whole = {
+        "waited": (_("has waited %s so far"), _("waited %s")),
+        "backoff": (_("waits for the next try, %s so far"), _("%s to the next try")),
+        SNOOZED: (_("is snoozed, %s so far"), _("snoozed %s")),
+    }[kind]
+    told = (so_far if is_open else whole) % words.duration(ends - begins)
     return Span(begins=begins, ends=max(ends, begins), kind=kind, told=told, is_open=is_open)
 
 
@@ -168,7 +177,8 @@ def _worked(attempt: Attempt, now: datetime) -> Span:
     assert attempt.began is not None
     is_open = attempt.became == Status.RUNNING
     ends = now if is_open else attempt.ended or attempt.began
-    became = _("failed") if attempt.became == FAILED else words.STATUSES.get(attempt.became, "")
+    own = {FAILED: _("failed"), SNOOZED: _("asked to go on later")}
+    became = own.get(attempt.became) or words.STATUSES.get(attempt.became, "")
     became = _("its worker was lost") if attempt.is_lost else became
     facts = {
         "number": attempt.number,
@@ -179,7 +189,7 @@ def _worked(attempt: Attempt, now: datetime) -> Span:
     return Span(
         begins=attempt.began,
         ends=max(ends, attempt.began),
-        kind=str(attempt.became),
+        kind="called" if attempt.became == SNOOZED else str(attempt.became),
         told=told,
         is_open=is_open,
     )

@@ -50,9 +50,9 @@ FAILED = f"{Status.DEAD},{Status.SCHEDULED}"
 WAITING = f"{Status.QUEUED},{Status.SCHEDULED}"
 
 
-def badge(status: str) -> SafeString:
-    """Return a status as the style sheet colours it."""
-    word = STATUSES.get(status, status)
+def badge(status: str, word: str = "") -> SafeString:
+    """Return a status, or a word in its place, as the style sheet colours it."""
+    word = word or str(STATUSES.get(status, status))
     known = status if status in STATUSES else "unknown"
     return format_html('<span class="motia-status motia-{}">{}</span>', known, word)
 

@@ -300,12 +300,15 @@ def _described(row: Run, keys: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def length(row: Run) -> str:
-    """Return how long a run's last attempt took, or has taken until now; "" if that is unknown."""
+def length(row: Run, *, besides: float = 0) -> str:
+    """Return how long a run's last attempt took, or has taken until now; "" if that is unknown.
+
+    The seconds that it took `besides` count as well.
+    """
     ended = timezone.now() if row.status == Status.RUNNING else row.finished_at
     if row.started_at is None or ended is None or ended < row.started_at:
         return ""
-    return f"{(ended - row.started_at).total_seconds():.3f} s"
+    return f"{(ended - row.started_at).total_seconds() + besides:.3f} s"
 
 
 def _took(row: Run) -> str:

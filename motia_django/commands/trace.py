@@ -15,7 +15,7 @@ from motia_django.commands.base import Subcommand, add_format, zone
 from motia_django.commands.runs import described, hint_for_gone, length, standing, step_of
 from motia_django.models import Run
 from motia_django.runs import Status, last_line
-from motia_django.timeline import Entry, in_words
+from motia_django.timeline import Entry, called_before, in_words
 
 _ERRORS = ("error", "worker_lost")
 _FAILURES = (*_ERRORS, "attempt")
@@ -103,10 +103,17 @@ def _told(timeline: Sequence[Entry]) -> Iterator[tuple[str, str]]:
 
 
 def _took(row: Run) -> str:
-    """Return how long a run took, or has been running; nothing if it waits."""
-    what = "running for" if row.status == Status.RUNNING else "took"
-    text = length(row)
-    return f"  {what} {text}" if text else ""
+    """Return how long a run took, or has been running; nothing if it waits.
+
+    An attempt that was snoozed took what all calls of the handler did.
+    """
+    if row.status == Status.RUNNING:
+        text = length(row)
+        return f"  running for {text}" if text else ""
+    times, seconds = called_before(row.timeline, row.attempt)
+    text = length(row, besides=seconds)
+    calls = f" in {times + 1} calls" if times else ""
+    return f"  took {text}{calls}" if text else ""
 
 
 def _traces(text: str) -> list[list[Run]]:

@@ -97,7 +97,7 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
         keys.add(run.id, outcome.keys)
         freed = turns.free(run.id, finished=settlement.status.final) if run.limited else None
         if outcome.snoozed:
-            heed(run.id)
+            heed(run.id, changes["timeline"])
     return replace(settlement, freed=freed)
 
 

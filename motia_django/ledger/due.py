@@ -17,6 +17,7 @@ from motia_django.delivery import Turn
 from motia_django.ledger import turns
 from motia_django.ledger.rows import LARGE, all_runs, database, locked, run_of
 from motia_django.runs import UNFINISHED, Run, Status
+from motia_django.timeline import Entry, woken_ahead
 
 LONGEST_PATIENCE = timedelta(hours=1)
 LONGEST_WAIT_FOR_TURN = 10
@@ -89,11 +90,11 @@ def queued_at(row: models.Run) -> datetime:
     return max(told, row.created_at)
 
 
-def wake(run_id: UUID) -> Run | None:
+def wake(run_id: UUID, note: Entry | None = None) -> Run | None:
     """Queue a scheduled run, and return it, to be published; None if it is not scheduled.
 
-    One that is queued or running is told: should it be snoozed then, that ends at once. It may have
-    looked around before the caller's transaction is committed.
+    Its timeline gets the `note`. One that is queued or running is told: should it be snoozed then,
+    that ends at once. It may have looked around before the caller's transaction is committed.
     """
     found = all_runs().filter(id=run_id)
     with transaction.atomic(using=database()):
@@ -102,12 +103,20 @@ def wake(run_id: UUID) -> Run | None:
         queued = found.filter(status=Status.SCHEDULED).update(
             status=Status.QUEUED, publishes=1, wake_at=timezone.now() + patience(0), woken=None
         )
+        if queued and note:
+            [timeline] = found.values_list("timeline", flat=True)
+            found.update(timeline=[*(timeline or ()), note])
     return run_of(found.defer(*LARGE).get()) if queued else None
 
 
-def heed(run_id: UUID) -> None:
-    """Make a run that was snoozed just now due, if it was woken since it was queued."""
-    all_runs().filter(id=run_id, woken=True).update(wake_at=timezone.now(), woken=None)
+def heed(run_id: UUID, timeline: Sequence[Entry]) -> None:
+    """Make a run that was snoozed just now due, if it was woken since it was queued.
+
+    That is added to its `timeline`, as it was written just now.
+    """
+    whole = [*timeline, woken_ahead()]
+    now = timezone.now()
+    all_runs().filter(id=run_id, woken=True).update(wake_at=now, woken=None, timeline=whole)
 
 
 def overdue(now: datetime, statuses: Sequence[Status]) -> QuerySet[models.Run]:

@@ -130,17 +130,16 @@ def tries_of(run: Run, outcome: Outcome, settlement: Settlement) -> dict[str, An
 def timeline_of(run: Run, outcome: Outcome, settlement: Settlement) -> list[Entry]:
     """Return a run's timeline with that of an attempt, and when that was if it failed.
 
-    Of one that succeeded the row itself says when; of one that was snoozed, until when it is.
+    Of one that succeeded the row itself says when; of one that was snoozed also until when it is.
     """
-    later = outcome.timeline
+    later, began, ended = outcome.timeline, outcome.started_at, outcome.finished_at
+    earlier = timeline.gone_on(run.timeline, began)
     if outcome.snoozed and settlement.wake_at:
-        return timeline.snoozed(
-            run.timeline, run.attempt, later, settlement.wake_at, str(outcome.error)
-        )
+        note = timeline.snooze(began, ended, settlement.wake_at, str(outcome.error))
+        return timeline.snoozed(earlier, run.attempt, later, note)
     if outcome.failed:
-        tried = timeline.tried(outcome.started_at, outcome.finished_at, outcome.summary)
-        later = (*later, tried)
-    return timeline.joined(run.timeline, run.attempt, later)
+        later = (*later, timeline.tried(began, ended, outcome.summary))
+    return timeline.joined(earlier, run.attempt, later)
 
 
 def masked(step: str, value: Any) -> Any:

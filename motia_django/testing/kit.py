@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from rest_framework.test import APIClient
 
@@ -305,7 +304,8 @@ class Motia:
         """Run what this causes, but not what that causes; return their runs."""
         commit()
         failures, waiting = len(self._witness.failures), len(self._post)
-        before = {*ledger.rows(parent_id=None).values_list("id", flat=True)}
+        before = {str(each) for each in ledger.rows(parent_id=None).values_list("id", flat=True)}
+        before |= {str(run.id) for run, _ in self._witness.attempts}
         cause()
         commit()
         letters = self._post.take(waiting)
@@ -316,7 +316,7 @@ class Motia:
         return [
             each
             for each in self.runs
-            if each.id in own or (each.parent_id is None and UUID(each.id) not in before)
+            if each.id in own or (each.parent_id is None and each.id not in before)
         ]
 
     def _raise_unasked(self, error: BaseException | None) -> None:

@@ -37,6 +37,9 @@ class Witness:
         signals.message_enqueued.disconnect(self._enqueued)
 
     def _finished(self, run: Run, outcome: Outcome, **kwargs: Any) -> None:
+        """Note an attempt; a request that is refused is none."""
+        if run.trigger == "http" and outcome.rejected:
+            return
         self.attempts.append((run, outcome))
         if outcome.failed and outcome.error and not isinstance(outcome.error, Retry):
             self.failures.append((run, outcome.error))

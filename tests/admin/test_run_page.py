@@ -25,11 +25,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 
-from motia_django import Upload, discovery, models, registry
+from motia_django import Snooze, Upload, discovery, models, registry, wake
 from motia_django.admin import reproductions, words
 from motia_django.admin.copies import of_run
 from motia_django.payloads import MASK
 from motia_django.steps import Step
+from motia_django.testing import Motia
 from motia_django.webhooks import github
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, make_stream, once
@@ -443,6 +444,69 @@ def test_a_message_is_copied_as_a_test_that_tells_whether_it_is_mended(
     text = copies(admin_client, bad)["test"]
     assert ", which died: " in text
     assert "ValueError: too much" in failure_of(text)
+
+
+def conduct(order: Any, ctx: Any) -> None:
+    """Snooze until the item of state says that the order is over; begin it the first time."""
+    if ctx.state.get("orders", order["id"]) is None:
+        ctx.state.set("orders", order["id"], {"status": "goes on"})
+        ctx.enqueue("order.begun", {**order, "run": ctx.run_id})
+    if ctx.state.get("orders", order["id"])["status"] == "goes on":
+        raise Snooze("its order goes on", after=timedelta(days=1))
+
+
+def ship(order: Any, ctx: Any) -> None:
+    ctx.state.set("orders", order["id"], {"status": "shipped"})
+    wake(order["run"])
+
+
+def test_a_run_that_what_it_caused_has_woken_is_copied_as_a_test(motia: Motia) -> None:
+    begun = {"type": "queue", "topic": "order.begun"}
+    with installed(
+        make_step(conduct, WORK, enqueues=["order.begun"]), make_step(ship, begun, name="Ship")
+    ):
+        [run] = motia.queue("work", {"id": "17"})
+        text = reproductions.of_run(models.Run.objects.get(id=run.id))
+        assert "self.assertEqual(run.status, 'scheduled', run.error)" in text
+        assert failure_of(text) == ""
+        motia.drain()
+        text = reproductions.of_run(models.Run.objects.get(id=run.id))
+        assert "self.motia.drain()\n" in text and "wake" not in text
+        assert "self.assertEqual(run.status, 'succeeded', run.error)" in text
+        assert failure_of(text) == ""
+
+
+def test_a_run_that_was_snoozed_until_it_was_due_is_copied_as_a_test(motia: Motia) -> None:
+    def work(input: Any, ctx: Any) -> None:
+        if timezone.now() < ctx.created_at + timedelta(hours=2):
+            raise Snooze("the bank is closed", after=3600)
+
+    with installed(make_step(work, WORK)):
+        [run] = motia.queue("work", {"n": 1})
+        motia.drain(scheduled=True)
+        text = reproductions.of_run(models.Run.objects.get(id=run.id))
+        assert "do here what it waited for ('the bank is closed'):\n" in text
+        assert "self.motia.drain(scheduled=True)" in text
+        assert failure_of(text) == ""
+
+
+def test_a_run_that_was_woken_from_outside_is_copied_as_a_test_that_says_so(motia: Motia) -> None:
+    def work(input: Any, ctx: Any) -> None:
+        if ctx.state.get("approved", "17") is None:
+            raise Snooze("somebody has to\napprove it", after=3600)
+
+    with installed(make_step(work, WORK)):
+        [run] = motia.queue("work", {"n": 1})
+        motia.state.set("approved", "17", True)
+        wake(run.id)
+        motia.drain()
+        motia.state.delete("approved", "17")
+        text = reproductions.of_run(models.Run.objects.get(id=run.id))
+        comment = "# Do here what it waited for ('somebody has to\\napprove it'), and wake it:"
+        assert comment in text
+        assert "'scheduled' != 'succeeded'" in failure_of(text)
+        done = "self.motia.state.set('approved', '17', True)"
+        assert failure_of(text.replace(comment, done)) == ""
 
 
 def test_a_copied_test_asks_for_rows_where_its_app_has_tables(make_run: MakeRun) -> None:
@@ -866,6 +930,49 @@ def test_a_run_that_is_snoozed_is_shown_without_an_error(
     assert "12 times, until 2026-11-22 19:00:00: nobody has approved it" in page
     assert "until 2026-11-22 19:00:00: not yet" in page
     assert re.search(r"It was snoozed, and goes on at 20[^<]*: not yet</li>", page)
+
+
+def test_each_call_of_a_run_that_was_snoozed_and_its_end_are_shown(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    born = timezone.now() - timedelta(seconds=10)
+    began, again = born + timedelta(seconds=2), born + timedelta(seconds=8)
+    child = make_run(**MESSAGE)
+    entry = {"at": 1, "kind": "snoozed", "times": 1, "reason": "its order goes on", "attempt": 1}
+    entry |= {"worked": 1, "calls": [[began.isoformat(), 1]]}
+    entry |= {"until": (born + timedelta(days=1)).isoformat()}
+    woken = {"at": None, "kind": "woken", "time": (born + timedelta(seconds=7)).isoformat()}
+    woken |= {"step": "Work", "run_id": str(child.id)}
+    values: dict[str, Any] = {"created_at": born, "tried_since": began, "started_at": again}
+    values |= {"finished_at": again + timedelta(seconds=1), "timeline": [entry, woken]}
+    run = make_run(**MESSAGE, **values)
+    context = admin_client.get(at(run)).context
+    assert context["lead"][1:] == ["waited 2 s", "worked 2 s in 2 calls", "was snoozed once"]
+    times = dict(context["times"])
+    assert times["Started"] == words.moment_with_zone(began)
+    assert times["Last call began"] == words.moment_with_zone(again)
+    assert [(each["number"], each["took"], each["error"]) for each in context["attempts"]] == [
+        (1, "1 s", "its order goes on"),
+        (1, "1 s", ""),
+    ]
+    snoozed, by = context["timeline"]
+    assert (snoozed.kind, snoozed.at) == ("snoozed", "1 s")
+    assert (by.kind, by.text, by.url) == ("woken", f"by Work, run {child.id}", at(child))
+    page = html(admin_client, run)
+    assert '<span class="motia-status motia-scheduled">snoozed</span>' in page
+    told = "waited 2 s; attempt 1: asked to go on later, 1 s; snoozed 4 s; waited 1 s; attempt 1:"
+    assert f'aria-label="{told}' in page
+    other = html(admin_client, make_run(**MESSAGE))
+    assert f'aria-label="{told}' in other
+
+
+def test_calls_of_which_only_the_number_was_kept_count_as_well(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    calls = [["2026-11-28T12:00:00+00:00", 1], ["2026-11-28T12:09:00+00:00", 1]]
+    entry = {"at": 1, "kind": "snoozed", "times": 10, "worked": 60, "calls": calls, "attempt": 1}
+    lead = admin_client.get(at(make_run(**MESSAGE, timeline=[entry]))).context["lead"]
+    assert lead[-2:] == ["worked 1 min in 11 calls", "was snoozed 10 times"]
 
 
 def test_what_a_snooze_says_is_escaped_and_cut(admin_client: Client, make_run: MakeRun) -> None:

@@ -34,6 +34,18 @@ def failed(number: int, began: float, ended: float, error: str = "E") -> dict[st
     return {"at": 1, "kind": "attempt", "attempt": number, **times, "error": error}
 
 
+def snoozed(number: int, *calls: tuple[float, float], until: float = 50) -> dict[str, Any]:
+    """Return the entry of calls that began, and lasted, for so many seconds."""
+    entry = {"at": 1, "kind": "snoozed", "attempt": number, "times": len(calls), "reason": "later"}
+    times = [[at(began).isoformat(), took] for began, took in calls]  # type: ignore[union-attr]
+    until_told = at(until).isoformat()  # type: ignore[union-attr]
+    return {**entry, "calls": times, "until": until_told}
+
+
+def woken(seconds: float) -> dict[str, Any]:
+    return {"at": None, "kind": "woken", "time": at(seconds).isoformat()}  # type: ignore[union-attr]
+
+
 def life(row: models.Run, timeline: Any = None, now: float = 100) -> list[tuple[str, float, float]]:
     """Return each stretch of a run's life, from when to when in seconds after noon."""
     moment = NOON + timedelta(seconds=now)
@@ -106,12 +118,60 @@ def test_attempts_of_which_only_the_errors_were_noted_are_told_without_their_tim
         [{"kind": "attempt", "attempt": 1, "began": "x", "ended": []}],
         [{"kind": "attempt", "attempt": 1, "began": "2026-13-45T00:00", "ended": None}],
         [{"kind": "attempt", "attempt": 1, "began": "2026-11-28T12:00:00", "ended": 7}],
+        [{"kind": "snoozed", "attempt": 1, "calls": "x"}, {"kind": "woken", "time": 7}],
+        [{"kind": "snoozed", "attempt": 1, "calls": [7, ["x", 1], ["9998-12-31T12:00:00Z", 1e9]]}],
+        [{"kind": "snoozed", "attempt": 1, "times": "x", "worked": [], "calls": [[NOON, 1], [1]]}],
+        [{"kind": "snoozed", "attempt": 1, "times": 9, "worked": "x", "calls": [[NOON, -1]]}],
     ],
 )  # fmt: skip
 def test_a_timeline_of_any_shape_is_read(timeline: Any) -> None:
     dead = run(status="dead")
     spans = spans_of(dead, attempts_of(dead, timeline), NOON, redriven_at(timeline))
     assert in_words(spans)
+
+
+def test_each_call_that_was_snoozed_is_told_and_how_long_the_snoozes_were() -> None:
+    timeline = [snoozed(1, (2, 1), (10, 1), until=20)]
+    assert life(run(started_at=22, finished_at=24), timeline) == [
+        ("waited", 0, 2), ("called", 2, 3), ("snoozed", 3, 10), ("called", 10, 11),
+        ("snoozed", 11, 20), ("waited", 20, 22), ("succeeded", 22, 24),
+    ]  # fmt: skip
+
+
+def test_a_snooze_is_over_when_the_run_is_woken() -> None:
+    row = run(started_at=9, finished_at=10)
+    assert life(row, [snoozed(1, (2, 1)), woken(7)]) == [
+        ("waited", 0, 2), ("called", 2, 3), ("snoozed", 3, 7), ("waited", 7, 9),
+        ("succeeded", 9, 10),
+    ]  # fmt: skip
+    ahead = {"at": None, "kind": "woken", "ahead": True}
+    assert life(row, [snoozed(1, (2, 1)), ahead])[2:4] == [("snoozed", 3, 9), ("succeeded", 9, 10)]
+
+
+@pytest.mark.parametrize(
+    ("status", "timeline", "last"),
+    [
+        ("scheduled", [snoozed(1, (2, 1), until=200)], [("snoozed", 3, 100)]),
+        ("queued", [snoozed(1, (2, 1), until=50)], [("snoozed", 3, 50), ("waited", 50, 100)]),
+        ("queued", [snoozed(1, (2, 1)), woken(40)], [("snoozed", 3, 40), ("waited", 40, 100)]),
+        ("cancelled", [snoozed(1, (2, 1))], []),
+    ],
+)
+def test_a_run_that_is_snoozed_goes_on_being_so(status: str, timeline: Any, last: Any) -> None:
+    row = run(status=status, attempt=0, started_at=None, finished_at=None)
+    assert life(row, timeline) == [("waited", 0, 2), ("called", 2, 3), *last]
+
+
+def test_snoozes_and_failures_of_one_run_are_told_in_their_order() -> None:
+    timeline = [snoozed(1, (2, 1), until=5), failed(1, 5, 6), snoozed(2, (8, 1), until=11)]
+    row = run(status="dead", attempt=2, started_at=11, finished_at=12, error="E")
+    whole = [*timeline, failed(2, 11, 12)]
+    assert life(row, whole) == [
+        ("waited", 0, 2), ("called", 2, 3), ("snoozed", 3, 5), ("failed", 5, 6), ("backoff", 6, 8),
+        ("called", 8, 9), ("snoozed", 9, 11), ("failed", 11, 12),
+    ]  # fmt: skip
+    told = in_words(spans_of(row, attempts_of(row, whole), NOON))
+    assert "attempt 2: asked to go on later, 1 s; snoozed 2 s; attempt 2: failed, 1 s" in told
 
 
 moments = st.floats(min_value=-1000, max_value=1000)

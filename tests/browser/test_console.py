@@ -180,6 +180,13 @@ def test_a_list_of_runs_keeps_itself_fresh_unless_somebody_is_at_work_in_it(
     expect(page.locator(f"{first}.selected")).to_have_count(1)
 
 
+def test_the_list_of_runs_has_room_beside_its_filters(console: Console, page: Page) -> None:
+    page.set_viewport_size({"width": 1300, "height": 800})
+    console.open(page, "motia_run_changelist ?status=dead")
+    over = page.locator("#result_list").evaluate("e => e.scrollWidth - e.parentElement.clientWidth")
+    assert over <= 0
+
+
 def test_a_run_that_goes_on_is_followed_to_its_end(console: Console, page: Page) -> None:
     page.clock.install()
     console.open(page, "motia_run_change {waiting}")

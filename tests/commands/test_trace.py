@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError
 from django.utils import timezone
 
-from motia_django import Snooze, enqueue, models, operations
+from motia_django import Snooze, enqueue, models, operations, wake
 from motia_django.runs import Status
 from tests.commands.conftest import Fails, Steps
 from tests.factories import (
@@ -88,8 +88,8 @@ def fails(input: Any, ctx: Any) -> None:
 
 
 def test_snoozes_are_a_quiet_line_between_the_attempts(steps: Steps) -> None:
-    raised = [Snooze("the bank is closed", after=5), LookupError("no answer")]
-    raised += [Snooze("the bank is closed", after=5)] * 3
+    raised = [Snooze("the bank is closed", after=0), LookupError("no answer")]
+    raised += [Snooze("the bank is closed", after=0)] * 3
 
     def handler(input: Any) -> None:
         if raised:
@@ -109,10 +109,34 @@ def test_snoozes_are_a_quiet_line_between_the_attempts(steps: Steps) -> None:
     assert "  Work  succeeded, attempt 2  " in f"  {over[2]}"
     told = [re.sub(r"20[\d :-]+\d|\d\.\d{3}", "*", each).strip() for each in over[3:]]
     assert told == [
-        "snoozed until *: the bank is closed",
+        "+* s  snoozed until *, when it was due: the bank is closed",
         "attempt 1  *  failed after * s: LookupError: no answer",
-        "snoozed 3 times, until *: the bank is closed",
+        "+* s  snoozed 3 times, until *, when it was due: the bank is closed",
     ]
+    assert re.search(r"  took \d\.\d{3} s in 4 calls  ", over[2])
+
+
+def test_who_has_woken_a_run_is_told_and_how_long_all_of_its_calls_took(steps: Steps) -> None:
+    def ship(input: Any, ctx: Any) -> None:
+        wake(input)
+
+    raised = [Snooze("its order goes on", after=3600)]
+
+    def conduct(input: Any) -> None:
+        if raised:
+            raise raised.pop()
+
+    shipping = make_step(ship, {"type": "queue", "topic": "ship"}, name="ShipOrder")
+    with installed(make_step(conduct), shipping):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+        [waker] = enqueue("ship", run_id)
+        deliver([waker, run_id])
+        told = steps("trace", run_id).splitlines()[2:]
+    assert "  took " in told[0] and " s in 2 calls  " in told[0]
+    assert re.fullmatch(r" +\+[\d.]+ s  snoozed until [\d :-]+: its order goes on", told[1])
+    assert re.fullmatch(rf" +woken at [\d :-]+ by ShipOrder, run {waker}", told[2])
+    assert len(told) == 3
 
 
 def test_each_attempt_that_failed_is_a_line_and_so_is_a_redrive(steps: Steps) -> None:

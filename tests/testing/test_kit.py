@@ -16,7 +16,7 @@ from motia_django.models import StreamEvent
 from motia_django.stores import state_store
 from motia_django.stores.memory import MemoryState
 from motia_django.testing import Motia
-from tests.factories import installed, make_step, make_stream, nothing
+from tests.factories import QUEUE, installed, make_step, make_stream, nothing
 from tests.web.serving import http, serving, serving_streams
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +46,35 @@ def test_a_run_has_the_keys_that_it_is_found_by(motia: Motia) -> None:
             for run in motia.runs:
                 assert set(run.keys) == {"orderId=17", f"shop={run.input['shop']}"}
             assert len(motia.runs) == many
+
+
+@pytest.mark.parametrize("record", ["all", "failures"])
+def test_what_ran_before_is_returned_by_no_later_call(motia: Motia, record: str) -> None:
+    order = make_step(nothing, http("GET", "/orders/:id"), name="GetOrder", record=record)
+    asked = make_step(nothing, {**QUEUE, "topic": "asked"}, name="Invoked", record=record)
+    tick = make_step(nothing, CRON, name="Tick", record=record)
+    with serving(order, asked, tick, make_step()):
+        motia.drain()
+        motia.http("GET", "/orders/17", raises=False)
+        invoke("Invoked", 1)
+        assert [each.step for each in motia.queue("work", {})] == ["Work"]
+        motia.http("GET", "/orders/18", raises=False)
+        assert [each.step for each in motia.cron("Tick")] == ["Tick"]
+        assert len(motia.runs) == 5
+        assert len(motia.drain()) == 5
+        assert len(motia.drain()) == 0
+
+
+@pytest.mark.parametrize("record", ["all", "failures"])
+def test_a_request_that_is_refused_leaves_no_run(motia: Motia, record: str) -> None:
+    page = {"type": "object", "properties": {"id": {"type": "string", "maxLength": 3}}}
+    step = make_step(echo, http("GET", "/orders/:id", paramsSchema=page), record=record)
+    with serving(step):
+        assert motia.http("GET", "/orders/1234").status == 400
+        assert motia.runs == []
+        assert len(motia.drain()) == 0
+        assert motia.http("GET", "/orders/123").status == 200
+        assert [each.status for each in motia.runs] == ["succeeded"]
 
 
 # -- requests
