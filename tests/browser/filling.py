@@ -18,7 +18,9 @@ def main() -> None:
     """Make a user who is logged in, and what the pages show."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.browser.settings")
     django.setup()
-    sys.stdout.write(f"{json.dumps(fill())}\n")
+    known = fill()
+    _late()
+    sys.stdout.write(f"{json.dumps(known)}\n")
 
 
 def fill() -> dict[str, str]:
@@ -100,6 +102,18 @@ def _waiting() -> dict[str, str]:
     told = {"timed_at": now, "timed_by": "the filling", "timing_reason": "long " * 40}
     models.Override.objects.create(**said, **told, paused_at=now, pause_reason="a bill")
     return {name: str(run_id) for name, run_id in ids.items()}
+
+
+def _late() -> None:
+    """Leave a schedule whose last tick was yesterday."""
+    from django.utils import timezone
+
+    from motia_django import models
+    from motia_django.runs import new_run_id
+
+    begun = timezone.now() - timedelta(days=1)
+    tick: Any = {"step": "RefreshCatalog", "trigger": "cron", "index": 2, "trace_id": "c" * 32}
+    models.Run.objects.create(id=new_run_id(), status="succeeded", created_at=begun, **tick)
 
 
 def _batches() -> dict[str, str]:
