@@ -18,7 +18,9 @@ def main() -> None:
     """Make a user who is logged in, and what the pages show."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.browser.settings")
     django.setup()
-    sys.stdout.write(f"{json.dumps(fill())}\n")
+    known = fill()
+    _late()
+    sys.stdout.write(f"{json.dumps(known)}\n")
 
 
 def fill() -> dict[str, str]:
@@ -52,7 +54,7 @@ def _worked() -> dict[str, str]:
     """Let Steps run, well and badly."""
     from django.test import Client
 
-    from motia_django import batches, models, operations
+    from motia_django import batches, models, operations, refusals
     from motia_django.ledger.selections import Selection
 
     shop = Client()
@@ -61,6 +63,8 @@ def _worked() -> dict[str, str]:
     shop.put(f"/orders/{order_id}/ship")
     shop.post("/orders", {"customer": "eve", "amount": 20_000}, content_type="application/json")
     shop.post("/orders", {"customer": "bob", "amount": 9_000}, content_type="application/json")
+    shop.post("/orders", {"amount": "much"}, content_type="application/json")
+    refusals.write()
     for amount in ("much", None):
         _enqueue("payment.requested", {"orderId": "17", "amount": amount, "password": "hush"})
     runs = models.Run.objects.order_by("id")
@@ -118,6 +122,18 @@ def _waiting() -> dict[str, str]:
     told = {"timed_at": now, "timed_by": "the filling", "timing_reason": "long " * 40}
     models.Override.objects.create(**said, **told, paused_at=now, pause_reason="a bill")
     return {name: str(run_id) for name, run_id in ids.items()}
+
+
+def _late() -> None:
+    """Leave a schedule whose last tick was yesterday."""
+    from django.utils import timezone
+
+    from motia_django import models
+    from motia_django.runs import new_run_id
+
+    begun = timezone.now() - timedelta(days=1)
+    tick: Any = {"step": "RefreshCatalog", "trigger": "cron", "index": 2, "trace_id": "c" * 32}
+    models.Run.objects.create(id=new_run_id(), status="succeeded", created_at=begun, **tick)
 
 
 def _batches() -> dict[str, str]:

@@ -8,75 +8,26 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser import console_deeds, console_pages
-from tests.browser.chromium import complaints
-from tests.journeys.running import Project, eventually, sample_project
+from tests.browser.console import HERE, NARROW, WIDE, Console, running, sticking_out
+from tests.journeys.running import eventually
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(240)]
-HERE = Path(__file__).parent
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-NARROW = {"width": 390, "height": 800}
-WIDE = {"width": 1280, "height": 800}
-
-
-@dataclass
-class Console:
-    """The sample project with something of everything in it, and a browser."""
-
-    project: Project
-    browser: Browser
-    known: dict[str, str]
-    errors: list[str] = field(default_factory=list)
-
-    def context(self, **options: Any) -> BrowserContext:
-        """Return a browser in which the superuser is logged in."""
-        context = self.browser.new_context(viewport=WIDE, **options)  # type: ignore[arg-type]
-        name, value = settings.SESSION_COOKIE_NAME, self.known["session"]
-        context.add_cookies([{"name": name, "value": value, "url": self.url("/")}])
-        context.add_init_script(path=HERE / "violations.js")
-        return context
-
-    def page(self, context: BrowserContext) -> Page:
-        """Return a page whose complaints are gathered."""
-        page = context.new_page()
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda line: self.errors.extend(complaints(line)))
-        return page
-
-    def url(self, path: str) -> str:
-        """Return the address of a path."""
-        return f"http://127.0.0.1:{self.project.port}{path}"
-
-    def open(self, page: Page, address: str) -> None:
-        """Open an address of the table; it has to be there."""
-        response = page.goto(self.url(console_pages.path(address, self.known)))
-        assert response is not None
-        assert (response.status, response.headers.get("content-security-policy")) == (
-            200,
-            "default-src 'self'",
-        )
 
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
-    with sample_project(folder, None, "memory://") as project:
-        project.environment["DJANGO_SETTINGS_MODULE"] = "tests.browser.settings"
-        known = filled(project)
-        project.start_web()
-        yield Console(project, browser, known)
+    with running(folder, browser, "tests.browser.settings") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -108,16 +59,6 @@ def plain(console: Console, without_script: BrowserContext) -> Iterator[Page]:
     opened = console.page(without_script)
     yield opened
     opened.close()
-
-
-def filled(project: Project) -> dict[str, str]:
-    """Fill the project's database; return where things are."""
-    project.environment["CELERY_TASK_ALWAYS_EAGER"] = "1"
-    filling = project.start("filling", [sys.executable, "-m", "tests.browser.filling"])
-    assert filling.wait(60) == 0, project.all_logs()
-    project.environment["CELERY_TASK_ALWAYS_EAGER"] = "0"
-    last = project.log("filling").strip().splitlines()[-1]
-    return dict(json.loads(last))
 
 
 def test_every_page_of_the_admins_urls_is_looked_at() -> None:
@@ -259,15 +200,3 @@ def unreached(page: Page) -> list[str]:
         page.keyboard.press("Tab")
         page.evaluate("keyboard.note()")
     return list(page.evaluate("keyboard.missed()"))
-
-
-def sticking_out(page: Page) -> list[str]:
-    """Return what makes the page itself scroll sideways."""
-    script = """() => {
-        const width = document.documentElement.clientWidth;
-        if (document.scrollingElement.scrollWidth <= width) return [];
-        return [...document.querySelectorAll("body *")]
-            .filter((each) => each.getBoundingClientRect().right > width + 1)
-            .map((each) => each.outerHTML.slice(0, 200)).slice(0, 5);
-    }"""
-    return list(page.evaluate(script))
