@@ -71,10 +71,12 @@ def asker(words: tuple[str, ...]) -> Callable[[str], bool]:
     A short word has to be one of those that the name is made of, in snake, kebab or camel case; a
     long one may stand inside of another. Of names such as `token_type` and `max_tokens` it is
     known that they are none. A word that begins with a dash is how names of headers end, spelled
-    as Django spells them.
+    as Django spells them; one that begins with an equals sign is the name of one header.
     """
     endings = tuple(word for word in words if word.startswith("-"))
-    whole = [word.lower() for word in words if not word.startswith("-")]
+    headers = {_folded(word.lower()) for word in words if word.startswith("=")}
+    headers |= {f"http{name}" for name in headers}  # as servers have it in their environment
+    whole = [word.lower() for word in words if not word.startswith(("-", "="))]
     looks_secret = _finder(whole)
     looks_secret_still = _finder([word for word in whole if _folded(word) not in _CANCELLED])
 
@@ -84,7 +86,7 @@ def asker(words: tuple[str, ...]) -> Callable[[str], bool]:
         ways = (_AFTER_CAPITALS.sub("_", humps), humps)
         snake, other = (_BETWEEN.sub("_", way).lower() for way in ways)
         looks = looks_secret_still if _HARMLESS.fullmatch(snake) else looks_secret
-        is_named = looks(snake) or looks(other)
+        is_named = looks(snake) or looks(other) or _folded(name.lower()) in headers
         return is_named or (name.endswith(endings) and name != _NO_SECRET)
 
     return is_secret

@@ -17,6 +17,7 @@ from motia_django.stream_config import StreamConfig, is_stream_file
 from motia_django.triggers import CronTrigger, HttpTrigger, StateTrigger, StreamTrigger, Trigger
 from motia_django.triggers.state import StateChange
 from motia_django.triggers.stream import StreamChange
+from motia_django.webhooks import signatures_of
 
 DUPLICATE_NAME = "motia.E008"
 DUPLICATE_ROUTE = "motia.E009"
@@ -56,6 +57,8 @@ class Registry:
         self._by_stream: dict[str, list[Listener]] = {}
         self._watchers: dict[str | None, list[Listener]] = {}
         self._endpoints: dict[tuple[str, ...], dict[str, Listener]] = {}
+        self._signed_by: dict[str, tuple[str, ...]] = {}
+        """For each Step, the headers that sign its requests, as words that mask them."""
         self.schedules: list[Listener] = []
         found = list(problems)
         self._is_streamless = any(is_stream_file(each.file) for each in found)
@@ -106,8 +109,13 @@ class Registry:
         return step in self._steps and self._steps[step].has_trigger(kind, index, source)
 
     def masks(self, step: str) -> tuple[str, ...]:
-        """Return the words of keys whose values are masked in a Step's runs, gone as it may be."""
-        return self._steps[step].masks if step in self._steps else settings().redact
+        """Return the words of keys whose values are masked in a Step's runs, gone as it may be.
+
+        The headers that sign its requests are among them, by their names.
+        """
+        if step not in self._steps:
+            return settings().redact
+        return self._steps[step].masks + self._signed_by[step]
 
     def index_names(self) -> set[str]:
         """Return all names that runs of some Step are found by."""
@@ -179,6 +187,7 @@ class Registry:
         if first is not step:
             message = f"the name {step.name!r} is taken by {_shown(first.file)}"
             return [_problem(DUPLICATE_NAME, message, "Step names must be unique.", step)]
+        self._signed_by[step.name] = _signature_headers(step)
         problems = []
         for index, trigger in enumerate(step.triggers):
             listener = Listener(step=step, index=index, trigger=trigger)
@@ -244,6 +253,12 @@ def installed(new: Registry) -> Iterator[Registry]:
         yield new
     finally:
         install(before)
+
+
+def _signature_headers(step: Step) -> tuple[str, ...]:
+    """Return the headers that sign requests to a Step, each as a word that masks it."""
+    kinds = (each for trigger in step.http_triggers for each in signatures_of(trigger))
+    return tuple(f"={name}" for name in dict.fromkeys(each.header for each in kinds) if name)
 
 
 def _path(endpoints: Mapping[str, Listener]) -> str:

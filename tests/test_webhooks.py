@@ -12,13 +12,19 @@ import pytest
 import time_machine
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.test import APIRequestFactory
 
-from motia_django import models
+from motia_django import models, payloads
+from motia_django.admin import reproductions, words
+from motia_django.commands.runs import described
+from motia_django.payloads import MASK
+from motia_django.registry import registry
+from motia_django.runs import Status
 from motia_django.testing import Motia
 from motia_django.webhooks import Signature, github, signed_by, standard_webhooks, stripe
-from tests.factories import installed, make_step
+from tests.factories import installed, kept_run, make_step, row, rows
 from tests.openapi.reading import document, operation
 from tests.web.serving import answering, http, served, serving
 
@@ -427,3 +433,52 @@ def test_people_are_told_what_is_asked_for() -> None:
     step = make_step(ok, http("POST", authentication=[OURS], permissions=[]))
     trigger: Any = step.triggers[0]
     assert trigger.policies.named()["authentication"] == ["signature in X-Signature"]
+
+
+@pytest.mark.parametrize(
+    "kind", [signed_by("x-hookco-sig", lambda: KEY), github(lambda: KEY), stripe(lambda: KEY)]
+)
+@pytest.mark.parametrize("config", [{}, {"redact": []}, {"record": "failures"}, {"atomic": True}])
+@override_settings(MOTIA={"REDACT": ["iban"]})
+def test_the_header_that_signs_is_masked_wherever_it_is_kept_whatever_its_name(
+    kind: type[Signature], config: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="motia.steps")
+    signed = kind.sign(BODY)[kind.header]
+    name = kind.header.title()
+
+    def handler(request: Any, ctx: Any) -> Any:
+        environ = {key: value for key, value in request.raw.META.items() if key.startswith("HTTP")}
+        ctx.logger.info("Told", headers=dict(request.headers.items()), environ=environ)
+        if config.get("record"):
+            raise ValueError("too bad")
+        return {"status": 200, "body": dict(request.headers.items())}
+
+    step = make_step(handler, http("POST", authentication=[kind], permissions=[]), **config)
+    with serving(step) as client:
+        client.post("/x", BODY, content_type="application/json", headers={kind.header: signed})
+        [run] = rows()
+        shown = [reproductions.of_run(run), *map(str, (vars(run), described([run])))]
+    assert run.input["headers"][name] == MASK
+    assert signed not in "".join([*shown, caplog.text])
+    assert run.input["body"] == json.loads(BODY)
+
+
+def test_what_was_kept_before_it_was_masked_is_shown_masked() -> None:
+    kind = signed_by("X-Hookco-Sig", lambda: KEY)
+    input = {"method": "POST", "path": "/x", "headers": {"X-Hookco-Sig": "5f0c"}, "body": {}}
+    with serving(make_step(ok, http("POST", authentication=[kind], permissions=[]))):
+        kept = kept_run(trigger="http", source="POST /x", input=input, status=Status.SUCCEEDED)
+        run = row(kept)
+        shown = [words.masked_input(run), described([run]), reproductions.of_run(run)]
+    assert "5f0c" not in str(shown)
+    assert words.masked_input(run) == input  # of a Step that is not there
+
+
+def test_a_name_that_only_contains_that_of_the_header_is_not_masked() -> None:
+    kind = signed_by("X-Sig", lambda: KEY)
+    with installed(make_step(ok, http("POST", authentication=[kind], permissions=[]))):
+        masks = registry().masks("Work")
+    asked = {"X-Sig": 1, "x_sig": 1, "HTTP_X_SIG": 1, "max_signups": 1, "sig": 1}
+    masked = payloads.masked(asked, masks)
+    assert masked == {**dict.fromkeys(list(asked)[:3], MASK), "max_signups": 1, "sig": 1}

@@ -246,7 +246,8 @@ class Motia:
     def enqueued(self, topic: str) -> list[Any]:
         """Return the data of all messages that were sent to a topic, in their order.
 
-        Raise `StartsNothing` if no Step knows the topic.
+        The messages with their topics and keys are `messages`. Raise `StartsNothing` if no Step
+        knows the topic.
         """
         found = [each.data for each in self.messages if each.topic == topic]
         if not found:
