@@ -58,6 +58,7 @@ PICTURES = (
     Picture("topics", "step/topics/", 700),
     Picture("runs", "run/", 900),
     Picture("runs-dead", "run/?status=dead", 700),
+    Picture("runs-narrow", "run/?status=dead", 1000, width=390),
     Picture("run-failed", "run/{dead}/change/", 1000),
     Picture("run-failed-dark", "run/{dead}/change/", 1000, "dark"),
     Picture("run-trace", "run/{asked}/change/", 1100),

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import payloads
@@ -62,7 +63,10 @@ class ItemAdmin(FramedAdmin):
     @admin.display(description=gettext_lazy("expires"))
     def expires(self, row: Any) -> SafeString | str:
         """Return from when on the item is not there any more."""
-        return words.moment_stacked(row.expires_at)
+        if row.expires_at is None:
+            return words.NOTHING
+        shape = '<span class="motia-heading">{}</span> {}'  # where the column's title is not seen
+        return format_html(shape, _("expires"), words.moment_stacked(row.expires_at))
 
     @admin.display(description=gettext_lazy("value"))
     def content(self, row: Any) -> SafeString:

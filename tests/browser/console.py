@@ -21,6 +21,8 @@ from tests.journeys.running import Project, sample_project
 HERE = Path(__file__).parent
 NARROW = {"width": 390, "height": 800}
 WIDE = {"width": 1280, "height": 800}
+THUMB = 44
+"""Pixels that what is pressed is high at least, on a phone."""
 
 
 @dataclass
@@ -83,12 +85,27 @@ def filled(project: Project) -> dict[str, str]:
 
 
 def sticking_out(page: Page) -> list[str]:
-    """Return what makes the page itself scroll sideways."""
+    """Return what makes the page, or a part that is neither picture nor code, scroll sideways."""
     script = """() => {
         const width = document.documentElement.clientWidth;
-        if (document.scrollingElement.scrollWidth <= width) return [];
+        const isCut = (each) => each.scrollWidth > each.clientWidth + 1
+            && ["auto", "scroll"].includes(getComputedStyle(each).overflowX)
+            && !each.matches(".motia-canvas, pre, textarea");
+        const isOut = (each) => each.getBoundingClientRect().right > width + 1;
+        const isWide = document.scrollingElement.scrollWidth > width;
         return [...document.querySelectorAll("body *")]
-            .filter((each) => each.getBoundingClientRect().right > width + 1)
+            .filter((each) => isCut(each) || isWide && isOut(each))
             .map((each) => each.outerHTML.slice(0, 200)).slice(0, 5);
     }"""
     return list(page.evaluate(script))
+
+
+def hard_to_press(page: Page) -> list[str]:
+    """Return our buttons that are smaller than a thumb."""
+    script = """(thumb) => {
+        const places = ".motia-page :is(.motia-doing, .motia-deeds, .submit-row)";
+        return [...document.querySelectorAll(`${places} :is(.button, [type=submit])`)]
+            .filter((each) => each.getClientRects().length && each.offsetHeight < thumb)
+            .map((each) => `${each.offsetHeight} px: ${each.outerHTML.slice(0, 200)}`);
+    }"""
+    return list(page.evaluate(script, THUMB))
