@@ -24,10 +24,11 @@ def examples() -> dict[str, str]:
     dead = runs.filter(status="dead")
     invalid = dead.filter(step="ProcessPayment", trigger="queue").first() or dead[0]
     packed = runs.filter(step="PackOrder", status="succeeded")[0]
-    chosen = Selection(wanted={"status__in": ["dead"]})
-    batch = batches.begin(
-        "redrive", chosen, by="admin (admin)", reason="the boxes are larger", total=dead.count()
-    )
+    steps = ["ProcessPayment", "SendEmail"]  # not the dead run that is shown
+    chosen = Selection(wanted={"status__in": ["dead"], "step__in": steps})
+    total = dead.filter(step__in=steps).count()
+    reason = "the mail server is back"
+    batch = batches.begin("redrive", chosen, by="admin (admin)", reason=reason, total=total)
     return {
         "dead": str((dead.filter(step="PackOrder").first() or invalid).id),
         "asked": str(runs.get(trace_id=packed.trace_id, step="CreateOrder").id),
