@@ -23,7 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=float, default=60, help="for how long (60)")
         parser.add_argument("--rate", type=float, default=2, help="deeds per second (2)")
         parser.add_argument("--seed", type=int, default=1, help="other seeds, other deeds (1)")
-        parser.add_argument("--url", default="http://127.0.0.1:8000", help="of the running project")
+        url = "http://127.0.0.1:8000"
+        parser.add_argument("--url", default=url, help=f"of the running project ({url})")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do one deed after the other, each at its time."""
