@@ -54,7 +54,7 @@ def _worked() -> dict[str, str]:
     """Let Steps run, well and badly."""
     from django.test import Client
 
-    from motia_django import batches, models, operations, refusals
+    from motia_django import batches, models, operations
     from motia_django.ledger.selections import Selection
 
     shop = Client()
@@ -63,8 +63,6 @@ def _worked() -> dict[str, str]:
     shop.put(f"/orders/{order_id}/ship")
     shop.post("/orders", {"customer": "eve", "amount": 20_000}, content_type="application/json")
     shop.post("/orders", {"customer": "bob", "amount": 9_000}, content_type="application/json")
-    shop.post("/orders", {"amount": "much"}, content_type="application/json")
-    refusals.write()
     for amount in ("much", None):
         _enqueue("payment.requested", {"orderId": "17", "amount": amount, "password": "hush"})
     runs = models.Run.objects.order_by("id")
