@@ -62,6 +62,7 @@ from motia_django.ledger.history import (
 from motia_django.ledger.interventions import (
     cancel,
     discard,
+    lock,
     move,
     pause,
     paused,
@@ -96,12 +97,14 @@ from motia_django.ledger.refusals import (
     refused,
 )
 from motia_django.ledger.rows import database
-from motia_django.ledger.turns import recall, sweep, turns_of
+from motia_django.ledger.turns import AT_ONCE, Freed, recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
+    "AT_ONCE",
     "LONGEST_PATIENCE",
     "MOST_FOUND",
+    "Freed",
     "KeySweep",
     "Placed",
     "Refused",
@@ -139,6 +142,7 @@ __all__ = [
     "killed_lately",
     "lapsed",
     "leave_batch",
+    "lock",
     "lost_outcome",
     "move",
     "move_pause",

@@ -82,7 +82,7 @@ def test_a_run_that_waits_for_its_retry_holds_its_group() -> None:
         first, second = send("a"), send("a")
         end(begin(first), failed=True)
         assert row(first).status == Status.SCHEDULED
-        assert ledger.call_up(ledger.turns_of([row(first).id])[row(first).id], None) == []
+        assert ledger.call_up([(ledger.turns_of([row(first).id])[row(first).id], None)]) == []
         assert not models.Turn.objects.get(run_id=first).called
         assert begin(second) is None
         let_time_pass(first)
@@ -200,10 +200,10 @@ def test_who_came_first_goes_first_when_a_slot_is_free() -> None:
         freed = end(running).freed
         assert freed is not None
         models.Run.objects.filter(id=first).update(wake_at=timezone.now(), publishes=7)
-        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [first]
+        assert [str(run.id) for run in ledger.call_up([(freed, 1)])] == [first]
         assert row(first).publishes == 1
         assert not ledger.are_overdue()
-        assert ledger.call_up(freed, 1) == []
+        assert ledger.call_up([(freed, 1)]) == []
         assert begin(second) is not None  # called or not: what is delivered may take a free slot
         assert begin(first) is None
 
@@ -213,7 +213,7 @@ def test_who_waits_for_his_retry_is_not_called_in_the_place_of_who_could_go_on()
         first, second = send(), send()
         freed = end(begin(first), failed=True).freed
         assert freed is not None
-        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [second]
+        assert [str(run.id) for run in ledger.call_up([(freed, 1)])] == [second]
 
 
 def test_the_slot_of_a_key_goes_to_who_has_that_key_though_others_wait_for_longer() -> None:
@@ -223,7 +223,7 @@ def test_the_slot_of_a_key_goes_to_who_has_that_key_though_others_wait_for_longe
         running, waiting = begin(send(data={"n": 2})), send(data={"n": 2})
         freed = end(running).freed
         assert freed is not None
-        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [waiting]
+        assert [str(run.id) for run in ledger.call_up([(freed, 1)])] == [waiting]
 
 
 def test_each_trigger_has_slots_of_its_own() -> None:
