@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
@@ -207,7 +207,7 @@ def _rooms(limits: Mapping[str, int | None]) -> dict[str, int]:
 
 
 def _unblocked(pool: str, *, room: int) -> QuerySet[models.Turn]:
-    """Return the first turns of a pool's queued runs, not called yet, whose lane lets them go on."""
+    """Return the first turns of a pool's queued runs, not called yet, whose lane lets them go."""
     holder = _turns().filter(holds=OuterRef("lane")).values("id")[:1]
     first = _turns().filter(lane=OuterRef("lane")).order_by("id").values("id")[:1]
     next_in_lane = Coalesce(Subquery(holder), Subquery(first))

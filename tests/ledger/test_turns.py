@@ -208,6 +208,53 @@ def test_who_came_first_goes_first_when_a_slot_is_free() -> None:
         assert begin(first) is None
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "trigger",
+    [fifo(), limited({"limit": 1, "key": "n"}), fifo(concurrency={"limit": 1, "key": "n"})],
+    ids=["groups", "pools", "both"],
+)
+def test_of_a_long_list_each_group_and_each_pool_is_called_once_and_no_more_than_have_room(
+    trigger: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "AT_ONCE", 7)
+    with installed(make_step(nothing, trigger)), published() as sent:
+        ids = enqueue(
+            [
+                {"topic": "work", "data": {"n": n % 20}, "messageGroupId": f"g{n % 20}"}
+                for n in range(60)
+            ]
+        )
+        assert sorted(sent) == sorted(ids[:20])
+        end(begin(ids[0]))
+        assert sent[20:] == [ids[20]]
+        models.Run.objects.filter(status=Status.QUEUED).update(wake_at=timezone.now())
+        upkeep()
+        assert sorted(sent[21:]) == sorted(ids[1:21])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_into_one_pool_is_called_in_order_whatever_its_groups() -> None:
+    with installed(make_step(nothing, fifo(concurrency=3))), published() as sent:
+        groups = "aabbcd"
+        ids = enqueue([{"topic": "work", "messageGroupId": each} for each in groups])
+        assert sorted(sent) == sorted([ids[0], ids[2], ids[4]])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_called_up_in_time_is_left_to_upkeep(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, django_assert_max_num_queries: Any
+) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 1e-9}
+    messages = [{"topic": "work", "messageGroupId": str(n)} for n in range(30)]
+    with installed(make_step(nothing, fifo())), published() as sent:
+        with django_assert_max_num_queries(15):
+            ids = enqueue(messages)
+        assert sent == []
+        assert upkeep() == 30
+    assert sorted(sent) == sorted(ids)
+
+
 def test_who_waits_for_his_retry_is_not_called_in_the_place_of_who_could_go_on() -> None:
     with installed(make_step(nothing, limited(1))):
         first, second = send(), send()
