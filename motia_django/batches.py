@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from motia_django import ledger, models, operations, repeats
+from motia_django import ledger, models, operations, publish, repeats
 from motia_django.exceptions import MotiaError
 from motia_django.ledger.interventions import PASSING
 from motia_django.ledger.selections import Selection
@@ -145,7 +145,7 @@ def _alone(batch: models.Batch, run_id: UUID, act: Callable[[UUID], object]) -> 
 
 def _counted(batch: models.Batch, results: Iterable[Result]) -> int:
     """Commit what is done to some runs together with their count; return it."""
-    with transaction.atomic(using=ledger.database()):
+    with transaction.atomic(using=ledger.database()), publish.together():
         done = list(results)
         refused = Counter(each.reason for each in done if each.refusal)
         accepted = len(done) - refused.total()
@@ -157,6 +157,7 @@ def _counted(batch: models.Batch, results: Iterable[Result]) -> int:
 def _results(run_ids: list[UUID], act: Callable[[UUID], object]) -> Iterator[Result]:
     """Do it to these runs, to fewer if it takes long: the batch must be ours at the end of it."""
     began = time.monotonic()
+    ledger.lock(run_ids)
     for run_id in run_ids:
         yield operations.result(run_id, act)
         if time.monotonic() - began > SECONDS:

@@ -147,7 +147,8 @@ def many(run_ids: Iterable[UUID], act: Callable[[UUID], object]) -> Iterator[Res
     ids = iter(run_ids)
     while some := list(islice(ids, COMMITTED_AT_ONCE)):
         try:
-            with transaction.atomic(using=ledger.database()):
+            with transaction.atomic(using=ledger.database()), publish.together():
+                ledger.lock(some)
                 results: Iterable[Result] = [result(run_id, act) for run_id in some]
         except OperationalError:  # somebody waits for one of them, and this for him: one by one
             results = (result(run_id, act) for run_id in some)

@@ -7,7 +7,9 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 
 from django.db import connections, transaction
@@ -27,7 +29,17 @@ _MINUTE = 60.0
 """Seconds for which it is not said again that the broker takes nothing."""
 _down_until = 0.0
 _say_again_at = 0.0
-_eager = threading.local()
+_local = threading.local()
+"""What eager runs have caused and waits meanwhile, and what is collected to go `together`."""
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What is to be published together."""
+
+    runs: dict[bool, list[Run]] = field(default_factory=lambda: {True: [], False: []})
+    """By whether they are fresh."""
+    freed: dict[ledger.Freed, None] = field(default_factory=dict)
 
 
 def publish_on_commit(runs: Sequence[Run], *, fresh: bool = True) -> None:
@@ -36,16 +48,39 @@ def publish_on_commit(runs: Sequence[Run], *, fresh: bool = True) -> None:
     Those that were not born just now are not `fresh`: how far a queue has come is read from the
     births of what arrives.
     """
-    if runs:
+    collected: _Collected | None = getattr(_local, "collected", None)
+    if collected is not None:
+        collected.runs[fresh] += runs
+    elif runs:
         after_commit(lambda: publish(runs, fresh=fresh))
 
 
 def hand_over(freed: Turn, delivery: Delivery) -> None:
     """Publish, after commit, the runs that may go on with what another one no longer holds."""
-    if freed.lane or freed.pool:
-        after_commit(
-            lambda: _send_or_leave(ledger.call_up(freed, delivery.limit), _deadline(), fresh=False)
-        )
+    collected: _Collected | None = getattr(_local, "collected", None)
+    if not (freed.lane or freed.pool):
+        return
+    if collected is not None:
+        collected.freed[freed, delivery.limit] = None
+    else:
+        after_commit(lambda: _hand_over([(freed, delivery.limit)]))
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Have all that is to be published when the caller's transaction commits go in one go.
+
+    What is undone to a savepoint meanwhile is looked at as well, which is in vain, but no harm.
+    """
+    _local.collected = collected = _Collected()
+    try:
+        yield
+    finally:
+        del _local.collected
+    for fresh, runs in collected.runs.items():
+        publish_on_commit(runs, fresh=fresh)
+    if collected.freed:
+        after_commit(lambda: _hand_over(list(collected.freed)))
 
 
 def publish(runs: Sequence[Run], *, insist: bool = False, fresh: bool = True) -> bool:
@@ -110,15 +145,27 @@ def _going(runs: Sequence[Run], deadline: float, *, again: bool) -> list[Run]:
     if not limited:
         return going
     turns = ledger.turns_of((run.id for run in limited), but_called=again)
-    asked = dict.fromkeys(
-        (turns[run.id], delivery_of(run).limit) for run in limited if run.id in turns
-    )
-    for turn, limit in asked:
+    waiting = [run for run in limited if run.id in turns]
+    freed = dict.fromkeys((turns[run.id], delivery_of(run).limit) for run in waiting)
+    called, late = _called_up(list(freed), deadline)
+    ledger.publish_soon(run.id for run in waiting if turns[run.id] in late)
+    return going + called + [run for run in limited if run.id not in turns]
+
+
+def _hand_over(freed: Sequence[ledger.Freed]) -> None:
+    deadline = _deadline()
+    called, _ = _called_up(freed, deadline)
+    _send_or_leave(called, deadline, fresh=False)
+
+
+def _called_up(freed: Sequence[ledger.Freed], deadline: float) -> tuple[list[Run], set[Turn]]:
+    """Call up who may go on, until the deadline; return them, and where nobody was called."""
+    called: list[Run] = []
+    for at in range(0, len(freed), ledger.AT_ONCE):
         if time.monotonic() > deadline:
-            ledger.publish_soon(run.id for run in limited if turns.get(run.id) == turn)
-        else:
-            going += ledger.call_up(turn, limit)
-    return going + [run for run in limited if run.id not in turns]
+            return called, {turn for turn, _ in freed[at:]}
+        called += ledger.call_up(freed[at : at + ledger.AT_ONCE])
+    return called, set()
 
 
 def _deadline() -> float:
@@ -191,17 +238,17 @@ def _send_all(left: deque[Run], deadline: float, fresh: bool) -> None:
 
 def _run_here(runs: Sequence[Run]) -> None:
     """Run eagerly, one after the other; what a run causes meanwhile waits until it is done."""
-    waiting: deque[Run] | None = getattr(_eager, "waiting", None)
+    waiting: deque[Run] | None = getattr(_local, "waiting", None)
     if waiting is not None:
         waiting.extend(runs)
         return
-    _eager.waiting = waiting = deque(runs)
+    _local.waiting = waiting = deque(runs)
     sender = broker.Sender(None, fresh=True)
     try:
         while waiting:
             _send(waiting.popleft(), sender)
     finally:
-        _eager.waiting = None
+        _local.waiting = None
 
 
 def _send(run: Run, sender: broker.Sender) -> None:

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import bootsteps
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from motia_django import arrivals, batches, ledger, publish, runner
 from motia_django.conf import settings
-from motia_django.exceptions import MotiaError
+from motia_django.exceptions import MotiaError, StoreUnavailable
 from motia_django.live import face as streams
 from motia_django.live import log
-from motia_django.runs import Run, Status
+from motia_django.runs import Run, Status, summary_of
 from motia_django.stores import face
 
 logger = logging.getLogger("motia.upkeep")
@@ -35,6 +35,17 @@ _SECONDS_BETWEEN_SIGNS = 10.0
 _SECONDS_BETWEEN_PRUNINGS = 60.0
 _MOST_ROUNDS = 50
 """How many batches one round may take before the other chores have their turn."""
+_PARTS = {
+    "upkeep": "publishing and rescuing runs",
+    "keep_state": "looking after the state",
+    "keep_streams": "looking after streams",
+    "work_off": "working off batches",
+    "prune": "pruning",
+}
+"""What each chore does, by the name of its function, for the log."""
+_AWAY = (StoreUnavailable, OperationalError, InterfaceError)
+"""What fails where a server cannot be reached."""
+_MINUTE = 60.0
 _key_sweep = ledger.KeySweep()
 _chore = threading.RLock()
 """Held while a chore goes on, and while a pool process is forked."""
@@ -126,6 +137,8 @@ class Upkeep(bootsteps.StartStopStep):
         self._name = str(worker.hostname)
         self._worker = worker
         self._thread: threading.Thread | None = None
+        self._failing: dict[str, float] = {}
+        """The parts whose server is away, and when that was last told."""
 
     def start(self, worker: Any) -> None:
         """Begin when the worker does."""
@@ -150,10 +163,10 @@ class Upkeep(bootsteps.StartStopStep):
             has_more = self._look_after_all()
             if now - seen >= _SECONDS_BETWEEN_SIGNS:
                 seen = now
-                self._do(lambda: ledger.see(self._name, consumed_by(self._worker)))
+                self._do(self._sign)
             if now - pruned >= _SECONDS_BETWEEN_PRUNINGS:
                 pruned = -math.inf if any(self._do(prune)) else now
-        self._do(lambda: ledger.forget(self._name))
+        self._do(self._sign_off)
 
     def _look_after_all(self) -> bool:
         """Look after the runs, all items and the batches; return whether these have more to do."""
@@ -175,12 +188,33 @@ class Upkeep(bootsteps.StartStopStep):
                 _connections[:] = connections.all(initialized_only=True)
 
     def _tried(self, chore: Callable[[], T]) -> T | None:
+        part = _PARTS.get(chore.__name__, "the worker's sign of life")
         try:
-            return chore()
-        except Exception:
-            logger.exception("A round of upkeep failed; the next one tries again")
+            done = chore()
+        except Exception as error:
+            self._tell(part, error)
             connections.close_all()
             return None
+        self._failing.pop(part, None)
+        return done
+
+    def _tell(self, part: str, error: Exception) -> None:
+        """Log what failed; of a server that is away a line each minute, and once the traceback."""
+        text, now = "Upkeep: %s failed, and is tried again: %s", time.monotonic()
+        if not isinstance(error, _AWAY):
+            logger.exception(text, part, summary_of(error))
+        elif part not in self._failing:
+            logger.warning(text, part, summary_of(error), exc_info=True)
+            self._failing[part] = now
+        elif now - self._failing[part] >= _MINUTE:
+            logger.warning(text, part, summary_of(error))
+            self._failing[part] = now
+
+    def _sign(self) -> None:
+        ledger.see(self._name, consumed_by(self._worker))
+
+    def _sign_off(self) -> None:
+        ledger.forget(self._name)
 
     def _pause(self) -> float:
         return settings().upkeep_interval * random.uniform(1 - _JITTER, 1 + _JITTER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -609,6 +610,46 @@ def test_a_cancel_and_a_claim_at_once_never_wait_for_each_other(
             assert done.count(True) == 1
             if done[0]:
                 models.Turn.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_that_are_cancelled_hand_over_together(sent: list[str]) -> None:
+    messages = [{"topic": "work", "messageGroupId": f"g{n % 5}"} for n in range(15)]
+    with installed(make_step(lambda input: None, FIFO)):
+        ids = enqueue(messages)
+        assert sorted(sent) == sorted(ids[:5])
+        cancel = partial(operations.cancel, by="ada")
+        results = list(operations.many(map(UUID, ids[:5]), cancel))
+        assert not any(each.refusal for each in results)
+        assert sorted(sent[5:]) == sorted(ids[5:10])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_those_who_cancel_many_and_call_many_never_wait_for_each_other(sent: list[str]) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("in-memory SQLite has no real concurrency")
+
+    def at_once(act: Callable[[], object]) -> object:
+        try:
+            return act()
+        finally:
+            connections.close_all()
+
+    def call() -> None:
+        ledger.recall(map(UUID, ids))
+        turns = ledger.turns_of(map(UUID, reversed(ids)))
+        ledger.call_up([(turn, None) for turn in turns.values()])
+
+    def cancel() -> list[operations.Result]:
+        mixed = [UUID(each) for each in [*ids[::2], *ids[1::2]]]
+        return list(operations.many(mixed, partial(operations.cancel, by="ada")))
+
+    with installed(make_step(lambda input: None, FIFO)), ThreadPoolExecutor(3) as pool:
+        for _ in range(8):
+            ids = enqueue([{"topic": "work", "messageGroupId": str(n)} for n in range(40)])
+            done, *_others = pool.map(at_once, (cancel, call, call))
+            assert isinstance(done, list) and [each.refusal for each in done] == [""] * 40
+            assert not models.Turn.objects.exists()
 
 
 def test_when_two_wait_for_each_other_each_run_is_done_by_itself() -> None:

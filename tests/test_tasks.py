@@ -40,7 +40,7 @@ def test_a_message_delivered_twice_runs_once() -> None:
     assert row(run_id).attempt == 1
 
 
-@pytest.mark.parametrize(("config", "queries"), [({}, 2), ({"concurrency": 9}, 15)])
+@pytest.mark.parametrize(("config", "queries"), [({}, 2), ({"concurrency": 9}, 14)])
 def test_what_a_run_asks_the_database_is_counted(
     config: Any, queries: int, django_assert_num_queries: Any
 ) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 from django.utils import timezone
 
 from motia_django import enqueue, ledger, models
@@ -157,5 +158,32 @@ def test_a_chore_that_fails_keeps_no_other_from_being_done(
 
     part = Upkeep(SimpleNamespace(hostname="celery@here"))
     assert part._do(broken, lambda: 7) == [None, 7]
-    assert "A round of upkeep failed; the next one tries again" in caplog.text
-    assert "out of order" in caplog.text
+    failed = "the worker's sign of life failed, and is tried again: RuntimeError: out of order"
+    assert failed in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_server_that_is_away_the_part_that_needs_it_is_told_and_its_traceback_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module.logger.parent, "propagate", True)
+    state = {"BACKEND": "motia_django.stores.redis.RedisState"}
+    cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    part = Upkeep(SimpleNamespace(hostname="celery@here"))
+
+    def told() -> list[tuple[str, bool]]:
+        caplog.clear()
+        part._look_after_all()
+        records = {id(each): each for each in caplog.records}.values()
+        return [(each.levelname, bool(each.exc_info)) for each in records]
+
+    with override_settings(CACHES={"default": cache}, MOTIA={"STATE": state}):
+        assert told() == [("WARNING", True)]
+        assert "looking after the state failed" in caplog.text
+        assert "StoreUnavailable: state: the Redis of" in caplog.text
+        assert told() == []
+        monkeypatch.setattr(upkeep_module, "_MINUTE", 0.0)
+        assert told() == [("WARNING", False)]
+    assert told() == []
+    with override_settings(CACHES={"default": cache}, MOTIA={"STATE": state}):
+        assert told() == [("WARNING", True)]

@@ -62,6 +62,7 @@ from motia_django.ledger.history import (
 from motia_django.ledger.interventions import (
     cancel,
     discard,
+    lock,
     move,
     pause,
     paused,
@@ -99,12 +100,14 @@ from motia_django.ledger.tallies import (
     prune_tallies,
     tallied,
 )
-from motia_django.ledger.turns import recall, sweep, turns_of
+from motia_django.ledger.turns import AT_ONCE, Freed, recall, sweep, turns_of
 from motia_django.ledger.workers import forget, see, workers
 
 __all__ = [
+    "AT_ONCE",
     "LONGEST_PATIENCE",
     "MOST_FOUND",
+    "Freed",
     "KeySweep",
     "Placed",
     "Refused",
@@ -144,6 +147,7 @@ __all__ = [
     "keys_of_runs",
     "lapsed",
     "leave_batch",
+    "lock",
     "lost_outcome",
     "move",
     "move_pause",

@@ -90,12 +90,11 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
         is_held = statements.write(run, changes, may_be_undone=not outcome.failed)
         return settlement if is_held else None
     with transaction.atomic(using=database()):
-        if run.limited:
-            turns.lock(run.id)
+        turn = turns.lock(run.id) if run.limited else None
         if not statements.write(run, changes, may_be_undone=False):
             return None
         keys.add(run.id, outcome.keys)
-        freed = turns.free(run.id, finished=settlement.status.final) if run.limited else None
+        freed = turns.free(turn, finished=settlement.status.final)
         if outcome.snoozed:
             heed(run.id, changes["timeline"])
     return replace(settlement, freed=freed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,9 +14,8 @@ from django.utils import timezone
 
 from motia_django import models
 from motia_django.conf import settings
-from motia_django.delivery import Turn
 from motia_django.ledger import turns
-from motia_django.ledger.rows import LARGE, all_runs, database, locked, run_of
+from motia_django.ledger.rows import LARGE, all_runs, database, lock_runs, locked, run_of
 from motia_django.runs import UNFINISHED, Run, Status
 from motia_django.timeline import Entry, woken_ahead
 
@@ -54,12 +54,15 @@ def publish_soon(run_ids: Iterable[UUID]) -> None:
     )
 
 
-def call_up(turn: Turn, limit: int | None) -> list[Run]:
-    """Return the runs that may go on in this lane and pool, to be published now, each once."""
-    ids = turns.call(turn, limit)
+def call_up(freed: Sequence[turns.Freed]) -> list[Run]:
+    """Return the runs that may go on in these lanes and pools, to be published now, each once."""
+    ids = turns.call(freed)
     if not ids:
         return []
-    _queued(ids).update(publishes=1, wake_at=timezone.now() + patience(0))
+    with transaction.atomic(using=database()) if len(ids) > 1 else nullcontext():
+        if len(ids) > 1:
+            lock_runs(ids)
+        _queued(ids).update(publishes=1, wake_at=timezone.now() + patience(0))
     return [run_of(row) for row in _queued(ids).defer(*LARGE)]
 
 

@@ -6,7 +6,7 @@ Each takes the row as its caller saw it and changes it only if nobody else has m
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from motia_django import models
 from motia_django.delivery import Turn
 from motia_django.exceptions import CannotIntervene, MotiaError
 from motia_django.ledger import births, keys, turns
-from motia_django.ledger.rows import LONGEST_SOURCE, all_runs, database, masked_input
+from motia_django.ledger.rows import LONGEST_SOURCE, all_runs, database, lock_runs, masked_input
 from motia_django.runs import ONCE, Run, Status, summary_of
 from motia_django.timeline import Entry
 
@@ -59,6 +59,12 @@ def changed_meanwhile(run_id: UUID) -> CannotIntervene:
 def in_words(status: str) -> str:
     """Return a status in the reader's language: the admin has the texts."""
     return pgettext("status of a run", status)
+
+
+def lock(run_ids: Sequence[UUID]) -> None:
+    """Lock many runs, which the caller is about to change one by one in his transaction."""
+    turns.lock_all(run_ids)
+    lock_runs(run_ids)
 
 
 def cancel(row: models.Run, note: Entry) -> Turn | None:
@@ -131,17 +137,15 @@ def _ended(row: models.Run, note: Entry, statuses: tuple[Status, ...]) -> Turn |
     lets_go = row.trigger not in ONCE and row.unique_until is None
     changes |= {"unique_key": None} if lets_go else {}
     with transaction.atomic(using=database()):
-        if row.limited:
-            turns.lock(row.id)
+        turn = turns.lock(row.id)
         if not _changed(row, statuses, note, finished_at=timezone.now(), **changes):
             return None
-        return turns.free(row.id, finished=True) or Turn()
+        return turns.free(turn, finished=True) or Turn()
 
 
 def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ...]) -> bool:
     with transaction.atomic(using=database()):
-        if row.limited:
-            turns.lock(row.id)
+        turn = turns.lock(row.id)
         changed = _changed(
             row,
             statuses,
@@ -165,7 +169,7 @@ def _requeued(row: models.Run, run: Run, note: Entry, statuses: tuple[Status, ..
             woken=None,
         )
         if changed:
-            turns.free(row.id, finished=True)
+            turns.free(turn, finished=True)
             turns.keep([run])
             keys.add(run.id, keys.keys_of(run))
     return changed

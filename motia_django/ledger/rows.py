@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, connections, router, transaction
 from django.db.models import Model, QuerySet
@@ -192,6 +194,12 @@ def locked(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:
     if connections[database()].features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True)
     return rows
+
+
+def lock_runs(run_ids: Sequence[UUID]) -> None:
+    """Lock many runs in the order of their ids: else two who do so could wait for each other."""
+    found = all_runs().filter(id__in=run_ids).order_by("id")
+    list(found.select_for_update().values_list("id"))
 
 
 def _masked_as(step: str, name: object, value: Any) -> Any:

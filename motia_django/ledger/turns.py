@@ -6,11 +6,13 @@ hold what must not be held twice, so whatever races there are, the database says
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from motia_django import models
@@ -18,8 +20,18 @@ from motia_django.delivery import Delivery, Turn
 from motia_django.ledger.rows import all_runs, database
 from motia_django.runs import UNFINISHED, Run, Status
 
-_BATCH = 200
-"""How many are called up at once where no limit says how many."""
+Freed = tuple[Turn, int | None]
+"""A lane and a pool in which there may be room, and how many runs of the pool may go on at once."""
+AT_ONCE = 200
+"""For how many lanes and pools it is asked in one statement who may go on.
+
+SQLite takes no more than 500 questions in one. Where no limit says how many runs of a pool are
+called up at once, so many are.
+"""
+_Question = tuple[str, list[Any]]
+"""A statement that reads turns, and its values."""
+_NAME = "?"
+"""Stands for the lane or the pool in a question that is asked of many."""
 
 
 def keep(runs: Sequence[Run]) -> None:
@@ -29,9 +41,17 @@ def keep(runs: Sequence[Run]) -> None:
         _turns().bulk_create(rows, batch_size=500)
 
 
-def lock(run_id: UUID) -> None:
-    """Lock a run's turn before the run, as `take` does: else two could wait for each other."""
-    list(_turns().select_for_update().filter(run_id=run_id))
+def lock(run_id: UUID) -> models.Turn | None:
+    """Lock a run's turn, if it has one, before the run, as `take` does, and return it.
+
+    Else two could wait for each other.
+    """
+    return _turns().select_for_update().filter(run_id=run_id).first()
+
+
+def lock_all(run_ids: Sequence[UUID]) -> None:
+    """Lock many runs' turns before the runs, in the order in which `call` does."""
+    _locked(list(_turns().filter(run_id__in=run_ids).values_list("id", flat=True)))
 
 
 def take(run: Run, delivery: Delivery) -> bool:
@@ -46,22 +66,31 @@ def take(run: Run, delivery: Delivery) -> bool:
     return True
 
 
-def free(run_id: UUID, *, finished: bool) -> Turn | None:
-    """Give back what a run holds: its slot, and if it is finished its lane; return what is free."""
-    row = _turns().filter(run_id=run_id).first()
+def free(row: models.Turn | None, *, finished: bool) -> Turn | None:
+    """Give back what a run holds by its turn, which is locked: its slot, if finished its lane too.
+
+    Return what is free.
+    """
     if row is None:
         return None
     if finished:
-        row.delete(using=database())
+        _turns().filter(id=row.id).delete()
         return Turn(lane=row.lane, pool=row.pool)
     _turns().filter(id=row.id).update(slot=None, called=False)
     return Turn(pool=row.pool)
 
 
-def call(turn: Turn, limit: int | None) -> list[UUID]:
-    """Call up the queued runs that may go on now in this lane and this pool, each once."""
-    found = [*_head(turn.lane, limit), *_firsts(turn.pool, limit)]
-    return [each for each in dict.fromkeys(found) if _called(each)]
+def call(freed: Sequence[Freed]) -> list[UUID]:
+    """Call up the queued runs that may go on now in these lanes and pools, each once.
+
+    It takes a few statements for all that are given, which are `AT_ONCE` at most.
+    """
+    limits = {turn.pool: limit for turn, limit in freed if turn.pool is not None}
+    lanes = {turn.lane: limit for turn, limit in freed if turn.lane is not None}
+    heads = _heads(lanes)
+    limits |= {each.pool: lanes[each.lane] for each in heads if each.lane and each.pool}
+    alone = [each for each in heads if each.pool is None]
+    return _called([*alone, *_firsts(limits)])
 
 
 def recall(run_ids: Iterable[UUID]) -> None:
@@ -138,45 +167,93 @@ def _names(pool: str, limit: int) -> Iterable[str]:
     return (f"{pool}.{number}" for number in range(limit))
 
 
-def _head(lane: str | None, limit: int | None) -> list[UUID]:
-    """Return the run whose turn it is in a lane, if it waits to be called and its pool has room."""
-    if lane is None:
+def _heads(lanes: Iterable[str]) -> list[models.Turn]:
+    """Return whose turn it is in each of these lanes, where he waits to be called."""
+    if not lanes:
         return []
-    holder = _turns().filter(holds=lane).first()
-    head = holder or _turns().filter(lane=lane).order_by("id").first()
-    if head is None or head.called or not _room(head.pool, limit):
+    holders = _turns().filter(holds__in=lanes)
+    found = _answers([_compiled(holders), *_for_each(_first, lanes)])
+    heads = {each.lane: each for each in found} | {each.lane: each for each in found if each.holds}
+    waiting = {each.run_id: each for each in heads.values() if not each.called}
+    if not waiting:
         return []
-    return [head.run_id] if _queued().filter(id=head.run_id).exists() else []
+    queued = _queued().filter(id__in=list(waiting)).values_list("id", flat=True)
+    return [waiting[each] for each in queued]
 
 
-def _firsts(pool: str | None, limit: int | None) -> list[UUID]:
-    """Return the runs of a pool that go first, as many as there is room for."""
-    room = _room(pool, limit) if pool is not None else 0
-    if not room:
-        return []
-    first = _unblocked().filter(pool=pool).order_by("id")
-    return list(first.values_list("run_id", flat=True)[:room])
+def _first(lane: str) -> QuerySet[models.Turn]:
+    return _turns().filter(lane=lane).order_by("id")[:1]
 
 
-def _room(pool: str | None, limit: int | None) -> int:
-    """Return for how many runs a pool has room; for a batch of them where nothing limits it."""
-    if pool is None or limit is None:
-        return _BATCH
-    return max(limit - _turns().filter(pool=pool, called=True).count(), 0)
+def _firsts(limits: Mapping[str, int | None]) -> list[models.Turn]:
+    """Return the runs of each pool that go first, as many as there is room for."""
+    rooms = _rooms(limits)
+    questions: list[_Question] = []
+    for room in sorted({room for room in rooms.values() if room > 0}):
+        pools = [pool for pool, its_own in rooms.items() if its_own == room]
+        questions += _for_each(partial(_unblocked, room=room), pools)
+    return _answers(questions) if questions else []
 
 
-def _unblocked() -> QuerySet[models.Turn]:
-    """Return the turns of queued runs, not called yet, whose turn it is in their lane, if any."""
+def _rooms(limits: Mapping[str, int | None]) -> dict[str, int]:
+    """Return for how many runs each pool has room; for many of them where nothing limits it."""
+    limited = [pool for pool, limit in limits.items() if limit is not None]
+    taken = _turns().filter(pool__in=limited, called=True).values_list("pool")
+    counts = dict(taken.annotate(Count("id")).order_by()) if limited else {}
+    return {
+        pool: AT_ONCE if limit is None else limit - counts.get(pool, 0)
+        for pool, limit in limits.items()
+    }
+
+
+def _unblocked(pool: str, *, room: int) -> QuerySet[models.Turn]:
+    """Return the first turns of a pool's queued runs, not called yet, whose lane lets them go."""
     holder = _turns().filter(holds=OuterRef("lane")).values("id")[:1]
     first = _turns().filter(lane=OuterRef("lane")).order_by("id").values("id")[:1]
     next_in_lane = Coalesce(Subquery(holder), Subquery(first))
     queued = Exists(_queued().filter(id=OuterRef("run_id")))
-    return _turns().filter(Q(lane=None) | Q(id=next_in_lane), queued, called=False)
+    waiting = _turns().filter(Q(lane=None) | Q(id=next_in_lane), queued, called=False, pool=pool)
+    return waiting.order_by("id")[:room]
 
 
-def _called(run_id: UUID) -> bool:
-    """Mark a run as called; return False if somebody else has done so first."""
-    return bool(_turns().filter(run_id=run_id, called=False).update(called=True))
+def _for_each(
+    question: Callable[[str], QuerySet[models.Turn]], names: Iterable[str]
+) -> list[_Question]:
+    """Return a question for each of these lanes or pools; Django composes it once."""
+    sql, values = _compiled(question(_NAME))
+    return [(sql, [name if each == _NAME else each for each in values]) for name in names]
+
+
+def _compiled(turns: QuerySet[models.Turn]) -> _Question:
+    sql, values = turns.query.get_compiler(using=database()).as_sql()
+    return sql, list(values)
+
+
+def _answers(questions: Sequence[_Question]) -> list[models.Turn]:
+    """Return the turns that are the answers to all of these questions, in one statement."""
+    numbered = enumerate(sql for sql, _ in questions)
+    sql = " UNION ALL ".join(f"SELECT * FROM ({each}) AS q{number}" for number, each in numbered)
+    return list(_turns().raw(sql, [each for _, values in questions for each in values]))
+
+
+def _called(turns: Sequence[models.Turn]) -> list[UUID]:
+    """Mark turns as called; return the runs of those that nobody else has called first."""
+    if len(turns) == 1:
+        is_first = _turns().filter(id=turns[0].id, called=False).update(called=True)
+        return [turns[0].run_id] if is_first else []
+    with transaction.atomic(using=database()):
+        called = [each for each in _locked([each.id for each in turns]) if not each.called]
+        _turns().filter(id__in=[each.id for each in called]).update(called=True)
+    return [each.run_id for each in called]
+
+
+def _locked(ids: Sequence[int]) -> list[models.Turn]:
+    """Lock turns in the order of their ids: else two who lock many could wait for each other.
+
+    By id alone: by an index InnoDB would lock them in the order of that.
+    """
+    found = _turns().filter(id__in=ids).order_by("id")
+    return list(found.select_for_update()) if ids else []
 
 
 def _queued() -> QuerySet[models.Run]:

@@ -77,6 +77,7 @@ class RedisState(StateStore):
     """
 
     def __init__(self, *, cache: str = "default") -> None:
+        self.cache = cache
         self._redis = Connection(cache)
         self._left_from = outbox.FIRST
 

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from motia_django import payloads
 from motia_django.live import items, log
 from motia_django.live.dismissals import NOWHERE
+from motia_django.live.reviews import standing_of, standings
 from motia_django.registry import registry
 from motia_django.testing.asking import ask
 from motia_django.testing.commits import commit
@@ -48,6 +49,9 @@ class Streamed(_Event):
         return event
 
 
+_Place = tuple[str, str, str | None]
+
+
 @dataclass(kw_only=True)
 class Follower:
     """Who follows groups of streams, or items, by their address as a browser does."""
@@ -56,11 +60,19 @@ class Follower:
     address: str
     query: Mapping[str, Any] | None
     headers: Mapping[str, str] | None
+    user: Any = None
+    """Who he is, unless the client knows."""
     status: int = 0
     """What was answered last: 200; 401 or 403, if he is refused all of it."""
     told: list[Streamed] = field(default_factory=list)
     """All that he was told: first how things are, by a `sync`, then what came."""
     _last_id: str = ""
+    _refused: set[_Place] = field(default_factory=set)
+    """What he has been told that he is refused."""
+    _standing: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._standing = self._standing_now()
 
     @property
     def refused(self) -> bool:
@@ -68,19 +80,40 @@ class Follower:
         return self.status != 200
 
     def listen(self) -> list[Streamed]:
-        """Come back, be judged again, and return what has come since."""
+        """Come back, be judged again, and return what has come since.
+
+        A user who is not who he was when he was let in, as `RECHECK` looks at it, comes as nobody.
+        """
         commit()
         _begin_the_log()
         headers = {**(self.headers or {}), "Last-Event-ID": self._last_id}
         sent = {"body": (b"", ""), "query": self.query, "headers": headers}
         with patch.object(log, "_BRAND_NEW", 0):  # what is missing below was undone after a test
-            answer = ask(self.client, "GET", self.address, **sent)
+            answer = ask(self._client(), "GET", self.address, **sent)
         if answer.error is not None:
             raise answer.error
         self.status = answer.status
-        came = list(self._read(answer.content)) if not self.refused else []
+        came = self._new(list(self._read(answer.content))) if not self.refused else []
         self.told += came
         return came
+
+    def _client(self) -> APIClient:
+        is_who_he_was = self._standing is None or self._standing == self._standing_now()
+        return self.client if is_who_he_was else APIClient()
+
+    def _standing_now(self) -> str | None:
+        """Return how the user is in the table, where he is one of it."""
+        if standing_of(self.user) is None:
+            return None
+        return standings([self.user.pk]).get(self.user.pk)
+
+    def _new(self, came: list[Streamed]) -> list[Streamed]:
+        """Leave out that he is refused what he was refused before: each connection says it."""
+        before = self._refused
+        self._refused = {_place_of(each) for each in came if each.type == "unauthorized"}
+        return [
+            each for each in came if each.type != "unauthorized" or _place_of(each) not in before
+        ]
 
     def _read(self, content: bytes) -> Iterator[Streamed]:
         for name, value in _FIELD.findall(content):
@@ -92,6 +125,10 @@ class Follower:
             data = event.get("event" if event["type"] == "event" else "data")
             place = frame["groupId"], frame["id"]
             yield Streamed(event["type"], *place, data, stream=frame["streamName"])
+
+
+def _place_of(event: Streamed) -> _Place:
+    return event.stream, event.group, event.item
 
 
 def told_of(stream: str) -> list[Streamed]:

@@ -199,6 +199,7 @@ class Motia:
             address=address,
             query={**(query or {}), **asked},
             headers=headers,
+            user=user,
         )
         follower.listen()
         return follower

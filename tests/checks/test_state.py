@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage
 from django.test import override_settings
 from redis import Redis as Client
 
+from motia_django.celery_app import project_app
 from motia_django.checks.state import state
 from tests.servers.redis import Redis
 
@@ -28,10 +29,56 @@ def redis(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         server.stop()
 
 
-def found(url: str) -> list[CheckMessage]:
-    caches = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url}}
-    with override_settings(CACHES=caches, MOTIA={"STATE": STATE}):
+def found(url: str, alias: str = "state", **others: Any) -> list[CheckMessage]:
+    caches = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        **{name: redis_at(location) for name, location in others.items()},
+        alias: redis_at(url),
+    }
+    with override_settings(CACHES=caches, MOTIA={"STATE": {**STATE, "CACHE": alias}}):
         return list(state())
+
+
+def redis_at(location: Any) -> dict[str, Any]:
+    return {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": location}
+
+
+@pytest.fixture
+def broker() -> Iterator[Any]:
+    """Have Celery send to another broker."""
+    conf: Any = project_app().conf
+    before = conf.broker_url
+
+    def use(url: str) -> None:
+        conf.broker_url = url
+
+    yield use
+    conf.broker_url = before
+
+
+@pytest.mark.parametrize(
+    ("alias", "others", "sent_to", "told"),
+    [
+        ("state", {}, "redis://127.0.0.1:6/1", ""),
+        ("state", {"pages": "redis://127.0.0.1:6/2"}, "redis://127.0.0.1/0", ""),
+        ("default", {}, "amqp://127.0.0.1:6//", "as the cache 'default':"),
+        ("state", {"pages": "redis://:secret@127.0.0.1:6"}, "memory://", "as the cache 'pages':"),
+        (
+            "state",
+            {"pages": ["redis://127.0.0.1:6/0", "redis://127.0.0.1:7/0"]},
+            "redis://127.0.0.1:6/0",
+            "as the cache 'pages' and Celery's broker:",
+        ),
+        ("state", {}, "redis://127.0.0.1:6", "as Celery's broker:"),
+    ],
+)
+def test_of_a_database_that_the_state_shares_is_warned(
+    broker: Any, alias: str, others: dict[str, Any], sent_to: str, told: str
+) -> None:
+    broker(sent_to)
+    messages = found("redis://127.0.0.1:6/0", alias, **others)
+    shared = [each.msg for each in messages if each.id == "motia.W040"]
+    assert [told in each and "secret" not in each for each in shared] == [True] * bool(told)
 
 
 def test_of_a_redis_that_forgets_is_warned(redis: tuple[str, Any]) -> None:

@@ -10,6 +10,9 @@ QUERIES = {
     "100 births in a list": 1,
     "a light message": 0,
     "100 light messages in a list": 0,
+    "100 births in a list, each of a group of its own": 10,
+    "100 births in a list, each with a limit of its own": 10,
+    "100 cancels, each of a group of its own": 508,
     "a claim": 1,
     "a finish": 1,
     "a run from its claim to its finish": 2,
@@ -26,7 +29,12 @@ _LOOKED_FOR = {
 """Where an item is looked for before it is made."""
 ELSEWHERE = {
     # It takes no more than 999 values in a statement.
-    "sqlite": {"100 births in a list": 2, **_LOOKED_FOR},
+    "sqlite": {
+        "100 births in a list": 2,
+        "100 births in a list, each of a group of its own": 11,
+        "100 births in a list, each with a limit of its own": 11,
+        **_LOOKED_FOR,
+    },
     # It does not give back the row that it has changed, so that a run is read before it is claimed.
     "mysql": {"a claim": 2, "a run from its claim to its finish": 3, **_LOOKED_FOR},
 }

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.utils import timezone
 from pydantic import BaseModel
 
-from motia_django import enqueue, ledger, runner, state, tasks
+from motia_django import enqueue, ledger, operations, runner, state, tasks
 from motia_django.celery_app import project_app, task_name
 from motia_django.delivery import Delivery
 from motia_django.runs import Outcome, Run, Status
@@ -57,11 +57,18 @@ def _listening(record: str) -> Any:
     return make_step(lambda input: None, trigger, name=f"Hear{record.title()}", record=record)
 
 
+def _in_turn(topic: str, **config: Any) -> Any:
+    trigger = {"type": "queue", "topic": topic, "config": config}
+    return make_step(lambda input: None, trigger, name=f"Hear{topic.title()}")
+
+
 @contextmanager
 def works() -> Iterator[dict[str, Work]]:
     """Have Steps, and return what is to be counted, by name."""
     steps = [made(record) for made in (_posting, _listening) for record in ("all", "failures")]
     steps.append(_writing())
+    steps.append(_in_turn("groups", type="fifo"))
+    steps.append(_in_turn("pools", concurrency={"limit": 1, "key": "n"}))
     with ExitStack() as stack:
         client = stack.enter_context(serving(*steps))
         stack.enter_context(published())
@@ -74,6 +81,13 @@ def works() -> Iterator[dict[str, Work]]:
             f"{LISTED} births in a list": Work(lambda _: enqueue(_messages("all"))),
             "a light message": Work(lambda _: enqueue("failures", {})),
             f"{LISTED} light messages in a list": Work(lambda _: enqueue(_messages("failures"))),
+            f"{LISTED} births in a list, each of a group of its own": Work(
+                lambda _: enqueue(_apart("groups"))
+            ),
+            f"{LISTED} births in a list, each with a limit of its own": Work(
+                lambda _: enqueue(_apart("pools"))
+            ),
+            f"{LISTED} cancels, each of a group of its own": Work(_cancelled, _grouped),
             "a claim": Work(_claimed, _queued),
             "a finish": Work(_finished, lambda: _claimed(_queued())),
             "a run from its claim to its finish": Work(_executed, _queued),
@@ -89,6 +103,21 @@ def _posted(client: Any, body: Any, path: str) -> None:
 
 def _messages(topic: str) -> list[dict[str, Any]]:
     return [{"topic": topic, "data": {}} for _ in range(LISTED)]
+
+
+def _apart(topic: str) -> list[dict[str, Any]]:
+    """Return messages of which none waits for another."""
+    names = [str(uuid4()) for _ in range(LISTED)]
+    return [{"topic": topic, "data": {"n": each}, "messageGroupId": each} for each in names]
+
+
+def _grouped() -> list[UUID]:
+    return [UUID(each) for each in enqueue(_apart("groups"))]
+
+
+def _cancelled(run_ids: list[UUID]) -> None:
+    results = list(operations.many(run_ids, lambda each: operations.cancel(each, by="ada")))
+    assert not any(each.refusal for each in results)
 
 
 def _queued() -> Run:

@@ -155,7 +155,7 @@ class Ledger(RuleBasedStateMachine):
             with transaction.atomic():
                 ledger.recall(ids)
                 [turn, *_] = ledger.turns_of(ids).values()
-                assert ledger.call_up(turn, LIMIT)
+                assert ledger.call_up([(turn, LIMIT)])
                 transaction.set_rollback(True)
 
     def _any(self, data: Any) -> str:

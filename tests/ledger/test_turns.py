@@ -82,7 +82,7 @@ def test_a_run_that_waits_for_its_retry_holds_its_group() -> None:
         first, second = send("a"), send("a")
         end(begin(first), failed=True)
         assert row(first).status == Status.SCHEDULED
-        assert ledger.call_up(ledger.turns_of([row(first).id])[row(first).id], None) == []
+        assert ledger.call_up([(ledger.turns_of([row(first).id])[row(first).id], None)]) == []
         assert not models.Turn.objects.get(run_id=first).called
         assert begin(second) is None
         let_time_pass(first)
@@ -200,12 +200,59 @@ def test_who_came_first_goes_first_when_a_slot_is_free() -> None:
         freed = end(running).freed
         assert freed is not None
         models.Run.objects.filter(id=first).update(wake_at=timezone.now(), publishes=7)
-        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [first]
+        assert [str(run.id) for run in ledger.call_up([(freed, 1)])] == [first]
         assert row(first).publishes == 1
         assert not ledger.are_overdue()
-        assert ledger.call_up(freed, 1) == []
+        assert ledger.call_up([(freed, 1)]) == []
         assert begin(second) is not None  # called or not: what is delivered may take a free slot
         assert begin(first) is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "trigger",
+    [fifo(), limited({"limit": 1, "key": "n"}), fifo(concurrency={"limit": 1, "key": "n"})],
+    ids=["groups", "pools", "both"],
+)
+def test_of_a_long_list_each_group_and_each_pool_is_called_once_and_no_more_than_have_room(
+    trigger: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "AT_ONCE", 7)
+    with installed(make_step(nothing, trigger)), published() as sent:
+        ids = enqueue(
+            [
+                {"topic": "work", "data": {"n": n % 20}, "messageGroupId": f"g{n % 20}"}
+                for n in range(60)
+            ]
+        )
+        assert sorted(sent) == sorted(ids[:20])
+        end(begin(ids[0]))
+        assert sent[20:] == [ids[20]]
+        models.Run.objects.filter(status=Status.QUEUED).update(wake_at=timezone.now())
+        upkeep()
+        assert sorted(sent[21:]) == sorted(ids[1:21])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_into_one_pool_is_called_in_order_whatever_its_groups() -> None:
+    with installed(make_step(nothing, fifo(concurrency=3))), published() as sent:
+        groups = "aabbcd"
+        ids = enqueue([{"topic": "work", "messageGroupId": each} for each in groups])
+        assert sorted(sent) == sorted([ids[0], ids[2], ids[4]])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_called_up_in_time_is_left_to_upkeep(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, django_assert_max_num_queries: Any
+) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 1e-9}
+    messages = [{"topic": "work", "messageGroupId": str(n)} for n in range(30)]
+    with installed(make_step(nothing, fifo())), published() as sent:
+        with django_assert_max_num_queries(15):
+            ids = enqueue(messages)
+        assert sent == []
+        assert upkeep() == 30
+    assert sorted(sent) == sorted(ids)
 
 
 def test_who_waits_for_his_retry_is_not_called_in_the_place_of_who_could_go_on() -> None:
@@ -213,7 +260,7 @@ def test_who_waits_for_his_retry_is_not_called_in_the_place_of_who_could_go_on()
         first, second = send(), send()
         freed = end(begin(first), failed=True).freed
         assert freed is not None
-        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [second]
+        assert [str(run.id) for run in ledger.call_up([(freed, 1)])] == [second]
 
 
 def test_the_slot_of_a_key_goes_to_who_has_that_key_though_others_wait_for_longer() -> None:
@@ -223,7 +270,7 @@ def test_the_slot_of_a_key_goes_to_who_has_that_key_though_others_wait_for_longe
         running, waiting = begin(send(data={"n": 2})), send(data={"n": 2})
         freed = end(running).freed
         assert freed is not None
-        assert [str(run.id) for run in ledger.call_up(freed, 1)] == [waiting]
+        assert [str(run.id) for run in ledger.call_up([(freed, 1)])] == [waiting]
 
 
 def test_each_trigger_has_slots_of_its_own() -> None:
