@@ -95,9 +95,10 @@ def facts(listener: Listener) -> dict[str, Any]:
     """Return when a schedule is due, and what operators say of it."""
     override, states = _on_record(listener)
     timing = ticks.in_force(operators.declared(listener), override)
+    due = timing.after(datetime.now(UTC))
     told: dict[str, Any] = {
         "timezone": str(timing.zone),
-        "next": timing.after(datetime.now(UTC)),
+        "next": due.astimezone(timing.zone) if due else None,
     }
     if operators.is_paused(listener, override, states):
         told["paused"] = True

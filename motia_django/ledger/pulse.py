@@ -7,13 +7,14 @@ What takes `among` looks at the runs of these Steps only; None means all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
+from django.core.exceptions import EmptyResultSet
 from django.db.models import Count, Q, QuerySet, Subquery, UUIDField
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -133,10 +134,10 @@ def failing(among: Among = None) -> dict[str, int]:
     found = died.filter(fingerprint__in=marks) if len(marks) < _MOST_ERRORS else _newest_of(died)
     tried = _newest_of(_runs(among).filter(status=Status.SCHEDULED, attempt__gt=0))
     since = timezone.now() - _LATELY
-    failures: Counter[str] = Counter()
-    for rows in (found, tried):
-        lately = rows.filter(finished_at__gte=since).values_list("step", flat=True)
-        failures.update(lately[:MOST])
+    lately = [
+        rows.filter(finished_at__gte=since).only("id", "step")[:MOST] for rows in (found, tried)
+    ]
+    failures = Counter(run.step for run in _at_once(lately))
     return dict(sorted(failures.items(), key=lambda each: (-each[1], each[0])))
 
 
@@ -163,28 +164,33 @@ def live_workers() -> list[models.Worker]:
 def last_ticks(keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], models.Run]:
     """Return the newest run of each of these cron triggers that ever ran, without large columns.
 
-    A trigger is named by its Step and its index. (Two queries for fifty of them: one that looks
-    for each by the index, which no `OR` and no `GROUP BY` would, and one that reads what it found.)
+    A trigger is named by its Step and its index. (One query for fifty of them, which looks for
+    each by the index, as no `OR` and no `GROUP BY` would.)
     """
     found: dict[tuple[str, int], models.Run] = {}
     for begin in range(0, len(keys), 50):
-        ids = _newest(keys[begin : begin + 50])
-        runs = all_runs().filter(id__in=ids).only("id", "step", "index", "status", "created_at")
-        found |= {(run.step, run.index): run for run in runs}
+        newest = [
+            all_runs()
+            .filter(step=step, trigger="cron", index=index)
+            .order_by("-id")
+            .only("id", "step", "index", "status", "created_at")[:1]
+            for step, index in keys[begin : begin + 50]
+        ]
+        found |= {(run.step, run.index): run for run in _at_once(newest)}
     return found
 
 
-def _newest(keys: Sequence[tuple[str, int]]) -> list[UUID]:
-    columns: list[str] = []
+def _at_once(queries: Sequence[QuerySet[models.Run]]) -> Iterable[models.Run]:
+    """Return the rows of queries for the same columns, each of which has its own limit, by one."""
+    parts: list[str] = []
     values: list[Any] = []
-    for step, index in keys:
-        rows = all_runs().filter(step=step, trigger="cron", index=index).order_by("-id")
-        sql, params = rows.values("id")[:1].query.get_compiler(database()).as_sql()
-        columns.append(f"({sql})")
-        values += params
-    with connections[database()].cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(columns)}", values)
-        return [UUID(str(each)) for each in cursor.fetchone() if each is not None]
+    for each in queries:
+        with suppress(EmptyResultSet):  # it looks for one of none
+            sql, params = each.query.get_compiler(database()).as_sql()
+            parts.append(f"SELECT * FROM ({sql}) AS part{len(parts)}")
+            values += params
+    united = " UNION ALL ".join(parts)
+    return models.Run.objects.using(database()).raw(united, values) if united else ()
 
 
 def last_hour(among: Among = None) -> list[Minute]:
