@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.browser import console_pages, filling
 
-MOST_QUERIES = 20
+MOST_QUERIES = 21
 COUNTED = re.compile(r"COUNT\(.*FROM .?motia_(run|state|stream_item|stream_event)\b", re.IGNORECASE)
 
 
