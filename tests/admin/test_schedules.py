@@ -68,7 +68,7 @@ def test_times_are_of_one_zone_which_is_named_where_a_schedule_has_another(
         [row] = rows(admin_client)
         html = admin_client.get(PAGE).content.decode()
     assert [(here[11:], own) for here, own in row.next] == [("03:00:00", "")] * 3
-    assert "Times are those of" not in html
+    assert "Times are in" not in html
     theirs = {"type": "cron", "schedule": "30 23 * * *", "timezone": "Asia/Kathmandu"}
     with installed(make_step(print, theirs, name="Report")):
         [row] = rows(admin_client)
@@ -76,7 +76,7 @@ def test_times_are_of_one_zone_which_is_named_where_a_schedule_has_another(
     assert [(here[11:], own) for here, own in row.next] == [
         ("17:45:00", "23:30:00 in Asia/Kathmandu")
     ] * 3
-    assert "Times are those of UTC" in html
+    assert "Times are in UTC" in html
 
 
 def test_late_and_paused_ones_are_marked(admin_client: Client, make_run: MakeRun) -> None:
