@@ -23,7 +23,17 @@ class MotiaConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the Steps, and make them tasks, schedules and checks of the project."""
-        from motia_django import beat, checks, conf, discovery, loggers, registry, sentry, upkeep
+        from motia_django import (
+            beat,
+            checks,
+            conf,
+            discovery,
+            loggers,
+            registry,
+            sentry,
+            strangers,
+            upkeep,
+        )
 
         if conf.are_readable():
             _install_steps()
@@ -35,6 +45,7 @@ class MotiaConfig(AppConfig):
             loggers.show_in_development()
         worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init.refuse")
         worker_init.connect(upkeep.join_worker, dispatch_uid="motia.worker_init.upkeep")
+        worker_init.connect(strangers.join_worker, dispatch_uid="motia.worker_init.strangers")
         worker_init.connect(beat.join_worker, dispatch_uid="motia.worker_init.beat")
         beat_init.connect(_refuse_to_work, dispatch_uid="motia.beat_init.refuse")
         beat_init.connect(beat.catch_up, dispatch_uid="motia.beat_init.catch_up")

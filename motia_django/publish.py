@@ -255,4 +255,4 @@ def _send(run: Run, sender: broker.Sender) -> None:
     if task_name(run.step) in project_app().tasks:
         sender.send(run)
     else:
-        logger.error("No Step %r here for run %s: it stays queued", run.step, run.id)
+        logger.warning("No Step %r here for run %s: it stays queued", run.step, run.id)

@@ -149,8 +149,15 @@ def test_code_that_knows_a_step_later_than_others_loses_none_of_its_runs(
         project.start_worker("old")
         project.environment["DJANGO_SETTINGS_MODULE"] = new
         run_id = enqueue(project, "slow", {"id": "a", "seconds": 0})
-        eventually(lambda: "unregistered task" in project.log("old"), project.all_logs)
+        told = f"No Step 'Slow' here for run {run_id}: it stays queued"
+        eventually(lambda: told in project.log("old"), project.all_logs)
         assert status(project, run_id) == "queued"
+        light = enqueue(project, "deadly", {})
+        eventually(lambda: status(project, light) == "queued", project.all_logs)
+        eventually(lambda: f"for run {light}: it stays" in project.log("old"), project.all_logs)
+        for word in ("unregistered", "Traceback", "ERROR"):
+            assert word not in project.log("old")
+        project.command("motia_steps", "cancel", light)
         project.kill("old")
         project.start_worker("new")
         eventually(lambda: status(project, run_id) == "succeeded", project.all_logs)

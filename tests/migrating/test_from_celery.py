@@ -171,4 +171,4 @@ def new_callers_may_be_ahead_of_the_workers(shop: Shop) -> None:
     """Let the web servers have the next stage first: old workers know nothing of its Steps."""
     shop.become("stage_3")
     shop.place()
-    eventually(lambda: "unregistered task of type 'motia.Pack'" in shop.project.log(shop.worker))
+    eventually(lambda: "No Step 'Pack' here" in shop.project.log(shop.worker))
