@@ -613,6 +613,7 @@ def test_a_cancel_and_a_claim_at_once_never_wait_for_each_other(
 
 
 @pytest.mark.django_db(transaction=True)
+@override_settings(MOTIA={"PUBLISH_TIMEOUT": 600})
 def test_many_that_are_cancelled_hand_over_together(sent: list[str]) -> None:
     messages = [{"topic": "work", "messageGroupId": f"g{n % 5}"} for n in range(15)]
     with installed(make_step(lambda input: None, FIFO)):

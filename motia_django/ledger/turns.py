@@ -238,6 +238,8 @@ def _answers(questions: Sequence[_Question]) -> list[models.Turn]:
 
 def _called(turns: Sequence[models.Turn]) -> list[UUID]:
     """Mark turns as called; return the runs of those that nobody else has called first."""
+    if not turns:
+        return []
     if len(turns) == 1:
         is_first = _turns().filter(id=turns[0].id, called=False).update(called=True)
         return [turns[0].run_id] if is_first else []

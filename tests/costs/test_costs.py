@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pprint import pformat
+from typing import Any
 
 import django
 import pytest
@@ -29,8 +30,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def found() -> Iterator[dict[str, Work]]:
-    """All pieces of work."""
+def found(settings: Any) -> Iterator[dict[str, Work]]:
+    """All pieces of work, done to their ends however slow the machine is."""
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 600}
     with works() as all_of_them:
         yield all_of_them
 

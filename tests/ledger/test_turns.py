@@ -215,8 +215,9 @@ def test_who_came_first_goes_first_when_a_slot_is_free() -> None:
     ids=["groups", "pools", "both"],
 )
 def test_of_a_long_list_each_group_and_each_pool_is_called_once_and_no_more_than_have_room(
-    trigger: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    trigger: dict[str, Any], monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 600}
     monkeypatch.setattr(ledger, "AT_ONCE", 7)
     with installed(make_step(nothing, trigger)), published() as sent:
         ids = enqueue(
