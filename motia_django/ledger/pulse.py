@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
@@ -21,7 +20,7 @@ from django.utils import timezone
 
 from motia_django import models
 from motia_django.ledger import errors, waits
-from motia_django.ledger.rows import all_runs, database
+from motia_django.ledger.rows import all_runs, database, united
 from motia_django.ledger.waits import Waiting
 from motia_django.ledger.workers import workers
 from motia_django.registry import registry
@@ -180,17 +179,13 @@ def last_ticks(keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], models.
     return found
 
 
-def _at_once(queries: Sequence[QuerySet[models.Run]]) -> Iterable[models.Run]:
+def _at_once(queries: Iterable[QuerySet[models.Run]]) -> Iterable[models.Run]:
     """Return the rows of queries for the same columns, each of which has its own limit, by one."""
-    parts: list[str] = []
-    values: list[Any] = []
+    questions = []
     for each in queries:
         with suppress(EmptyResultSet):  # it looks for one of none
-            sql, params = each.query.get_compiler(database()).as_sql()
-            parts.append(f"SELECT * FROM ({sql}) AS part{len(parts)}")
-            values += params
-    united = " UNION ALL ".join(parts)
-    return models.Run.objects.using(database()).raw(united, values) if united else ()
+            questions.append(each.query.get_compiler(database()).as_sql())
+    return all_runs().raw(*united(questions)) if questions else ()
 
 
 def last_hour(among: Among = None) -> list[Minute]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -194,6 +194,19 @@ def locked(rows: QuerySet[models.Run]) -> QuerySet[models.Run]:
     if connections[database()].features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True)
     return rows
+
+
+def united(questions: Iterable[tuple[str, Iterable[Any]]]) -> tuple[str, list[Any]]:
+    """Return the one statement, with its values, that answers all of these for the same columns.
+
+    Each may have a limit and an order of its own.
+    """
+    parts: list[str] = []
+    values: list[Any] = []
+    for sql, own in questions:
+        parts.append(f"SELECT * FROM ({sql}) AS part{len(parts)}")
+        values += own
+    return " UNION ALL ".join(parts), values
 
 
 def lock_runs(run_ids: Sequence[UUID]) -> None:

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 
 from motia_django import models
 from motia_django.delivery import Delivery, Turn
-from motia_django.ledger.rows import all_runs, database
+from motia_django.ledger.rows import all_runs, database, united
 from motia_django.runs import UNFINISHED, Run, Status
 
 Freed = tuple[Turn, int | None]
@@ -231,9 +231,7 @@ def _compiled(turns: QuerySet[models.Turn]) -> _Question:
 
 def _answers(questions: Sequence[_Question]) -> list[models.Turn]:
     """Return the turns that are the answers to all of these questions, in one statement."""
-    numbered = enumerate(sql for sql, _ in questions)
-    sql = " UNION ALL ".join(f"SELECT * FROM ({each}) AS q{number}" for number, each in numbered)
-    return list(_turns().raw(sql, [each for _, values in questions for each in values]))
+    return list(_turns().raw(*united(questions)))
 
 
 def _called(turns: Sequence[models.Turn]) -> list[UUID]:
