@@ -56,11 +56,10 @@ def refuse_secrets(reader: Reader, own: Redact | None) -> None:
     That is by the words of the Step's `own` key `redact`, of the setting, or of both.
     """
 
-    general = own is None or own.adds
-    masks = {"MOTIA['REDACT']": settings().redact} if general else {}
-    masks |= {} if own is None else {"'redact'": own.words}
-
     def parse(value: Any) -> None:
+        masks = {} if own is None else {"'redact'": own.words}
+        if own is None or own.adds:  # asked here: without an index it has no say
+            masks["MOTIA['REDACT']"] = settings().redact
         for each in dict.fromkeys(part for pair in index(value) for part in pair):
             for whose, words in masks.items():
                 if payloads.is_secret(each, words):

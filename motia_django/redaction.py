@@ -64,7 +64,7 @@ def read(declared: Any) -> Redact | None:
     return Redact(words=tuple(words), adds=adds)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def asker(words: tuple[str, ...]) -> Callable[[str], bool]:
     """Return what tells whether a name looks like that of a secret, by these words.
 

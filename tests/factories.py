@@ -68,6 +68,7 @@ def make_stream(name: str = "orders", **config: Any) -> StreamConfig:
 @contextmanager
 def installed(*steps: Step, streams: Sequence[StreamConfig] = ()) -> Iterator[Registry]:
     """Make these the only Steps and streams of the process for the block, with Celery tasks."""
+    before = [step for step in registry.registry() if step.name in {each.name for each in steps}]
     with registry.installed(Registry(steps, streams=streams)) as new:
         assert not new.problems, new.problems
         tasks.register(new)
@@ -76,6 +77,7 @@ def installed(*steps: Step, streams: Sequence[StreamConfig] = ()) -> Iterator[Re
         finally:
             for step in steps:
                 project_app().tasks.pop(task_name(step.name), None)
+            tasks.register(before)
 
 
 def make_run(**values: Any) -> Run:

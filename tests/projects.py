@@ -87,6 +87,7 @@ def temporary_project(parent: Path) -> Iterator[Project]:
             yield project
     finally:
         project.forget()
+        tasks.register(registry.registry())  # a Step of the same name had that task before
         sys.modules.pop(project.name, None)
         sys.path.remove(str(parent))
 

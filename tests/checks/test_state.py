@@ -47,13 +47,13 @@ def redis_at(location: Any) -> dict[str, Any]:
 def broker() -> Iterator[Any]:
     """Have Celery send to another broker."""
     conf: Any = project_app().conf
-    before = conf.broker_url
+    before = conf.broker_url, conf.broker_write_url
 
     def use(url: str) -> None:
-        conf.broker_url = url
+        conf.broker_url = conf.broker_write_url = url
 
     yield use
-    conf.broker_url = before
+    conf.broker_url, conf.broker_write_url = before
 
 
 @pytest.mark.parametrize(
