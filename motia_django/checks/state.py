@@ -13,7 +13,8 @@ from django.core.cache import DEFAULT_CACHE_ALIAS as DEFAULT
 from motia_django.celery_app import project_app
 from motia_django.checks.asking import ask
 from motia_django.checks.redis_facts import redis_facts
-from motia_django.exceptions import SettingsError
+from motia_django.exceptions import SettingsError, some_of
+from motia_django.registry import registry
 from motia_django.stores import state_store
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ NO_REDIS = "motia.W030"
 EVICTS_STATE = "motia.W031"
 FORGETS_STATE = "motia.W032"
 CROWDS_STATE = "motia.W040"
+DIVIDES_STATE = "motia.W041"
+_NAMED = 3
+"""Steps that a warning names, of many."""
 
 
 def state() -> Warnings:
@@ -37,6 +41,7 @@ def state() -> Warnings:
         return  # which is an error of its own
     if isinstance(store, RedisState):
         yield from _shared(store.cache)
+        yield from _divided()
         yield from _asked(store)
 
 
@@ -50,6 +55,19 @@ def _shared(alias: str) -> Warnings:
         others.append("Celery's broker")
     if others:
         yield _crowded(others)
+
+
+def _divided() -> Warnings:
+    """Warn of Steps that are `atomic`, as if their state were where their runs are."""
+    names = [step.name for step in registry() if step.atomic]
+    if names:
+        yield checks.Warning(
+            f"The state is in Redis, and these Steps are atomic: {some_of(names, _NAMED)}. What"
+            " they write to state stays if their attempt fails; only the database is undone.",
+            hint="Have them write what has to be undone by the ORM, or what may be written twice;"
+            " or keep the state in the database. If they do, silence this.",
+            id=DIVIDES_STATE,
+        )
 
 
 def _places(location: Any) -> set[tuple[Any, ...]]:

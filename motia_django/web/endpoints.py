@@ -16,14 +16,14 @@ from rest_framework.response import Response as RestResponse
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from motia_django import payloads, refusals
+from motia_django import refusals
 from motia_django.exceptions import some_of
 from motia_django.registry import Listener, Route
 from motia_django.steps import Step
 from motia_django.triggers import HttpTrigger
 from motia_django.web.conditional import judged
 from motia_django.web.incoming import IncomingRequest
-from motia_django.web.requests import refused, take_in
+from motia_django.web.requests import masked_path, refused, take_in
 from motia_django.web.responses import JsonAnswer, set_known_headers
 
 _NONE: tuple[Any, ...] = ([], ())
@@ -184,12 +184,10 @@ class EndpointView(APIView):
 
     def _what(self) -> str:
         """Return the method and the path of the request, secret parameters masked."""
-        path, names = self.request.path, self.endpoint.trigger.parameters
+        names = self.endpoint.trigger.parameters
         values = list(self.kwargs.values())[-len(names) :] if names else []
-        shown = payloads.masked(dict(zip(names, values, strict=True)), self.step.masks)
-        for name, value in zip(names, values, strict=True):
-            path = path if shown[name] == value else path.replace(value, shown[name])
-        return f"{self.request.method} {path}"
+        params = dict(zip(names, values, strict=True))
+        return f"{self.request.method} {masked_path(self.request.path, params, self.step.masks)}"
 
     def _why(self, exc: Exception) -> str:
         """Return why a request is refused: which fields are wrong, and never what was in them."""

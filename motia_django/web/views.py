@@ -154,7 +154,7 @@ def _run(listener: Listener, request: IncomingRequest) -> Run:
         trigger=listener.trigger.kind,
         index=listener.index,
         source=listener.trigger.source,
-        input=recorded(request) if listener.step.keeps_all else None,
+        input=recorded(request, listener.step.masks) if listener.step.keeps_all else None,
         trace_id=trace_id,
         parent_span=span,
         status=Status.RUNNING,
@@ -165,7 +165,8 @@ def _run(listener: Listener, request: IncomingRequest) -> Run:
 
 def _told(run: Run, request: IncomingRequest) -> Run:
     """Return the run with its request as the history keeps it, if it is without so far."""
-    return run if registry().step(run.step).keeps_all else replace(run, input=recorded(request)())
+    step = registry().step(run.step)
+    return run if step.keeps_all else replace(run, input=recorded(request, step.masks)())
 
 
 def _performed(

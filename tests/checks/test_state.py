@@ -12,6 +12,7 @@ from redis import Redis as Client
 
 from motia_django.celery_app import project_app
 from motia_django.checks.state import state
+from tests.factories import installed, make_step
 from tests.servers.redis import Redis
 
 STATE = {"BACKEND": "motia_django.stores.redis.RedisState"}
@@ -90,6 +91,14 @@ def test_of_a_redis_that_forgets_is_warned(redis: tuple[str, Any]) -> None:
     client.config_set("maxmemory-policy", "volatile-lru")
     client.config_set("appendonly", "yes")
     assert found(url) == []
+
+
+def test_atomic_steps_whose_state_is_in_redis_are_a_warning(redis: tuple[str, Any]) -> None:
+    with installed(make_step(), make_step(name="Pay", atomic=True)):
+        [warning] = [each for each in found(redis[0]) if each.id == "motia.W041"]
+        assert "these Steps are atomic: Pay." in warning.msg
+    with installed(make_step()):
+        assert "motia.W041" not in [each.id for each in found(redis[0])]
 
 
 def test_a_redis_that_does_not_answer_is_told_of(silent_port: int) -> None:

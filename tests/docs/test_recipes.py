@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -19,7 +20,17 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from motia_django import dispatch, enqueue, keys, ledger, models, state, streams
+from motia_django import (
+    dispatch,
+    enqueue,
+    keys,
+    ledger,
+    models,
+    operations,
+    repeats,
+    state,
+    streams,
+)
 from motia_django.registry import registry
 from motia_django.runs import Status
 from motia_django.webhooks import signed_by
@@ -303,6 +314,26 @@ def test_what_waits_for_a_person_holds_up_its_customer_alone(project: Project) -
     assert paid == [5000, 10, 10, 0]
 
 
+def test_of_what_waits_for_a_person_the_run_that_was_started_again_is_woken(
+    project: Project,
+) -> None:
+    with followed(project, "An approval that holds up what is behind it") as client:
+        again = started_again(asked("1", 5000, "acme"))
+        logged_in(client, "ada", is_staff=True)
+        assert post(client, {"approve": True}, "/payouts/1/decision").status_code == 200
+        work_off_turns()
+    assert row(again).output["paid"] == 5000
+
+
+def started_again(run_id: str) -> UUID:
+    """Cancel a run that waits, and run it again as an operator does; return the new one's id."""
+    work_off_turns()
+    operations.cancel(UUID(run_id), by="ada")
+    again = repeats.rerun(UUID(run_id), by="ada")
+    work_off_turns()
+    return again
+
+
 def test_what_nobody_approves_is_told_of_and_holds_up_nobody(project: Project) -> None:
     with followed(project, "An approval that holds up what is behind it"):
         large, behind = asked("1", 5000, "acme"), asked("2", 10, "acme")
@@ -352,6 +383,18 @@ def test_an_order_waits_until_the_one_before_it_of_its_customer_is_over(project:
     assert ended(first, behind, other) == ["shipped"] * 3
     assert reserved() == ["1", "3", "2"]
     assert models.RunKey.objects.filter(name="orderId", value=keys.kept("2")).count() == 3
+
+
+def test_an_order_whose_conductor_was_started_again_wakes_that(project: Project) -> None:
+    with followed(project, "A flow of several Steps, in order"):
+        first = placed("1", "acme")
+        deliver([first])
+        operations.cancel(UUID(first), by="ada")
+        again = repeats.rerun(UUID(first), by="ada")
+        deliver([again])
+        work_off_turns()
+        assert ended(str(again)) == ["shipped"]
+        assert reserved() == ["1"]
 
 
 def test_an_order_of_which_a_step_dies_lets_the_next_one_go_on(project: Project) -> None:

@@ -14,6 +14,7 @@ from rest_framework import serializers
 from rest_framework.parsers import JSONParser
 
 from motia_django import invoke, ledger
+from motia_django.payloads import MASK
 from motia_django.runs import Run, Unread
 from motia_django.signals import run_finished
 from tests.factories import installed, listening, make_step, rows
@@ -164,6 +165,15 @@ def test_a_path_and_a_query_are_kept_as_they_came() -> None:
     assert row.input["params"] == {"id": "7"}
     assert row.input["query"] == {"many": ["1", "2"], "one": "1"}
     assert ledger.keys_of_runs([row.id]) == {row.id: ["id=7"]}
+
+
+def test_a_secret_in_a_path_is_masked_there_as_in_the_parameters() -> None:
+    step = make_step(lambda request: {"body": request.params["token"]}, http(path="/x/:id/:token"))
+    with serving(step) as client:
+        assert client.get("/x/7/hush").json() == "hush"
+    [row] = rows()
+    assert row.input["path"] == f"/x/7/{MASK}"
+    assert row.input["params"] == {"id": "7", "token": MASK}
 
 
 @pytest.mark.parametrize("record", ["all", "failures"])
