@@ -11,6 +11,8 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.journeys.slow"]
 LEASE = int(os.environ.get("LEASE", "3"))
 MOTIA = {"PREPARE": True, "LEASE": LEASE, "PUBLISH_PATIENCE": 3, "UPKEEP_INTERVAL": 0.3}
 CELERY_WORKER_LOST_WAIT = 1
+# Not by its trigger: that would be its lease as well, and upkeep could be quicker than its worker.
+CELERY_TASK_ANNOTATIONS = {"motia.Hasty": {"soft_time_limit": 0.02}}
 if "TASK_TIME_LIMIT" in os.environ:
     CELERY_TASK_TIME_LIMIT = int(os.environ["TASK_TIME_LIMIT"])
 if "STATE_IN_REDIS" in os.environ:
