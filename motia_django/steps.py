@@ -111,11 +111,10 @@ class Step:
             return there
         same_kind = [each for each in self.triggers if each.kind == kind]
         by_source = [each for each in same_kind if each.starts_by(source)]
-        keeps_its_place = kind in _KEEP_THEIR_PLACE or not source
-        if there in by_source or (there in same_kind and keeps_its_place and not by_source):
-            return there
         if by_source:
-            return by_source[0]
+            return there if there is not None and there in by_source else by_source[0]
+        if there in same_kind and (kind in _KEEP_THEIR_PLACE or not source):
+            return there
         if len(same_kind) == 1 and not source:
             return same_kind[0]
         raise TriggerGone(

@@ -159,7 +159,7 @@ def gone_on(timeline: Sequence[Entry], began: datetime) -> Sequence[Entry]:
 
 def was_due(entry: Entry) -> bool:
     """Return whether a snooze that is over has lasted for its time."""
-    until, over = _moment(entry.get("until")), _moment(entry.get("over"))
+    until, over = moment_of(entry.get("until")), moment_of(entry.get("over"))
     return until is None or over is None or over >= until - _DUE
 
 
@@ -187,13 +187,16 @@ def called_before(timeline: Sequence[Entry], attempt: int) -> tuple[int, float]:
     return times, sum(each.get("worked", 0) for each in found)
 
 
-def _moment(text: Any) -> datetime | None:
+def moment_of(text: Any) -> datetime | None:
     """Return a time that an entry tells of; None if it is none, with its zone."""
     try:
         found = parse_datetime(str(text))
     except ValueError:
         return None
-    return found if found is not None and is_aware(found) else None
+    if found is None or not is_aware(found):
+        return None
+    # What is told in another zone must still be a time there.
+    return found if datetime.min.year < found.year < datetime.max.year else None
 
 
 def _what(entry: Entry) -> Entry:
@@ -262,7 +265,7 @@ def _enqueue(facts: Entry) -> str:
 
 def _snoozed(facts: Entry) -> str:
     times = facts.get("times") or 1
-    until, over = (_moment(facts.get(each)) for each in ("until", "over"))
+    until, over = (moment_of(facts.get(each)) for each in ("until", "over"))
     often = f" {times} times," if times > 1 else ""
     when = f" until {clock(until)}" if until else ""
     if over:

@@ -7,12 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_aware
-
 from motia_django import models
 from motia_django.runs import Status, last_line
-from motia_django.timeline import AFRESH, WOKEN
+from motia_django.timeline import AFRESH, WOKEN, moment_of
 
 FAILED = "failed"
 SNOOZED = "snoozed"
@@ -70,7 +67,7 @@ def redrives(timeline: Any) -> list[dict[str, Any]]:
 
 def redriven_at(timeline: Any) -> list[datetime]:
     """Return when a run was redriven, as far as its timeline tells."""
-    moments = (_moment(each.get("time")) for each in redrives(timeline))
+    moments = (moment_of(each.get("time")) for each in redrives(timeline))
     return [each for each in moments if each is not None]
 
 
@@ -83,7 +80,7 @@ def _told(entries: Sequence[Any]) -> Iterator[Attempt]:
         turn += kind in AFRESH
         last = found[-1] if found else None
         if kind in _ENDED_EARLY and last is not None and last.became == SNOOZED:
-            found[-1] = replace(last, until=_moment(entry.get("time")) or last.until)
+            found[-1] = replace(last, until=moment_of(entry.get("time")) or last.until)
         number = entry.get("attempt") if kind is not None else None
         if isinstance(number, int) and kind == SNOOZED:
             found += _calls(entry, number, turn)
@@ -106,14 +103,14 @@ def _calls(entry: dict[str, Any], number: int, turn: int) -> list[Attempt]:
         worked = _length(entry.get("worked")) - sum((b - a for a, b in calls), timedelta())
         rest = max(worked, timedelta())
         found[0] = replace(found[0], besides=times - len(calls), besides_worked=rest)
-    return [*found[:-1], replace(found[-1], until=_moment(entry.get("until")))]
+    return [*found[:-1], replace(found[-1], until=moment_of(entry.get("until")))]
 
 
 def _call(noted: Any) -> tuple[datetime, datetime] | None:
     """Return when a call was, which is noted by its beginning and its seconds."""
     try:
         text, took = noted
-        began = _moment(text)
+        began = moment_of(text)
         return (began, began + timedelta(seconds=took)) if began else None
     except (TypeError, ValueError, OverflowError):
         return None
@@ -121,7 +118,7 @@ def _call(noted: Any) -> tuple[datetime, datetime] | None:
 
 def _with(attempt: Attempt, entry: dict[str, Any]) -> Attempt:
     if entry["kind"] == "attempt":
-        began, ended = _moment(entry.get("began")), _moment(entry.get("ended"))
+        began, ended = moment_of(entry.get("began")), moment_of(entry.get("ended"))
         error = attempt.error or str(entry.get("error") or "")
         return replace(attempt, began=began, ended=ended if began else None, error=error)
     traceback = str(entry.get("traceback") or "")
@@ -150,14 +147,3 @@ def _length(seconds: Any) -> timedelta:
         return timedelta(seconds=seconds)
     except (TypeError, ValueError, OverflowError):
         return timedelta()
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        found = parse_datetime(str(text))
-    except ValueError:
-        return None
-    if found is None or not is_aware(found):
-        return None
-    # What is told in another zone must still be a time there.
-    return found if datetime.min.year < found.year < datetime.max.year else None

@@ -58,14 +58,14 @@ class Failing:
 def shown(request: HttpRequest, links: Links) -> dict[str, Any]:
     """Return the numbers, what fails, the last hour, and how each part is."""
     now = vitals.of(request)
-    standing = parts.parts(now)
+    standing, worst = parts.parts(now), _worst(now.killers)
     return {
         "title": _("Overview"),
         "findings": findings.findings(now, standing, links),
         "numbers": list(_numbers(now, links)),
         "failing": [_failing(step, count, links) for step, count in _most(now.failing)],
-        "killers": [_killer(each, links) for each in _worst(now.killers)],
-        "other_killers": len(now.killers) - len(_worst(now.killers)),
+        "killers": [_killer(each, links) for each in worst],
+        "other_killers": len(now.killers) - len(worst),
         "more_killers": now.more_killers,
         "killers_url": links.dead_letters(),
         "charts": [chart(now.minutes, links.runs) for chart in charts.ALL],

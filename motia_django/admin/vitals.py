@@ -87,7 +87,7 @@ def of(request: HttpRequest) -> Vitals:
         stranded=stranded,
         untaken={
             place: times
-            for place, times in pulse.of_no_trigger(Status.SCHEDULED).items()
+            for place, times in pulse.strays(Status.SCHEDULED).triggers.items()
             if seen is None or place[0] in seen
         },
         oldest=oldest,
@@ -121,10 +121,10 @@ def _unconsumed(
     return {queue: steps for queue, steps in found.items() if steps}
 
 
-def _stranded(longest: Waiting | None) -> dict[str, int]:
+def _stranded(longest: Waiting | None) -> Mapping[str, int]:
     if longest is None or longest[0].step in registry():
         return {}
-    return pulse.of_no_step(Status.QUEUED)
+    return pulse.strays(Status.QUEUED).steps
 
 
 def _since(found: Waiting | None) -> tuple[models.Run, timedelta] | tuple[None, None]:

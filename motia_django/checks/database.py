@@ -62,10 +62,10 @@ def database() -> Warnings:
     yield from _workers(facts.workers)
     yield from _isolation(facts)
     yield from _clocks(facts)
-    if facts.stranded:
-        yield _stranded(facts.stranded)
-    if facts.untaken:
-        yield _untaken(facts.untaken)
+    if facts.strays.steps:
+        yield _stranded(facts.strays.steps)
+    if facts.strays.triggers:
+        yield _untaken(facts.strays.triggers)
     if facts.forgotten:
         yield _forgotten(facts.forgotten)
 

@@ -17,7 +17,6 @@ from motia_django.checks.asking import ask
 from motia_django.ledger import pulse
 from motia_django.runs import Status
 
-_OPEN = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
 _CLOCKS = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
     "mysql": "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000000",
@@ -41,10 +40,8 @@ class Facts:
     """At least so many seconds its clock is ahead of ours; negative if it is behind."""
     workers: tuple[models.Worker, ...] = ()
     """The workers that are known."""
-    stranded: Mapping[str, int] = field(default_factory=dict)
-    """How many runs wait, or are dead, of each Step that is not there."""
-    untaken: Mapping[pulse.Place, int] = field(default_factory=dict)
-    """The same of each trigger that its Step does not have any more."""
+    strays: pulse.Strays = field(default_factory=pulse.Strays)
+    """The runs that wait, or are dead, and that nobody takes."""
     forgotten: Mapping[str, datetime] = field(default_factory=dict)
     """The scopes of keys of requests that no Step has, each with when its last answer expires."""
 
@@ -77,8 +74,7 @@ def _facts(alias: str) -> Facts:
         isolation=_isolation(connection),
         ahead=_ahead(connection),
         workers=tuple(ledger.workers()),
-        stranded=pulse.of_no_step(*_OPEN),
-        untaken=pulse.of_no_trigger(*_OPEN),
+        strays=pulse.strays(Status.SCHEDULED, Status.QUEUED, Status.DEAD),
         forgotten=scopes.forgotten(),
     )
 

@@ -178,7 +178,8 @@ def _is_there(step: str, source: str | None) -> bool:
     """Return whether there is this Step, and of its triggers the one with this source, if any."""
     if step not in registry():
         return False
-    return source is None or source in (each.source for each in registry().step(step).triggers)
+    triggers = registry().step(step).triggers
+    return source is None or any(each.starts_by(source) for each in triggers)
 
 
 def _changes(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ What takes `among` looks at the runs of these Steps only; None means all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -90,20 +90,18 @@ Place = tuple[str, str, str]
 """A trigger by its Step, its kind and its source."""
 
 
-def of_no_step(*statuses: Status) -> dict[str, int]:
-    """Return how many runs of these statuses there are of each Step that is not there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strays:
+    """How many runs there are that nobody here takes."""
 
-    What an answer was given to does not count. Of very many, those born first are looked at.
-    """
-    found: Counter[str] = Counter()
-    for status in statuses:
-        rows = all_runs().filter(status=status).order_by("id").values_list("step", "trigger")
-        found.update(step for step, trigger in rows[:MOST] if trigger not in ANSWERED)
-    return {step: times for step, times in sorted(found.items()) if step not in registry()}
+    steps: Mapping[str, int] = field(default_factory=dict)
+    """Of each Step that is not there."""
+    triggers: Mapping[Place, int] = field(default_factory=dict)
+    """Of each trigger that its Step does not have."""
 
 
-def of_no_trigger(*statuses: Status) -> dict[Place, int]:
-    """Return how many runs of these statuses there are of triggers that their Step does not have.
+def strays(*statuses: Status) -> Strays:
+    """Return how many runs of these statuses nobody here takes.
 
     What an answer was given to does not count. Of very many, those born first are looked at.
     """
@@ -111,11 +109,13 @@ def of_no_trigger(*statuses: Status) -> dict[Place, int]:
     for status in statuses:
         rows = all_runs().filter(status=status).exclude(trigger__in=ANSWERED).order_by("id")
         found.update(rows.values_list("step", "trigger", "index", "source")[:MOST])
-    there, left = registry(), Counter[Place]()
+    there, steps, triggers = registry(), Counter[str](), Counter[Place]()
     for (step, kind, index, source), times in found.items():
-        if step in there and not there.takes(step, kind, index, source):
-            left[step, kind, source] += times
-    return dict(sorted(left.items()))
+        if step not in there:
+            steps[step] += times
+        elif not there.takes(step, kind, index, source):
+            triggers[step, kind, source] += times
+    return Strays(steps=dict(sorted(steps.items())), triggers=dict(sorted(triggers.items())))
 
 
 def _longest(found: Sequence[Waiting]) -> Waiting | None:

@@ -359,6 +359,16 @@ def test_runs_of_a_topic_that_is_gone_are_redriven_to_the_one_in_its_place(
     assert (row(other).publishes, row(other).timeline) == (1, [])
 
 
+def test_runs_of_a_place_that_is_watched_are_not_among_those_that_wait_in_vain(
+    steps: Steps,
+) -> None:
+    kept_run(trigger="state", source="orders/17")
+    watching = make_step(print, {"type": "state", "groupId": "orders"})
+    with installed(watching, make_step(name="Other")):
+        told = steps("redrive", "--step", "Work", "--topic", "orders/17", "--to", "Other", "--yes")
+    assert told == "None of the dead runs matches: nothing to do.\n"
+
+
 def test_runs_that_wait_for_a_step_that_is_there_are_left_to_it(steps: Steps) -> None:
     waiting, dead = kept_run(), dead_run()
     steps("redrive", "--step", "Work", "--to", "Other", "--yes")
