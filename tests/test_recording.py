@@ -6,8 +6,6 @@ import atexit
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,8 +19,8 @@ from django.db import connection
 from motia_django import ledger, models, recording
 from motia_django.recording import Recorder
 from motia_django.runs import Outcome, Run, Status
-from tests.docs.pages import ROOT
 from tests.factories import installed, make_run, make_step, row
+from tests.served import DATABASE, served
 
 pytestmark = pytest.mark.django_db
 
@@ -223,26 +221,10 @@ print(json.dumps([early, models.Run.objects.filter(trigger='http').count()]), fl
 
 def serve(tmp_path: Path, how: str, delay: float) -> tuple[int, int, int]:
     """Return how many runs were there right after the answers, then, and when the process ended."""
-    settings = (
-        "from sample_project.settings import *\n"
-        f"DATABASES = {{'default': {{'ENGINE': 'django.db.backends.sqlite3',"
-        f" 'NAME': {str(tmp_path / 'db.sqlite3')!r}}}}}\n"
-        f"MOTIA = {{**globals().get('MOTIA', {{}}), 'HISTORY_DELAY': {delay}}}\n"
-        "ALLOWED_HOSTS = ['*']\n"
-    )
-    (tmp_path / "served.py").write_text(settings)
-    path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "served", "PYTHONPATH": path}
-    done = subprocess.run(
-        [sys.executable, "-c", SERVE, how],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
+    settings = f"MOTIA = {{**globals().get('MOTIA', {{}}), 'HISTORY_DELAY': {delay}}}"
+    done = served(tmp_path, SERVE, how, settings)
     early, late = json.loads(done.stdout.splitlines()[-1])
-    with sqlite3.connect(tmp_path / "db.sqlite3") as database:
+    with sqlite3.connect(tmp_path / DATABASE) as database:
         [[ended]] = database.execute("SELECT count(*) FROM motia_run WHERE trigger = 'http'")
     return early, late, ended
 

@@ -22,8 +22,8 @@ from motia_django import enqueue, ledger, models, tallies, upkeep
 from motia_django.exceptions import Dead, UnknownTopic
 from motia_django.ledger import hour_of
 from motia_django.ledger.tallies import MOST_TOPICS, Kind, Tallied
-from tests.docs.pages import ROOT
 from tests.factories import QUEUE, deliver, installed, make_step, nothing, rows
+from tests.served import DATABASE, served
 
 pytestmark = pytest.mark.django_db
 
@@ -152,23 +152,7 @@ while sys.argv[1] == "wait" and not models.Refusal.objects.exists():
 @pytest.mark.one_database
 @pytest.mark.parametrize("how", ["wait", "leave"])
 def test_a_process_writes_them_soon_and_at_its_end(how: str, tmp_path: Path) -> None:
-    file = tmp_path / "db.sqlite3"
-    (tmp_path / "served.py").write_text(
-        "from sample_project.settings import *\n"
-        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3',"
-        f" 'NAME': {str(file)!r}}}}}\n"
-        "ALLOWED_HOSTS = ['*']\n"
-    )
-    path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "served", "PYTHONPATH": path}
-    done = subprocess.run(
-        [sys.executable, "-c", SERVE, how],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
+    done = served(tmp_path, SERVE, how)
     assert "refused POST /todos with 400: JSON parse error" in done.stderr
     found = subprocess.run(
         [
@@ -176,7 +160,7 @@ def test_a_process_writes_them_soon_and_at_its_end(how: str, tmp_path: Path) -> 
             "-c",
             "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute("
             "'SELECT step, status, SUM(requests) FROM motia_refusal').fetchone())",
-            str(file),
+            str(tmp_path / DATABASE),
         ],
         capture_output=True,
         text=True,
