@@ -19,6 +19,8 @@ from motia_django.triggers import HttpTrigger, Trigger
 BAD_HANDLER = "motia.E007"
 _KEEP_THEIR_PLACE = ("http", "cron")
 """Kinds of triggers that stay the same if another address or schedule stands in their place."""
+_SHORTEST_LEASE = 5.0
+"""Seconds that a lease is never shortened below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +98,13 @@ class Step:
         return any(trigger.delivery.limited for trigger in self.triggers)
 
     def lease(self, most: float) -> float:
-        """Return the seconds of silence, `most` or less, after which its worker counts as lost."""
+        """Return the seconds of silence, `most` or less, after which its worker counts as lost.
+
+        An attempt's limit shortens it, but not so far that a living process on a busy machine, which
+        may be silent for some seconds, loses what it runs.
+        """
         own = (trigger.delivery.visibility_timeout for trigger in self.triggers)
-        return min([most, *(seconds for seconds in own if seconds is not None)])
+        return min([most, *(max(each, _SHORTEST_LEASE) for each in own if each is not None)])
 
     def trigger(self, kind: str, index: int, source: str = "") -> Trigger:
         """Return the trigger of `kind` that a run was born of, by its `source` if the file changed.

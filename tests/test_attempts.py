@@ -474,10 +474,16 @@ def frozen(run_id: str) -> None:
 
 
 def test_a_lease_is_as_long_as_the_shorter_of_setting_and_limit() -> None:
-    short, long = queue(visibilityTimeout=5), queue(visibilityTimeout=600)
-    assert make_step(nothing, short).lease(60) == 5
+    short, long = queue(visibilityTimeout=8), queue(visibilityTimeout=600)
+    assert make_step(nothing, short).lease(60) == 8
     assert make_step(nothing, long).lease(60) == 60
     assert make_step().lease(60) == 60
+
+
+def test_a_tiny_limit_leaves_a_lease_that_a_busy_machine_can_keep() -> None:
+    tiny = queue(visibilityTimeout=0.1)
+    assert make_step(nothing, tiny).lease(60) == 5
+    assert make_step(nothing, tiny).lease(2) == 2
 
 
 def test_a_paused_step_begins_no_run_until_it_is_resumed() -> None:

@@ -10,6 +10,7 @@ from tests.servers.base import Server, ServerFailed, ServerUnavailable
 from tests.servers.run_directory import locked, run_directory
 
 SECONDS_TO_START = 60.0
+TRIES = 2
 REPOSITORY = Path(__file__).parents[2]
 
 _keepers: list[subprocess.Popen[bytes]] = []
@@ -38,10 +39,11 @@ def home_of(server: type[Server]) -> Path:
 def _start(name: str, directory: Path, url: Path) -> None:
     failure = directory / f"{name}.failure"
     if not failure.exists():
-        keeper = _spawn_keeper(name, directory)
-        if _comes_up(keeper, url):
-            return
-        _give_up(keeper, directory / name)
+        for _ in range(TRIES):  # a port that was free may be another's by now
+            keeper = _spawn_keeper(name, directory)
+            if _comes_up(keeper, url):
+                return
+            _give_up(keeper, directory / name)
         log = (directory / f"{name}.log").read_text(errors="replace")
         failure.write_text(f"{name} did not start; the end of its log:\n{log[-4000:]}")
     raise ServerFailed(failure.read_text())

@@ -61,7 +61,7 @@ DJANGO_TASKS = Worker(
     command=("django", "db_worker", "--no-startup-delay", "--verbosity=0"),
     apps=("django_tasks", "django_tasks_db"),
     database=True,
-    needs=("django_tasks_db",),
+    needs=("django_tasks", "django_tasks_db"),
 )
 RESULTS = on_celery(
     "Celery, django-celery-results",
