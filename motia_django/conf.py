@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
@@ -130,25 +130,6 @@ class Settings:
     metrics_token: str | None = None
     """What Prometheus shows to be let in to the metrics; None shuts them."""
 
-    def __post_init__(self) -> None:
-        for name, words in _CHOICES.items():
-            if getattr(self, name) not in words:
-                raise _wrong(name, f"one of {', '.join(map(str, words))}", getattr(self, name))
-        for name, (types, expected) in _NUMBERS.items():
-            value = getattr(self, name)
-            is_number = isinstance(value, types) and not isinstance(value, bool)
-            may_be_zero = name in _MAY_BE_ZERO
-            if not is_number or not 0 <= value < 1e9 or not (value or may_be_zero):
-                least = "not less than 0" if may_be_zero else "greater than 0"
-                raise _wrong(name, f"{expected} {least}", value)
-        _check_retention(self.retention)
-        _check_streams(self.streams)
-        if not isinstance(self.state, Mapping) or not isinstance(self.state.get("BACKEND"), str):
-            raise _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', self.state)
-        _check_token(self.metrics_token)
-        if self.may is not None and not isinstance(self.may, str):
-            raise _wrong("may", "the path of a function, such as 'shop.permissions.may'", self.may)
-
 
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "undeclared_topics": ("allow", "warn", "error"),
@@ -197,62 +178,87 @@ def _forget(*, setting: str, **kwargs: Any) -> None:
 
 
 def _parse(declared: Any) -> Settings:
+    """Return the settings as declared; raise `SettingsError`, which names all that is wrong."""
     if not isinstance(declared, Mapping):
         raise SettingsError(f"MOTIA: expected a dict, got {type(declared).__name__}")
     known = {each.name.upper(): each.name for each in fields(Settings)}
-    for key in declared:
-        if key not in known:
-            raise SettingsError(
-                f"MOTIA: unknown key {key!r}.{did_you_mean(str(key), known)}"
-                f" Known are {', '.join(sorted(known))}."
-            )
-    values = {known[key]: value for key, value in declared.items()}
-    if "redact" in values:
-        values["redact"] = _redact(values["redact"])
-    if isinstance(values.get("retention"), Mapping):
-        values["retention"] = {**RETENTION, **values["retention"]}
-    if isinstance(values.get("streams"), Mapping):
-        values["streams"] = {**STREAMS, **values["streams"]}
-    return Settings(**values)
-
-
-def _redact(declared: Any) -> tuple[str, ...]:
-    own = redaction.read(declared)
+    wrong = [_unknown("MOTIA", key, known) for key in declared if key not in known]
+    values = {known[key]: value for key, value in declared.items() if key in known}
+    for name, usual in {"retention": RETENTION, "streams": STREAMS}.items():
+        if isinstance(values.get(name), Mapping):
+            values[name] = {**usual, **values[name]}
+    own = redaction.read(values.get("redact", ()))
+    if "redact" in values and own is not None:
+        values["redact"] = own.beside(Settings().redact)
+    found = Settings(**values)
     if own is None:
         expected = 'a list of words, or {"add": [...]} to add some to the default'
-        raise _wrong("redact", expected, declared)
-    return own.beside(Settings().redact)
+        wrong.append(_wrong("redact", expected, found.redact))
+    wrong += _problems(found)
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return found
 
 
-def _check_retention(days: Any) -> None:
-    known = isinstance(days, Mapping) and not set(days) - set(RETENTION)
-    if not known or not all(map(_is_age, days.values())):
-        raise _wrong("retention", f"days, or None for ever, under {', '.join(RETENTION)}", days)
+def _problems(found: Settings) -> Iterator[str]:
+    """Say of each value that is wrong what was expected."""
+    for name, words in _CHOICES.items():
+        value = getattr(found, name)
+        if value not in words:
+            yield _wrong(name, f"one of {', '.join(map(str, words))}", value)
+    for name, (types, expected) in _NUMBERS.items():
+        value = getattr(found, name)
+        is_number = isinstance(value, types) and not isinstance(value, bool)
+        may_be_zero = name in _MAY_BE_ZERO
+        if not is_number or not 0 <= value < 1e9 or not (value or may_be_zero):
+            least = "not less than 0" if may_be_zero else "greater than 0"
+            yield _wrong(name, f"{expected} {least}", value)
+    yield from _problems_of_retention(found.retention)
+    yield from _problems_of_streams(found.streams)
+    if not isinstance(found.state, Mapping) or not isinstance(found.state.get("BACKEND"), str):
+        yield _wrong("state", f'a dict such as {{"BACKEND": "{ORM_STATE}"}}', found.state)
+    yield from _problems_of_token(found.metrics_token)
+    path: Any = found.may
+    if path is not None and not isinstance(path, str):
+        yield _wrong("may", "the path of a function, such as 'shop.permissions.may'", path)
 
 
-def _check_streams(declared: Any) -> None:
-    if not isinstance(declared, Mapping) or set(declared) != set(STREAMS):
-        raise _wrong("streams", f"a dict with {', '.join(STREAMS)}", declared)
-    wake, cache, poll, lifetime, recheck = (declared[key] for key in STREAMS)
-    if wake not in WAYS_TO_WAKE:
-        raise _wrong("streams", f"'WAKE' to be one of {', '.join(WAYS_TO_WAKE)}", declared)
-    if not isinstance(cache, str):
-        raise _wrong("streams", "'CACHE' to be the alias of a cache", declared)
-    if not _is_within(poll, 60):
-        raise _wrong("streams", "'POLL' to be a number greater than 0, up to 60", declared)
-    for key, seconds in {"LIFETIME": lifetime, "RECHECK": recheck}.items():
-        if not _is_within(seconds, 1e6):
-            raise _wrong("streams", f"{key!r} to be a number greater than 0, up to 1e6", declared)
+def _problems_of_retention(days: Any) -> Iterator[str]:
+    if not isinstance(days, Mapping):
+        yield _wrong("retention", f"a dict of days under {', '.join(RETENTION)}", days)
+        return
+    for status, age in days.items():
+        if status not in RETENTION:
+            yield _unknown("MOTIA['RETENTION']", status, RETENTION)
+        elif not _is_age(age):
+            yield _wrong("retention", "days greater than 0, or None for ever", age, status)
 
 
-def _check_token(token: Any) -> None:
-    """Raise unless it is a token that can be sent, and not be guessed."""
+def _problems_of_streams(declared: Any) -> Iterator[str]:
+    if not isinstance(declared, Mapping):
+        yield _wrong("streams", f"a dict with {', '.join(STREAMS)}", declared)
+        return
+    yield from (
+        _unknown("MOTIA['STREAMS']", key, STREAMS) for key in declared if key not in STREAMS
+    )
+    if declared["WAKE"] not in WAYS_TO_WAKE:
+        yield _wrong("streams", f"one of {', '.join(WAYS_TO_WAKE)}", declared["WAKE"], "WAKE")
+    if not isinstance(declared["CACHE"], str):
+        yield _wrong("streams", "the alias of a cache", declared["CACHE"], "CACHE")
+    for key, most in {"POLL": 60, "LIFETIME": 1e6, "RECHECK": 1e6}.items():
+        if not _is_within(declared[key], most):
+            expected = f"a number greater than 0, up to {most:g}"
+            yield _wrong("streams", expected, declared[key], key)
+
+
+def _problems_of_token(token: Any) -> Iterator[str]:
+    """Say if it is no token that can be sent, and not be guessed; what it is remains unsaid."""
     if token is None:
         return
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]{16,}", token):
         got = type(token).__name__ if not isinstance(token, str) else "another text"
         text = "16 printable ASCII characters or more without a space"
-        raise SettingsError(f"MOTIA['METRICS_TOKEN']: expected {text}, got {got}")
+        yield f"MOTIA['METRICS_TOKEN']: expected {text}, got {got}"
 
 
 def _is_age(days: Any) -> bool:
@@ -267,5 +273,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _wrong(name: str, expected: str, got: object) -> SettingsError:
-    return SettingsError(f"MOTIA[{name.upper()!r}]: expected {expected}, got {got!r}")
+def _unknown(where: str, key: object, known: Collection[str]) -> str:
+    nearest = did_you_mean(str(key), known)
+    return f"{where}: unknown key {key!r}.{nearest} Known are {', '.join(sorted(known))}."
+
+
+def _wrong(name: str, expected: str, got: object, key: str = "") -> str:
+    where = f"MOTIA[{name.upper()!r}]" + (f"[{key!r}]" if key else "")
+    return f"{where}: expected {expected}, got {got!r}"

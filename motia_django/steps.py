@@ -100,8 +100,8 @@ class Step:
     def lease(self, most: float) -> float:
         """Return the seconds of silence, `most` or less, after which its worker counts as lost.
 
-        An attempt's limit shortens it, but not so far that a living process on a busy machine, which
-        may be silent for some seconds, loses what it runs.
+        An attempt's limit shortens it, but not so far that a process that lives on a busy machine,
+        and may be silent for some seconds, loses what it runs.
         """
         own = (trigger.delivery.visibility_timeout for trigger in self.triggers)
         return min([most, *(max(each, _SHORTEST_LEASE) for each in own if each is not None)])

@@ -78,10 +78,10 @@ def test_what_is_not_named_of_streams_has_its_default() -> None:
         ({"POLL": 0}, "a number greater than 0"),
         ({"POLL": "1"}, "a number greater than 0"),
         ({"LIFETIME": 0}, "a number greater than 0"),
-        ({"RECHECK": 0}, "'RECHECK' to be a number greater than 0"),
+        ({"RECHECK": 0}, "MOTIA['STREAMS']['RECHECK']: expected a number greater than 0"),
         ({"LIFETIME": None}, "a number greater than 0"),
         ({"LIFETIME": True}, "a number greater than 0"),
-        ({"POL": 1}, "a dict with WAKE, CACHE, POLL"),
+        ({"POL": 1}, "MOTIA['STREAMS']: unknown key 'POL'. Did you mean 'POLL'?"),
         ("redis", "a dict with WAKE, CACHE, POLL"),
     ],
 )
@@ -140,9 +140,28 @@ def test_who_may_is_the_path_of_a_function(may: Any) -> None:
     assert refusal(MAY=may).startswith("MOTIA['MAY']: expected the path of a function")
 
 
-@pytest.mark.parametrize("days", [7, {"lost": 7}, {"dead": "7"}, {"dead": -1}, {"dead": True}])
-def test_ages_of_what_is_pruned_are_days(days: Any) -> None:
-    assert refusal(RETENTION=days).startswith("MOTIA['RETENTION']: expected days, or None for ever")
+@pytest.mark.parametrize("age", ["7", -1, 0, True])
+def test_ages_of_what_is_pruned_are_days(age: Any) -> None:
+    text = refusal(RETENTION={"dead": age})
+    assert text.startswith("MOTIA['RETENTION']['dead']: expected days greater than 0, or None")
+
+
+def test_ages_are_of_statuses_that_a_run_ends_with() -> None:
+    assert refusal(RETENTION=7).startswith("MOTIA['RETENTION']: expected a dict of days under")
+    text = refusal(RETENTION={"suceeded": 7})
+    assert text.startswith("MOTIA['RETENTION']: unknown key 'suceeded'. Did you mean 'succeeded'?")
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    told = refusal(LEESE=1, MAX_DEPTH=0, REDACT=3, RETENTION={"dead": "x"}, STREAMS={"POLL": 0})
+    where = [line.partition(": ")[0] for line in told.splitlines()]
+    assert where == [
+        "MOTIA",
+        "MOTIA['REDACT']",
+        "MOTIA['MAX_DEPTH']",
+        "MOTIA['RETENTION']['dead']",
+        "MOTIA['STREAMS']['POLL']",
+    ]
 
 
 def test_nothing_need_be_redacted() -> None:
