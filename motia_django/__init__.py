@@ -6,10 +6,13 @@ Django is set up.
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+    """The tag of the release, or how far it is from one."""
+
     from motia_django.context import AsyncContext as AsyncContext
     from motia_django.context import Context as Context
     from motia_django.context import FlowContext as FlowContext
@@ -59,8 +62,6 @@ if TYPE_CHECKING:
     from motia_django.triggers.stream import StreamEvent as StreamEvent
     from motia_django.triggers.stream import stream as stream
     from motia_django.triggers.written import *  # noqa: F403
-
-__version__ = "0.1.0.dev0"
 
 _HOMES = {
     name: home
@@ -118,6 +119,8 @@ def __getattr__(name: str) -> Any:
         raise ImportError(
             f"motia_django has no {name}: there is no engine of Motia's to reach here"
         )
+    if name == "__version__":
+        return metadata.version("motia-django")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

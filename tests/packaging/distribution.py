@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import motia_django
 from tests.servers.run_directory import locked, run_directory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,12 +39,16 @@ def _built(pattern: str) -> Path:
 
 
 def _build(directory: Path) -> None:
-    """Build both from a copy, by the setuptools of this environment: no network is asked."""
+    """Build both from a copy, by the setuptools of this environment: no network is asked.
+
+    The copy has no history, which the version is made of: it is told.
+    """
+    known = {**os.environ, "SETUPTOOLS_SCM_PRETEND_VERSION": motia_django.__version__}
     with TemporaryDirectory() as folder:
         source, made = Path(folder) / "source", Path(folder) / "made"
         shutil.copytree(ROOT, source, ignore=_NOT_SOURCE)
         build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(made)]
-        done = subprocess.run([*build, str(source)], capture_output=True, text=True)
+        done = subprocess.run([*build, str(source)], env=known, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         for file in made.iterdir():
             shutil.move(file, directory)
