@@ -34,7 +34,6 @@ from motia_django.admin.run_filters import (
     StepFilter,
     TriggerFilter,
 )
-from motia_django.ledger.keys import MOST_FOUND
 from motia_django.registry import registry
 from motia_django.runs import in_short
 
@@ -60,8 +59,8 @@ class RunList(ChangeList):
     """Whether older runs were not looked at, since no index tells of what was asked for."""
     newest = run_filters.NEWEST
     is_keyed_cut = False
-    """Whether only so many of the runs with the index key were looked at."""
-    most_keyed = MOST_FOUND
+    """Whether only so many of the runs with the index key are shown, or were looked at."""
+    most_keyed, most_looked_at = ledger.MOST_FOUND, ledger.MOST_LOOKED_AT
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows = super().get_queryset(request, *args, **kwargs)
@@ -199,8 +198,8 @@ class RunAdmin(ReadOnlyAdmin):
         asked = search_term.strip()
         if not asked:
             return queryset, False
-        keyed = ledger.found_by_key(asked)
-        setattr(request, MORE_KEYED, len(keyed) == MOST_FOUND)
+        keyed, is_cut = ledger.newest_with(queryset, asked)
+        setattr(request, MORE_KEYED, is_cut)
         try:
             given = UUID(asked)
         except ValueError:

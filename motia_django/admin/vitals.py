@@ -68,10 +68,11 @@ class Vitals:
 def of(request: HttpRequest) -> Vitals:
     """Ask for everything."""
     seen, paused = permits.visible(request), ledger.paused()
-    waits = pulse.longest_queued(seen, but=list(paused))
+    held = [step for step in paused if step in registry()]
+    waits = pulse.longest_queued(seen, but=held)
     stranded = _stranded(waits.for_worker)
     if stranded:
-        waits = pulse.longest_queued(seen, but=[*paused, *stranded])
+        waits = pulse.longest_queued(seen, but=[*held, *stranded])
     oldest, waited = _since(waits.for_worker)
     next_in_turn, waited_in_turn = _since(waits.for_turn)
     alive, silent = pulse.known_workers()

@@ -20,6 +20,7 @@ from motia_django.commands.runs import described, hint_for_gone, key_cell, key_h
 from motia_django.commands.selection import (
     Selection,
     add_filters,
+    first_of,
     known,
     known_to_history,
     matching,
@@ -57,9 +58,9 @@ class Dead(Subcommand):
         if options.get("groups"):
             self._show_groups(options, limit)
             return
-        rows = Selection(statuses=(Status.DEAD,), matching=matching(options)).rows()
-        rows = rows if options.get("oldest") else rows.order_by("-id")
-        shown = list(rows[: limit + 1])
+        rows = ledger.rows(status=Status.DEAD).filter(matching(options))
+        oldest_first = bool(options.get("oldest"))
+        shown = first_of(rows, options, limit + 1, oldest_first=oldest_first)
         if options.get("format") == "json":
             self.json(described(shown[:limit]))
             return

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -48,6 +48,9 @@ class Dev(Subcommand):
     tells_warnings = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "address", nargs="?", type=_address, metavar="[HOST:]PORT", help="as for runserver"
+        )
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument(
@@ -59,6 +62,7 @@ class Dev(Subcommand):
         parser.add_argument("--note", help="a line to print with the URLs")
 
     def run(self, options: Mapping[str, Any]) -> None:
+        options = {**options, **(options.get("address") or {})}
         _say_what_is_missing(options)
         _interrupted.clear()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -161,6 +165,14 @@ class Dev(Subcommand):
 
 
 _writing = threading.Lock()
+
+
+def _address(text: str) -> dict[str, Any]:
+    """Read `8080` or `0.0.0.0:8080`."""
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ArgumentTypeError(f"expected a port, or host:port, got {text!r}")
+    return {"port": int(port), **({"host": host} if host else {})}
 
 
 def _say_what_is_missing(options: Mapping[str, Any]) -> None:

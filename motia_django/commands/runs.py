@@ -18,7 +18,7 @@ from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json, zone
 from motia_django.commands.selection import (
     asked_statuses,
-    found_by_key,
+    first_of,
     known_to_history,
     statuses,
 )
@@ -32,6 +32,9 @@ from motia_django.runner import invoked_as
 from motia_django.runs import ANSWERED, Status, in_short, summary_of
 from motia_django.steps import Step
 from motia_django.timeline import clock
+
+_OPEN = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
+"""Of runs that wait for somebody to do something if their Step is gone."""
 
 
 class RunStep(Subcommand):
@@ -121,7 +124,9 @@ class Runs(Subcommand):
             "--status", type=statuses, help=f"only these: {', '.join(Status)}; several by commas"
         )
         parser.add_argument(
-            "--no-step", action="store_true", help="only those whose Step is not there any more"
+            "--no-step",
+            action="store_true",
+            help="only those whose Step is not there any more, and that wait or are dead",
         )
         parser.add_argument(
             "--key", metavar="KEY", help="only those with this index key: orderId=17, or just 17"
@@ -134,11 +139,10 @@ class Runs(Subcommand):
         found = ledger.rows(**({"step": known_to_history(step)} if step else {}))
         if options.get("status"):
             found = found.filter(status__in=asked_statuses(options))
-        if options.get("key"):
-            found = found.filter(id__in=found_by_key(options["key"]))
         if options.get("no_step"):
             found = found.exclude(step__in=[step.name for step in registry()])
-        rows = list(found[: max(options["limit"], 0)])
+            found = found if options.get("status") else found.filter(status__in=_OPEN)
+        rows = first_of(found, options, max(options["limit"], 0))
         if options.get("format") == "json":
             self.json(described(rows))
         elif rows:
@@ -248,8 +252,7 @@ def key_cell(row: Run, keys: Mapping[UUID, Sequence[str]]) -> list[str]:
 
 def hint_for_gone(rows: Iterable[Run]) -> list[str]:
     """Return how to go on with those of these runs that wait or died without a Step."""
-    open_ones = (Status.SCHEDULED, Status.QUEUED, Status.DEAD)
-    movable = (row for row in rows if row.status in open_ones and row.trigger not in ANSWERED)
+    movable = (row for row in rows if row.status in _OPEN and row.trigger not in ANSWERED)
     strays = {_stray(row) for row in movable}
     return [
         f"This process does not know {what}: gone, or newer than this process. To give its"

@@ -36,6 +36,8 @@ class Selection:
 
     statuses: Sequence[Status]
     matching: Q = field(default_factory=Q)
+    key: str = ""
+    """An index key that they have: `orderId=17`, or `17`."""
     ids: Sequence[UUID] = ()
     limit: int | None = None
 
@@ -62,6 +64,10 @@ class Selection:
 
     def _found(self) -> Iterator[tuple[UUID, str]]:
         rows = self.rows().filter(id__lt=lowest_id_at(timezone.now() + timedelta(seconds=1)))
+        if self.key:
+            keyed = ledger.those_with(rows.only("id", "step"), self.key, oldest_first=True)
+            yield from ((row.id, row.step) for row in keyed)
+            return
         found: list[tuple[UUID, str]] = list(rows.values_list("id", "step")[:BATCH])
         while found:
             yield from found
@@ -88,14 +94,15 @@ def add_filters(parser: ArgumentParser, *, dead: bool) -> None:
 
 
 def matching(options: Mapping[str, Any]) -> Q:
-    """Return the filters given on the command line; raise `CommandError` for what is none."""
+    """Return the filters given on the command line; raise `CommandError` for what is none.
+
+    An index key is none of the columns of a run: it is looked for by itself.
+    """
     filters = Q()
     if options.get("step"):
         filters &= Q(step=known_to_history(options["step"]))
     if options.get("topic"):
         filters &= Q(source=_known_source(options["topic"]))
-    if options.get("key"):
-        filters &= Q(id__in=found_by_key(options["key"]))
     if options.get("error"):
         filters &= _with_error(options["error"])
     if options.get("since"):
@@ -142,15 +149,15 @@ def all_by_key(asked: str) -> list[UUID]:
         raise CommandError(
             f"--key: expected a name and a value, such as customer=17, got {asked!r}", returncode=2
         )
-    return found_by_key(asked, most=None)
+    return ledger.found_by_key(known_key({"key": asked}), most=None)
 
 
-def found_by_key(asked: str, most: int | None = ledger.MOST_FOUND) -> list[UUID]:
-    """Return the runs with an index key; raise `CommandError` if nothing has one of that name."""
-    found = ledger.found_by_key(asked, most)
+def known_key(options: Mapping[str, Any]) -> str:
+    """Return the index key of `--key`; raise `CommandError` if nothing has one of that name."""
+    asked: str = options.get("key") or ""
     name, _, value = asked.partition("=")
-    if found or not value:
-        return found
+    if not value or ledger.found_by_key(asked, most=1):
+        return asked
     names = ledger.key_names()
     if name.strip() not in names:
         raise CommandError(
@@ -158,7 +165,17 @@ def found_by_key(asked: str, most: int | None = ledger.MOST_FOUND) -> list[UUID]
             f" with {asked!r}.",
             returncode=2,
         )
-    return found
+    return asked
+
+
+def first_of(
+    rows: QuerySet[Run], options: Mapping[str, Any], limit: int, *, oldest_first: bool = False
+) -> list[Run]:
+    """Return the newest of these rows, or the oldest; with `--key` of those that have it."""
+    key = known_key(options)
+    if key:
+        return list(islice(ledger.those_with(rows, key, oldest_first=oldest_first), limit))
+    return list(rows.order_by("id" if oldest_first else "-id")[:limit])
 
 
 def _known_source(topic: str) -> str:

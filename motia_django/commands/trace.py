@@ -121,8 +121,8 @@ def _traces(text: str) -> list[list[Run]]:
     rows = list(ledger.trace(_trace_id(text)))
     if rows:
         return [rows]
-    found = ledger.rows(id__in=ledger.found_by_key(text)).order_by("id")
-    traces = dict.fromkeys(found.values_list("trace_id", flat=True))
+    found = ledger.those_with(ledger.rows().only("id", "trace_id"), text, oldest_first=True)
+    traces = dict.fromkeys(row.trace_id for row in found)
     return [list(ledger.trace(each)) for each in traces]
 
 

@@ -71,7 +71,14 @@ from motia_django.ledger.interventions import (
     resume,
     retry,
 )
-from motia_django.ledger.keys import MOST_FOUND, KeySweep, keys_of
+from motia_django.ledger.keys import (
+    MOST_FOUND,
+    MOST_LOOKED_AT,
+    KeySweep,
+    keys_of,
+    newest_with,
+    those_with,
+)
 from motia_django.ledger.keys import found as found_by_key
 from motia_django.ledger.keys import names as key_names
 from motia_django.ledger.keys import of_runs as keys_of_runs
@@ -107,6 +114,7 @@ __all__ = [
     "AT_ONCE",
     "LONGEST_PATIENCE",
     "MOST_FOUND",
+    "MOST_LOOKED_AT",
     "Freed",
     "KeySweep",
     "Placed",
@@ -151,6 +159,7 @@ __all__ = [
     "lost_outcome",
     "move",
     "move_pause",
+    "newest_with",
     "once",
     "open_batch",
     "override_of",
@@ -192,6 +201,7 @@ __all__ = [
     "take_let_go",
     "take_lost",
     "tallied",
+    "those_with",
     "trace",
     "turns_of",
     "unfinished",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 from uuid import UUID
 
@@ -17,6 +17,10 @@ from motia_django.steps import Step
 from motia_django.triggers import Trigger
 
 MOST_FOUND = 1000
+"""So many runs with one key a page shows at most."""
+MOST_LOOKED_AT = 10_000
+"""Among so many with the key, the newest, it looks for what else was asked for."""
+_AT_ONCE = 1000
 _LATELY = 1000
 
 
@@ -102,17 +106,50 @@ def found(asked: str, most: int | None = MOST_FOUND) -> list[UUID]:
     """Return the newest runs with the key that was asked for: `17`, or `orderId=17`.
 
     Of `most` None all are returned, as they are where they are written: a replica may lag behind.
+    """
+    rows = _asked_for(asked, _keys() if most is None else models.RunKey.objects.all())
+    return list(dict.fromkeys(rows.order_by("-run_id").values_list("run_id", flat=True)[:most]))
+
+
+def pages(asked: str, *, oldest_first: bool = False) -> Iterator[list[UUID]]:
+    """Yield all runs with the key that was asked for, some at a time.
+
     Their ids, and not a query, since a query of two tables may read one of them from end to end.
     """
+    rows = _asked_for(asked, models.RunKey.objects.all())
+    rows = rows.order_by("run_id" if oldest_first else "-run_id")
+    side = "run_id__gt" if oldest_first else "run_id__lt"
+    ids = list(rows.values_list("run_id", flat=True)[:_AT_ONCE])
+    while ids:
+        yield list(dict.fromkeys(ids))
+        ids = list(rows.filter(**{side: ids[-1]}).values_list("run_id", flat=True)[:_AT_ONCE])
+
+
+def those_with(
+    rows: QuerySet[models.Run], asked: str, *, oldest_first: bool = False
+) -> Iterator[models.Run]:
+    """Yield those of these rows that have a key, however many runs have it."""
+    for ids in pages(asked, oldest_first=oldest_first):
+        yield from rows.filter(id__in=ids).order_by("id" if oldest_first else "-id")
+
+
+def newest_with(rows: QuerySet[models.Run], asked: str) -> tuple[list[UUID], bool]:
+    """Return the newest of these rows that have a key, and whether there may be more of them."""
+    found: list[UUID] = []
+    for number, ids in enumerate(pages(asked), 1):
+        found += rows.filter(id__in=ids).order_by("-id").values_list("id", flat=True)
+        if len(found) > MOST_FOUND or number * _AT_ONCE >= MOST_LOOKED_AT:
+            return found[:MOST_FOUND], True
+    return found, False
+
+
+def _asked_for(asked: str, rows: QuerySet[models.RunKey]) -> QuerySet[models.RunKey]:
     name, equals, rest = asked.partition("=")
     whole, value = keys.kept(asked), keys.kept(rest)
-    rows = (_keys() if most is None else models.RunKey.objects).order_by("-run_id")
-    if equals and value:
-        named = Q(name=name.strip(), value=value)
-        rows = rows.filter(Q(value=whole) | named, value__in=[whole, value])
-    else:
-        rows = rows.filter(value=whole)
-    return list(dict.fromkeys(rows.values_list("run_id", flat=True)[:most]))
+    if not (equals and value):
+        return rows.filter(value=whole)
+    named = Q(name=name.strip(), value=value)
+    return rows.filter(Q(value=whole) | named, value__in=[whole, value])
 
 
 def of_runs(run_ids: Iterable[UUID]) -> dict[UUID, list[str]]:

@@ -255,7 +255,22 @@ def test_what_waits_since_its_step_is_paused_is_no_worry_but_the_pause_is_told_o
     later = timezone.now() + timedelta(hours=1)
     make_run(step="Mail", status="queued", created_at=timezone.now() - timedelta(hours=1),
              wake_at=later)  # fmt: skip
-    assert findings(admin_client) == ["1 Step is paused: Mail."]
+    with installed(make_step(name="Mail")):
+        assert findings(admin_client) == ["1 Step is paused: Mail."]
+        assert numbers(admin_client)["longest wait for a worker"] == ("–", False)
+
+
+@pytest.mark.usefixtures("_well")
+def test_what_waits_for_a_step_that_is_gone_is_told_of_though_that_is_paused_too(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    models.Pause.objects.create(step="Dispatch")
+    later = timezone.now() + timedelta(hours=1)
+    make_run(step="Dispatch", status="queued", created_at=timezone.now() - timedelta(hours=1),
+             wake_at=later)  # fmt: skip
+    gone, paused = findings(admin_client)
+    assert gone.startswith("1 run waits for a Step that this process does not know")
+    assert paused == "1 Step is paused: Dispatch."
     assert numbers(admin_client)["longest wait for a worker"] == ("–", False)
 
 

@@ -204,6 +204,27 @@ def test_runs_are_found_by_their_index_keys(admin_client: Client, make_run: Make
     assert listed(admin_client, f"?q={order}") == [other]
 
 
+def test_what_else_is_asked_for_is_looked_for_among_all_that_have_the_key(
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motia_django.ledger.keys._AT_ONCE", 2)
+    dead = make_run(status="dead")
+    made = [dead, *(make_run() for _ in range(4))]
+    models.RunKey.objects.bulk_create(
+        models.RunKey(run_id=each.id, name="room", value="hall") for each in made
+    )
+    told = "Very many runs have this index key"
+    assert listed(admin_client, "?q=room=hall&status=dead") == [dead]
+    assert listed(admin_client, "?q=room=hall") == made[::-1]
+    assert told not in admin_client.get(f"{LIST}?q=room=hall").content.decode()
+    monkeypatch.setattr("motia_django.ledger.keys.MOST_LOOKED_AT", 4)
+    assert listed(admin_client, "?q=room=hall&status=dead") == []
+    assert told in admin_client.get(f"{LIST}?q=room=hall&status=dead").content.decode()
+    monkeypatch.setattr("motia_django.ledger.keys.MOST_LOOKED_AT", 100)
+    monkeypatch.setattr("motia_django.ledger.keys.MOST_FOUND", 3)
+    assert listed(admin_client, "?q=room=hall") == made[:1:-1]
+
+
 def test_runs_are_told_apart_by_their_index_keys_in_one_query(
     admin_client: Client, make_run: MakeRun, install: Callable[..., None]
 ) -> None:

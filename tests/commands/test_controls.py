@@ -140,9 +140,11 @@ def test_a_run_whose_step_is_gone_is_marked_everywhere(steps: Steps) -> None:
 
 
 def test_a_finished_run_whose_step_is_gone_needs_no_hint(steps: Steps) -> None:
-    kept_run(step="Old", status=Status.SUCCEEDED)
+    done = kept_run(step="Old", status=Status.SUCCEEDED)
     assert "(not known here)" in steps("runs")
     assert "redrive" not in steps("runs")
+    assert str(done.id) not in steps("runs", "--no-step")
+    assert str(done.id) in steps("runs", "--no-step", "--status", "succeeded")
 
 
 def test_a_trace_shows_the_traceback_of_each_attempt_if_asked(steps: Steps) -> None:
@@ -300,6 +302,33 @@ def test_prune_of_a_key_lets_go_of_a_dedupe_key_that_is_held_for_a_time(steps: S
         assert enqueue(told) == [held]
         steps("prune", "--key", "customer=17", "--yes")
         assert enqueue(told) != [held]
+
+
+def test_runs_of_a_key_are_found_however_many_newer_ones_there_are(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motia_django.ledger.keys._AT_ONCE", 2)
+    with installed(make_step(index=["room"])):
+        [first] = enqueue("work", {"room": "hall"})
+        dead = [str(kept_run(status=Status.DEAD, input={"room": "hall"}).id) for _ in range(2)]
+        ids = enqueue([{"topic": "work", "data": {"room": "hall"}} for _ in range(5)])
+        enqueue("work", {"room": "attic"})
+        key = ("--key", "room=hall")
+
+        def told(*words: str) -> list[str]:
+            return [each["id"] for each in json.loads(steps(*words, *key, "--format", "json"))]
+
+        assert told("dead") == dead[::-1]
+        assert told("dead", "--oldest") == dead
+        assert told("dead", "--limit", "1") == dead[1:]
+        assert told("runs") == [*ids[::-1], *dead[::-1], first]
+        assert told("runs", "--status", "dead") == dead[::-1]
+        whole = json.loads(steps("trace", "room=hall", "--format", "json"))
+        assert [each["id"] for each in whole] == [first, *dead, *ids]
+        assert "2 runs would be redriven." in steps("redrive", *key, "--dry-run")
+        assert "6 runs cancelled." in steps("cancel", *key, "--yes")
+        assert "2 runs discarded." in steps("discard", *key, "--yes")
+    assert [str(each.step) for each in rows(status=Status.QUEUED)] == ["Work"]
 
 
 def test_prune_of_a_key_knows_no_bound_and_works_in_batches(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -234,6 +235,20 @@ def test_a_broker_that_the_project_names_is_its_broker_unless_another_is_asked_f
     assert dev._broker({"embedded": False}) == ([], {})
     [redis], environment = dev._broker({"embedded": True})
     assert environment == {"CELERY_BROKER_URL": f"redis://127.0.0.1:{redis.command[-1]}/0"}
+
+
+def test_an_address_is_given_as_to_runserver() -> None:
+    def given(*words: str) -> Any:
+        parser = ArgumentParser()
+        dev.Dev(OutputWrapper(io.StringIO())).add_arguments(parser)
+        return parser.parse_args(words).address
+
+    assert given("8080") == {"port": 8080}
+    assert given("0.0.0.0:8080") == {"host": "0.0.0.0", "port": 8080}
+    assert given() is None
+    for wrong in ("localhost", "a:b", "99999", ":0"):
+        with pytest.raises(SystemExit):
+            given(wrong)
 
 
 def test_the_worker_is_told_the_queues_as_celery_is() -> None:
