@@ -266,8 +266,8 @@ def test_what_waits_for_a_step_that_is_gone_is_told_of_though_that_is_paused_too
 ) -> None:
     models.Pause.objects.create(step="Dispatch")
     later = timezone.now() + timedelta(hours=1)
-    make_run(step="Dispatch", status="queued", created_at=timezone.now() - timedelta(hours=1),
-             wake_at=later)  # fmt: skip
+    make_run(step="Dispatch", trigger="queue", source="paid", status="queued",
+             created_at=timezone.now() - timedelta(hours=1), wake_at=later)  # fmt: skip
     gone, paused = findings(admin_client)
     assert gone.startswith("1 run waits for a Step that this process does not know")
     assert paused == "1 Step is paused: Dispatch."
