@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from motia_django.admin import words
 from motia_django.registry import registry
 
 Choices = list[tuple[str, Any]]
@@ -58,7 +59,7 @@ class GroupFilter(ExactFilter):
 
     def choice_pairs(self) -> Choices:
         groups = self._items.order_by("group").values_list("group", flat=True)
-        return [(group, group) for group in groups.distinct()[:MOST_GROUPS]]
+        return [(group, words.spelled(group)) for group in groups.distinct()[:MOST_GROUPS]]
 
 
 class StreamFilter(ExactFilter):

@@ -13,6 +13,8 @@ from typing import Any
 from django.db import connections, router
 from django.db.models import Model
 
+from motia_django.admin import words
+
 MOST_GROUPS = 100
 MOST_ITEMS = 1000
 
@@ -27,6 +29,11 @@ class Counted:
     items: int
     is_more: bool
     """Whether there are more items than were counted."""
+
+    @property
+    def shown(self) -> str:
+        """The name as one reads it."""
+        return words.spelled(self.name)
 
 
 def names(table: Table, column: str, **where: str) -> list[str]:

@@ -47,6 +47,11 @@ class ItemAdmin(FramedAdmin):
     class Media:
         css = {"all": STYLES}
 
+    @admin.display(description=gettext_lazy("group"))
+    def group_name(self, row: Any) -> str:
+        """Return the group as one reads it."""
+        return words.spelled(row.group)
+
     @admin.display(description=gettext_lazy("value"))
     def preview(self, row: Any) -> str:
         """Return the beginning of the value."""

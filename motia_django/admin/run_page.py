@@ -194,7 +194,7 @@ def _caused(row: models.Run, links: Links) -> dict[str, Any]:
 def _keys(row: models.Run, links: Links) -> Pairs:
     """Return the index keys that it is found by, each with the address of all runs that have it."""
     keys = models.RunKey.objects.filter(run_id=row.id).order_by("name", "id")
-    return [(str(each), links.runs(q=str(each))) for each in keys]
+    return [(words.spelled(str(each)), links.runs(q=str(each))) for each in keys]
 
 
 def _earlier(row: models.Run, attempts: Sequence[Attempt]) -> str:

@@ -123,7 +123,7 @@ class RunAdmin(ReadOnlyAdmin):
         if row.step not in registry():
             name = words.stacked(row.step, _("not known here"))
         found = getattr(row, KEYS, ())
-        return words.below(name, ", ".join(found)) if found else name
+        return words.below(name, ", ".join(map(words.spelled, found))) if found else name
 
     @admin.display(description=gettext_lazy("status"))
     def standing(self, row: models.Run) -> SafeString:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db import router, transaction
 from django.db.models import QuerySet
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import models
-from motia_django.admin import groups, permits
+from motia_django.admin import groups, permits, words
 from motia_django.admin.filters import GroupFilter
 from motia_django.admin.interventions import logged
 from motia_django.admin.items import ItemAdmin
@@ -29,6 +29,8 @@ from motia_django.stores.face import state
 from motia_django.stores.orm import OrmState
 from motia_django.triggers import StateTrigger, Trigger
 
+_PLACE = ("group_name", "key_name")
+
 
 class StateItemAdmin(ItemAdmin):
     """Items of state. Every change goes through `state`, so that state triggers hear of it."""
@@ -36,8 +38,8 @@ class StateItemAdmin(ItemAdmin):
     form = StateItemForm
     change_list_template = "admin/motia/stateitem/items.html"
     change_form_template = "admin/motia/stateitem/change_form.html"
-    list_display = ("group", "key", "preview", "updated", "expires")
-    list_display_links = ("key",)
+    list_display = ("group_name", "key_name", "preview", "updated", "expires")
+    list_display_links = ("key_name",)
     list_filter = (GroupFilter,)
     ordering = ("group", "key")
     search_fields = ("key",)
@@ -51,11 +53,16 @@ class StateItemAdmin(ItemAdmin):
         if obj is None:
             return ("group", "key", "content", "reason")
         if not self.has_change_permission(request, obj):
-            return ("group", "key", "content", "updated", "expires")
-        return ("group", "key", "content", "updated", "expires", "reason", "seen_version")
+            return (*_PLACE, "content", "updated", "expires")
+        return (*_PLACE, "content", "updated", "expires", "reason", "seen_version")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if obj is None else ("group", "key", "updated", "expires")
+        return () if obj is None else (*_PLACE, "updated", "expires")
+
+    @admin.display(description=gettext_lazy("key"))
+    def key_name(self, row: models.StateItem) -> str:
+        """Return the key as one reads it."""
+        return words.spelled(row.key)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return lives_here() and super().has_add_permission(request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import dispatch, models
-from motia_django.admin import groups, stream_groups, tails
+from motia_django.admin import groups, stream_groups, tails, words
 from motia_django.admin.filters import GroupFilter, StreamFilter
 from motia_django.admin.items import ItemAdmin
 from motia_django.admin.paging import BoundedPaginator
@@ -25,14 +26,19 @@ class StreamItemAdmin(ItemAdmin):
     """Items of streams. They are written by code; a deletion is told to whoever follows."""
 
     change_list_template = "admin/motia/streamitem/change_list.html"
-    list_display = ("stream", "group", "item", "preview", "updated", "expires")
-    list_display_links = ("item",)
+    list_display = ("stream", "group_name", "item_name", "preview", "updated", "expires")
+    list_display_links = ("item_name",)
     list_filter = (StreamFilter, GroupFilter)
-    fields = ("stream", "group", "item", "content", "updated", "expires")
+    fields = ("stream", "group_name", "item_name", "content", "updated", "expires")
     readonly_fields = fields
     ordering = ("stream", "group", "item")
     search_fields = ("item",)
     search_help_text = gettext_lazy("How an item's id begins.")
+
+    @admin.display(description=gettext_lazy("item"))
+    def item_name(self, row: models.StreamItem) -> str:
+        """Return the item's id as one reads it."""
+        return words.spelled(row.item)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -73,7 +79,7 @@ class StreamItemAdmin(ItemAdmin):
         return self.page(
             request,
             "admin/motia/streamitem/tail.html",
-            f"{stream}: {group}",
+            f"{stream}: {words.spelled(group)}",
             stream=stream,
             group=group,
             lines=tails.newest(stream, group),

@@ -19,6 +19,7 @@ from motia_django import models, payloads
 from motia_django.conf import settings
 from motia_django.ledger import pulse
 from motia_django.ledger.rows import shown_input, without_credentials
+from motia_django.lines import escaped, spelled_out
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Status, last_line
 
@@ -168,9 +169,18 @@ def masked_output(row: models.Run) -> Any:
     return masked(without_credentials(row, row.output), row.step)
 
 
+def spelled(name: str) -> str:
+    r"""Return a name that anybody may have chosen, so that no two look the same.
+
+    What would steer the line is spelled out, as `\u202e`; blanks at its ends are within quotes.
+    """
+    text = spelled_out(name)
+    return text if text == text.strip() else f"“{text}”"
+
+
 def indented(value: Any) -> str:
     """Return a value as JSON to read and to edit."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return escaped(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def document(value: Any) -> str:
@@ -196,7 +206,7 @@ def traceback(error: str) -> str:
 
 def one_line(value: Any, length: int = 120) -> str:
     """Return the JSON of a value, which is masked already, in at most `length` characters."""
-    return Truncator(payloads.dumps(value)).chars(length)
+    return Truncator(escaped(payloads.dumps(value))).chars(length)
 
 
 def _local(value: datetime) -> datetime:

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from motia_django.lines import spelled_out
 from motia_django.models.fields import ExactCharField, FilledIndex, JSONTextField
 
 
@@ -29,7 +30,7 @@ class StateItem(models.Model):
         indexes = (models.Index(fields=["expires_at"], name="motia_state_expires"),)
 
     def __str__(self) -> str:
-        return f"{self.group}/{self.key}"
+        return spelled_out(f"{self.group}/{self.key}")
 
 
 class StreamItem(models.Model):
@@ -59,7 +60,7 @@ class StreamItem(models.Model):
         indexes = (FilledIndex(fields=["expires_at"], name="motia_stream_expires"),)
 
     def __str__(self) -> str:
-        return f"{self.stream}/{self.group}/{self.item}"
+        return spelled_out(f"{self.stream}/{self.group}/{self.item}")
 
 
 class StreamEvent(models.Model):

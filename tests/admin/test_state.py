@@ -282,3 +282,23 @@ def test_a_value_under_a_telling_name_is_not_shown_but_to_who_may_change_it(
         assert "blue" in html
     assert "sk_live_1" not in looking.get(page_of("shop", "stripe_token")).content.decode()
     assert typed(admin_client, page_of("shop", "stripe_token"))["content"] == '"sk_live_1"'
+
+
+@pytest.mark.django_db
+def test_what_steers_a_line_is_spelled_out_and_blanks_at_the_ends_are_seen(
+    admin_client: Client, make_run: Callable[..., models.Run]
+) -> None:
+    turned, value = "hall\u202e", {"last\u2066": "\u202e5z"}
+    state.set(turned, "a ", value)
+    models.StreamItem.objects.create(stream="rooms", group=turned, item="x\u202e", value=value)
+    models.RunKey.objects.create(run_id=make_run().id, name="room", value=turned)
+    page = page_of(turned, "a ")
+    pages = (LIST, page, f"{LIST}groups/", "/admin/motia/streamitem/", "/admin/motia/run/")  # fmt: skip
+    for address in pages:
+        html = admin_client.get(address).content.decode()
+        assert "hall\\u202e" in html, address
+        assert not {"\u202e", "\u2066"} & set(html), address
+    assert "“a ”" in admin_client.get(LIST).content.decode()
+    saved = {**typed(admin_client, page), "reason": "tried"}
+    assert admin_client.post(page, saved).status_code == 302
+    assert state.get(turned, "a ") == value
