@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -87,7 +88,13 @@ def _snoozed(row: models.Run, when: str) -> str:
     last = next((each for each in entries if each.get("kind") == "snoozed"), {})
     reason = words.shortened(str(last.get("reason") or ""))
     text = _("It was snoozed, and goes on at %s") % when
-    return f"{text}: {reason}" if reason else f"{text}."
+    text = f"{text}: {reason}" if reason else f"{text}."
+    limit = registry().delivery(row.step, row.trigger, row.index, row.source).retry_for
+    if limit is None or row.tried_since is None:
+        return text
+    ends = words.moment_with_zone(row.tried_since + timedelta(seconds=limit))
+    end = _("Snoozed after %s, when its retryFor ends, it would be dead.") % ends
+    return f"{text}{'' if text.endswith('.') else '.'} {end}"
 
 
 def is_snoozed(row: models.Run) -> bool:

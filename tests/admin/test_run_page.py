@@ -33,7 +33,7 @@ from motia_django.steps import Step
 from motia_django.testing import Motia
 from motia_django.webhooks import github
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step, make_stream, once
+from tests.factories import installed, make_step, make_stream, nothing, once
 from tests.factories import rows as all_rows
 from tests.web.serving import http, serving
 
@@ -930,6 +930,20 @@ def test_a_run_that_is_snoozed_is_shown_without_an_error(
     assert "12 times, until 2026-11-22 19:00:00: nobody has approved it" in page
     assert "until 2026-11-22 19:00:00: not yet" in page
     assert re.search(r"It was snoozed, and goes on at 20[^<]*: not yet</li>", page)
+
+
+def test_a_run_that_may_be_snoozed_for_a_time_only_says_when_that_ends(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    trigger = {"type": "queue", "topic": "work", "config": {"retryFor": 3600}}
+    now = timezone.now()
+    values = {"status": "scheduled", "attempt": 0, "tried_since": now, "wake_at": now}
+    values |= {"step": "Work", "trigger": "queue", "source": "work", "started_at": None}
+    with installed(make_step(nothing, trigger)):
+        page = html(admin_client, make_run(**values, finished_at=None))
+    ends = timezone.localtime(now + timedelta(hours=1))
+    told = f"Snoozed after {ends:%Y-%m-%d %H:%M:%S}[^<]*, when its retryFor ends, it would be dead."
+    assert re.search(rf"It was snoozed, and goes on at 20[^<]*[.] {told}</li>", page)
 
 
 def test_each_call_of_a_run_that_was_snoozed_and_its_end_are_shown(
