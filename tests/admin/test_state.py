@@ -288,7 +288,8 @@ def test_a_value_under_a_telling_name_is_not_shown_but_to_who_may_change_it(
 def test_what_steers_a_line_is_spelled_out_and_blanks_at_the_ends_are_seen(
     admin_client: Client, make_run: Callable[..., models.Run]
 ) -> None:
-    turned, value = "hall\u202e", {"last\u2066": "\u202e5z"}
+    turned = "hall\u202e"
+    value: Any = {"last\u2066": "\u202e5z"}
     state.set(turned, "a ", value)
     models.StreamItem.objects.create(stream="rooms", group=turned, item="x\u202e", value=value)
     models.RunKey.objects.create(run_id=make_run().id, name="room", value=turned)
