@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from motia_django.pagination import paginate as paginate
     from motia_django.public import StateManager as StateManager
     from motia_django.public import Stream as Stream
+    from motia_django.public import adiscard as adiscard
     from motia_django.public import aenqueue as aenqueue
     from motia_django.public import ainvoke as ainvoke
     from motia_django.public import awake as awake
+    from motia_django.public import discard as discard
     from motia_django.public import enqueue as enqueue
     from motia_django.public import invoke as invoke
     from motia_django.public import logger as logger
@@ -89,8 +91,8 @@ _HOMES = {
         "live.tokens": "stream_token",
         "loggers": "Logger",
         "pagination": "apaginate paginate",
-        "public": "StateManager Stream aenqueue ainvoke awake enqueue invoke logger state"
-        " stateManager state_manager stream_wrapper streams wake",
+        "public": "StateManager Stream adiscard aenqueue ainvoke awake discard enqueue invoke"
+        " logger state stateManager state_manager stream_wrapper streams wake",
         "schemas.adapted": "Upload",
         "steps": "Step",
         "triggers.base": "TriggerInfo",

@@ -13,8 +13,14 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from motia_django import ledger, masks, models, payloads, publish
-from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, TriggerGone
+from motia_django import ledger, masks, models, payloads, publish, tracing
+from motia_django.exceptions import (
+    CannotIntervene,
+    InvalidInput,
+    InvalidRunId,
+    MotiaError,
+    TriggerGone,
+)
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import masked_input, run_of, shown_input
 from motia_django.registry import registry
@@ -122,6 +128,34 @@ def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
         text = _("run %(id)s is %(status)s: only dead runs are discarded")
         raise CannotIntervene(text % {"id": run_id, "status": in_words(row.status)})
     logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
+
+
+def lay_aside(run_id: UUID | str, reason: str = "") -> bool:
+    """Lay a dead run aside from code, as `discard` does for people: what is to be done is done.
+
+    Return False if it is not dead, or not any more. It is done when your transaction commits, and
+    the run's timeline names the run that goes on here. Raise `InvalidRunId`.
+    """
+    scope, cause = tracing.current(), tracing.cause()
+    who = scope.step if scope else "code"
+    try:
+        discard(
+            id_of(run_id, "discard"),
+            by=f"{who}, run {cause.run_id}" if cause and cause.run_id else who,
+            reason=reason,
+        )
+    except CannotIntervene:
+        return False
+    return True
+
+
+def id_of(run_id: UUID | str, asker: str) -> UUID:
+    """Return a run's id that code gives to the function `asker`; raise `InvalidRunId`."""
+    try:
+        return run_id if isinstance(run_id, UUID) else UUID(run_id)
+    except (ValueError, TypeError, AttributeError) as error:
+        text = f"{asker}: expected a run's id, such as ctx.run_id, got {run_id!r:.100}"
+        raise InvalidRunId(text) from error
 
 
 def cancel(run_id: UUID, *, by: str, reason: str = "") -> None:

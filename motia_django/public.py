@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from motia_django import dispatch
 from motia_django.live.face import streams
 from motia_django.loggers import Logger
+from motia_django.operations import lay_aside as discard
 from motia_django.repeats import wake
 from motia_django.runner import invoke
 from motia_django.standalone import (
@@ -25,9 +26,11 @@ from motia_django.stores.face import state
 __all__ = [
     "StateManager",
     "Stream",
+    "adiscard",
     "aenqueue",
     "ainvoke",
     "awake",
+    "discard",
     "enqueue",
     "invoke",
     "logger",
@@ -51,6 +54,11 @@ async def aenqueue(message: Any = None, data: Any = None, /, **keys: Any) -> lis
 async def ainvoke(name: str, data: Any = None) -> Any:
     """Run a Step here and now as `invoke` does, from async code."""
     return await sync_to_async(invoke)(name, data)
+
+
+async def adiscard(run_id: UUID | str, reason: str = "") -> bool:
+    """Lay a dead run aside as `discard` does, from async code."""
+    return await sync_to_async(discard)(run_id, reason)
 
 
 async def awake(run_id: UUID | str) -> bool:

@@ -16,13 +16,12 @@ from motia_django import ledger, models, payloads, publish, tracing
 from motia_django.exceptions import (
     CannotIntervene,
     InvalidInput,
-    InvalidRunId,
     MotiaError,
     some_of,
 )
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
-from motia_django.operations import AS_IT_WAS, Result, checked, given_instead, row_of
+from motia_django.operations import AS_IT_WAS, Result, checked, given_instead, id_of, row_of
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Run, Status, new_run_id
 from motia_django.timeline import Entry, operation, woken
@@ -62,12 +61,7 @@ def wake(run_id: UUID | str) -> bool:
     queued or running, and is snoozed after that, goes on at once all the same. Raise
     `InvalidRunId`.
     """
-    note = _woken()
-    try:
-        run = ledger.wake(run_id if isinstance(run_id, UUID) else UUID(run_id), note)
-    except (ValueError, TypeError, AttributeError) as error:
-        text = f"wake: expected a run's id, such as ctx.run_id, got {run_id!r:.100}"
-        raise InvalidRunId(text) from error
+    run = ledger.wake(id_of(run_id, "wake"), _woken())
     if run is not None:
         logger.debug("Run %s of %s was woken", run_id, run.step)
         publish.publish_on_commit([run], fresh=False)

@@ -18,6 +18,8 @@ from django.utils import timezone
 
 from motia_django import (
     Dead,
+    adiscard,
+    discard,
     dispatch,
     enqueue,
     invoke,
@@ -29,6 +31,7 @@ from motia_django import (
     streams,
 )
 from motia_django.celery_app import project_app
+from motia_django.exceptions import InvalidRunId
 from motia_django.runs import Outcome, Run, Status
 from motia_django.steps import Step
 from motia_django.upkeep import upkeep
@@ -447,3 +450,49 @@ def test_where_celery_is_eager_it_follows_at_once(settings: Any) -> None:
         enqueue("work")
     [child] = followed()
     assert (child.status, child.depth) == (Status.SUCCEEDED, 1)
+
+
+def test_the_step_behind_it_may_lay_the_dead_run_aside() -> None:
+    def handler(death: Any, ctx: Any) -> None:
+        assert discard(death["runId"], "given back")
+        assert not discard(death["runId"])
+
+    giver = make_step(handler, DIED, name="GiveBack", atomic=True)
+    with installed(charging(), giver):
+        [charged] = enqueue("work")
+        work_off()
+    [given] = followed()
+    found = row(charged)
+    assert (found.status, given.status) == (Status.CANCELLED, Status.SUCCEEDED)
+    told = found.timeline[-1]
+    assert (told["kind"], told["reason"]) == ("discarded", "given back")
+    assert told["by"] == f"GiveBack, run {given.id}"
+
+
+def test_what_is_laid_aside_is_dead_as_before_if_the_handler_fails() -> None:
+    def handler(death: Any) -> None:
+        discard(death["runId"])
+        raise Dead("the stock is gone")
+
+    with installed(charging(), make_step(handler, DIED, name="GiveBack", atomic=True)):
+        [charged] = enqueue("work")
+        work_off()
+    assert row(charged).status == Status.DEAD
+
+
+async def laying_aside(death: Any) -> None:
+    assert await adiscard(death["runId"])
+
+
+def test_async_code_lays_aside_too_and_nothing_else_than_what_is_dead() -> None:
+    with installed(charging(), make_step(laying_aside, DIED, name="GiveBack")):
+        [charged] = enqueue("work")
+        work_off()
+    assert row(charged).status == Status.CANCELLED
+    waits = kept_run()
+    assert not discard(waits.id)
+    assert not discard(str(UUID(int=7)))
+    assert row(waits.id).status == Status.QUEUED
+    for wrong in ("order 17", 17, None):
+        with pytest.raises(InvalidRunId, match="discard: expected a run's id"):
+            discard(wrong)  # type: ignore[arg-type]

@@ -342,7 +342,7 @@ def test_what_nobody_approves_is_told_of_and_holds_up_nobody(project: Project) -
         models.Run.objects.filter(id=large).update(tried_since=long_ago)
         let_time_pass(large)
         work_off_turns()
-        assert (row(large).status, row(behind).status) == ("dead", "succeeded")
+        assert (row(large).status, row(behind).status) == ("cancelled", "succeeded")
         assert [each.status for each in rows(step="TellOfPayout")] == ["succeeded"]
 
 
