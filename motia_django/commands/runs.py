@@ -17,9 +17,11 @@ from motia_django.celery_app import project_app
 from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json, zone
 from motia_django.commands.selection import (
+    WHEN,
     asked_statuses,
     first_of,
     known_to_history,
+    moment,
     statuses,
 )
 from motia_django.commands.steps import found
@@ -29,7 +31,7 @@ from motia_django.ledger.rows import masked_input
 from motia_django.models import Run
 from motia_django.registry import registry
 from motia_django.runner import invoked_as
-from motia_django.runs import ANSWERED, Status, in_short, summary_of
+from motia_django.runs import ANSWERED, Status, in_short, lowest_id_at, summary_of
 from motia_django.steps import Step
 from motia_django.timeline import clock
 
@@ -131,6 +133,8 @@ class Runs(Subcommand):
         parser.add_argument(
             "--key", metavar="KEY", help="only those with this index key: orderId=17, or just 17"
         )
+        parser.add_argument("--since", metavar="WHEN", help=f"only those born since: {WHEN}")
+        parser.add_argument("--before", metavar="WHEN", help="only those born before")
         parser.add_argument("--limit", type=how_many, default=20, help="how many, 20 by default")
         add_format(parser)
 
@@ -139,6 +143,10 @@ class Runs(Subcommand):
         found = ledger.rows(**({"step": known_to_history(step)} if step else {}))
         if options.get("status"):
             found = found.filter(status__in=asked_statuses(options))
+        for option, side in (("since", "gte"), ("before", "lt")):
+            if options.get(option):
+                earliest = lowest_id_at(moment(options[option], f"--{option}"))
+                found = found.filter(**{f"id__{side}": earliest})
         if options.get("no_step"):
             found = found.exclude(step__in=[step.name for step in registry()])
             found = found if options.get("status") else found.filter(status__in=_OPEN)

@@ -27,7 +27,7 @@ from motia_django.runs import Status, lowest_id_at
 BATCH = 500
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
-_WHEN = "an age such as 30m, 2h or 7d, or a time such as 2026-11-22T18:00"
+WHEN = "an age such as 30m, 2h or 7d, or a time such as 2026-11-22T18:00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def add_filters(parser: ArgumentParser, *, dead: bool) -> None:
     parser.add_argument(
         "--key", metavar="KEY", help="only those with this index key: orderId=17, or just 17"
     )
-    parser.add_argument("--since", metavar="WHEN", help=f"only those that {when} since: {_WHEN}")
+    parser.add_argument("--since", metavar="WHEN", help=f"only those that {when} since: {WHEN}")
     parser.add_argument("--before", metavar="WHEN", help=f"only those that {when} before")
 
 
@@ -227,7 +227,7 @@ def moment(text: str, option: str) -> datetime:
     except (ValueError, OverflowError):
         found = None
     if found is None:
-        raise CommandError(f"{option}: expected {_WHEN}, got {text!r}", returncode=2)
+        raise CommandError(f"{option}: expected {WHEN}, got {text!r}", returncode=2)
     whole = found if isinstance(found, datetime) else datetime.combine(found, time())
     return whole if timezone.is_aware(whole) else timezone.make_aware(whole)
 

@@ -139,6 +139,18 @@ def test_a_run_whose_step_is_gone_is_marked_everywhere(steps: Steps) -> None:
     assert (listed["id"], listed["noSuchStep"]) == (str(run.id), True)
 
 
+def test_runs_are_listed_by_when_they_were_born(steps: Steps) -> None:
+    now = timezone.now()
+    old, new = (kept_run(id=lowest_id_at(now - timedelta(hours=each))) for each in (3, 1))
+
+    def told(*words: str) -> list[str]:
+        return [each["id"] for each in json.loads(steps("runs", "--format", "json", *words))]
+
+    assert told("--since", "2h") == [str(new.id)]
+    assert told("--before", "2h") == [str(old.id)]
+    assert told("--since", "5h", "--before", "30m") == [str(new.id), str(old.id)]
+
+
 def test_a_finished_run_whose_step_is_gone_needs_no_hint(steps: Steps) -> None:
     done = kept_run(step="Old", status=Status.SUCCEEDED)
     assert "(not known here)" in steps("runs")
