@@ -138,7 +138,7 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("trigger"))
     def cause(self, row: models.Run) -> SafeString:
         """Return what started the run."""
-        return words.stacked(words.kind(row.trigger), Truncator(row.source).chars(120))
+        return words.stacked(words.kind(row.trigger), Truncator(row.shown_source).chars(120))
 
     @admin.display(description=gettext_lazy("created"), ordering="id")
     def born(self, row: models.Run) -> SafeString | str:

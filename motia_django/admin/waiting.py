@@ -135,7 +135,7 @@ def _behind(row: models.Run, turn: models.Turn, links: Links) -> list[Reason]:
     text = _("It waits its turn: another run without a message group is before it.")
     if row.message_group:
         text = _("It waits its turn: another run of its message group, %s, is before it.")
-        text %= row.message_group
+        text %= row.shown_group
     return [Reason(text=text, links=_named([first], links))]
 
 

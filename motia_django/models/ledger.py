@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from motia_django import keys
+from motia_django.lines import spelled_out
 from motia_django.models.fields import ExactCharField, FilledIndex, JSONTextField
 from motia_django.runs import Status
 
@@ -83,6 +84,16 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} {self.id}"
+
+    @property
+    def shown_source(self) -> str:
+        """What started it, as one reads it: whoever named an item may have turned the line."""
+        return spelled_out(self.source)
+
+    @property
+    def shown_group(self) -> str:
+        """Its message group, as one reads it."""
+        return spelled_out(self.message_group)
 
 
 class RunKey(models.Model):

@@ -292,9 +292,11 @@ def test_what_steers_a_line_is_spelled_out_and_blanks_at_the_ends_are_seen(
     value: Any = {"last\u2066": "\u202e5z"}
     state.set(turned, "a ", value)
     models.StreamItem.objects.create(stream="rooms", group=turned, item="x\u202e", value=value)
-    models.RunKey.objects.create(run_id=make_run().id, name="room", value=turned)
+    run = make_run(source=f"{turned}/a", message_group=turned)
+    models.RunKey.objects.create(run_id=run.id, name="room", value=turned)
     page = page_of(turned, "a ")
-    pages = (LIST, page, f"{LIST}groups/", "/admin/motia/streamitem/", "/admin/motia/run/")
+    pages = (LIST, page, f"{LIST}groups/", "/admin/motia/streamitem/", "/admin/motia/run/",
+             f"/admin/motia/run/{run.id}/change/")  # fmt: skip
     for address in pages:
         html = admin_client.get(address).content.decode()
         assert "hall\\u202e" in html, address

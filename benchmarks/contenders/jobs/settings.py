@@ -16,7 +16,16 @@ INSTALLED_APPS = [
     *filter(None, os.environ["JOBS_APPS"].split(",")),
     "benchmarks.contenders.jobs",
 ]
-DATABASES = {"default": {**database(os.environ.get("JOBS_DATABASE")), "CONN_MAX_AGE": None}}
+_PREPARED = {"server_side_binding": True, "prepare_threshold": 5}
+_DATABASE = os.environ.get("JOBS_DATABASE")
+DATABASES = {
+    "default": {
+        **database(_DATABASE),
+        "CONN_MAX_AGE": None,
+        **({"OPTIONS": _PREPARED} if _DATABASE else {}),
+    }
+}
+MOTIA = {"PREPARE": True}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = _BROKER
 CELERY_DB_REUSE_MAX = 1_000_000_000

@@ -19,4 +19,4 @@ DATABASES = {"default": {**database(os.environ.get("DATABASE_URL")), "CONN_MAX_A
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = os.environ.get("REDIS_URL")
 CELERY_DB_REUSE_MAX = 1_000_000_000
-MOTIA: dict[str, Any] = {"PUBLISH_PATIENCE": 600}
+MOTIA: dict[str, Any] = {"PREPARE": True, "PUBLISH_PATIENCE": 600}

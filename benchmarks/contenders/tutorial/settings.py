@@ -34,9 +34,9 @@ CACHES = {
 CELERY_BROKER_URL = os.environ.get("REDIS_URL")
 CELERY_DB_REUSE_MAX = 1000
 
-MOTIA: dict[str, Any] = {}
+MOTIA: dict[str, Any] = {"PREPARE": True}
 if os.environ.get("TODOS_LIGHT"):
-    MOTIA = {
+    MOTIA |= {
         "RECORD": "failures",
         "STATE": {"BACKEND": "motia_django.stores.redis.RedisState", "CACHE": "default"},
     }
