@@ -16,6 +16,7 @@ from motia_django import ledger, models, payloads
 from motia_django.admin import reproductions, timelines, traces, words
 from motia_django.admin.kept_requests import FORM, KeptFile, KeptRequest, placed, signature_of
 from motia_django.admin.links import Links
+from motia_django.lines import escaped
 from motia_django.runs import INVOKE
 
 _COMMAND = "python manage.py motia_steps"
@@ -85,7 +86,7 @@ def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:
     if row.trigger == "http":
         text = "".join(_lacking(row)) + " \\\n  ".join(_curl(row, request))
         return Copy(id="command", title=_("As curl"), text=text, note=note)
-    data = quote(payloads.dumps(placed(words.masked_input(row))))
+    data = quote(escaped(payloads.dumps(placed(words.masked_input(row)))))
     if row.trigger == "queue":
         group = f" --group {quote(row.message_group)}" if row.message_group else ""
         text = f"{_COMMAND} enqueue {quote(row.source)} --data {data}{group}"
@@ -128,7 +129,7 @@ def _body(kept: KeptRequest) -> Iterator[str]:
         return
     if not kept.is_form:
         yield "-H 'Content-Type: application/json'"
-        yield f"-d {quote(payloads.dumps(kept.body))}"
+        yield f"-d {quote(escaped(payloads.dumps(kept.body)))}"
     option = "--data-urlencode" if kept.content_type.lower().startswith(FORM) else "--form-string"
     for name, many in kept.fields() if kept.is_form else ():
         for each in many:
