@@ -39,7 +39,8 @@ def is_on_its_way(run: Run, within: float) -> bool:
     were born before it. Without any arrival nothing is known.
     """
     since = time.monotonic() - within
-    lately = (_read(run_id) for at, run_id in _arrivals.get(queue_of(run), ()) if at >= since)
+    arrivals = tuple(_arrivals.get(queue_of(run), ()))  # which grow meanwhile, in another thread
+    lately = (_read(run_id) for at, run_id in arrivals if at >= since)
     born = [birth_of(run_id) for run_id in lately if run_id is not None]
     return bool(born) and max(born) < birth_of(run.id)
 

@@ -119,3 +119,19 @@ def test_a_run_was_born_when_its_id_says() -> None:
     before = timezone.now()
     born = birth_of(new_run_id())
     assert abs((born - before).total_seconds()) < 1
+
+
+def test_messages_that_arrive_while_it_is_asked_do_no_harm(
+    queued: list[str], sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = arrivals._read
+
+    def read_while_another_arrives(run_id: Any) -> Any:
+        arrive([queued[0]])
+        return read(run_id)
+
+    arrive([queued[0], queued[1]])
+    sent.clear()
+    monkeypatch.setattr(arrivals, "_read", read_while_another_arrives)
+    assert upkeep() == 3
+    assert sorted(sent) == queued[:2]

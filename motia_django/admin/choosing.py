@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +19,13 @@ from motia_django import ledger
 from motia_django.admin import permits, words
 from motia_django.admin.interventions import Intervention
 from motia_django.admin.run_filters import CreatedFilter, flows_seen, moment_of
-from motia_django.ledger.selections import Selection
+from motia_django.ledger.selections import MOST_IDS, Selection
 from motia_django.registry import registry
 from motia_django.runs import birth_of, lowest_id_at
 
 PASTED = "query"
 """The parameter that holds a whole query string."""
+_SEARCHED = "q"
 _OF_THE_PAGE = ("deed", "order", "p", "o", "e", "all", PASTED, "_changelist_filters")
 _LONGEST = 720
 _MOST_NAMED = 5
@@ -41,11 +43,15 @@ class Chosen:
     problems: list[str]
     is_cut: bool = False
     """Whether there are more in the list, older than these."""
+    keys: Sequence[str] = ()
+    """The index keys that they were found by."""
 
     @property
     def told(self) -> list[str]:
         """What they have in common, in words."""
-        return list(in_words(self.selection, self._error()))
+        found = [_("found by %s") % words.spelled(each) for each in self.keys]
+        whole = replace(self.selection, ids=None) if found else self.selection
+        return [*found, *in_words(whole, self._error())]
 
     def _error(self) -> str:
         """Return the error that they have in common, if they are chosen by that."""
@@ -59,17 +65,23 @@ def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen
     """Return the runs that a query string means, of those to which this user may do it."""
     selection, problems = Selection(wanted={"status__in": list(what.statuses)}), []
     pairs, pasted = list(_pairs(query)), query.get(PASTED, "").strip()
-    readers = {**_READERS, "flow": _flow(request), "q": _searched(request)}
+    readers = {**_READERS, "flow": _flow(request), _SEARCHED: _searched(request)}
     if pasted and not list(_pairs(_whole(pasted))):
         problems.append(_("%s is no address of a list that was narrowed.") % pasted[:200])
+    keys = _asked_keys(query, request)
     for name, value in pairs:
+        if name == _SEARCHED and keys:
+            continue
         try:
             selection = readers.get(name, _unknown(name))(value, selection)
         except ValueError as error:
             problems.append(str(error))
     if what.usual and "status" not in dict(pairs):
         selection = selection.also(status__in=list(what.usual))
-    return Chosen(selection=permitted(selection, what, request), problems=problems)
+    selection, is_cut = permitted(selection, what, request), False
+    if keys and not problems:
+        selection, is_cut = _with_keys(selection, keys)
+    return Chosen(selection=selection, problems=problems, is_cut=is_cut, keys=keys)
 
 
 def permitted(selection: Selection, what: Intervention, request: HttpRequest) -> Selection:
@@ -152,22 +164,35 @@ def _created(value: str, selection: Selection) -> Selection:
     return selection.also(id__gte=lowest_id_at(timezone.now() - CreatedFilter.ages[value][1]))
 
 
-def _searched(request: HttpRequest) -> Reader:
-    def is_seen(*run_ids: UUID) -> bool:
-        return permits.narrowed(ledger.rows(id__in=run_ids), request).exists()
+def _asked_keys(query: QueryDict, request: HttpRequest) -> list[str]:
+    """Return the index keys that are searched for, if this user may see runs that have them."""
+    whole = {**_whole(query.get(PASTED, "")).dict(), **query.dict()}
+    asked = str(whole.get(_SEARCHED) or "")
+    keys = [asked] if ledger.found_by_key(asked, most=1) else ledger.spoken(asked.strip())
+    seen = (_is_seen(request, *ledger.found_by_key(each)) for each in keys)
+    return keys if asked.strip() and all(seen) else []
 
+
+def _with_keys(selection: Selection, keys: Sequence[str]) -> tuple[Selection, bool]:
+    """Return the newest of these runs that have the keys, and whether there are more of them."""
+    found = ledger.those_with(selection.rows().only("id"), keys)
+    ids = [row.id for row in islice(found, MOST_IDS + 1)]
+    return replace(selection, ids=tuple(ids[:MOST_IDS])), len(ids) > MOST_IDS
+
+
+def _is_seen(request: HttpRequest, *run_ids: UUID) -> bool:
+    return permits.narrowed(ledger.rows(id__in=run_ids), request).exists()
+
+
+def _searched(request: HttpRequest) -> Reader:
     def read(value: str, selection: Selection) -> Selection:
         try:
             found = UUID(value)
         except ValueError as error:
-            text = _("%s is not the id of a run or of a trace.")
+            text = _("%s is not the id of a run or of a trace, nor an index key of one.")
             raise ValueError(text % value) from error
-        if is_seen(*ledger.found_by_key(value)):
-            text = _(
-                "%s is an index key of runs: they are chosen in the list of runs that it finds."
-            )
-            raise ValueError(text % value)
-        return selection.also(**({"id": found} if is_seen(found) else {"trace_id": found.hex}))
+        is_run = _is_seen(request, found)
+        return selection.also(**({"id": found} if is_run else {"trace_id": found.hex}))
 
     return read
 

@@ -198,7 +198,8 @@ class RunAdmin(ReadOnlyAdmin):
         asked = search_term.strip()
         if not asked:
             return queryset, False
-        keyed, is_cut = ledger.newest_with(queryset, asked)
+        keys = [search_term] if ledger.found_by_key(search_term, most=1) else ledger.spoken(asked)
+        keyed, is_cut = ledger.newest_with(queryset, keys)
         setattr(request, MORE_KEYED, is_cut)
         try:
             given = UUID(asked)

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from abc import ABC, abstractmethod
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, _StoreAction
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -111,8 +111,24 @@ def add_djangos_options(parser: ArgumentParser) -> None:
             parser.add_argument(option, **how, default=SUPPRESS, help=SUPPRESS)
 
 
+class _Once(_StoreAction):
+    """Takes a value, and no second one: which of them is meant nobody knows."""
+
+    def __call__(
+        self, parser: Any, namespace: Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        if option_string and getattr(namespace, self.dest, self.default) is not self.default:
+            parser.error(f"{option_string} is given twice")
+        super().__call__(parser, namespace, values, option_string)
+
+
 class SubcommandParser(CommandParser):
     """Parses a subcommand's arguments, and refuses them with the subcommand's own usage."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.register("action", None, _Once)
+        self.register("action", "store", _Once)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Any = None, namespace: Any = None

@@ -20,7 +20,7 @@ from motia_django.commands.runs import use_broker_of_dev
 from motia_django.commands.selection import (
     Selection,
     add_filters,
-    known_key,
+    known_keys,
     matching,
     parsed_ids,
 )
@@ -92,17 +92,17 @@ class Bulk(Subcommand):
         if limit is not None and limit < 1:
             raise CommandError(f"--limit: expected at least 1, got {limit}", returncode=2)
         ids, filters = parsed_ids(options.get("ids") or ()), matching(options)
-        key = known_key(options)
-        if ids and (filters or key or options.get("all")):
+        keys = known_keys(options)
+        if ids and (filters or keys or options.get("all")):
             raise CommandError("give either the ids of runs, or filters, not both", returncode=2)
-        if not (ids or filters or key or options.get("all")):
+        if not (ids or filters or keys or options.get("all")):
             raise CommandError(
                 f"say which runs: their ids, filters, or --all for all {self._kind(options)}",
                 returncode=2,
             )
         statuses = self.statuses_for(options)
         matched = filters & self.only
-        return Selection(statuses=statuses, matching=matched, key=key, ids=ids, limit=limit)
+        return Selection(statuses=statuses, matching=matched, keys=keys, ids=ids, limit=limit)
 
     def statuses_for(self, options: Mapping[str, Any]) -> Sequence[Status]:
         """Return the statuses that the filters look among."""

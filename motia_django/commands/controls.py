@@ -18,7 +18,7 @@ from motia_django.commands.base import Subcommand, operator
 from motia_django.commands.bulk import Bulk, confirm, runs_in_words, write_steps
 from motia_django.commands.runs import use_broker_of_dev
 from motia_django.commands.schedules import schedule_of
-from motia_django.commands.selection import all_by_key, known
+from motia_django.commands.selection import add_keys, all_by_keys, asked_keys, known
 from motia_django.commands.steps import told
 from motia_django.conf import settings
 from motia_django.ledger.interventions import WAITING
@@ -102,9 +102,7 @@ class Prune(Subcommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--status", choices=[each.value for each in FINAL])
         parser.add_argument("--older-than", type=float, metavar="DAYS", help="for this --status")
-        parser.add_argument(
-            "--key", metavar="KEY", help="in place of both: all with this index key: customer=17"
-        )
+        add_keys(parser, "in place of both: all with this index key: customer=17")
         parser.add_argument(
             "--caused", action="store_true", help="with --key: and all that these have caused"
         )
@@ -134,7 +132,8 @@ class Prune(Subcommand):
         unfinished = [run_id for run_id, _step, status in standings if not status.final]
         left = set(ledger.with_causes(unfinished) if caused else unfinished)
         gone = {run_id: step for run_id, step, _status in standings if run_id not in left}
-        which = options["key"] + (", and what those runs caused" if caused else "")
+        what = " and ".join(asked_keys(options))
+        which = what + (", and what those runs caused" if caused else "")
         finished = runs_in_words(len(standings) - len(unfinished))
         self.say(f"{which}: {finished} finished, {len(unfinished):,} not")
         write_steps(self, Counter(gone.values()))
@@ -145,9 +144,10 @@ class Prune(Subcommand):
             self.say(f"{runs_in_words(deleted)} deleted.")
         if unfinished:
             by_them = ", with what has led there" if caused else ""
+            keys = " ".join(f"--key {quote(each)}" for each in asked_keys(options))
             raise CommandError(
                 f"{runs_in_words(len(unfinished))} not finished, and left{by_them}: cancel what"
-                f" waits (motia_steps cancel --key {quote(options['key'])}), and come again"
+                f" waits (motia_steps cancel {keys}), and come again"
             )
 
     def _prune(self, status: Status, days: float) -> None:
@@ -175,7 +175,7 @@ def _of_key(options: Mapping[str, Any]) -> list[UUID]:
         raise CommandError(
             "--key means all that is finished: leave out --status and --older-than", returncode=2
         )
-    found = all_by_key(options["key"])
+    found = all_by_keys(options)
     return ledger.with_caused(found) if options.get("caused") else found
 
 

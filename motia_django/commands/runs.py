@@ -18,13 +18,17 @@ from motia_django.commands import dev_broker
 from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json, zone
 from motia_django.commands.selection import (
     WHEN,
+    add_keys,
+    asked_keys,
     asked_statuses,
     first_of,
     known_to_history,
     moment,
+    refuse_empty,
     statuses,
 )
 from motia_django.commands.steps import found
+from motia_django.conf import are_readable
 from motia_django.dispatch import enqueue
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, did_you_mean
 from motia_django.ledger.rows import masked_input
@@ -130,15 +134,14 @@ class Runs(Subcommand):
             action="store_true",
             help="only those whose Step is not there any more, and that wait or are dead",
         )
-        parser.add_argument(
-            "--key", metavar="KEY", help="only those with this index key: orderId=17, or just 17"
-        )
+        add_keys(parser, "only those with this index key: orderId=17, or just 17")
         parser.add_argument("--since", metavar="WHEN", help=f"only those born since: {WHEN}")
         parser.add_argument("--before", metavar="WHEN", help="only those born before")
         parser.add_argument("--limit", type=how_many, default=20, help="how many, 20 by default")
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
+        refuse_empty(options)
         step = options.get("step")
         found = ledger.rows(**({"step": known_to_history(step)} if step else {}))
         if options.get("status"):
@@ -194,7 +197,8 @@ class Runs(Subcommand):
 
 def none_found(options: Mapping[str, Any]) -> str:
     """Return what was looked for in vain, and by which index keys runs are found."""
-    given = [f"--{name} {options[name]}" for name in ("step", "key") if options.get(name)]
+    given = [f"--step {options['step']}"] if options.get("step") else []
+    given += [f"--key {each}" for each in asked_keys(options)]
     if options.get("status"):
         given.append(f"--status {','.join(asked_statuses(options))}")
     asked = f" by {' '.join(given)}" if given else ""
@@ -262,6 +266,8 @@ def hint_for_gone(rows: Iterable[Run]) -> list[str]:
     """Return how to go on with those of these runs that wait or died without a Step."""
     movable = (row for row in rows if row.status in _OPEN and row.trigger not in ANSWERED)
     strays = {_stray(row) for row in movable}
+    if strays - {None} and (registry().problems or not are_readable()):
+        return ["There are problems, so that not all Steps are known here: motia_steps check"]
     return [
         f"This process does not know {what}: gone, or newer than this process. To give its"
         f" runs to another: motia_steps redrive {which} --to STEP"

@@ -36,8 +36,8 @@ class Selection:
 
     statuses: Sequence[Status]
     matching: Q = field(default_factory=Q)
-    key: str = ""
-    """An index key that they have: `orderId=17`, or `17`."""
+    keys: Sequence[str] = ()
+    """Index keys that they have all of: `orderId=17`, or `17`."""
     ids: Sequence[UUID] = ()
     limit: int | None = None
 
@@ -64,8 +64,8 @@ class Selection:
 
     def _found(self) -> Iterator[tuple[UUID, str]]:
         rows = self.rows().filter(id__lt=lowest_id_at(timezone.now() + timedelta(seconds=1)))
-        if self.key:
-            keyed = ledger.those_with(rows.only("id", "step"), self.key, oldest_first=True)
+        if self.keys:
+            keyed = ledger.those_with(rows.only("id", "step"), self.keys, oldest_first=True)
             yield from ((row.id, row.step) for row in keyed)
             return
         found: list[tuple[UUID, str]] = list(rows.values_list("id", "step")[:BATCH])
@@ -86,11 +86,14 @@ def add_filters(parser: ArgumentParser, *, dead: bool) -> None:
             metavar="TEXT",
             help="only those whose error has this text, or is of this fingerprint",
         )
-    parser.add_argument(
-        "--key", metavar="KEY", help="only those with this index key: orderId=17, or just 17"
-    )
+    add_keys(parser, "only those with this index key: orderId=17, or just 17")
     parser.add_argument("--since", metavar="WHEN", help=f"only those that {when} since: {WHEN}")
     parser.add_argument("--before", metavar="WHEN", help=f"only those that {when} before")
+
+
+def add_keys(parser: ArgumentParser, help: str) -> None:
+    """Add `--key`, which may be given several times: runs have each of them then."""
+    parser.add_argument("--key", metavar="KEY", action="append", help=f"{help}; several: all")
 
 
 def matching(options: Mapping[str, Any]) -> Q:
@@ -99,6 +102,7 @@ def matching(options: Mapping[str, Any]) -> Q:
     An index key is none of the columns of a run: it is looked for by itself.
     """
     filters = Q()
+    refuse_empty(options)
     if options.get("step"):
         filters &= Q(step=known_to_history(options["step"]))
     if options.get("topic"):
@@ -142,20 +146,45 @@ def known_to_history(step: str) -> str:
     return step
 
 
-def all_by_key(asked: str) -> list[UUID]:
-    """Return all runs with an index key, which has to be named: `customer=17`."""
-    name, _, value = asked.partition("=")
-    if not name.strip() or not value:
-        raise CommandError(
-            f"--key: expected a name and a value, such as customer=17, got {asked!r}", returncode=2
-        )
-    return ledger.found_by_key(known_key({"key": asked}), most=None)
+def refuse_empty(options: Mapping[str, Any]) -> None:
+    """Raise `CommandError` for a filter that is empty, as of a variable that is not set.
+
+    Left out, it would widen what is done.
+    """
+    for name in ("step", "topic", "error", "since", "before"):
+        if options.get(name) is not None and not str(options[name]).strip():
+            raise CommandError(f"--{name}: expected a value, got an empty one", returncode=2)
 
 
-def known_key(options: Mapping[str, Any]) -> str:
-    """Return the index key of `--key`; raise `CommandError` if nothing has one of that name."""
-    asked: str = options.get("key") or ""
+def all_by_keys(options: Mapping[str, Any]) -> list[UUID]:
+    """Return all runs with the index keys of `--key`, which have to be named: `customer=17`."""
+    asked = asked_keys(options)
+    for each in asked:
+        name, _, value = each.partition("=")
+        if not name.strip() or not value:
+            raise CommandError(
+                f"--key: expected a name and a value, such as customer=17, got {each!r}",
+                returncode=2,
+            )
+    return ledger.all_with(known_keys(options))
+
+
+def asked_keys(options: Mapping[str, Any]) -> list[str]:
+    """Return the index keys of `--key`, of which `call_command` may be given one as a text."""
+    asked = options.get("key")
+    return [asked] if isinstance(asked, str) else list(asked or ())
+
+
+def known_keys(options: Mapping[str, Any]) -> list[str]:
+    """Return the index keys of `--key`; raise `CommandError` if nothing has one of that name."""
+    return [_known_key(each) for each in asked_keys(options)]
+
+
+def _known_key(asked: str) -> str:
     name, _, value = asked.partition("=")
+    if not asked.strip() or (name != asked and not value):
+        text = f"--key: expected a value, such as orderId=17, got {asked!r}"
+        raise CommandError(text, returncode=2)
     if not value or ledger.found_by_key(asked, most=1):
         return asked
     names = ledger.key_names()
@@ -172,9 +201,9 @@ def first_of(
     rows: QuerySet[Run], options: Mapping[str, Any], limit: int, *, oldest_first: bool = False
 ) -> list[Run]:
     """Return the newest of these rows, or the oldest; with `--key` of those that have it."""
-    key = known_key(options)
-    if key:
-        return list(islice(ledger.those_with(rows, key, oldest_first=oldest_first), limit))
+    keys = known_keys(options)
+    if keys:
+        return list(islice(ledger.those_with(rows, keys, oldest_first=oldest_first), limit))
     return list(rows.order_by("id" if oldest_first else "-id")[:limit])
 
 

@@ -121,7 +121,8 @@ def _traces(text: str) -> list[list[Run]]:
     rows = list(ledger.trace(_trace_id(text)))
     if rows:
         return [rows]
-    found = ledger.those_with(ledger.rows().only("id", "trace_id"), text, oldest_first=True)
+    rows_of_keys, asked = ledger.rows().only("id", "trace_id"), ledger.spoken(text)
+    found = ledger.those_with(rows_of_keys, asked, oldest_first=True)
     traces = dict.fromkeys(row.trace_id for row in found)
     return [list(ledger.trace(each)) for each in traces]
 

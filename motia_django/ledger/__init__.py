@@ -75,8 +75,10 @@ from motia_django.ledger.keys import (
     MOST_FOUND,
     MOST_LOOKED_AT,
     KeySweep,
+    all_with,
     keys_of,
     newest_with,
+    spoken,
     those_with,
 )
 from motia_django.ledger.keys import found as found_by_key
@@ -124,6 +126,7 @@ __all__ = [
     "Unheard",
     "add_tallies",
     "advance_batch",
+    "all_with",
     "answered_with",
     "are_overdue",
     "call_up",
@@ -192,6 +195,7 @@ __all__ = [
     "rows",
     "scopes_of_answers",
     "see",
+    "spoken",
     "standings",
     "stop_batch",
     "sweep",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from uuid import UUID
 
@@ -102,45 +102,69 @@ def forget(run_ids: Iterable[UUID]) -> None:
     _forget_gone(set(_keys().filter(run_id__in=list(run_ids)).values_list("run_id", flat=True)))
 
 
-def found(asked: str, most: int | None = MOST_FOUND) -> list[UUID]:
-    """Return the newest runs with the key that was asked for: `17`, or `orderId=17`.
+def found(asked: str, most: int = MOST_FOUND) -> list[UUID]:
+    """Return the newest runs with the key that was asked for: `17`, or `orderId=17`."""
+    rows = _asked_for(asked, models.RunKey.objects.order_by("-run_id"))
+    return list(dict.fromkeys(rows.values_list("run_id", flat=True)[:most]))
 
-    Of `most` None all are returned, as they are where they are written: a replica may lag behind.
+
+def all_with(asked: Sequence[str]) -> list[UUID]:
+    """Return all runs that have each of these keys, the newest first.
+
+    They are those of where they are written: a replica may lag behind.
     """
-    rows = _asked_for(asked, _keys() if most is None else models.RunKey.objects.all())
-    return list(dict.fromkeys(rows.order_by("-run_id").values_list("run_id", flat=True)[:most]))
-
-
-def pages(asked: str, *, oldest_first: bool = False) -> Iterator[list[UUID]]:
-    """Yield all runs with the key that was asked for, some at a time.
-
-    Their ids, and not a query, since a query of two tables may read one of them from end to end.
-    """
-    rows = _asked_for(asked, models.RunKey.objects.all())
-    rows = rows.order_by("run_id" if oldest_first else "-run_id")
-    side = "run_id__gt" if oldest_first else "run_id__lt"
-    ids = list(rows.values_list("run_id", flat=True)[:_AT_ONCE])
-    while ids:
-        yield list(dict.fromkeys(ids))
-        ids = list(rows.filter(**{side: ids[-1]}).values_list("run_id", flat=True)[:_AT_ONCE])
+    return [each for ids in _pages(asked, _keys(), oldest_first=False) for each in ids]
 
 
 def those_with(
-    rows: QuerySet[models.Run], asked: str, *, oldest_first: bool = False
+    rows: QuerySet[models.Run], asked: Sequence[str], *, oldest_first: bool = False
 ) -> Iterator[models.Run]:
-    """Yield those of these rows that have a key, however many runs have it."""
-    for ids in pages(asked, oldest_first=oldest_first):
+    """Yield those of these rows that have each of these keys, however many runs have them."""
+    for ids in _pages(asked, models.RunKey.objects.all(), oldest_first=oldest_first):
         yield from rows.filter(id__in=ids).order_by("id" if oldest_first else "-id")
 
 
-def newest_with(rows: QuerySet[models.Run], asked: str) -> tuple[list[UUID], bool]:
-    """Return the newest of these rows that have a key, and whether there may be more of them."""
+def newest_with(rows: QuerySet[models.Run], asked: Sequence[str]) -> tuple[list[UUID], bool]:
+    """Return the newest of these rows that have each of these keys, and whether there may be more.
+
+    They are `MOST_FOUND` at most, of the newest `MOST_LOOKED_AT` runs with the first key.
+    """
     found: list[UUID] = []
-    for number, ids in enumerate(pages(asked), 1):
+    pages = _pages(asked, models.RunKey.objects.all(), oldest_first=False)
+    for number, ids in enumerate(pages, 1):
         found += rows.filter(id__in=ids).order_by("-id").values_list("id", flat=True)
         if len(found) > MOST_FOUND or number * _AT_ONCE >= MOST_LOOKED_AT:
             return found[:MOST_FOUND], True
     return found, False
+
+
+def spoken(text: str) -> list[str]:
+    """Return the keys that a text asks for: one, or `tenant=acme customer=c1` if none is so."""
+    several = text.split()
+    if len(several) < 2 or not all("=" in each for each in several) or found(text, most=1):
+        return [text]
+    return several
+
+
+def _pages(
+    asked: Sequence[str], keys: QuerySet[models.RunKey], *, oldest_first: bool
+) -> Iterator[list[UUID]]:
+    """Yield all runs that have each of the keys that were asked for, some at a time.
+
+    Their ids, and not a query, since a query of two tables may read one of them from end to end.
+    """
+    first, *others = asked
+    rows = _asked_for(first, keys).order_by("run_id" if oldest_first else "-run_id")
+    side = "run_id__gt" if oldest_first else "run_id__lt"
+    ids = list(rows.values_list("run_id", flat=True)[:_AT_ONCE])
+    while ids:
+        having = list(dict.fromkeys(ids))
+        for each in others:
+            also = _asked_for(each, keys.filter(run_id__in=having))
+            known = set(also.values_list("run_id", flat=True))
+            having = [run_id for run_id in having if run_id in known]
+        yield having
+        ids = list(rows.filter(**{side: ids[-1]}).values_list("run_id", flat=True)[:_AT_ONCE])
 
 
 def _asked_for(asked: str, rows: QuerySet[models.RunKey]) -> QuerySet[models.RunKey]:

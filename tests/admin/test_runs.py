@@ -204,6 +204,47 @@ def test_runs_are_found_by_their_index_keys(admin_client: Client, make_run: Make
     assert listed(admin_client, f"?q={order}") == [other]
 
 
+def test_white_space_of_a_key_counts_and_several_keys_are_all_asked_for(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    zed, blank, both = (make_run(status="dead") for _ in range(3))
+    keys = ((zed, "room", "zed"), (blank, "room", "zed "), (both, "room", "zed "),
+            (both, "floor", "1"))  # fmt: skip
+    for run, name, value in keys:
+        models.RunKey.objects.create(run_id=run.id, name=name, value=value)
+    assert listed(admin_client, "?q=room%3Dzed+") == [both, blank]
+    assert listed(admin_client, "?q=room%3Dzed&status=dead") == [zed]
+    assert listed(admin_client, "?q=+room%3Dzed") == [zed]
+    models.RunKey.objects.create(run_id=both.id, name="room", value="hall")
+    assert listed(admin_client, "?q=room%3Dhall+floor%3D1") == [both]
+    assert listed(admin_client, "?q=room%3Dzed+floor%3D1") == []
+
+
+def test_runs_of_a_key_are_chosen_by_the_address_of_their_list(
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motia_django.ledger.keys._AT_ONCE", 2)
+    statuses = ("dead", "dead", "succeeded", "dead")
+    made = [make_run(trigger="queue", source="work", status=each) for each in statuses]
+    for run in made[:3]:
+        models.RunKey.objects.create(run_id=run.id, name="room", value="zed ")
+
+    def chosen(query: str) -> Any:
+        address = "/admin/motia/batch/preview/"
+        asked = {"deed": "discard", "query": f"/admin/motia/run/?{query}"}
+        return admin_client.get(address, asked).context["chosen"]
+
+    found = chosen("status=dead&q=room%3Dzed+")
+    assert found.problems == []
+    assert list(found.selection.rows()) == made[:2]
+    assert found.told[0] == "found by “room=zed ”"
+    monkeypatch.setattr("motia_django.admin.choosing.MOST_IDS", 1)
+    cut = chosen("q=room%3Dzed+")
+    assert (list(cut.selection.rows()), cut.is_cut) == ([made[1]], True)
+    [problem] = chosen("q=room%3Dattic").problems
+    assert problem == "room=attic is not the id of a run or of a trace, nor an index key of one."
+
+
 def test_what_else_is_asked_for_is_looked_for_among_all_that_have_the_key(
     admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

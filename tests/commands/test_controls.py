@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from motia_django import enqueue, ledger, models, operations
 from motia_django.ledger import history
+from motia_django.registry import registry
 from motia_django.runs import Run, Status, lowest_id_at
 from tests.commands.conftest import Fails, Steps
 from tests.factories import QUEUE, deliver, installed, kept_run, make_step, nothing, row, rows
@@ -341,6 +342,65 @@ def test_runs_of_a_key_are_found_however_many_newer_ones_there_are(
         assert "6 runs cancelled." in steps("cancel", *key, "--yes")
         assert "2 runs discarded." in steps("discard", *key, "--yes")
     assert [str(each.step) for each in rows(status=Status.QUEUED)] == ["Work"]
+
+
+def test_of_several_keys_runs_have_all(steps: Steps, fails: Fails) -> None:
+    with installed(make_step(index=["tenant", "customer"])):
+        both, _tenant, _customer = (
+            enqueue("work", {"tenant": tenant, "customer": customer})[0]
+            for tenant, customer in (("acme", "c1"), ("acme", "c2"), ("other", "c1"))
+        )
+        keys = ("--key", "tenant=acme", "--key", "customer=c1")
+        [found] = json.loads(steps("runs", *keys, "--format", "json"))
+        [traced] = json.loads(steps("trace", "tenant=acme customer=c1", "--format", "json"))
+        assert found["id"] == traced["id"] == both
+        assert "1 run would be cancelled." in steps("cancel", *keys, "--dry-run")
+        _, told, code = fails("prune", *keys, "--yes")
+        assert (code, "cancel --key tenant=acme --key customer=c1" in told) == (1, True)
+        assert "1 run cancelled." in steps("cancel", *keys, "--yes")
+        assert "1 run deleted." in steps("prune", *keys, "--yes")
+        assert fails("cancel", "--key", "tenant=acme", "--key", "custmer=c1", "--yes")[2] == 2
+    assert len(rows(status=Status.QUEUED)) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cancel", "--all", "--key="],
+        ["discard", "--step", "Work", "--key", ""],
+        ["redrive", "--step", "Work", "--error="],
+        ["discard", "--step", "Work", "--since", " "],
+        ["discard", "--all", "--topic="],
+        ["runs", "--key="],
+        ["runs", "--step="],
+        ["dead", "--before="],
+        ["rerun", "--all", "--key="],
+        ["runs", "--key", "orderId="],
+    ],
+)
+def test_a_filter_that_is_empty_widens_nothing(fails: Fails, words: list[str]) -> None:
+    kept_run(step="Work")
+    kept_run(step="Work", status=Status.DEAD)
+    with installed(make_step(index=["orderId"])):
+        _, told, code = fails(*words)
+    assert (code, "expected a value" in told) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--step", "--topic", "--since", "--reason"])
+def test_an_option_that_is_given_twice_is_refused(fails: Fails, option: str) -> None:
+    _, told, code = fails("cancel", option, "1d", option, "2d")
+    assert (code, f"{option} is given twice" in told) == (1, True)
+
+
+def test_where_files_are_broken_no_step_is_said_to_be_gone(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept_run(step="Old")
+    with installed(make_step()):
+        monkeypatch.setattr(registry(), "problems", [object()], raising=False)
+        printed = steps("runs")
+    assert "redrive" not in printed
+    assert "There are problems, so that not all Steps are known here" in printed
 
 
 def test_prune_of_a_key_knows_no_bound_and_works_in_batches(
