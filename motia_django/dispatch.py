@@ -97,7 +97,7 @@ def start(listener: Listener, input: Any, note: Entry, source: str | None = None
 def tick(step: str, index: int, due: datetime, note: Entry | None = None) -> UUID | None:
     """Start the run of a cron trigger's tick; return None if it is skipped or has had its run.
 
-    The `note` names the operator who asks for it.
+    Its timeline begins with the `note`, of the operator who asks for it or says when it is due.
     """
     listener = Listener(
         step=registry().step(step), index=index, trigger=registry().step(step).triggers[index]
@@ -106,9 +106,10 @@ def tick(step: str, index: int, due: datetime, note: Entry | None = None) -> UUI
     run = run_of(listener, source=listener.trigger.source, input=CronTrigger.input_at(due))
     key = f"tick {step} {index} {due.isoformat()}"
     reason = _reason_to_skip(run, listener.trigger)
+    notes = [note] if note else []
     if reason is not None:
-        _skip(run, key, reason)
-    elif ledger.keep_once(run, key, timeline=[note] if note else []):
+        _skip(run, key, notes, reason)
+    elif ledger.keep_once(run, key, timeline=notes):
         publish.publish_on_commit([run])
         return run.id
     return None
@@ -218,10 +219,10 @@ def _reason_to_skip(run: Run, trigger: CronTrigger) -> Entry | None:
     return {"at": None, "kind": "overlap", "run_id": str(busy)} if busy else None
 
 
-def _skip(run: Run, key: str, reason: Entry) -> None:
+def _skip(run: Run, key: str, notes: Sequence[Entry], reason: Entry) -> None:
     """Keep a tick's run as skipped."""
     skipped = replace(run, status=Status.SKIPPED, wake_at=None, turn=None)
-    if ledger.keep_once(skipped, key, timeline=[reason], finished_at=run.created_at):
+    if ledger.keep_once(skipped, key, timeline=[*notes, reason], finished_at=run.created_at):
         logger.info("A tick of %s is skipped: %s", run.step, in_words(reason))
 
 

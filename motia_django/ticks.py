@@ -24,6 +24,7 @@ from motia_django import dispatch, ledger, models
 from motia_django.celery_app import project_app
 from motia_django.conf import settings
 from motia_django.registry import Listener, registry
+from motia_django.timeline import Entry
 from motia_django.triggers import CronTrigger
 from motia_django.triggers.cron import CronExpression, Timing
 
@@ -133,13 +134,19 @@ def newest(step: str, index: int) -> datetime | None:
 def tick(step: str, index: int, due: datetime) -> UUID | None:
     """Start the run of a tick; None if it is skipped, has had its run, or an operator forbids it.
 
-    He does by a pause during which it comes due, or by an expression by which it does not.
+    He does by a pause during which it comes due, or by an expression by which it does not. The
+    timeline of a run that is due by his expression, and not by its file's, says so.
     """
     override = ledger.override_of(step, index)
-    if override is not None and _forbids(override, trigger_of(step, index), due):
+    if override is None:
+        return dispatch.tick(step, index, due)
+    of_file = declared(trigger_of(step, index))
+    timing = in_force(of_file, override)
+    if _forbids(override, timing, due):
         logger.debug("A tick of %s is not born: an operator has paused or changed it", step)
         return None
-    return dispatch.tick(step, index, due)
+    note = None if timing is of_file else _note(override, timing)
+    return dispatch.tick(step, index, due, note)
 
 
 def is_enabled_in_row(name: str) -> bool:
@@ -199,11 +206,22 @@ def _make_up(step: str, index: int, trigger: CronTrigger) -> None:
         logger.info("The tick of %s that was due at %s was missed and runs now", step, due)
 
 
-def _forbids(override: models.Override, trigger: CronTrigger, due: datetime) -> bool:
-    """Return whether a tick is not to be born, by what an operator says of its schedule."""
+def _note(override: models.Override, timing: Timing) -> Entry:
+    """Return what a run's timeline says of who had it be due, and by which expression."""
+    by = override.timed_by or "somebody"
+    when = f"`{timing.expression.text}` ({timing.zone})"
+    told = f"due by {when}, which {by} put in the place of the file's schedule"
+    return {"at": None, "kind": "note", "message": told}
+
+
+def _forbids(override: models.Override, timing: Timing, due: datetime) -> bool:
+    """Return whether a tick is not to be born, by what an operator says of its schedule.
+
+    `timing` is what is in force by that.
+    """
     if override.timed_at is not None and due < _aware(override.timed_at):
         return True
-    if override.expression and in_force(declared(trigger), override).latest(due) != due:
+    if override.expression and timing.latest(due) != due:
         return True
     if override.paused_at is None or due < _aware(override.paused_at):
         return False

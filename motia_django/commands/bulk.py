@@ -167,8 +167,9 @@ def write_steps(teller: Subcommand, counts: Mapping[str, int]) -> None:
     steps = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     for step, number in steps[:MOST_STEPS]:
         teller.say(f"  {number:>9,}  {step}")
-    if len(steps) > MOST_STEPS:
-        teller.say(f"  and those of {len(steps) - MOST_STEPS} other Steps")
+    others = len(steps) - MOST_STEPS
+    if others > 0:
+        teller.say(f"  and those of {others:,} other Step{'s' * (others != 1)}")
 
 
 def confirm(question: str) -> None:

@@ -124,6 +124,16 @@ class Batch(models.Model):
     def __str__(self) -> str:
         return f"{self.deed} {self.id}"
 
+    @property
+    def meanwhile(self) -> int:
+        """How many runs others had dealt with before it came to them; 0 until it is done.
+
+        They may be more: runs that came to match meanwhile make up for some, and `total` is bounded
+        where the admin counts.
+        """
+        is_done = self.finished_at is not None and not self.stopped_by
+        return max(self.total - self.done - self.refused, 0) if is_done else 0
+
 
 class Start(models.Model):
     """What the first sending of a form has started, so that another one starts nothing."""

@@ -11,7 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from motia_django import batches, ledger, models
+from motia_django import batches, ledger, models, operations
 from motia_django.ledger.selections import Selection
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
@@ -85,6 +85,19 @@ def test_it_says_why_runs_were_refused_and_how_long_it_will_take(admin_client: C
     assert found.left.startswith("3 min")
     html = admin_client.get(at(batch)).content.decode()
     assert "<strong>10</strong>: no such &lt;Step&gt;" in html
+
+
+def test_it_says_how_many_runs_were_dealt_with_by_others(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    first, _ = (make_run(status="dead", step="Work") for _ in range(2))
+    batch = batches.begin("discard", DEAD, by="ada", total=2)
+    operations.discard(first.id, by="bob")
+    assert "dealt with" not in admin_client.get(at(batch)).content.decode()
+    batches.work_off()
+    html = admin_client.get(at(batch)).content.decode()
+    assert "<strong>1</strong> done" in html
+    assert "<strong>1</strong> dealt with meanwhile" in html
 
 
 def test_it_is_stopped_by_a_button_and_both_logs_tell_who(admin_client: Client) -> None:

@@ -11,12 +11,14 @@ import time_machine
 from celery.beat import PersistentScheduler
 from django.apps import apps
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
-from motia_django import beat, ledger, models, schedule, starts, tasks, ticks
+from motia_django import beat, dispatch, ledger, models, schedule, starts, tasks, ticks
 from motia_django.beat import operators
 from motia_django.celery_app import project_app
 from motia_django.exceptions import CannotIntervene
 from motia_django.registry import Listener, Registry
+from motia_django.timeline import in_words
 from tests.factories import installed, make_step, nothing, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -145,6 +147,52 @@ def test_an_override_counts_where_ticks_are_born(hourly: Listener) -> None:
     override = ledger.override_of("Work", 0)
     assert override is not None
     assert (override.declared, override.timed_by) == ("0 * * * *", "me")
+
+
+def test_the_timeline_of_a_run_says_by_which_override_it_was_due(hourly: Listener) -> None:
+    with at(NOON - MINUTE):
+        operators.retime(hourly, "*/15 * * * *", "", by="ada (admin)")
+        dispatch.tick("Work", 0, NOON - HOUR)
+    ticks.tick("Work", 0, NOON)
+    by_file, overridden = rows()
+    assert by_file.timeline == []
+    assert overridden.source == "0 * * * *", "it names the trigger"
+    assert [in_words(each) for each in overridden.timeline] == [
+        "note: due by `*/15 * * * *` (UTC), which ada (admin) put in the place of the file's"
+        " schedule"
+    ]
+    operators.restore(hourly, by="ada (admin)")
+    with at(datetime.now(UTC) + 2 * HOUR):
+        due = ticks.newest("Work", 0)
+        assert due is not None
+        ticks.tick("Work", 0, due)
+    assert rows()[-1].timeline == []
+
+
+def test_a_skipped_run_says_by_which_override_it_was_due_too(hourly: Listener) -> None:
+    ledger.pause("Work", by="me", reason="")
+    with at(NOON - MINUTE):
+        operators.retime(hourly, "*/15 * * * *", "Asia/Kathmandu", by="ada")
+    ticks.tick("Work", 0, NOON)
+    [skipped] = rows()
+    assert [each["message"] for each in skipped.timeline] == [
+        "due by `*/15 * * * *` (Asia/Kathmandu), which ada put in the place of the file's schedule",
+        "skipped, since its Step is paused",
+    ]
+
+
+def test_an_override_costs_no_tick_a_query(hourly: Listener) -> None:
+    with at(NOON - MINUTE):
+        operators.pause(hourly, by="me")
+        operators.resume(hourly, by="me")
+    with CaptureQueriesContext(connection) as before:
+        ticks.tick("Work", 0, NOON)
+    with at(NOON - MINUTE):
+        operators.retime(hourly, "@hourly", "", by="me")
+    with CaptureQueriesContext(connection) as after:
+        ticks.tick("Work", 0, NOON + HOUR)
+    assert len(rows()) == 2
+    assert len(after) == len(before)
 
 
 def test_dropping_it_leaves_the_word_to_the_file_again(hourly: Listener) -> None:

@@ -238,6 +238,17 @@ def test_of_many_refusals_some_are_named(fails: Fails, monkeypatch: pytest.Monke
     assert printed.splitlines()[-1] == "  and 3 more"
 
 
+@pytest.mark.parametrize(("most", "told"), [(2, "1 other Step"), (1, "2 other Steps")])
+def test_of_many_steps_some_are_named(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch, most: int, told: str
+) -> None:
+    monkeypatch.setattr(bulk, "MOST_STEPS", most)
+    for name in ("A", "B", "C"):
+        dead_run(step=name)
+    lines = steps("discard", "--all", "--yes").splitlines()
+    assert f"  and those of {told}" in lines
+
+
 def test_one_may_insist_on_an_input_that_the_schema_rejects(steps: Steps) -> None:
     run = dead_run(input={})
     steps("redrive", str(run.id), "--insist")
