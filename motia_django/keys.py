@@ -23,21 +23,25 @@ _EXACT_FLOATS = 2**53
 Keys = tuple[tuple[str, str], ...]
 """Names, each with its value as text; one name may have several."""
 Index = tuple[tuple[str, str], ...]
-"""Names, each with the dotted path that leads to its value in an input."""
+"""Names, each with a dotted path that leads to its value in an input; one may have several."""
 PARTS = ("body", "params", "query")
 """Where in a request a value is looked for, in this order; a path may begin with one of them."""
 
 
 def index(value: Any) -> Index:
-    """Parse the key `index`: a list of names or dotted paths, or a dict of names and paths."""
+    """Parse the key `index`: a list of names or dotted paths, or a dict of names and paths.
+
+    In a dict a name may have a list of paths.
+    """
     if isinstance(value, Mapping):
-        pairs = tuple(value.items())
+        pairs = tuple((name, path) for name, said in value.items() for path in _each(said))
     elif isinstance(value, list | tuple):
         pairs = tuple((each, each) for each in value)
     else:
         raise Mismatch(
             'a list of names in the input, such as ["orderId", "customer.id"], or a dict of names'
-            ' of your own, each with its path, such as {"orderId": "input.orderId"}'
+            ' of your own, each with its path, such as {"orderId": "input.orderId"}, or with a'
+            ' list of paths, such as {"customer": ["customerId", "customer"]}'
         )
     for name, path in pairs:
         _check_name(name)
@@ -71,23 +75,40 @@ def refuse_secrets(reader: Reader, own: Redact | None) -> None:
     reader.take("index", parse, default=None)
 
 
-def as_said(index: Index) -> list[str] | dict[str, str]:
+def paths(index: Index) -> dict[str, list[str]]:
+    """Return the names of an index, each with all its paths."""
+    found: dict[str, list[str]] = {}
+    for name, path in index:
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def with_own(index: Index, own: Index) -> Index:
+    """Return a Step's index with a trigger's `own`, whose paths of a name replace the Step's."""
+    whole = {**paths(index), **paths(own)}
+    return tuple((name, path) for name, several in whole.items() for path in several)
+
+
+def as_said(index: Index) -> list[str] | dict[str, str | list[str]]:
     """Return an index as a file says it."""
-    is_list = all(name == path for name, path in index)
-    return [name for name, _path in index] if is_list else dict(index)
+    if all(name == path for name, path in index):
+        return [name for name, _path in index]
+    several = paths(index).items()
+    return {name: found[0] if len(found) == 1 else found for name, found in several}
 
 
 def of_input(index: Index, input: Any, *, is_request: bool = False) -> Keys:
     """Return the keys that an input has: scalars only; what is empty or not there has none.
 
-    Of a request the body is looked at first, then the path's parameters, then the query.
+    Of a request the body is looked at first, then the path's parameters, then the query. Of a name
+    with several paths there is what each leads to.
     """
     places = [input]
     if is_request and isinstance(input, Mapping):
         parts = {part: input.get(part) for part in PARTS}
         places = [*parts.values(), parts]
     found = ((name, _first(path, places)) for name, path in index)
-    return tuple((name, value) for name, value in found if value)
+    return tuple(dict.fromkeys((name, value) for name, value in found if value))
 
 
 def joined(there: Keys, given: Mapping[str, Any], masks: Sequence[str]) -> Keys:
@@ -129,11 +150,16 @@ def _given(name: str, value: Any, masks: Sequence[str]) -> str:
     return text
 
 
+def _each(said: Any) -> Sequence[Any]:
+    """Return the paths that a dict has for a name: one, or a list of some."""
+    return said if said and isinstance(said, list | tuple) else [said]
+
+
 def _check_path(path: Any) -> None:
     if not isinstance(path, str) or not all(part.strip() for part in path.split(".")):
         raise Mismatch(
-            'names or dotted paths in the input, such as "orderId" or "customer.id"'
-            f" ({path!r:.50} is none)"
+            'names or dotted paths in the input, such as "orderId" or "customer.id", or in a dict'
+            f" a list of them for one name ({path!r:.50} is none)"
         )
 
 

@@ -54,7 +54,7 @@ class Step:
     record: str | None = None
     """Which of its runs the history keeps, `all` or `failures`; None leaves it to the setting."""
     index: keys.Index = ()
-    """What its runs are found by: names, each with its path in the input."""
+    """What its runs are found by: names, each with a path in the input; one may have several."""
     redact: Redact | None = None
     """The words of keys whose values are masked in its runs; None leaves it to the setting."""
     handler: Callable[..., Any]
@@ -136,9 +136,9 @@ class Step:
             return False
 
     def index_of(self, trigger: Trigger | None) -> keys.Index:
-        """Return what the runs of a trigger are found by; of one name its own path counts."""
+        """Return what the runs of a trigger are found by; of one name its own paths count."""
         own = trigger.delivery.index if trigger else ()
-        return tuple({**dict(self.index), **dict(own)}.items()) if own else self.index
+        return keys.with_own(self.index, own) if own else self.index
 
     @property
     def http_triggers(self) -> list[HttpTrigger]:

@@ -97,6 +97,14 @@ def test_a_key_may_have_a_name_of_its_own() -> None:
     assert of_input(index, dead) == (("orderId", "17"), ("who", "C"))
 
 
+def test_a_name_of_several_paths_has_what_each_leads_to_once() -> None:
+    index = {"customer": ["customerId", "customer"], "shop": "shop"}
+    assert of_input(index, {"customer": 7}) == (("customer", "7"),)
+    assert of_input(index, {"customerId": 7, "customer": "7"}) == (("customer", "7"),)
+    both = of_input(index, {"customerId": 7, "customer": 8, "shop": 7})
+    assert both == (("customer", "7"), ("customer", "8"), ("shop", "7"))
+
+
 @given(st.text(max_size=400))
 def test_what_is_kept_is_found_by_typing_the_same(text: str) -> None:
     assert len(kept(text)) <= LONGEST_VALUE
@@ -122,6 +130,15 @@ def test_of_one_name_the_path_of_the_trigger_counts() -> None:
     assert dict(other) == {"orderId": "orderId", "shop": "shop"}
 
 
+def test_of_one_name_all_paths_of_the_trigger_count_and_else_all_of_the_step() -> None:
+    one = {**QUEUE, "config": {"index": {"customer": ["input.customerId", "input.customer"]}}}
+    two = {**QUEUE, "topic": "other", "config": {"index": ["shop"]}}
+    step = make_step(lambda: None, one, two, index={"customer": ["customerId", "customer"]})
+    own, other = (step.index_of(each) for each in step.triggers)
+    assert own == (("customer", "input.customerId"), ("customer", "input.customer"))
+    assert other == (("customer", "customerId"), ("customer", "customer"), ("shop", "shop"))
+
+
 def test_an_http_trigger_takes_an_index_and_nothing_else() -> None:
     declared = {"type": "http", "path": "/orders/:id", "config": {"index": ["id"]}}
     assert good(declared).delivery.index == (("id", "id"),)
@@ -129,14 +146,23 @@ def test_an_http_trigger_takes_an_index_and_nothing_else() -> None:
     assert "unknown key 'maxRetries'" in wrong({**declared, "config": {"maxRetries": 1}})
 
 
-@pytest.mark.parametrize("index", [["orderId", "shop.id"], {"orderId": "id", "shop": "shop.id"}])
+@pytest.mark.parametrize(
+    "index",
+    [
+        ["orderId", "shop.id"],
+        {"orderId": "id", "shop": "shop.id"},
+        {"customer": ["customer", "customerId"], "shop": "shop.id"},
+    ],
+)
 def test_an_index_is_told_as_it_was_said(index: Any) -> None:
     declared = {**QUEUE, "config": {"index": index}}
     assert good(declared).delivery.as_said() == {"index": index}
 
 
 @pytest.mark.parametrize("path", ["password", "apiKey", "auth.access_token", "token.id"])
-@pytest.mark.parametrize("said", [lambda path: [path], lambda path: {"id": path}])
+@pytest.mark.parametrize(
+    "said", [lambda path: [path], lambda path: {"id": path}, lambda path: {"id": ["id", path]}]
+)
 def test_a_secret_is_refused_as_a_key(said: Any, path: str) -> None:
     index = said(path)
     of_trigger = problem_of(triggers=[QUEUE, {**QUEUE, "config": {"index": index}}])
@@ -162,11 +188,18 @@ def test_what_is_a_secret_as_a_key_is_for_its_step_to_say() -> None:
     [
         "orderId", 7, [7], [["a"]], [""], ["a..b"], ["a=b"], ["x" * 101], ["a\n"],
         {7: "a"}, {"": "a"}, {"a=b": "a"}, {"x" * 101: "a"}, {"a": ""}, {"a": 7}, {"a": None},
-        {"a": "b..c"},
+        {"a": "b..c"}, {"a": []}, {"a": ["b", 7]}, {"a": ["b", "b..c"]}, {"a": [["b"]]},
     ],
 )  # fmt: skip
 def test_what_is_no_list_of_names_is_refused(value: Any) -> None:
     assert "names" in wrong({**QUEUE, "config": {"index": value}})
+
+
+def test_what_is_refused_is_told_the_forms_there_are() -> None:
+    told = wrong({**QUEUE, "config": {"index": 7}})
+    assert 'or with a list of paths, such as {"customer": ["customerId", "customer"]}' in told
+    told = wrong({**QUEUE, "config": {"index": {"a": []}}})
+    assert "or in a dict a list of them for one name ([] is none)" in told
 
 
 # -- keys that a handler gives its run

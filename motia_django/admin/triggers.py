@@ -11,11 +11,10 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from motia_django import ledger, models, ticks
+from motia_django import keys, ledger, models, ticks
 from motia_django.admin import words
 from motia_django.beat import operators
 from motia_django.delivery import Delivery
-from motia_django.keys import Index
 from motia_django.ledger.overrides import Key
 from motia_django.registry import Listener
 from motia_django.schemas import Schema
@@ -204,8 +203,11 @@ def _limit(delivery: Delivery) -> str:
     )
 
 
-def _found_by(index: Index) -> list[tuple[str, str]]:
-    told = (name if name == path else f"{name} ({path})" for name, path in index)
+def _found_by(index: keys.Index) -> list[tuple[str, str]]:
+    told = (
+        name if paths == [name] else f"{name} ({', '.join(paths)})"
+        for name, paths in keys.paths(index).items()
+    )
     return [(_("Found by"), ", ".join(told))] if index else []
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core import checks
 
+from motia_django import keys
 from motia_django.checks.project import where
 from motia_django.declarations import camel
 from motia_django.exceptions import did_you_mean
-from motia_django.keys import PARTS
 from motia_django.registry import registry
 from motia_django.schemas import Schema
 from motia_django.triggers import HttpTrigger, QueueTrigger, Trigger
@@ -40,29 +40,36 @@ def _unknown_keys() -> Iterator[checks.CheckMessage]:
 
 
 def _unknown_names() -> Iterator[checks.CheckMessage]:
-    """Tell of paths in `index` that none of the triggers knows which they are for."""
+    """Tell of names in `index` no path of which any of the triggers knows that have them."""
     for step in registry():
-        asked: dict[tuple[str, str], list[Trigger]] = {}
+        asked: dict[tuple[str, ...], list[Trigger]] = {}
         for trigger in step.triggers:
-            for key in step.index_of(trigger):
-                asked.setdefault(key, []).append(trigger)
-        for (_name, path), triggers in asked.items():
-            missing = [_missing(path.split("."), each) for each in triggers]
-            if missing and all(name for name, _known in missing):
-                name, known = missing[0]
+            for name, paths in keys.paths(step.index_of(trigger)).items():
+                asked.setdefault((name, *paths), []).append(trigger)
+        for (_name, *paths), triggers in asked.items():
+            missing = [[_missing(path.split("."), each) for each in triggers] for path in paths]
+            if all(name for of_path in missing for name, _known in of_path):
+                first = [of_path[0] for of_path in missing]
+                hints = (did_you_mean(name, known).strip() for name, known in first)
                 yield checks.Warning(
-                    f"Runs of Step {step.name!r} are to be found by {path!r} (index), and {name!r}"
-                    " is no property of its input.",
-                    hint=did_you_mean(name, known).strip() or None,
+                    f"Runs of Step {step.name!r} are to be found by"
+                    f" {' or '.join(map(repr, paths))} (index), and"
+                    f" {_are_none([name for name, _known in first])} of its input.",
+                    hint=next(filter(None, hints), None),
                     obj=where(step),
                     id=NO_SUCH_KEY,
                 )
 
 
+def _are_none(names: Sequence[str]) -> str:
+    each = list(dict.fromkeys(map(repr, names)))
+    return f"{' and '.join(each)} {'is no property' if len(each) == 1 else 'are no properties'}"
+
+
 def _missing(path: Sequence[str], trigger: Trigger) -> tuple[str, Sequence[str]]:
     """Return the first name of a path that is nowhere in the input, as `_first_unknown` does."""
     asked = [(path, each) for each in _documents(trigger)]
-    if isinstance(trigger, HttpTrigger) and path[0] in PARTS and path[1:]:
+    if isinstance(trigger, HttpTrigger) and path[0] in keys.PARTS and path[1:]:
         within = _by_part(trigger).get(path[0]) or [{}]
         asked = [*((path[1:], each) for each in within), *asked]
     found = [_first_unknown(names, document, either=True) for names, document in asked]
@@ -82,7 +89,7 @@ def _documents(trigger: Trigger) -> list[Mapping[str, Any]]:
 
 def _by_part(trigger: HttpTrigger) -> dict[str, list[Mapping[str, Any]]]:
     """Return the schemas of each part of a request, as far as there are some."""
-    texts = {part: [each.document] for part, each in trigger.text_schemas.items()}
+    texts = {part: [_document(each.schema)] for part, each in trigger.text_schemas.items()}
     names: Mapping[str, Any] = {"properties": {name: {} for name in trigger.parameters}}
     return {
         "body": [_document(trigger.body_schema)],
@@ -93,7 +100,7 @@ def _by_part(trigger: HttpTrigger) -> dict[str, list[Mapping[str, Any]]]:
 
 def _document(schema: Schema | None) -> Mapping[str, Any]:
     try:
-        return schema.json_schema() if schema is not None else {}
+        return schema.by_every_name() if schema is not None else {}
     except Exception:  # not every type can be written in it, and a serializer may ask anything
         return {}
 

@@ -102,7 +102,7 @@ def step(
     docs: str | None = None,
     atomic: bool | None = None,
     record: str | None = None,
-    index: Sequence[str] | Mapping[str, str] | None = None,
+    index: Sequence[str] | Mapping[str, str | Sequence[str]] | None = None,
     redact: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
 ) -> StepConfig: ...
 def step(name: str | Mapping[str, Any], handler: Handler | None = None, **keys: Any) -> Any:

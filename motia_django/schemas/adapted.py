@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Annotated, Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 from pydantic import (
+    AliasChoices,
+    AliasPath,
     BaseModel,
     InstanceOf,
     PlainValidator,
@@ -17,7 +20,9 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticCustomError, PydanticSerializationError, SchemaError
+from pydantic_core.core_schema import ModelSchema
 
 from motia_django import payloads
 from motia_django.declarations import Mismatch
@@ -68,8 +73,14 @@ class TypeSchema(Schema):
             raise InvalidInput(subject, {"": [str(error)]}) from error
 
     def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
+        return self._document(mode="serialization" if of_answers else "validation")
+
+    def by_every_name(self) -> dict[str, Any]:
+        return self._document(schema_generator=_ByEveryName)
+
+    def _document(self, **options: Any) -> dict[str, Any]:
         try:
-            return self._adapter.json_schema(mode="serialization" if of_answers else "validation")
+            return self._adapter.json_schema(**options)
         except PydanticInvalidForJsonSchema as error:
             raise Inexpressible(error.message) from error
 
@@ -88,6 +99,34 @@ class TypeSchema(Schema):
         except PayloadError:
             pass
         raise InvalidInput(subject, _pydantic_errors(error)) from None
+
+
+class _ByEveryName(GenerateJsonSchema):
+    """Has each field of a model by all the names it is taken by; pydantic itself, by the first."""
+
+    def model_schema(self, schema: ModelSchema) -> dict[str, Any]:
+        document = super().model_schema(schema)
+        config = schema.get("config", {})
+        properties = document.get("properties")
+        if not properties or not config.get("validate_by_alias", True):
+            return document
+        for name, field in schema["cls"].__pydantic_fields__.items():
+            paths = _alias_paths(field.validation_alias)
+            names = [*(path[0] for path in paths if len(path) == 1), name]
+            said: Any = next((properties[each] for each in names if each in properties), {})
+            by_name = names if config.get("validate_by_name") else names[:-1]
+            properties |= {each: deepcopy(said) for each in by_name if each not in properties}
+            properties |= {path[0]: {} for path in paths if path[0] not in properties}
+        return document
+
+
+def _alias_paths(alias: str | AliasPath | AliasChoices | None) -> list[list[Any]]:
+    """Return the paths by which an alias leads to a value; most are one name."""
+    if isinstance(alias, AliasChoices):
+        return alias.convert_to_aliases()
+    if isinstance(alias, AliasPath):
+        return [alias.convert_to_aliases()]
+    return [[alias]] if alias else []
 
 
 _EXPECTED = (

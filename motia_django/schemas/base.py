@@ -33,6 +33,13 @@ class Schema(ABC):
         Raise `Inexpressible` if it cannot be said in that.
         """
 
+    def by_every_name(self) -> dict[str, Any]:
+        """Return the schema of what comes in with a property for each name a field may come by.
+
+        Raise `Inexpressible` as `json_schema` does, which has one name of each field.
+        """
+        return self.json_schema()
+
     def within(self, context: Mapping[str, Any]) -> Schema:
         """Return the schema for one request; `context` is what its serializers are told of it."""
         return self

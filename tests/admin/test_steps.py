@@ -251,9 +251,11 @@ def test_a_steps_page_has_the_index_keys_of_its_own_and_of_its_triggers(
 ) -> None:
     work = {"type": "queue", "topic": "work", "config": {"index": {"box": "input.box"}}}
     web = {"type": "http", "method": "GET", "path": "/nowhere"}
-    with installed(make_step(lambda input: None, work, web, index=["orderId"])):
+    index = {"orderId": ["orderId", "order"]}
+    with installed(make_step(lambda input: None, work, web, index=index)):
         html = text_of(admin_client, page_of("Work"))
-    assert re.findall("Found by</dt><dd>([^<]*)", html) == ["orderId, box (input.box)", "orderId"]
+    step_s = "orderId (orderId, order)"
+    assert re.findall("Found by</dt><dd>([^<]*)", html) == [f"{step_s}, box (input.box)", step_s]
     assert "sync: nothing is awaited" in html
 
 

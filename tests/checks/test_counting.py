@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field
 
 from motia_django.checks.counting import counted_keys
 from tests.factories import installed, make_step, nothing
@@ -27,6 +27,29 @@ class Open(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     id: int
+
+
+class Renamed(BaseModel):
+    customer: Customer = Field(validation_alias=AliasChoices("customerId", "customer"))
+    shop: int = Field(validation_alias=AliasChoices("shopId", AliasPath("shops", 0)))
+    order_number: int = Field(alias="orderId")
+    lines: list[Customer]
+
+
+class ByName(Renamed):
+    model_config = ConfigDict(validate_by_name=True)
+
+
+class Populated(Renamed):
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class ByNameAlone(Renamed):
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=False)
+
+
+class Nested(BaseModel):
+    order: Renamed
 
 
 OBJECT = {"type": "object", "properties": {"id": {}}}
@@ -51,6 +74,12 @@ def warnings(input: Any, key: str) -> list[tuple[str | None, str, str | None]]:
         (Order, "customer.idd", "idd", "Did you mean 'id'?"),
         (Order, "order_id", "order_id", "Did you mean 'orderId'?"),
         (OBJECT, "größe", "größe", None),
+        (Renamed, "order_number", "order_number", None),
+        (Renamed, "customer.idd", "idd", "Did you mean 'id'?"),
+        (Renamed, "customerId.idd", "idd", "Did you mean 'id'?"),
+        (Renamed, "customerid", "customerid", "Did you mean 'customerId'?"),
+        (Nested, "order.shop", "shop", "Did you mean 'shops'?"),
+        (ByNameAlone, "customerId", "customerId", "Did you mean 'customer'?"),
     ],
 )
 def test_a_key_that_the_input_does_not_know_is_a_warning(
@@ -73,6 +102,18 @@ def test_a_key_that_the_input_does_not_know_is_a_warning(
         (Order, "note.anything"),
         (Order, "other.idd"),
         (Open, "whatever"),
+        (Renamed, "customer.id"),
+        (Renamed, "customerId.id"),
+        (Renamed, "shopId"),
+        (Renamed, "shops"),
+        (Renamed, "orderId"),
+        (Nested, "order.customer.id"),
+        (ByName, "order_number"),
+        (ByName, "orderId"),
+        (ByName, "shop"),
+        (Populated, "order_number"),
+        (Populated, "customerId"),
+        (ByNameAlone, "order_number"),
         (None, "whatever"),
         ({"type": "object"}, "whatever"),
         (dict[str, int], "whatever"),
@@ -120,6 +161,32 @@ def test_so_is_one_of_a_trigger_of_its_own() -> None:
 def test_so_is_a_path_that_has_a_name_of_its_own(index: Any, hints: list[str]) -> None:
     with installed(make_step(nothing, HTTP, index=index)):
         assert [each.hint for each in counted_keys(None)] == hints
+
+
+def of(index: Any, *triggers: Any) -> list[tuple[str, str | None]]:
+    """Return what is said of the names that the runs of these triggers are to be found by."""
+    with installed(make_step(nothing, *triggers, index=index)):
+        return [(each.msg, each.hint) for each in counted_keys(None)]
+
+
+def test_a_name_of_several_paths_is_told_of_if_no_input_has_any() -> None:
+    assert of({"order": ["orderid", "order_id"]}, QUEUE) == []
+    assert of({"order": ["orderid", "params.shop"]}, QUEUE, HTTP) == []
+    [(message, hint)] = of({"order": ["xx", "orderid"]}, QUEUE, HTTP)
+    assert message == (
+        "Runs of Step 'Work' are to be found by 'xx' or 'orderid' (index), and 'xx' and 'orderid'"
+        " are no properties of its input."
+    )
+    assert hint == "Did you mean 'orderId'?"
+
+
+@pytest.mark.parametrize("key", ["bodySchema", "querySchema"])
+def test_every_name_that_a_model_takes_a_field_by_is_one_to_be_found_by(key: str) -> None:
+    took = {**HTTP, "bodySchema": OBJECT, key: Renamed}
+    for trigger in (took, {**QUEUE, "input": Renamed}):
+        for name in ("customer.id", "customerId.id", "shops", "orderId"):
+            assert of([name], trigger) == []
+        assert len(of(["order_number"], trigger)) == 1
 
 
 def test_of_a_name_that_a_trigger_says_anew_the_path_of_the_step_is_not_asked() -> None:
