@@ -19,12 +19,9 @@ Told = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(groups.Counted):
     """One group of a stream."""
 
-    name: str
-    items: int
-    is_more: bool
     last: str
     """When it was told of last, if the log still has that."""
     told: str

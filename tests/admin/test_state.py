@@ -296,6 +296,7 @@ def test_what_steers_a_line_is_spelled_out_and_blanks_at_the_ends_are_seen(
     models.RunKey.objects.create(run_id=run.id, name="room", value=turned)
     page = page_of(turned, "a ")
     pages = (LIST, page, f"{LIST}groups/", "/admin/motia/streamitem/", "/admin/motia/run/",
+             "/admin/motia/streamitem/groups/",
              f"/admin/motia/run/{run.id}/change/")  # fmt: skip
     for address in pages:
         html = admin_client.get(address).content.decode()
