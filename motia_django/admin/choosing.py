@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -165,9 +166,14 @@ def _created(value: str, selection: Selection) -> Selection:
 
 
 def _asked_keys(query: QueryDict, request: HttpRequest) -> list[str]:
-    """Return the index keys that are searched for, if this user may see runs that have them."""
+    """Return the index keys that are searched for, if this user may see runs that have them.
+
+    What is the id of a run or of a trace as well is left to who reads these.
+    """
     whole = {**_whole(query.get(PASTED, "")).dict(), **query.dict()}
     asked = str(whole.get(_SEARCHED) or "")
+    if _is_id(asked.strip()):
+        return []
     keys = [asked] if ledger.found_by_key(asked, most=1) else ledger.spoken(asked.strip())
     seen = (_is_seen(request, *ledger.found_by_key(each)) for each in keys)
     return keys if asked.strip() and all(seen) else []
@@ -184,6 +190,14 @@ def _is_seen(request: HttpRequest, *run_ids: UUID) -> bool:
     return permits.narrowed(ledger.rows(id__in=run_ids), request).exists()
 
 
+def _is_id(text: str) -> bool:
+    try:
+        found = UUID(text)
+    except ValueError:
+        return False
+    return ledger.rows().filter(Q(id=found) | Q(trace_id=found.hex)).exists()
+
+
 def _searched(request: HttpRequest) -> Reader:
     def read(value: str, selection: Selection) -> Selection:
         try:
@@ -191,6 +205,11 @@ def _searched(request: HttpRequest) -> Reader:
         except ValueError as error:
             text = _("%s is not the id of a run or of a trace, nor an index key of one.")
             raise ValueError(text % value) from error
+        if _is_seen(request, *ledger.found_by_key(value)):
+            text = _(
+                "%s is an index key of runs: they are chosen in the list of runs that it finds."
+            )
+            raise ValueError(text % value)
         is_run = _is_seen(request, found)
         return selection.also(**({"id": found} if is_run else {"trace_id": found.hex}))
 
