@@ -69,6 +69,7 @@ def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen
     readers = {**_READERS, "flow": _flow(request), _SEARCHED: _searched(request)}
     if pasted and not list(_pairs(_whole(pasted))):
         problems.append(_("%s is no address of a list that was narrowed.") % pasted[:200])
+    problems += _contradictions(query)
     keys = _asked_keys(query, request)
     for name, value in pairs:
         if name == _SEARCHED and keys:
@@ -107,11 +108,29 @@ def in_words(selection: Selection, error: str = "") -> Iterator[str]:
 
 
 def _pairs(query: QueryDict) -> Iterator[tuple[str, str]]:
-    """Yield the parameters, those of a pasted address too; of one given twice, the last one."""
-    whole = _whole(query.get(PASTED, ""))
-    for name, value in {**whole.dict(), **query.dict()}.items():
-        if name not in _OF_THE_PAGE and str(value).strip():
-            yield str(name), str(value).strip()
+    """Yield the parameters, those of a pasted address too; what is empty says nothing."""
+    for name, value in _asked(query).items():
+        if name not in _OF_THE_PAGE:
+            yield name, value.strip()
+
+
+def _asked(query: QueryDict) -> dict[str, str]:
+    """Return what is asked for, as it was typed: by the page, and else by the pasted address."""
+    return {**_filled(_whole(query.get(PASTED, ""))), **_filled(query)}
+
+
+def _filled(query: QueryDict) -> dict[str, str]:
+    return {str(name): str(value) for name, value in query.items() if str(value).strip()}
+
+
+def _contradictions(query: QueryDict) -> Iterator[str]:
+    """Yield what the page and the pasted address ask for differently."""
+    pasted = _filled(_whole(query.get(PASTED, "")))
+    for name, value in _filled(query).items():
+        other = pasted.get(name, value)
+        if name not in _OF_THE_PAGE and other.strip() != value.strip():
+            text = _("The address says %(name)s=%(pasted)s, and this page %(own)s: leave out one.")
+            yield text % {"name": name, "pasted": other[:200], "own": value[:200]}
 
 
 def _whole(pasted: str) -> QueryDict:
@@ -162,7 +181,9 @@ def _flow(request: HttpRequest) -> Reader:
 def _created(value: str, selection: Selection) -> Selection:
     if value not in CreatedFilter.ages:
         raise ValueError(_("%s is no age that runs are listed by.") % value)
-    return selection.also(id__gte=lowest_id_at(timezone.now() - CreatedFilter.ages[value][1]))
+    since = lowest_id_at(timezone.now() - CreatedFilter.ages[value][1])
+    edge = max(str(since), str(selection.wanted.get("id__gte", since)))
+    return selection.also(id__gte=edge)
 
 
 def _asked_keys(query: QueryDict, request: HttpRequest) -> list[str]:
@@ -170,8 +191,7 @@ def _asked_keys(query: QueryDict, request: HttpRequest) -> list[str]:
 
     What is the id of a run or of a trace as well is left to who reads these.
     """
-    whole = {**_whole(query.get(PASTED, "")).dict(), **query.dict()}
-    asked = str(whole.get(_SEARCHED) or "")
+    asked = _asked(query).get(_SEARCHED, "")
     if _is_id(asked.strip()):
         return []
     keys = [asked] if ledger.found_by_key(asked, most=1) else ledger.spoken(asked.strip())
@@ -216,14 +236,28 @@ def _searched(request: HttpRequest) -> Reader:
     return read
 
 
-def _died(how: str) -> Reader:
+def _born(lookup: str) -> Reader:
     def read(value: str, selection: Selection) -> Selection:
-        moment = moment_of(value)
-        if moment is None:
-            raise ValueError(_("%s is not a time such as 2026-11-22T18:00.") % value[:200])
-        return selection.also(**{f"finished_at__{how}": moment})
+        edge = str(lowest_id_at(_moment_asked(value)))
+        if lookup == "id__gte":  # which `created` may have said, too
+            edge = max(edge, str(selection.wanted.get(lookup, edge)))
+        return selection.also(**{lookup: edge})
 
     return read
+
+
+def _died(how: str) -> Reader:
+    def read(value: str, selection: Selection) -> Selection:
+        return selection.also(**{f"finished_at__{how}": _moment_asked(value)})
+
+    return read
+
+
+def _moment_asked(value: str) -> datetime:
+    moment = moment_of(value)
+    if moment is None:
+        raise ValueError(_("%s is not a time such as 2026-11-22T18:00.") % value[:200])
+    return moment
 
 
 def _unknown(name: str) -> Reader:
@@ -241,6 +275,8 @@ _READERS: Mapping[str, Reader] = {
     "error": _exact("fingerprint"),
     "gone": _gone,
     "created": _created,
+    "from": _born("id__gte"),
+    "to": _born("id__lt"),
     "since": _died("gte"),
     "before": _died("lt"),
 }
@@ -272,6 +308,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "trace_id": lambda value: _("of the trace %s") % value,
     "id": lambda value: _("the run %s") % value,
     "id__gte": lambda value: _("born since %s") % words.moment(birth_of(UUID(str(value)))),
+    "id__lt": lambda value: _("born before %s") % words.moment(birth_of(UUID(str(value)))),
     "finished_at__gte": lambda value: _("ended since %s") % _moment(value),
     "finished_at__lt": lambda value: _("ended before %s") % _moment(value),
 }

@@ -158,8 +158,7 @@ def refuse_empty(options: Mapping[str, Any]) -> None:
 
 def all_by_keys(options: Mapping[str, Any]) -> list[UUID]:
     """Return all runs with the index keys of `--key`, which have to be named: `customer=17`."""
-    asked = asked_keys(options)
-    for each in asked:
+    for each in asked_keys(options):
         name, _, value = each.partition("=")
         if not name.strip() or not value:
             raise CommandError(
@@ -177,7 +176,8 @@ def asked_keys(options: Mapping[str, Any]) -> list[str]:
 
 def known_keys(options: Mapping[str, Any]) -> list[str]:
     """Return the index keys of `--key`; raise `CommandError` if nothing has one of that name."""
-    return [_known_key(each) for each in asked_keys(options)]
+    asked = (part for each in asked_keys(options) for part in ledger.spoken(each))
+    return [_known_key(each) for each in asked]
 
 
 def _known_key(asked: str) -> str:

@@ -16,7 +16,7 @@ from motia_django.ledger.rows import all_runs
 LOOKUPS = frozenset(
     {
         "status__in", "step", "step__in", "trigger", "source", "fingerprint", "trace_id",
-        "id", "id__gte", "id__lte", "finished_at__gte", "finished_at__lt",
+        "id", "id__gte", "id__lt", "id__lte", "finished_at__gte", "finished_at__lt",
     }
 )  # fmt: skip
 """The lookups that may be kept: each is quick, or narrows what a quick one finds."""

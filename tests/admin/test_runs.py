@@ -14,11 +14,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.timezone import localtime
 
 from motia_django import models
 from motia_django.admin import run_filters
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.admin.traces import in_order
+from motia_django.runs import lowest_id_at
 from tests.admin.conftest import MakeRun
 
 LIST = "/admin/motia/run/"
@@ -243,6 +245,43 @@ def test_runs_of_a_key_are_chosen_by_the_address_of_their_list(
     assert (list(cut.selection.rows()), cut.is_cut) == ([made[1]], True)
     [problem] = chosen("q=room%3Dattic").problems
     assert problem == "room=attic is not the id of a run or of a trace, nor an index key of one."
+
+
+PREVIEW = "/admin/motia/batch/preview/"
+
+
+def test_what_the_page_leaves_empty_the_pasted_address_says(
+    admin_client: Client, make_run: MakeRun, install: Callable[..., None]
+) -> None:
+    install(*({"name": name, "triggers": [{"type": "queue", "topic": "t"}]} for name in "AB"))
+    now = timezone.now()
+    of_a, of_b, old = (
+        make_run(id=lowest_id_at(now - timedelta(hours=ago)), step=step, trigger="queue",
+                 source="t", status="dead", fingerprint=f"{ago}" * 16)
+        for step, ago in (("A", 1), ("B", 2), ("A", 9))
+    )  # fmt: skip
+
+    def chosen(pasted: str, **own: str) -> Any:
+        empty = dict.fromkeys(("step", "error", "topic", "since", "before"), "")
+        asked = {"deed": "discard", **empty, "query": f"/admin/motia/run/?{pasted}", **own}
+        return admin_client.get(PREVIEW, asked).context["chosen"]
+
+    def runs(pasted: str, **own: str) -> list[Any]:
+        found = chosen(pasted, **own)
+        assert found.problems == []
+        return list(found.selection.rows())
+
+    assert runs("status=dead&step=B") == [of_b]
+    assert runs(f"error={of_a.fingerprint}") == [of_a]
+    assert runs("status=dead", step="A") == [old, of_a]
+    edge = localtime(now - timedelta(hours=5)).strftime("%Y-%m-%dT%H:%M")
+    assert runs(f"from={edge}&status=dead") == [of_b, of_a]
+    assert runs(f"to={edge}&step=A") == [old]
+    assert chosen(f"to={edge}").told[-1].startswith("born before 20")
+    assert chosen("status=dead&step=A", step="B").problems == [
+        "The address says step=A, and this page B: leave out one."
+    ]
+    assert chosen("from=never").problems != []
 
 
 def test_what_else_is_asked_for_is_looked_for_among_all_that_have_the_key(

@@ -355,6 +355,7 @@ def test_of_several_keys_runs_have_all(steps: Steps, fails: Fails) -> None:
         [traced] = json.loads(steps("trace", "tenant=acme customer=c1", "--format", "json"))
         assert found["id"] == traced["id"] == both
         assert "1 run would be cancelled." in steps("cancel", *keys, "--dry-run")
+        assert "1 run would be" in steps("cancel", "--key", "tenant=acme customer=c1", "--dry-run")
         _, told, code = fails("prune", *keys, "--yes")
         assert (code, "cancel --key tenant=acme --key customer=c1" in told) == (1, True)
         assert "1 run cancelled." in steps("cancel", *keys, "--yes")
