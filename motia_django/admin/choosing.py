@@ -22,7 +22,7 @@ from motia_django.admin.interventions import Intervention
 from motia_django.admin.run_filters import CreatedFilter, flows_seen, moment_of
 from motia_django.ledger.selections import MOST_IDS, Selection
 from motia_django.registry import registry
-from motia_django.runs import birth_of, lowest_id_at
+from motia_django.runs import birth_of, lowest_id_at, new_run_id
 
 PASTED = "query"
 """The parameter that holds a whole query string."""
@@ -82,8 +82,17 @@ def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen
         selection = selection.also(status__in=list(what.usual))
     selection, is_cut = permitted(selection, what, request), False
     if keys and not problems:
+        selection = selection.also(id__lte=str(bound(request)))
         selection, is_cut = _with_keys(selection, keys)
     return Chosen(selection=selection, problems=problems, is_cut=is_cut, keys=keys)
+
+
+def bound(request: HttpRequest) -> UUID:
+    """Return the newest id there can have been when the question was first shown."""
+    try:
+        return UUID(request.POST.get("up_to", ""))
+    except ValueError:
+        return new_run_id()
 
 
 def permitted(selection: Selection, what: Intervention, request: HttpRequest) -> Selection:

@@ -24,7 +24,6 @@ from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
 from motia_django.ledger.selections import MOST_IDS, Selection
 from motia_django.operations import Result
-from motia_django.runs import new_run_id
 
 AT_ONCE = 100
 """Up to so many runs are done within the request; more are a batch for the workers."""
@@ -88,7 +87,7 @@ def act(
 
 def offer(admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked) -> HttpResponse:
     """Show what would be done, and do it once that is confirmed: to no run born since."""
-    selection = asked.chosen.selection.also(id__lte=str(_bound(request)))
+    selection = asked.chosen.selection.also(id__lte=str(choosing.bound(request)))
     asked = replace(asked, chosen=replace(asked.chosen, selection=selection))
     form = GoForm(asked.what, request.POST if "confirmed" in request.POST else None)
     if "confirmed" in request.POST and not asked.chosen.problems and form.is_valid():
@@ -114,7 +113,7 @@ def _of_list(what: Intervention, request: HttpRequest, listed: QuerySet[Any]) ->
         chosen = choosing.chosen(request.GET.copy(), what, request)
         if not chosen.problems:
             return chosen
-    rows = listed.filter(status__in=what.statuses, id__lte=_bound(request)).order_by("-id")
+    rows = listed.filter(status__in=what.statuses, id__lte=choosing.bound(request)).order_by("-id")
     ids = tuple(rows.values_list("id", flat=True)[: MOST_IDS + 1])
     selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids[:MOST_IDS])
     selection = choosing.permitted(selection, what, request)
@@ -127,14 +126,6 @@ def _is_id(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _bound(request: HttpRequest) -> UUID:
-    """Return the newest id there can have been when the question was first shown."""
-    try:
-        return UUID(request.POST.get("up_to", ""))
-    except ValueError:
-        return new_run_id()
 
 
 def _gone_through(

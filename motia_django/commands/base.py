@@ -126,7 +126,7 @@ class SubcommandParser(CommandParser):
     """Parses a subcommand's arguments, and refuses them with the subcommand's own usage."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**{"allow_abbrev": False, **options})
         self.register("action", None, _Once)
         self.register("action", "store", _Once)
 

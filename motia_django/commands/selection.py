@@ -151,7 +151,7 @@ def refuse_empty(options: Mapping[str, Any]) -> None:
 
     Left out, it would widen what is done.
     """
-    for name in ("step", "topic", "error", "since", "before"):
+    for name in ("step", "to", "topic", "error", "since", "before"):
         if options.get(name) is not None and not str(options[name]).strip():
             raise CommandError(f"--{name}: expected a value, got an empty one", returncode=2)
 

@@ -370,7 +370,7 @@ def test_the_form_asks_which_runs_and_leads_to_the_preview(
         ("step=Work&gone=no", 2),
         ("query=%3Fstatus%3Ddead%26step%3DMail", 1),
         ("query=http://x/admin/motia/run/%3Fstep%3DMail%26p%3D2", 1),
-        ("query=step%3DNone&step=Mail", 1),
+        ("query=step%3DMail&step=Mail&error=", 1),
         ("step=Nobody", 0),
         ("error=nonsense", 0),
     ],

@@ -470,13 +470,17 @@ def test_of_a_list_that_is_too_long_the_newest_are_taken_and_that_is_said(
     admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(many_runs, "MOST_IDS", 2)
+    monkeypatch.setattr(choosing, "MOST_IDS", 2)
     runs = [dead(id=new_run_id()) for _ in range(3)]
-    across, query = {"select_across": "1"}, "?from=2020-01-01"
+    for run in runs:
+        models.RunKey.objects.create(run_id=run.id, name="room", value="hall")
+    across, query = {"select_across": "1"}, "?q=room%3Dhall"
     preview = posted(admin_client, "discard", runs[2], query=query, **across)
     assert "these are the newest of it" in preview.content.decode()
     assert preview.context["prospect"].count == 2
     up_to = dict(preview.context["hidden"])["up_to"]
     newer = dead(id=new_run_id())
+    models.RunKey.objects.create(run_id=newer.id, name="room", value="hall")
     across |= {"confirmed": "yes", "up_to": up_to}
     posted(admin_client, "discard", runs[2], query=query, **across)
     assert [now(run).status for run in (*runs, newer)] == ["dead", "cancelled", "cancelled", "dead"]

@@ -373,6 +373,7 @@ def test_of_several_keys_runs_have_all(steps: Steps, fails: Fails) -> None:
         ["discard", "--step", "Work", "--since", " "],
         ["discard", "--all", "--topic="],
         ["runs", "--key="],
+        ["redrive", "--step", "Work", "--to", ""],
         ["runs", "--step="],
         ["dead", "--before="],
         ["rerun", "--all", "--key="],
