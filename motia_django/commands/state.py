@@ -48,7 +48,7 @@ class State(Subcommand):
             raise CommandError(str(error)) from error
 
     def _get(self, options: Mapping[str, Any]) -> None:
-        group, key = options["group"], options["key"]
+        group, key = options["in_group"], options["item"]
         item = state.get_item(group, key)
         if item is None:
             raise CommandError(f"There is no item {group}/{key}")
@@ -59,7 +59,7 @@ class State(Subcommand):
             self.json(item.value)
 
     def _set(self, options: Mapping[str, Any]) -> None:
-        group, key, text = options["group"], options["key"], options["value"]
+        group, key, text = options["in_group"], options["item"], options["value"]
         typed = parsed_json(_standard_input() if text == "-" else text, "value")
         value = masks.without(typed, "value")
         ttl, version = options.get("ttl"), options.get("if_version")
@@ -71,7 +71,7 @@ class State(Subcommand):
 
     def _list(self, options: Mapping[str, Any]) -> None:
         limit = options.get("limit")
-        page = state.items(options["group"], after=options.get("after"), limit=limit)
+        page = state.items(options["in_group"], after=options.get("after"), limit=limit)
         if options.get("format") == "json":
             self.json([{"key": key, "value": value} for key, value in page])
             return
@@ -80,7 +80,7 @@ class State(Subcommand):
             self.say("", f"There may be more: --after {page[-1][0]!r}, or a larger --limit.")
 
     def _delete(self, options: Mapping[str, Any]) -> None:
-        group, key = options["group"], options["key"]
+        group, key = options["in_group"], options["item"]
         item = state.get_item(group, key)
         if item is None and not options.get("if_version"):
             raise CommandError(f"There is no item {group}/{key}")
@@ -110,8 +110,8 @@ def _shown(value: Any) -> str:
 
 
 def _item(parser: ArgumentParser) -> None:
-    parser.add_argument("group")
-    parser.add_argument("key")
+    parser.add_argument("in_group", metavar="group")
+    parser.add_argument("item", metavar="key")
     add_format(parser)
 
 
@@ -129,7 +129,7 @@ def _value(parser: ArgumentParser) -> None:
 
 
 def _group(parser: ArgumentParser) -> None:
-    parser.add_argument("group")
+    parser.add_argument("in_group", metavar="group")
     parser.add_argument("--after", help="only the keys that come after this one")
     parser.add_argument("--limit", type=int, default=_PAGE, help=f"how many, {_PAGE} by default")
     add_format(parser)

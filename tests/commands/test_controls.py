@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from django.test import override_settings
 from django.utils import timezone
@@ -386,6 +387,20 @@ def test_a_filter_that_is_empty_widens_nothing(fails: Fails, words: list[str]) -
     with installed(make_step(index=["orderId"])):
         _, told, code = fails(*words)
     assert (code, "expected a value" in told) == (2, True)
+
+
+def test_a_program_that_calls_gives_options_by_their_names_and_none_of_other_subcommands(
+    steps: Steps,
+) -> None:
+    with installed(make_step(index=["room"])):
+        enqueue([{"topic": "work", "data": {"room": room}} for room in ("hall", "attic")])
+        call_command("motia_steps", "cancel", key=["room=hall"], yes=True)
+        call_command("motia_steps", "cancel", key="room=nowhere", yes=True)
+    assert [each.input for each in rows(status=Status.QUEUED)] == [{"room": "attic"}]
+    with pytest.raises(CommandError, match="^prune takes no step, got 'Work'$"):
+        call_command("motia_steps", "prune", step="Work", status="dead", older_than=0, yes=True)
+    with pytest.raises(CommandError, match="^cancel takes no error"):
+        call_command("motia_steps", "cancel", error="zebra", all=True, yes=True)
 
 
 @pytest.mark.parametrize("option", ["--step", "--topic", "--since", "--reason"])

@@ -12,7 +12,9 @@ from motia_django.commands.base import (
     SubcommandParser,
     add_djangos_options,
     errors_in_one_line,
+    names_of,
     quiet_if_nobody_reads,
+    refuse_others,
     refuse_unreadable,
 )
 from motia_django.commands.batches import Batches
@@ -67,6 +69,11 @@ class Command(BaseCommand):
     help = "See the project's Steps, run them, follow their runs, and develop with them."
     requires_system_checks: list[str] = []
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._known: dict[str, set[str]] = {}
+        """Of each subcommand the names of its options."""
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Add a subparser for each subcommand; without one, the Steps are listed."""
         words = parser.add_subparsers(
@@ -76,12 +83,14 @@ class Command(BaseCommand):
             inner = words.add_parser(each.name, help=each.help, description=each.help)
             each(self.stdout).add_arguments(inner)
             add_djangos_options(inner)
+            self._known[each.name] = names_of(inner)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
         subcommand = self._subcommand(options.get("subcommand") or "list")
         with errors_in_one_line(), quiet_if_nobody_reads():
             refuse_unreadable(options)
+            refuse_others(options, self._known.get(subcommand.name))
             if subcommand.tells_warnings or (subcommand.needs_checks and _has_errors()):
                 self.check(display_num_errors=False)
             subcommand.run(options)
