@@ -247,14 +247,19 @@ def test_a_queue_that_no_worker_consumes_is_a_finding(admin_client: Client) -> N
         assert findings(admin_client) == []
 
 
+def hold_up(make_run: MakeRun, step: str) -> None:
+    """Pause a Step that a run has waited for since an hour ago."""
+    models.Pause.objects.create(step=step)
+    now, hour = timezone.now(), timedelta(hours=1)
+    make_run(step=step, trigger="queue", source="work", status="queued",
+             created_at=now - hour, wake_at=now + hour)  # fmt: skip
+
+
 @pytest.mark.usefixtures("_well")
 def test_what_waits_since_its_step_is_paused_is_no_worry_but_the_pause_is_told_of(
     admin_client: Client, make_run: MakeRun
 ) -> None:
-    models.Pause.objects.create(step="Mail")
-    later = timezone.now() + timedelta(hours=1)
-    make_run(step="Mail", status="queued", created_at=timezone.now() - timedelta(hours=1),
-             wake_at=later)  # fmt: skip
+    hold_up(make_run, "Mail")
     with installed(make_step(name="Mail")):
         assert findings(admin_client) == ["1 Step is paused: Mail."]
         assert numbers(admin_client)["longest wait for a worker"] == ("–", False)
@@ -264,10 +269,7 @@ def test_what_waits_since_its_step_is_paused_is_no_worry_but_the_pause_is_told_o
 def test_what_waits_for_a_step_that_is_gone_is_told_of_though_that_is_paused_too(
     admin_client: Client, make_run: MakeRun
 ) -> None:
-    models.Pause.objects.create(step="Dispatch")
-    later = timezone.now() + timedelta(hours=1)
-    make_run(step="Dispatch", trigger="queue", source="paid", status="queued",
-             created_at=timezone.now() - timedelta(hours=1), wake_at=later)  # fmt: skip
+    hold_up(make_run, "Dispatch")
     gone, paused = findings(admin_client)
     assert gone.startswith("1 run waits for a Step that this process does not know")
     assert paused == "1 Step is paused: Dispatch."
