@@ -203,7 +203,7 @@ def _asked_keys(query: QueryDict, request: HttpRequest) -> list[str]:
     asked = _asked(query).get(_SEARCHED, "")
     if _is_id(asked.strip()):
         return []
-    keys = [asked] if ledger.found_by_key(asked, most=1) else ledger.spoken(asked.strip())
+    keys = ledger.searched(asked)
     seen = (_is_seen(request, *ledger.found_by_key(each)) for each in keys)
     return keys if asked.strip() and all(seen) else []
 

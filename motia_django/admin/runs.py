@@ -198,8 +198,7 @@ class RunAdmin(ReadOnlyAdmin):
         asked = search_term.strip()
         if not asked:
             return queryset, False
-        keys = [search_term] if ledger.found_by_key(search_term, most=1) else ledger.spoken(asked)
-        keyed, is_cut = ledger.newest_with(queryset, keys)
+        keyed, is_cut = ledger.newest_with(queryset, ledger.searched(search_term))
         setattr(request, MORE_KEYED, is_cut)
         try:
             given = UUID(asked)

@@ -78,6 +78,7 @@ from motia_django.ledger.keys import (
     all_with,
     keys_of,
     newest_with,
+    searched,
     spoken,
     those_with,
 )
@@ -194,6 +195,7 @@ __all__ = [
     "retry",
     "rows",
     "scopes_of_answers",
+    "searched",
     "see",
     "spoken",
     "standings",

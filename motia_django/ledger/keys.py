@@ -146,6 +146,11 @@ def spoken(text: str) -> list[str]:
     return several
 
 
+def searched(text: str) -> list[str]:
+    """Return the keys that a search box asks for: as it was typed, or else without its edges."""
+    return [text] if found(text, most=1) else spoken(text.strip())
+
+
 def _pages(
     asked: Sequence[str], keys: QuerySet[models.RunKey], *, oldest_first: bool
 ) -> Iterator[list[UUID]]:
