@@ -17,7 +17,7 @@ from argparse import (
     _SubParsersAction,
 )
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 from django.core.management.base import (
@@ -92,10 +92,11 @@ def add_format(parser: ArgumentParser) -> None:
 
 def how_many(text: str) -> int:
     """Parse the number of a `--limit`: more rows than any table has are as many as that."""
-    try:
-        return min(int(text), _MOST_ROWS)
-    except ValueError as error:
-        raise ArgumentTypeError(f"expected a whole number, got {text!r:.100}") from error
+    with suppress(ValueError):
+        number = int(text)
+        if number >= 1:
+            return min(number, _MOST_ROWS)
+    raise ArgumentTypeError(f"expected a whole number of at least 1, got {text!r:.100}")
 
 
 def operator() -> str:

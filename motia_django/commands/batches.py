@@ -29,7 +29,7 @@ class Batches(Subcommand):
         if options.get("stop") is not None:
             self._stop(options["stop"])
             return
-        shown = list(Batch.objects.order_by("-id")[: max(options["limit"], 0)])
+        shown = list(Batch.objects.order_by("-id")[: options["limit"]])
         if options.get("format") == "json":
             self.json([_described(batch) for batch in shown])
             return

@@ -88,9 +88,6 @@ class Bulk(Subcommand):
 
     def selection(self, options: Mapping[str, Any]) -> Selection:
         """Return the runs that are meant; raise `CommandError` if nothing says which."""
-        limit = options.get("limit")
-        if limit is not None and limit < 1:
-            raise CommandError(f"--limit: expected at least 1, got {limit}", returncode=2)
         ids, filters = parsed_ids(options.get("ids") or ()), matching(options)
         keys = known_keys(options)
         if ids and (filters or keys or options.get("all")):
@@ -102,7 +99,9 @@ class Bulk(Subcommand):
             )
         statuses = self.statuses_for(options)
         matched = filters & self.only
-        return Selection(statuses=statuses, matching=matched, keys=keys, ids=ids, limit=limit)
+        return Selection(
+            statuses=statuses, matching=matched, keys=keys, ids=ids, limit=options.get("limit")
+        )
 
     def statuses_for(self, options: Mapping[str, Any]) -> Sequence[Status]:
         """Return the statuses that the filters look among."""

@@ -54,7 +54,7 @@ class Dead(Subcommand):
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        limit = max(options["limit"], 0)
+        limit = options["limit"]
         if options.get("groups"):
             self._show_groups(options, limit)
             return

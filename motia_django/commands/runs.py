@@ -153,7 +153,7 @@ class Runs(Subcommand):
         if options.get("no_step"):
             found = found.exclude(step__in=[step.name for step in registry()])
             found = found if options.get("status") else found.filter(status__in=_OPEN)
-        rows = first_of(found, options, max(options["limit"], 0))
+        rows = first_of(found, options, options["limit"])
         if options.get("format") == "json":
             self.json(described(rows))
         elif rows:

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django.utils.text import Truncator
 
 from motia_django import masks, payloads
-from motia_django.commands.base import Subcommand, add_format, parsed_json
+from motia_django.commands.base import Subcommand, add_format, how_many, parsed_json
 from motia_django.commands.runs import use_broker_of_dev
 from motia_django.exceptions import (
     InvalidInput,
@@ -131,7 +131,7 @@ def _value(parser: ArgumentParser) -> None:
 def _group(parser: ArgumentParser) -> None:
     parser.add_argument("in_group", metavar="group")
     parser.add_argument("--after", help="only the keys that come after this one")
-    parser.add_argument("--limit", type=int, default=_PAGE, help=f"how many, {_PAGE} by default")
+    parser.add_argument("--limit", type=how_many, default=_PAGE, help=f"how many, {_PAGE} by default")
     add_format(parser)
 
 

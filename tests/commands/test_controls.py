@@ -403,6 +403,16 @@ def test_a_program_that_calls_gives_options_by_their_names_and_none_of_other_sub
         call_command("motia_steps", "cancel", error="zebra", all=True, yes=True)
 
 
+@pytest.mark.parametrize(
+    "words", ["runs", "dead", "dead --groups", "redrive --all", "batches", "state list g"]
+)
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "many"])
+def test_a_limit_is_a_whole_number_of_at_least_one(fails: Fails, words: str, number: str) -> None:
+    _, told, code = fails(*words.split(), f"--limit={number}")
+    assert f"--limit: expected a whole number of at least 1, got '{number}'" in told
+    assert code == 1  # argparse's own errors end with 2 at the command line only
+
+
 @pytest.mark.parametrize("option", ["--step", "--topic", "--since", "--reason"])
 def test_an_option_that_is_given_twice_is_refused(fails: Fails, option: str) -> None:
     _, told, code = fails("cancel", option, "1d", option, "2d")

@@ -362,7 +362,6 @@ def test_runs_are_listed_newest_first_and_filtered() -> None:
         listed = json.loads(steps("runs", "--format", "json"))
         failed = json.loads(steps("runs", "--status", "scheduled", "--format", "json"))
         table = steps("runs", "--step", "Fails")
-        assert steps("runs", "--limit", "0").splitlines()[1:] == []
     assert [each["step"] for each in listed] == ["Works", "Fails"]
     assert [each["step"] for each in failed] == ["Fails"]
     assert failed[0]["input"] == {"password": "********"}

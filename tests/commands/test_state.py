@@ -81,7 +81,6 @@ def test_a_wrong_command_line_ends_with_2(fails: Fails) -> None:
         ("set", "", "k", "1"),
         ("set", "g", "k", "1", "--ttl", "0"),
         ("set", "g", "k", "1", "--if-version", "-1"),
-        ("list", "g", "--limit", "0"),
         ("set", "g", "k", "[" * 300 + "]" * 300),
     ):
         assert fails("state", *words)[2] == 2
