@@ -41,6 +41,8 @@ class Bulk(Subcommand):
     """Those that it can be done to."""
     only: ClassVar[Q] = Q()
     """What the filters leave out, since it can never be done to them."""
+    begins: ClassVar[bool] = False
+    """Whether Steps have work by it: those that are paused are told then."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("ids", nargs="*", metavar="run id", default=[])
@@ -62,8 +64,10 @@ class Bulk(Subcommand):
             return f"run {run_id} is not there"
         return "" if run.status in self.statuses else f"run {run_id} is {run.status}"
 
-    def warn(self, run_ids: Sequence[UUID]) -> None:
-        """Say what else there is to know before it is done to these runs; mostly nothing."""
+    def warn(self, run_ids: Sequence[UUID], steps: Iterable[str]) -> None:
+        """Say what else there is to know before it is done to these runs, for which Steps."""
+        for name in sorted(set(steps) & set(ledger.paused())) if self.begins else ():
+            self.say(f"{name} is paused: its runs wait until it is resumed.")
 
     def run(self, options: Mapping[str, Any]) -> None:
         use_broker_of_dev()
@@ -75,7 +79,7 @@ class Bulk(Subcommand):
             return
         if not chosen.ids:
             self._say(len(ids), steps)
-        self.warn(ids)
+        self.warn(ids, self.takers(steps, options))
         if options.get("dry_run"):
             results: Iterable[Result] = (
                 Result(run_id=run_id, refusal=self.refusal(run_id, options)) for run_id in ids
@@ -106,6 +110,10 @@ class Bulk(Subcommand):
     def statuses_for(self, options: Mapping[str, Any]) -> Sequence[Status]:
         """Return the statuses that the filters look among."""
         return self.statuses
+
+    def takers(self, steps: Mapping[str, int], options: Mapping[str, Any]) -> Iterable[str]:
+        """Return the Steps whose runs they will be; those that they are of, mostly."""
+        return steps
 
     def _kind(self, options: Mapping[str, Any]) -> str:
         return f"{' and '.join(self.statuses_for(options))} runs"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -108,6 +108,7 @@ class Redrive(Bulk):
     name = "redrive"
     help = "Queue dead runs again, their attempts afresh: by id, or all that match."
     past = "redriven"
+    begins = True
     statuses = (Status.DEAD,)
     only = ~Q(trigger__in=ANSWERED)
 
@@ -137,8 +138,9 @@ class Redrive(Bulk):
             **_changes(options),
         )
 
-    def warn(self, run_ids: Sequence[UUID]) -> None:
-        """Say what their deaths have started already."""
+    def warn(self, run_ids: Sequence[UUID], steps: Iterable[str]) -> None:
+        """Say also what their deaths have started already."""
+        super().warn(run_ids, steps)
         found = aftermath.of_deaths(run_ids)
         if found.deaths:
             what = f"started runs, and nothing of that is undone: {found.told()}"
@@ -147,6 +149,9 @@ class Redrive(Bulk):
     def refusal(self, run_id: UUID, options: Mapping[str, Any]) -> str:
         insist = bool(options.get("insist"))
         return operations.refusal(run_id, insist=insist, **_changes(options))
+
+    def takers(self, steps: Mapping[str, int], options: Mapping[str, Any]) -> Iterable[str]:
+        return [known(options["to"])] if options.get("to") else steps
 
     def statuses_for(self, options: Mapping[str, Any]) -> Sequence[Status]:
         step = options.get("step")

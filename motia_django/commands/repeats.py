@@ -41,6 +41,7 @@ class Rerun(Bulk):
     name = "rerun"
     help = "Run finished runs again, each as a new run: by id, or all that match."
     past = "run again"
+    begins = True
     statuses = (Status.SUCCEEDED,)
     only = ~Q(trigger="http")
 

@@ -48,13 +48,13 @@ class Selection:
         return ledger.rows(**statuses).filter(chosen).order_by("id")
 
     def read(self) -> tuple[list[UUID], Counter[str]]:
-        """Return the ids, and how many there are of each Step; of runs given by ids none is read.
+        """Return the ids, and how many there are of each Step; the ids that were given.
 
         They are read once, batch by batch, so that what is said of runs and what is done to them is
         about the same ones, whatever is born or dies meanwhile.
         """
         if self.ids:
-            return list(self.ids)[: self.limit], Counter()
+            return list(self.ids)[: self.limit], Counter(self.rows().values_list("step", flat=True))
         ids: list[UUID] = []
         steps: Counter[str] = Counter()
         for run_id, step in islice(self._found(), self.limit):

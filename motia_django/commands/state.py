@@ -131,7 +131,9 @@ def _value(parser: ArgumentParser) -> None:
 def _group(parser: ArgumentParser) -> None:
     parser.add_argument("in_group", metavar="group")
     parser.add_argument("--after", help="only the keys that come after this one")
-    parser.add_argument("--limit", type=how_many, default=_PAGE, help=f"how many, {_PAGE} by default")
+    parser.add_argument(
+        "--limit", type=how_many, default=_PAGE, help=f"how many, {_PAGE} by default"
+    )
     add_format(parser)
 
 

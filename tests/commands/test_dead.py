@@ -392,6 +392,21 @@ def test_runs_that_were_answered_are_not_among_those_that_match(steps: Steps) ->
     assert {status(http), status(invoked)} == {"dead"}
 
 
+def test_who_starts_work_for_a_paused_step_is_told_that_it_waits(steps: Steps) -> None:
+    says = "{} is paused: its runs wait until it is resumed."
+    dead, over = dead_run(), kept_run(input={"amount": 1}, status=Status.SUCCEEDED)
+    steps("pause", "Work")
+    assert says.format("Work") in steps("redrive", "--all", "--dry-run")
+    assert says.format("Work") in steps("redrive", str(dead.id))
+    assert says.format("Work") in steps("rerun", "--all", "--yes")
+    assert len(rows(parent_id=over.id)) == 1
+    assert "paused" not in steps("redrive", "--step", "Work", "--to", "Other", "--yes")
+    steps("resume", "Work")
+    steps("pause", "Other")
+    assert says.format("Other") in steps("redrive", str(dead_run().id), "--to", "Other")
+    assert "paused" not in steps("discard", str(dead_run(step="Other").id))
+
+
 def test_the_oldest_can_be_tried_first(steps: Steps) -> None:
     runs = [dead_run() for _ in range(3)]
     steps("redrive", "--all", "--limit", "1", "--yes")
