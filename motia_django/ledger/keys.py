@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from motia_django import keys, models
 from motia_django.exceptions import MotiaError
@@ -104,23 +104,24 @@ def forget(run_ids: Iterable[UUID]) -> None:
 
 def found(asked: str, most: int = MOST_FOUND) -> list[UUID]:
     """Return the newest runs with the key that was asked for: `17`, or `orderId=17`."""
-    rows = _asked_for(asked, models.RunKey.objects.order_by("-run_id"))
+    rows = models.RunKey.objects.filter(**_meant(asked)).order_by("-run_id")
     return list(dict.fromkeys(rows.values_list("run_id", flat=True)[:most]))
 
 
 def all_with(asked: Sequence[str]) -> list[UUID]:
-    """Return all runs that have each of these keys, the newest first.
+    """Return all runs that have each of these keys, `orderId=17`, the newest first.
 
-    They are those of where they are written: a replica may lag behind.
+    They are those of where they are written: a replica may lag behind. What stands before the `=`
+    is a name here, whether any run has a key of that name or not.
     """
-    return [each for ids in _pages(asked, _keys(), oldest_first=False) for each in ids]
+    return [each for ids in _pages(asked, _keys(), are_named=True) for each in ids]
 
 
 def those_with(
     rows: QuerySet[models.Run], asked: Sequence[str], *, oldest_first: bool = False
 ) -> Iterator[models.Run]:
     """Yield those of these rows that have each of these keys, however many runs have them."""
-    for ids in _pages(asked, models.RunKey.objects.all(), oldest_first=oldest_first):
+    for ids in _pages(asked, oldest_first=oldest_first):
         yield from rows.filter(id__in=ids).order_by("id" if oldest_first else "-id")
 
 
@@ -130,8 +131,7 @@ def newest_with(rows: QuerySet[models.Run], asked: Sequence[str]) -> tuple[list[
     They are `MOST_FOUND` at most, of the newest `MOST_LOOKED_AT` runs with the first key.
     """
     found: list[UUID] = []
-    pages = _pages(asked, models.RunKey.objects.all(), oldest_first=False)
-    for number, ids in enumerate(pages, 1):
+    for number, ids in enumerate(_pages(asked), 1):
         found += rows.filter(id__in=ids).order_by("-id").values_list("id", flat=True)
         if len(found) > MOST_FOUND or number * _AT_ONCE >= MOST_LOOKED_AT:
             return found[:MOST_FOUND], True
@@ -152,33 +152,53 @@ def searched(text: str) -> list[str]:
 
 
 def _pages(
-    asked: Sequence[str], keys: QuerySet[models.RunKey], *, oldest_first: bool
+    asked: Sequence[str],
+    keys: QuerySet[models.RunKey] | None = None,
+    *,
+    oldest_first: bool = False,
+    are_named: bool = False,
 ) -> Iterator[list[UUID]]:
     """Yield all runs that have each of the keys that were asked for, some at a time.
 
     Their ids, and not a query, since a query of two tables may read one of them from end to end.
     """
-    first, *others = asked
-    rows = _asked_for(first, keys).order_by("run_id" if oldest_first else "-run_id")
+    keys = models.RunKey.objects.all() if keys is None else keys
+    first, *others = (_named(each) if are_named else _meant(each) for each in asked)
+    rows = keys.filter(**first).order_by("run_id" if oldest_first else "-run_id")
     side = "run_id__gt" if oldest_first else "run_id__lt"
     ids = list(rows.values_list("run_id", flat=True)[:_AT_ONCE])
     while ids:
         having = list(dict.fromkeys(ids))
         for each in others:
-            also = _asked_for(each, keys.filter(run_id__in=having))
+            also = keys.filter(run_id__in=having, **each)
             known = set(also.values_list("run_id", flat=True))
             having = [run_id for run_id in having if run_id in known]
         yield having
         ids = list(rows.filter(**{side: ids[-1]}).values_list("run_id", flat=True)[:_AT_ONCE])
 
 
-def _asked_for(asked: str, rows: QuerySet[models.RunKey]) -> QuerySet[models.RunKey]:
-    name, equals, rest = asked.partition("=")
-    whole, value = keys.kept(asked), keys.kept(rest)
-    if not (equals and value):
-        return rows.filter(value=whole)
-    named = Q(name=name.strip(), value=value)
-    return rows.filter(Q(value=whole) | named, value__in=[whole, value])
+def _meant(asked: str) -> dict[str, str]:
+    """Return the lookups of a key that was asked for, by its name if it has one.
+
+    A value may have a `=` in it as well: it is looked for as a whole only if what stands before
+    that is the name of no key. (Or else whoever called himself `orderId=17` would be found, and
+    dealt with, together with the order 17.)
+    """
+    named = _named(asked)
+    if named["value"] and _is_name(named):
+        return named
+    return {"value": keys.kept(asked)}
+
+
+def _named(asked: str) -> dict[str, str]:
+    name, _, value = asked.partition("=")
+    return {"name": name.strip(), "value": keys.kept(value)}
+
+
+def _is_name(named: Mapping[str, str]) -> bool:
+    if named["name"] in registry().index_names():
+        return True
+    return models.RunKey.objects.filter(**named).exists() or named["name"] in names()
 
 
 def of_runs(run_ids: Iterable[UUID]) -> dict[UUID, list[str]]:

@@ -239,7 +239,7 @@ def ada() -> dict[str, Run]:
     return found
 
 
-def keyed_run(status: Status, days: float, customer: int = 17) -> Run:
+def keyed_run(status: Status, days: float, customer: int | str = 17) -> Run:
     """Return a run that finished so many days ago, and is found by its customer."""
     with installed(make_step(index=["customer", "order"])):
         run = finished_run(status, days, input={"customer": customer, "order": 17})
@@ -267,6 +267,13 @@ def test_prune_of_a_key_deletes_what_is_finished_however_young(
     assert "motia_steps cancel --key customer=17" in error
     assert code == 1
     assert there(ada) == {"waiting", "other", "caused", "further"}
+
+
+def test_prune_of_a_key_spares_whoever_is_called_like_it(steps: Steps, ada: dict[str, Run]) -> None:
+    namesake = keyed_run(Status.SUCCEEDED, 0, customer="customer=18")
+    with installed(make_step(index=["customer", "order"])):
+        steps("prune", "--key", "customer=18", "--yes")
+    assert there({**ada, "namesake": namesake}) == {*ada, "namesake"} - {"other"}
 
 
 def test_prune_of_a_key_deletes_what_was_caused_as_well_if_that_is_said(

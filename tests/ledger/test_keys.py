@@ -84,6 +84,28 @@ def test_a_value_with_an_equals_sign_is_found() -> None:
     assert found("=a=b") == found("orderId=") == found("=") == []
 
 
+def test_who_is_called_like_the_key_of_another_is_not_taken_for_it() -> None:
+    order = UUID(enqueue("work", {"orderId": 1})[0])
+    namesake = UUID(enqueue("work", {"customer": {"id": "orderId=1"}})[0])
+    assert found("orderId=1") == [order]
+    assert found("customer.id=orderId=1") == [namesake]
+    assert [row.id for row in keys.those_with(ledger.rows(), ["orderId=1"])] == [order]
+    assert keys.newest_with(ledger.rows(), ["orderId=1"]) == ([order], False)
+    ledger.rows(id=order).delete()
+    models.RunKey.objects.filter(run_id=order).delete()
+    assert found("orderId=1") == keys.all_with(["orderId=1"]) == []
+
+
+def test_a_name_that_only_runs_have_is_a_name_too() -> None:
+    run_id = UUID(enqueue("work", {"customer": {"id": "old=1"}})[0])
+    assert found("old=1") == [run_id]
+    assert keys.all_with(["old=1"]) == []
+    keys.add(other := kept_run().id, (("old", "1"),))
+    assert found("old=1") == keys.all_with(["old=1"]) == [other]
+    keys.add(kept_run().id, (("handler", "1"),))
+    assert found("handler=2") == []
+
+
 def test_the_newest_run_is_found_first() -> None:
     ids = [UUID(enqueue("work", {"orderId": "x"})[0]) for _ in range(3)]
     assert found("x") == ids[::-1]
