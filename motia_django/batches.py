@@ -40,6 +40,16 @@ DEEDS: Mapping[str, Callable[..., object]] = {
     "retry": repeats.retry,
     "rerun": repeats.rerun_once,
 }
+_OF_DEATHS = ("redrive", "discard")
+
+
+def act(deed: str, selection: Selection, *, by: str, reason: str) -> Callable[[UUID], object]:
+    """Return what is done to each of these runs; to dead ones only if nobody was quicker.
+
+    A run that was redriven since it was looked at, and has died of something else, stays as it is.
+    """
+    as_of = {"as_of": selection.as_of} if deed in _OF_DEATHS else {}
+    return partial(DEEDS[deed], by=by, reason=reason, **as_of)
 
 
 def begin(deed: str, selection: Selection, **values: Any) -> models.Batch:
@@ -121,23 +131,24 @@ def _next(batch: models.Batch, quota: float) -> list[UUID]:
 
 def _done(batch: models.Batch, ids: list[UUID], deadline: float) -> int:
     """Do it to these runs until the time is up; return how many were looked at."""
-    act = partial(DEEDS[batch.deed], by=f"{batch.by}, batch {batch.id}", reason=batch.reason)
+    selection, by = Selection.from_json(batch.selection), f"{batch.by}, batch {batch.id}"
+    do = act(batch.deed, selection, by=by, reason=batch.reason)
     at = 0
     while at < len(ids) and (not at or time.monotonic() < deadline):
         try:
-            at += _counted(batch, _results(ids[at : at + CHUNK], act))
+            at += _counted(batch, _results(ids[at : at + CHUNK], do))
         except PASSING as error:
             logger.info("Batch %d does one run by itself: %r", batch.id, error)
-            at += _alone(batch, ids[at], act)
+            at += _alone(batch, ids[at], do)
     return at
 
 
-def _alone(batch: models.Batch, run_id: UUID, act: Callable[[UUID], object]) -> int:
+def _alone(batch: models.Batch, run_id: UUID, do: Callable[[UUID], object]) -> int:
     """Do it to one run; one that the database refuses each time must not hold up the others."""
     refusal = ""
     for _ in range(_TRIES):
         try:
-            return _counted(batch, _results([run_id], act))
+            return _counted(batch, _results([run_id], do))
         except PASSING as error:
             refusal = f"the database refused it: {summary_of(error)}"
     return _counted(batch, [Result(run_id=run_id, refusal=refusal)])
@@ -154,12 +165,12 @@ def _counted(batch: models.Batch, results: Iterable[Result]) -> int:
     return len(done)
 
 
-def _results(run_ids: list[UUID], act: Callable[[UUID], object]) -> Iterator[Result]:
+def _results(run_ids: list[UUID], do: Callable[[UUID], object]) -> Iterator[Result]:
     """Do it to these runs, to fewer if it takes long: the batch must be ours at the end of it."""
     began = time.monotonic()
     ledger.lock(run_ids)
     for run_id in run_ids:
-        yield operations.result(run_id, act)
+        yield operations.result(run_id, do)
         if time.monotonic() - began > SECONDS:
             return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -60,16 +61,18 @@ def redrive(
     input: Any = AS_IT_WAS,
     to: str | None = None,
     insist: bool = False,
+    as_of: datetime | None = None,
 ) -> None:
     """Queue a dead run again, its attempts afresh; with another `input`, or `to` another Step.
 
     Masks in that `input` are put back, as `given_instead` does. It is the first in a row then, as
     `MAX_DEPTH` counts. A run that waits for a Step that is gone may be redriven `to` another as
     well, and one that waits for a trigger that is gone `to` its own Step: as if the new trigger's
-    topic had started it. `by` is who asks, for the run's timeline. Raise `CannotIntervene` if it
-    cannot be done, or if its input breaks today's schema, unless one does `insist`.
+    topic had started it. `by` is who asks, for the run's timeline, `as_of` when he looked: a death
+    since then is another one. Raise `CannotIntervene` if it cannot be done, or if its input breaks
+    today's schema, unless one does `insist`.
     """
-    row = row_of(run_id)
+    row = _as_seen(run_id, as_of)
     new = _redriven(row, input, to, insist=insist)
     facts: dict[str, Any] = {"attempts": row.attempt}
     facts |= {"input": "edited", "old": masked_input(row)} if new.input != row.input else {}
@@ -118,12 +121,12 @@ def checked(
             yield Result(run_id=row.id)
 
 
-def discard(run_id: UUID, *, by: str, reason: str = "") -> None:
+def discard(run_id: UUID, *, by: str, reason: str = "", as_of: datetime | None = None) -> None:
     """Make a dead run cancelled: somebody looked at it, and nothing is to follow.
 
-    Raise `CannotIntervene` if it is not dead.
+    Raise `CannotIntervene` if it is not dead, or has died since he looked, which was `as_of`.
     """
-    row = row_of(run_id)
+    row = _as_seen(run_id, as_of)
     if not ledger.discard(row, operation("discarded", by, reason)):
         text = _("run %(id)s is %(status)s: only dead runs are discarded")
         raise CannotIntervene(text % {"id": run_id, "status": in_words(row.status)})
@@ -250,6 +253,15 @@ def row_of(run_id: UUID) -> models.Run:
     row = ledger.rows(id=run_id).using(ledger.database()).first()
     if row is None:
         raise CannotIntervene(_("run %s is not there") % run_id)
+    return row
+
+
+def _as_seen(run_id: UUID, as_of: datetime | None) -> models.Run:
+    """Return a run's row; raise `CannotIntervene` if it has died since somebody looked at it."""
+    row = row_of(run_id)
+    died_at = row.finished_at if row.status == Status.DEAD else None
+    if as_of and died_at and died_at > as_of:
+        raise CannotIntervene(_("run %s has died again since it was looked at") % run_id)
     return row
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -12,6 +12,7 @@ from motia_django import ledger, models, ticks
 from motia_django.beat import operators
 from motia_django.ledger import pulse
 from motia_django.ledger.overrides import Key
+from motia_django.moments import utc
 from motia_django.registry import Listener, registry
 from motia_django.ticks import GRACE
 from motia_django.triggers import CronTrigger
@@ -75,11 +76,6 @@ def late_schedules(
     One that never ran is not among them: it may be new. Neither is one that an operator paused.
     """
     return [each for each in standings(now, placed=placed) if each.is_late]
-
-
-def utc(moment: datetime) -> datetime:
-    """Return a moment in UTC, in projects without time zones too."""
-    return (moment if timezone.is_aware(moment) else timezone.make_aware(moment)).astimezone(UTC)
 
 
 def _standing(

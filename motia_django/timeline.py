@@ -9,10 +9,11 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_aware, localtime
+from django.utils.timezone import is_aware
 
 from motia_django import payloads
 from motia_django.conf import settings
+from motia_django.moments import local
 
 Entry = dict[str, Any]
 
@@ -115,7 +116,7 @@ def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> li
 
 def clock(moment: datetime) -> str:
     """Return a time as commands tell it: in the project's zone, to the second."""
-    return f"{localtime(moment):%Y-%m-%d %H:%M:%S}"
+    return f"{local(moment):%Y-%m-%d %H:%M:%S}"
 
 
 def snooze(began: datetime, ended: datetime, until: datetime, reason: str) -> Entry:

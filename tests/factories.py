@@ -104,6 +104,8 @@ def kept_run(**values: Any) -> Run:
     """Return a run that is in the ledger."""
     run = make_run(**values)
     ledger.keep([run])
+    if Status(run.status).final:
+        models.Run.objects.filter(id=run.id).update(finished_at=run.created_at)
     return run
 
 

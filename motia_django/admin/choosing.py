@@ -20,7 +20,9 @@ from motia_django import ledger
 from motia_django.admin import permits, words
 from motia_django.admin.interventions import Intervention
 from motia_django.admin.run_filters import CreatedFilter, flows_seen, moment_of
+from motia_django.ledger.interventions import FINAL
 from motia_django.ledger.selections import MOST_IDS, Selection
+from motia_django.moments import as_kept
 from motia_django.registry import registry
 from motia_django.runs import birth_of, lowest_id_at, new_run_id
 
@@ -80,9 +82,8 @@ def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen
             problems.append(str(error))
     if what.usual and "status" not in dict(pairs):
         selection = selection.also(status__in=list(what.usual))
-    selection, is_cut = permitted(selection, what, request), False
+    selection, is_cut = as_shown(permitted(selection, what, request), what, request), False
     if keys and not problems:
-        selection = selection.also(id__lte=str(bound(request)))
         selection, is_cut = _with_keys(selection, keys)
     return Chosen(selection=selection, problems=problems, is_cut=is_cut, keys=keys)
 
@@ -93,6 +94,19 @@ def bound(request: HttpRequest) -> UUID:
         return UUID(request.POST.get("up_to", ""))
     except ValueError:
         return new_run_id()
+
+
+def as_shown(selection: Selection, what: Intervention, request: HttpRequest) -> Selection:
+    """Return those of these runs that there were when the question was first shown.
+
+    If it is asked of what has ended, they had ended by then: who has died since, of something else
+    perhaps, was not shown.
+    """
+    newest = bound(request)
+    selection = selection.also(id__lte=str(newest))
+    if set(what.statuses) <= set(FINAL):
+        selection = selection.also(finished_at__lte=as_kept(birth_of(newest)))
+    return selection
 
 
 def permitted(selection: Selection, what: Intervention, request: HttpRequest) -> Selection:
@@ -257,7 +271,7 @@ def _born(lookup: str) -> Reader:
 
 def _died(how: str) -> Reader:
     def read(value: str, selection: Selection) -> Selection:
-        return selection.also(**{f"finished_at__{how}": _moment_asked(value)})
+        return selection.also(**{f"finished_at__{how}": as_kept(_moment_asked(value))})
 
     return read
 

@@ -65,6 +65,11 @@ class Intervention:
         return list(traces.of_death(row, request)[:MOST_FOLLOWING]) if self.requeues else []
 
     @property
+    def is_of_death(self) -> bool:
+        """Whether it answers a death, the one that was looked at."""
+        return self.act in (operations.redrive, operations.discard)
+
+    @property
     def requeues(self) -> bool:
         """Whether a run is queued behind what was sent meanwhile: this one, or one like it."""
         return self.act in (operations.redrive, repeats.rerun)

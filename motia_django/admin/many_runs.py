@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +26,8 @@ from motia_django.operations import Result
 
 AT_ONCE = 100
 """Up to so many runs are done within the request; more are a batch for the workers."""
+_SHOWN = "shown"
+"""The hidden field that says how many runs the question was about."""
 
 
 class GoForm(ReasonForm):
@@ -87,11 +88,11 @@ def act(
 
 def offer(admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked) -> HttpResponse:
     """Show what would be done, and do it once that is confirmed: to no run born since."""
-    selection = asked.chosen.selection.also(id__lte=str(choosing.bound(request)))
-    asked = replace(asked, chosen=replace(asked.chosen, selection=selection))
     form = GoForm(asked.what, request.POST if "confirmed" in request.POST else None)
     if "confirmed" in request.POST and not asked.chosen.problems and form.is_valid():
         return _gone_through(admin, request, asked, form)
+    prospect = prospects.prospect(asked.what, asked.chosen.selection, admin.links(request))
+    shown = [("up_to", asked.chosen.selection.wanted["id__lte"]), (_SHOWN, str(prospect.count))]
     return admin.page(
         request,
         "admin/motia/batch/preview.html",
@@ -99,9 +100,9 @@ def offer(admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked) -> HttpRespo
         what=asked.what,
         form=form,
         back=asked.back,
-        hidden=[*asked.hidden, ("up_to", asked.chosen.selection.wanted["id__lte"])],
+        hidden=[*asked.hidden, *shown],
         chosen=asked.chosen,
-        prospect=prospects.prospect(asked.what, asked.chosen.selection, admin.links(request)),
+        prospect=prospect,
         at_once=AT_ONCE,
         most=MOST_IDS,
     )
@@ -116,7 +117,7 @@ def _of_list(what: Intervention, request: HttpRequest, listed: QuerySet[Any]) ->
     rows = listed.filter(status__in=what.statuses, id__lte=choosing.bound(request)).order_by("-id")
     ids = tuple(rows.values_list("id", flat=True)[: MOST_IDS + 1])
     selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids[:MOST_IDS])
-    selection = choosing.permitted(selection, what, request)
+    selection = choosing.as_shown(choosing.permitted(selection, what, request), what, request)
     return Chosen(selection=selection, problems=[], is_cut=len(ids) > MOST_IDS)
 
 
@@ -135,7 +136,7 @@ def _gone_through(
     per_second = form.cleaned_data.get("per_second")
     few = list(rows.only("id", "step")[: AT_ONCE + 1])
     if len(few) <= AT_ONCE and not per_second:
-        _do_at_once(admin, request, asked.what, few, reason)
+        _do_at_once(admin, request, asked, few, reason)
         return HttpResponseRedirect(asked.back)
     batch = batches.begin(
         asked.what.name,
@@ -150,12 +151,13 @@ def _gone_through(
 
 
 def _do_at_once(
-    admin: ReadOnlyAdmin, request: HttpRequest, what: Intervention, rows: list[Any], reason: str
+    admin: ReadOnlyAdmin, request: HttpRequest, asked: Asked, rows: list[Any], reason: str
 ) -> None:
-    act = partial(batches.DEEDS[what.name], by=who(request), reason=reason)
+    what, selection = asked.what, asked.chosen.selection
+    do = batches.act(what.name, selection, by=who(request), reason=reason)
     results: list[Result] = []
     try:
-        results.extend(operations.many((row.id for row in rows), act))
+        results.extend(operations.many((row.id for row in rows), do))
     finally:  # what was done is told even if the database goes away before the rest
         done = {each.run_id for each in results if not each.refusal}
         if done:
@@ -163,6 +165,18 @@ def _do_at_once(
     reasons = Counter(each.reason for each in results if each.refusal)
     if done or not reasons:
         admin.message_user(request, what.past(len(done)), messages.SUCCESS)
+    left = _number(request.POST.get(_SHOWN, "")) - len(rows)
+    if left > 0:
+        text = ngettext(
+            "%d run that was shown is left as it is: it has changed since.",
+            "%d runs that were shown are left as they are: they have changed since.",
+            left,
+        )
+        admin.message_user(request, text % left, messages.WARNING)
     for why, number in reasons.most_common(10):
         text = ngettext("%(number)d refused: %(why)s", "%(number)d refused: %(why)s", number)
         admin.message_user(request, text % {"number": number, "why": why}, messages.WARNING)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from motia_django import models
@@ -59,6 +61,8 @@ def _done(
     If it is refused, say so in the form.
     """
     reason, changes = form.cleaned_data["reason"], form.changes()
+    if what.is_of_death:
+        changes["as_of"] = _looked_at(request)
     if not what.allowed(request, changes.get("to", row.step)):
         raise PermissionDenied
 
@@ -75,6 +79,14 @@ def _done(
     if is_new:
         log(request, [row], logged(" ".join([str(what.label), *map("({})".format, began)]), reason))
     return began[0] if began else row.id, is_new
+
+
+def _looked_at(request: HttpRequest) -> datetime | None:
+    """Return when the run had died as the page showed it, where the form came from."""
+    try:
+        return parse_datetime(request.POST.get("died_at", ""))
+    except ValueError:
+        return None
 
 
 def _page(

@@ -19,7 +19,8 @@ from motia_django.admin import permits, schedule_deeds, words
 from motia_django.admin.lapsed import SEE, lapsed, remove
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
-from motia_django.standings import MOST_MISSED, Standing, standings, utc
+from motia_django.moments import utc
+from motia_django.standings import MOST_MISSED, Standing, standings
 from motia_django.triggers.cron import Timing
 
 NEXT = 3

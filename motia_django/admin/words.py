@@ -11,7 +11,6 @@ from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from django.utils.timezone import is_aware, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -20,6 +19,7 @@ from motia_django.conf import settings
 from motia_django.ledger import pulse
 from motia_django.ledger.rows import shown_input, without_credentials
 from motia_django.lines import escaped, spelled_out
+from motia_django.moments import local
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Status, last_line
 
@@ -65,7 +65,7 @@ def kind(trigger: str) -> str:
 
 def moment(value: datetime | None) -> str:
     """Return a time to the second, in the zone of the reader's settings."""
-    return f"{_local(value):%Y-%m-%d %H:%M:%S}" if value else NOTHING
+    return f"{local(value):%Y-%m-%d %H:%M:%S}" if value else NOTHING
 
 
 def http_status(code: int) -> str:
@@ -93,13 +93,13 @@ def moment_with_zone(value: datetime | None) -> str:
     """Return a time to the millisecond, with the name of its zone."""
     if value is None:
         return NOTHING
-    local = _local(value)
-    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}".strip()
+    here = local(value)
+    return f"{here:%Y-%m-%d %H:%M:%S}.{here.microsecond // 1000:03d} {here:%Z}".strip()
 
 
 def clocks(value: datetime, zone: tzinfo) -> tuple[str, str]:
     """Return a time in the reader's zone, and what clocks show in another; "" if they agree."""
-    here, there = _local(value), value.astimezone(zone)
+    here, there = local(value), value.astimezone(zone)
     if here.utcoffset() == there.utcoffset():
         return moment(value), ""
     text = f"{there:%H:%M:%S}" if here.date() == there.date() else f"{there:%Y-%m-%d %H:%M:%S}"
@@ -121,12 +121,12 @@ def counted(number: int, most: int | None = None) -> str:
 
 def time_of_day(value: datetime) -> str:
     """Return the hour and the minute of a time, in the zone of the reader's settings."""
-    return f"{_local(value):%H:%M}"
+    return f"{local(value):%H:%M}"
 
 
 def minute(value: datetime) -> str:
     """Return a time to the minute as query strings have it, in the reader's zone."""
-    return f"{_local(value):%Y-%m-%dT%H:%M}"
+    return f"{local(value):%Y-%m-%dT%H:%M}"
 
 
 def duration(length: timedelta | None) -> str:
@@ -207,7 +207,3 @@ def traceback(error: str) -> str:
 def one_line(value: Any, length: int = 120) -> str:
     """Return the JSON of a value, which is masked already, in at most `length` characters."""
     return Truncator(escaped(payloads.dumps(value))).chars(length)
-
-
-def _local(value: datetime) -> datetime:
-    return localtime(value) if is_aware(value) else value

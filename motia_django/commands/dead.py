@@ -135,6 +135,7 @@ class Redrive(Bulk):
             by=operator(),
             reason=options["reason"],
             insist=bool(options.get("insist")),
+            as_of=_as_of(options),
             **_changes(options),
         )
 
@@ -177,7 +178,13 @@ class Discard(Bulk):
     statuses = (Status.DEAD,)
 
     def act(self, options: Mapping[str, Any]) -> Callable[[UUID], None]:
-        return partial(operations.discard, by=operator(), reason=options["reason"])
+        hand = {"by": operator(), "reason": options["reason"]}
+        return partial(operations.discard, **hand, as_of=_as_of(options))
+
+
+def _as_of(options: Mapping[str, Any]) -> datetime | None:
+    """Return when the runs are looked for; what dies while the question is open, is left."""
+    return None if options.get("ids") else timezone.now()
 
 
 def _is_there(step: str, source: str | None) -> bool:

@@ -21,6 +21,7 @@ from motia_django import ledger
 from motia_django.exceptions import UnknownStep, did_you_mean
 from motia_django.fingerprints import LENGTH
 from motia_django.models import Run
+from motia_django.moments import as_kept, utc
 from motia_django.registry import registry
 from motia_django.runs import Status, lowest_id_at
 
@@ -251,17 +252,18 @@ def moment(text: str, option: str) -> datetime:
     age = _AGE.fullmatch(text.strip())
     try:
         if age:
-            return timezone.now() - timedelta(**{_UNITS[age[2]]: float(age[1])})
+            return utc(timezone.now()) - timedelta(**{_UNITS[age[2]]: float(age[1])})
         found: datetime | date | None = parse_datetime(text) or parse_date(text)
     except (ValueError, OverflowError):
         found = None
     if found is None:
         raise CommandError(f"{option}: expected {WHEN}, got {text!r}", returncode=2)
     whole = found if isinstance(found, datetime) else datetime.combine(found, time())
-    return whole if timezone.is_aware(whole) else timezone.make_aware(whole)
+    return utc(whole)
 
 
 def _compared(how: str, when: datetime) -> Q:
     """Compare when a dead run died, or when one that waits was born."""
+    when = as_kept(when)
     died = Q(**{f"finished_at__{how}": when}, status=Status.DEAD)
     return died | Q(Q(**{f"created_at__{how}": when}), ~Q(status=Status.DEAD))

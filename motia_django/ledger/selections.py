@@ -16,7 +16,8 @@ from motia_django.ledger.rows import all_runs
 LOOKUPS = frozenset(
     {
         "status__in", "step", "step__in", "trigger", "source", "fingerprint", "trace_id",
-        "id", "id__gte", "id__lt", "id__lte", "finished_at__gte", "finished_at__lt",
+        "id", "id__gte", "id__lt", "id__lte",
+        "finished_at__gte", "finished_at__lt", "finished_at__lte",
     }
 )  # fmt: skip
 """The lookups that may be kept: each is quick, or narrows what a quick one finds."""
@@ -49,6 +50,12 @@ class Selection:
     def also(self, **wanted: Any) -> Selection:
         """Return those of these runs that have these values as well."""
         return replace(self, wanted={**self.wanted, **wanted})
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When somebody looked at these runs, which had ended then; None if they had not to."""
+        moment = self.wanted.get("finished_at__lte")
+        return datetime.fromisoformat(moment) if isinstance(moment, str) else moment
 
     def to_json(self) -> dict[str, Any]:
         """Return it in plain JSON."""

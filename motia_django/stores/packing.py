@@ -7,10 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings as django_settings
-from django.utils import timezone
-
-from motia_django import payloads
+from motia_django import moments, payloads
 from motia_django.stores.base import MISSING, Item
 
 Raw = bytes | None
@@ -85,5 +82,4 @@ def item_of(key: str, raw: Raw) -> Item | None:
 def _moment(expires: int) -> datetime | None:
     if not expires:
         return None
-    moment = datetime.fromtimestamp(expires / 1000, UTC)
-    return moment if django_settings.USE_TZ else timezone.make_naive(moment)
+    return moments.as_kept(datetime.fromtimestamp(expires / 1000, UTC))
