@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from motia_django import models
 from motia_django.runs import Status, last_line
 from motia_django.timeline import AFRESH, WOKEN, moment_of
@@ -57,6 +59,15 @@ def attempts_of(row: models.Run, timeline: Any = None) -> list[Attempt]:
     if told[-1].began is not None:
         return told
     return [*told[:-1], replace(told[-1], began=last.began, ended=last.ended)]
+
+
+def working_time(row: models.Run) -> timedelta | None:
+    """Return how long the last attempt took, or has taken until now."""
+    if row.started_at is None or row.status == Status.CANCELLED:
+        return None
+    if row.status == Status.RUNNING:
+        return timezone.now() - row.started_at
+    return row.finished_at - row.started_at if row.finished_at else None
 
 
 def redrives(timeline: Any) -> list[dict[str, Any]]:

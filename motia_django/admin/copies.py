@@ -8,7 +8,7 @@ from shlex import quote
 from typing import Any
 from urllib.parse import quote as percent_encoded
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -55,8 +55,14 @@ def of_run(row: models.Run, request: HttpRequest) -> list[Copy]:
     return copies
 
 
-def as_json(row: models.Run, links: Links) -> dict[str, Any]:
-    """Return what the reader may see of a run, for machines, masked, with its trace."""
+def exported(row: models.Run, links: Links) -> HttpResponse:
+    """Return what the reader may see of a run as a file of JSON, masked, with its trace."""
+    document = words.indented(payloads.plain(_document(row, links)))
+    headers = {"Content-Disposition": f'attachment; filename="run-{row.id}.json"'}
+    return HttpResponse(document, content_type="application/json", headers=headers)
+
+
+def _document(row: models.Run, links: Links) -> dict[str, Any]:
     trace = traces.trace_of(row, links)
     keys = ledger.keys_of_runs([row.id])
     return {

@@ -126,15 +126,6 @@ def times_snoozed(attempts: Sequence[Attempt]) -> int:
     return sum(1 + each.besides for each in attempts if each.became == SNOOZED)
 
 
-def working_time(row: models.Run) -> timedelta | None:
-    """Return how long the last attempt took, or has taken until now."""
-    if row.started_at is None or row.status == Status.CANCELLED:
-        return None
-    if row.status == Status.RUNNING:
-        return timezone.now() - row.started_at
-    return row.finished_at - row.started_at if row.finished_at else None
-
-
 def _snoozed(attempts: Sequence[Attempt]) -> list[str]:
     count = times_snoozed(attempts)
     told = ngettext("was snoozed once", "was snoozed %(count)d times", count)

@@ -14,13 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import models
-from motia_django.admin import groups, permits, words
+from motia_django.admin import permits, words
 from motia_django.admin.filters import GroupFilter
-from motia_django.admin.interventions import logged
 from motia_django.admin.items import ItemAdmin
 from motia_django.admin.links import Links
 from motia_django.admin.paging import BoundedPaginator
-from motia_django.admin.state_form import StateItemForm
 from motia_django.conf import settings
 from motia_django.exceptions import VersionConflict
 from motia_django.registry import registry
@@ -35,7 +33,6 @@ _PLACE = ("group_name", "key_name")
 class StateItemAdmin(ItemAdmin):
     """Items of state. Every change goes through `state`, so that state triggers hear of it."""
 
-    form = StateItemForm
     change_list_template = "admin/motia/stateitem/items.html"
     change_form_template = "admin/motia/stateitem/change_form.html"
     list_display = ("group_name", "key_name", "preview", "updated", "expires")
@@ -56,6 +53,14 @@ class StateItemAdmin(ItemAdmin):
             return (*_PLACE, "content", "updated", "expires")
         return (*_PLACE, "content", "updated", "expires", "reason", "seen_version")
 
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the form; it is loaded by those processes that show it."""
+        from motia_django.admin.state_form import StateItemForm
+
+        return super().get_form(request, obj, change, **{"form": StateItemForm, **kwargs})
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else (*_PLACE, "updated", "expires")
 
@@ -73,6 +78,8 @@ class StateItemAdmin(ItemAdmin):
 
     def groups_view(self, request: HttpRequest) -> HttpResponse:
         """Show the groups, and how many items each has."""
+        from motia_django.admin import groups
+
         found, has_more = groups.count_all(models.StateItem, "group")
         return self.page(
             request,
@@ -117,6 +124,8 @@ class StateItemAdmin(ItemAdmin):
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
         """Return what the admin's log says, with the reason that was given."""
+        from motia_django.admin.interventions import logged
+
         return logged("Add" if add else "Change", form.cleaned_data["reason"])
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

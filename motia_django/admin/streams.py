@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import dispatch, models
-from motia_django.admin import groups, stream_groups, tails, words
+from motia_django.admin import words
 from motia_django.admin.filters import GroupFilter, StreamFilter
 from motia_django.admin.items import ItemAdmin
 from motia_django.admin.paging import BoundedPaginator
@@ -60,6 +60,8 @@ class StreamItemAdmin(ItemAdmin):
 
     def groups_view(self, request: HttpRequest) -> HttpResponse:
         """Show each stream with its groups, and what was told of them last."""
+        from motia_django.admin import groups, stream_groups
+
         only = request.GET.get("stream")
         found = stream_groups.streams(only)
         if only is not None and not found:
@@ -75,6 +77,8 @@ class StreamItemAdmin(ItemAdmin):
 
     def tail_view(self, request: HttpRequest, stream: str, group: str) -> HttpResponse:
         """Show the newest events of a group; with its script the page goes on by itself."""
+        from motia_django.admin import tails
+
         stream, group = _place(stream, group)
         return self.page(
             request,
@@ -88,6 +92,8 @@ class StreamItemAdmin(ItemAdmin):
 
     def events_view(self, request: HttpRequest, stream: str, group: str) -> HttpResponse:
         """Answer the page's script."""
+        from motia_django.admin import tails
+
         return tails.as_json(request, *_place(stream, group))
 
     def changelist_view(

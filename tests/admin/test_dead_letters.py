@@ -207,7 +207,7 @@ def test_what_is_cut_is_said_so(
 ) -> None:
     monkeypatch.setattr(errors, "MOST_ERRORS", 1)
     monkeypatch.setattr(errors, "MOST_RUNS", 2)
-    monkeypatch.setattr("motia_django.admin.dead_letters.MOST_RUNS", 2)
+    monkeypatch.setattr("motia_django.admin.dead_letter_pages.MOST_RUNS", 2)
     dead(OTHER, minutes=9), dead(), dead(), dead()
     assert [each[2] for each in groups(admin_client)] == ["2+"]
     assert "There are more errors" in text(admin_client, PAGE)
@@ -227,7 +227,7 @@ def test_what_is_narrowed_is_counted_as_far_as_its_errors_are(
     admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch, number: int, told: str
 ) -> None:
     monkeypatch.setattr(errors, "MOST_RUNS", 2)
-    monkeypatch.setattr("motia_django.admin.dead_letters.MOST_RUNS", 2)
+    monkeypatch.setattr("motia_django.admin.dead_letter_pages.MOST_RUNS", 2)
     for _ in range(number):
         dead(OTHER, step="Mail")
     dead()

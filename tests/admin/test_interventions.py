@@ -18,6 +18,8 @@ from pydantic import BaseModel, field_validator
 
 from motia_django import batches, ledger, models, operations
 from motia_django.admin import choosing, many_runs
+from motia_django.admin.interventions import ALL
+from motia_django.admin.runs import DEEDS
 from motia_django.runs import Status, new_run_id
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, once
@@ -115,6 +117,10 @@ def test_a_run_offers_what_its_status_allows(
     admin_client: Client, dead: Dead, values: dict[str, str], expected: set[str]
 ) -> None:
     assert offered(admin_client, dead(**values)) == expected
+
+
+def test_all_that_may_be_done_to_a_run_has_its_address() -> None:
+    assert [each.name for each in ALL] == list(DEEDS)
 
 
 @pytest.mark.parametrize(

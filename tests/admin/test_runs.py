@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.templatetags.admin_list import result_headers
 from django.db import connection
 from django.test import Client
@@ -19,6 +20,7 @@ from django.utils.timezone import localtime
 from motia_django import models
 from motia_django.admin import run_filters
 from motia_django.admin.paging import BoundedPaginator
+from motia_django.admin.run_list import RunListAdmin
 from motia_django.admin.traces import in_order
 from motia_django.runs import lowest_id_at
 from tests.admin.conftest import MakeRun
@@ -48,6 +50,10 @@ def listed(client: Client, query: str = "") -> list[models.Run]:
     response = client.get(LIST + query)
     assert response.status_code == 200
     return list(response.context["cl"].result_list)
+
+
+def test_django_finds_nothing_wrong_with_the_admin_of_the_list() -> None:
+    assert RunListAdmin(models.Run, admin.site).check() == []
 
 
 def test_the_list_shows_the_newest_run_first(admin_client: Client, make_run: MakeRun) -> None:

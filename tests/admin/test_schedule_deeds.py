@@ -13,6 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from motia_django import ledger, models
+from motia_django.admin.schedule_deeds import VIEWS
+from motia_django.admin.schedules import DEEDS
 from motia_django.beat import operators
 from motia_django.exceptions import DedupeConflict
 from tests.admin.conftest import MakeRun
@@ -30,6 +32,10 @@ def row_of(client: Client) -> Any:
 
 def log_of() -> list[str]:
     return [str(each.change_message) for each in LogEntry.objects.order_by("id")]
+
+
+def test_all_that_may_be_done_to_a_schedule_has_its_address() -> None:
+    assert list(VIEWS) == list(DEEDS)
 
 
 def test_one_schedule_is_paused_and_resumed_and_the_list_says_who_and_why(

@@ -17,19 +17,24 @@ ELSEWHERE = [
     "motia_django.live.following",  # where there are streams
     "jsonschema_rs",  # where a schema is written so
 ]
+ADMIN = {
+    "bases", "batches", "dead_letters", "filters", "flows", "items", "links", "once", "overview",
+    "pages", "paging", "permits", "runs", "schedules", "state", "steps", "streams", "words",
+}  # fmt: skip
+"""What the admin's addresses and Django's checks of them take; the pages load the rest."""
 SCRIPT = f"""
 import importlib, json, sys
 importlib.import_module("{PROJECT}.wsgi")
 at_start = set(sys.modules)
 importlib.import_module("{PROJECT}.urls")
+from django.core import checks
+checks.run_checks()
 print(json.dumps([sorted(at_start), sorted(sys.modules)]))
 """
 
 
-@pytest.mark.parametrize(
-    ("schemas", "is_loaded"), [("serializers", False), ("shapes", True)], ids=["drf", "pydantic"]
-)
-def test_a_web_process_loads_what_its_steps_use(schemas: str, is_loaded: bool) -> None:
+def modules(schemas: str) -> tuple[list[str], list[str]]:
+    """Return what a process has loaded at its start, and once it has its URLs and is checked."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     environment = {
         **os.environ,
@@ -40,7 +45,21 @@ def test_a_web_process_loads_what_its_steps_use(schemas: str, is_loaded: bool) -
     }
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT]
     printed = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
-    at_start, with_urls = json.loads(printed)
-    assert "motia_django.schemas" in at_start and "motia_django.web.views" in with_urls
-    assert ("pydantic" in at_start) is ("pydantic" in with_urls) is is_loaded
-    assert [name for name in ELSEWHERE if name in with_urls] == []
+    at_start, checked = json.loads(printed)
+    return at_start, checked
+
+
+@pytest.mark.parametrize(
+    ("schemas", "is_loaded"), [("serializers", False), ("shapes", True)], ids=["drf", "pydantic"]
+)
+def test_a_process_loads_what_its_steps_use(schemas: str, is_loaded: bool) -> None:
+    at_start, checked = modules(schemas)
+    assert "motia_django.schemas" in at_start and "motia_django.web.views" in checked
+    assert ("pydantic" in at_start) is ("pydantic" in checked) is is_loaded
+    assert [name for name in ELSEWHERE if name in checked] == []
+
+
+def test_a_process_that_shows_no_page_of_the_admin_loads_none() -> None:
+    package = "motia_django.admin."
+    _at_start, checked = modules("serializers")
+    assert {name.removeprefix(package) for name in checked if name.startswith(package)} == ADMIN
