@@ -1,4 +1,4 @@
-"""Moments: told in the project's zone, in UTC, and as its tables have them, without a zone perhaps."""
+"""Moments: in UTC, in the current zone, and as the project has them in its tables."""
 
 from __future__ import annotations
 
