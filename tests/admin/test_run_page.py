@@ -371,6 +371,17 @@ def signed() -> Iterator[None]:
         yield
 
 
+def test_what_is_too_long_for_a_page_is_cut_there_and_not_copied_from_it(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(trigger="queue", source="work", input={"text": "é" * 1_000_000}, status="dead")
+    html = admin_client.get(at(run)).content.decode()
+    assert "it would be too long for a page" in html
+    assert len(html) < 300_000
+    exported = json.loads(admin_client.get(f"/admin/motia/run/{run.id}/export/").content)
+    assert exported["input"] == run.input
+
+
 def test_the_copies_of_a_signed_request_know_of_its_signature(make_run: MakeRun) -> None:
     run = make_run(**SIGNED, input={**REQUEST, "path": "/x"}, output={"status": 202})
     request = RequestFactory().get("/")
