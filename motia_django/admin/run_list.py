@@ -32,6 +32,7 @@ from motia_django.admin.run_filters import (
     TriggerFilter,
 )
 from motia_django.ledger.selections import MOST_IDS
+from motia_django.lines import spelled_out
 from motia_django.registry import registry
 from motia_django.runs import in_short
 
@@ -151,7 +152,7 @@ class RunListAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("error"), empty_value="")
     def problem(self, row: models.Run) -> str:
         """Return the error in a few words."""
-        return Truncator(in_short(row.error)).chars(80)
+        return Truncator(spelled_out(in_short(row.error))).chars(80)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return permits.narrowed(super().get_queryset(request), request)
