@@ -242,6 +242,24 @@ def test_an_item_that_expires_starts_who_watches_it(motia: Motia) -> None:
         assert [run.output for run in motia.drain()] == ["state:deleted"]
 
 
+@pytest.mark.parametrize("use_tz", [True, False])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Tokyo"])
+def test_what_waits_comes_when_its_time_does_whatever_the_zone(
+    motia: Motia, settings: Any, zone: str, use_tz: bool
+) -> None:
+    settings.TIME_ZONE, settings.USE_TZ = zone, use_tz
+    with installed(make_step(lambda input, ctx: None)):
+        motia.state.set("g", "k", 1, ttl=5)
+        enqueue("work", delaySeconds=60)
+        motia.time.move(6)
+        assert motia.state.get("g", "k") is None
+        assert len(motia.drain()) == 0
+        motia.time.move(55)
+        assert len(motia.drain()) == 1
+        enqueue("work", delaySeconds=3600)
+        assert len(motia.drain(scheduled=True)) == 1
+
+
 def test_an_item_of_a_stream_that_expires_starts_who_watches_it_and_is_told(motia: Motia) -> None:
     def handler(change: Any) -> str:
         return str(change.event.type)
