@@ -8,7 +8,7 @@ import pytest
 
 from motia_django import enqueue, operations
 from motia_django.exceptions import MotiaError, UnknownStep, WorkerLost
-from motia_django.testing import Motia
+from motia_django.testing import Motia, kit
 from tests.factories import installed, make_step, make_stream
 
 pytestmark = pytest.mark.django_db
@@ -283,6 +283,23 @@ def test_a_loop_ends_at_the_depth_that_production_allows(motia: Motia, settings:
         with pytest.raises(MotiaError, match="TooDeep"):
             motia.drain()
         assert [run.status for run in motia.runs][-2:] == ["succeeded", "dead"]
+
+
+def test_a_loop_is_too_deep_before_it_is_given_up(
+    motia: Motia, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "_MORE", 10)
+    settings.MOTIA = {"MAX_DEPTH": 20}
+
+    def handler(input: Any, ctx: Any) -> None:
+        if not input:
+            ctx.enqueue([{"topic": "work", "data": "beside it"}, {"topic": "work"}])
+
+    with installed(make_step(handler, enqueues=["work"])):
+        enqueue("work")
+        with pytest.raises(MotiaError, match="TooDeep"):
+            motia.drain()
+    assert [run.status for run in motia.runs].count("succeeded") == 21 + 20
 
 
 def test_a_cascade_that_only_grows_is_given_up(motia: Motia) -> None:
