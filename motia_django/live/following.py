@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
+from typing import Any
 
 from motia_django.live import access, dismissals, frames
 from motia_django.live.access import Auth, Subscription
@@ -66,6 +67,7 @@ class Following:
         self._clock = Clock()
         self._relay: Relay | None = None
         self._joining = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._since: dict[Key, list[Position]] = {}
         self._known = Position()
         self._is_level = False
@@ -146,6 +148,8 @@ class Following:
         if self._is_closed:
             return
         self._is_closed = True
+        for task in self._tasks:
+            task.cancel()
         await asyncio.shield(asyncio.ensure_future(self._end()))
 
     def hear(self, heard: Heard) -> None:
@@ -161,6 +165,10 @@ class Following:
         """Cut it off, so that its client comes back and is judged again."""
         self._cut(Dismissed())
 
+    def begin_anew(self) -> None:
+        """Have it told how all is that it follows, since the log is another."""
+        self._begin_to(self._tell_anew())
+
     async def _begin(self, admitted: Sequence[Subscription], since: Position | None) -> None:
         """Register first, then look: no event falls in between, and what was both is told once."""
         if self._relay is None:
@@ -168,11 +176,29 @@ class Following:
             if self._user is not None:
                 self._relay.add(self._user, self)
             self._relay.reviews.add(self, self._auth.user, self._auth.standing)
-        relay, self._held = self._relay, []
+        for each in admitted:
+            self._since.setdefault(each.key, []).append(_NOT_YET)
+            self._relay.add(each.key, self)
+        await self._tell(admitted, since, self._relay)
+
+    async def _tell_anew(self) -> None:
+        async with self._joining:
+            if self._relay is None or not self._entered or self._cut_by:
+                return
+            self._known = Position()
+            for key, places in self._since.items():
+                self._since[key] = [_NOT_YET] * len(places)
+            try:
+                await self._tell(list(self._entered), None, self._relay)
+            except Exception as error:
+                logger.warning("A follower of streams cannot be told how things are: %s", error)
+                self.dismiss()
+
+    async def _tell(
+        self, admitted: Sequence[Subscription], since: Position | None, relay: Relay
+    ) -> None:
+        self._held = []
         try:
-            for each in admitted:
-                self._since.setdefault(each.key, []).append(_NOT_YET)
-                relay.add(each.key, self)
             base = await relay.ready(_PATIENCE)
             first = await relay.camera.picture(admitted, base, since)
             self._show(admitted, first)
@@ -246,6 +272,11 @@ class Following:
             self._waiter = None
             if timer is not None:
                 timer.cancel()
+
+    def _begin_to(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
