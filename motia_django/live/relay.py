@@ -35,6 +35,8 @@ class Relay:
         """How many have entered and not left; counted by the hub."""
         self.camera = Camera()
         self.reviews = Reviews()
+        self.settling = asyncio.Semaphore(2)
+        """Of the threads, whoever was undecided and is asked about again leaves some to others."""
         self._followers: dict[Key, dict[Follower, None]] = {}
         self._begun = asyncio.Event()
         if position is not None:
