@@ -304,6 +304,7 @@ class Following:
     async def _leave(self, subscriptions: Sequence[Subscription]) -> None:
         for each in subscriptions:
             self._forget(each)
+        self.joined = frozenset(self._entered)
         await access.leave(subscriptions, self._auth)
 
     async def _end(self) -> None:
@@ -322,7 +323,6 @@ class Following:
     def _forget(self, subscription: Subscription) -> None:
         """Follow it no more, unless it was joined another time; it may not have begun yet."""
         self._entered.remove(subscription)
-        self.joined = frozenset(self._entered)
         places = self._since.get(subscription.key, [])
         del places[self._entered.count(subscription) :]
         if not places:

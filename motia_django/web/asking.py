@@ -10,7 +10,7 @@ What is refused says so by its own id: from where the browser resumes may be whe
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from rest_framework.exceptions import ParseError
@@ -40,9 +40,10 @@ class Ids:
         lacked: Container[Subscription],
     ) -> None:
         self._asked = asked
+        self._joined, self._mark = joined, _mark(asked, _lacking(asked, joined))
         self._before = ""
-        if since is not None and any(each not in joined for each in asked):
-            still = [each for each in asked if each not in joined or each in lacked]
+        if since is not None and self._mark:
+            still = [*_lacking(asked, joined), *(each for each in asked if each in lacked)]
             self._before = since.token + _mark(asked, still)
 
     def of(self, position: str | None, joined: Container[Subscription]) -> str:
@@ -53,7 +54,9 @@ class Ids:
         if position is None:
             return self._before
         self._before = ""
-        return position + _mark(self._asked, [each for each in self._asked if each not in joined])
+        if joined is not self._joined:
+            self._joined, self._mark = joined, _mark(self._asked, _lacking(self._asked, joined))
+        return position + self._mark
 
 
 def asked_for(request: RestRequest, route: Mapping[str, str]) -> list[Subscription]:
@@ -88,6 +91,10 @@ def read(given: str, asked: Sequence[Subscription]) -> tuple[Position | None, li
     bits = int(found[2] or "0", 16)
     refused = [each for place, each in enumerate(asked) if bits >> place & 1]
     return Position.from_token(found[1]), refused
+
+
+def _lacking(asked: Iterable[Subscription], joined: Container[Subscription]) -> list[Subscription]:
+    return [each for each in asked if each not in joined]
 
 
 def _mark(asked: Sequence[Subscription], lacked: Container[Subscription]) -> str:

@@ -25,6 +25,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.urls import URLPattern, path
+from django.utils.log import log_response
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
@@ -270,7 +271,10 @@ def _later(request: HttpRequest | RestRequest) -> HttpResponseBase:
         return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=HEADERS)
     headers = {"Retry-After": str(_RETRY_AFTER_TROUBLE // 1000), "Cache-Control": "no-store"}
     said = {"detail": "This cannot be followed just now."}
-    return JsonResponse(said, status=503, headers=headers)
+    response = JsonResponse(said, status=503, headers=headers)
+    # What has failed was told once: it is no error of Django's each time that somebody comes back.
+    log_response("A follower is asked to come back", response=response, logger=logger, level="info")
+    return response
 
 
 def _written(messages: Iterable[Message], ids: Ids) -> bytes:

@@ -86,7 +86,9 @@ class AwayFor(Away):
         return super().__call__() if self.table in sql else execute(sql, *asked)
 
 
-def test_while_the_database_is_away_a_browser_is_told_to_come_back(client: Client) -> None:
+def test_while_the_database_is_away_a_browser_is_told_to_come_back(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     address = reverse("motia:stream-group", args=["orders", "g"])
     client.force_login(User.objects.create_user("ann"))
     for away in (Away(), AwayFor("auth_user")):
@@ -95,6 +97,7 @@ def test_while_the_database_is_away_a_browser_is_told_to_come_back(client: Clien
             others = client.get(address)
         assert int(only["retry"]) > 2000
         assert (others.status_code, others.headers["Retry-After"]) == (503, "5")
+    assert "django.request" not in {each.name for each in caplog.records}
     assert told(client.get(address)) == [(None, {"type": "sync", "data": []})]
 
 
