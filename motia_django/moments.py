@@ -14,6 +14,9 @@ from django.utils.timezone import (
     make_naive,
 )
 
+_EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9000))
+"""What lies before and after has no runs; ids, and times of other zones, could not tell of it."""
+
 
 def utc(moment: datetime) -> datetime:
     """Return a moment in UTC; one without a zone is in the project's."""
@@ -50,13 +53,15 @@ def read(text: str) -> datetime | None:
 def asked(text: str) -> datetime | None:
     """Return the moment, in UTC, that people mean by a date or a time in ISO 8601.
 
-    It is in the current zone unless it names one. None if it means none.
+    It is in the current zone unless it names one. None if it means none. One that is further off
+    than any of ours is at the end of the calendar.
     """
     try:
         found: datetime | date | None = parse_datetime(text) or parse_date(text)
         if found is None:
             return None
         whole = found if isinstance(found, datetime) else datetime.combine(found, time())
-        return (whole if is_aware(whole) else make_aware(whole)).astimezone(UTC)
+        moment = whole if is_aware(whole) else make_aware(whole)
+        return min(max(moment, _EARLIEST), _LATEST).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -23,8 +23,6 @@ from motia_django.moments import asked
 from motia_django.registry import registry
 from motia_django.runs import lowest_id_at
 
-_EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9000))
-"""What lies before and after has no runs; ids, and times of other zones, could not tell of it."""
 NEWEST = 100_000
 _UNINDEXED, _INDEXED = {"trigger", "gone"}, {"step", "flow", "error", "q"}
 _OFFSET = re.compile(r" (\d\d:?\d\d)$")
@@ -268,8 +266,7 @@ def cleaned(request: HttpRequest, filters: Iterable[Any]) -> Any:
 
 def moment_of(text: str) -> datetime | None:
     """Return the time that a text means, in the reader's zone; None if it means none we can ask."""
-    found = asked(_OFFSET.sub(r"+\1", text.strip()))
-    return min(max(found, _EARLIEST), _LATEST) if found else None
+    return asked(_OFFSET.sub(r"+\1", text.strip()))
 
 
 def no_such(what: str, value: str, known: Iterable[str]) -> str:

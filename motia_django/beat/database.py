@@ -33,7 +33,7 @@ class StepEntry(ModelEntry):  # type: ignore[misc]
         if listener is not None:
             self.__dict__.update(schedule.entry(listener), kwargs={})
             # Of a project without time zones it is naive, which Celery would take for UTC.
-            self.last_run_at = utc(self.last_run_at)
+            self.last_run_at: datetime = utc(model.last_run_at)
 
     def __next__(self) -> ModelEntry:
         """Return the entry after it ran just now: noted as the project's tables have times."""
