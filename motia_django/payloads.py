@@ -34,6 +34,19 @@ _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 200
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Json:
+    """A value with its JSON text: in the place of the value, a column of JSON takes the text."""
+
+    value: Any
+    text: str
+
+    @classmethod
+    def of(cls, value: Any) -> Json:
+        """Return a value with its text, that it need not be written again; see `dumps`."""
+        return cls(value, dumps(value))
+
+
 def dumps(value: Any) -> str:
     """Write `value` as JSON text; raise `PayloadError` for what JSON cannot hold.
 

@@ -93,6 +93,22 @@ def test_a_handler_says_that_no_try_can_help() -> None:
     assert "the customer is gone" in row(run_id).error
 
 
+def test_what_a_handler_cannot_use_is_tried_again_and_what_the_schema_refuses_is_dead() -> None:
+    def looks(input: Any, ctx: Any) -> None:
+        ctx.state.get("orders", input)
+
+    named = {"type": "string", "pattern": "^[^\0]*$"}
+    for trigger, status in (
+        (queue(), Status.SCHEDULED),
+        ({**queue(), "input": named}, Status.DEAD),
+    ):
+        with installed(make_step(looks, trigger)):
+            [run_id] = enqueue("work", "a\0b")
+            deliver([run_id])
+        assert row(run_id).status == status
+        assert ("InvalidKey" in row(run_id).error) is (status is Status.SCHEDULED)
+
+
 @pytest.mark.parametrize("error", [Retry("later", after=5), Retry(), Dead("why")], ids=repr)
 def test_what_a_handler_asks_for_survives_pickling(error: Exception) -> None:
     copy = pickle.loads(pickle.dumps(error))

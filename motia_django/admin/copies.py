@@ -45,7 +45,12 @@ class Copy:
 
 
 def of_run(row: models.Run, request: HttpRequest) -> list[Copy]:
-    """Return what a run can be copied as, with a word in the place of each secret."""
+    """Return what a run can be copied as, with a word in the place of each secret.
+
+    One whose input is more than a page can show is not copied from there.
+    """
+    if len(payloads.dumps(row.input)) > words.MOST_CHARACTERS:
+        return []
     note = ""
     if payloads.is_cut(row.input):
         note = _("Its input was too large to be kept whole.")

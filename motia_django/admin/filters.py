@@ -7,14 +7,18 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from motia_django.admin import words
 from motia_django.registry import registry
+from motia_django.runs import Status
 
 Choices = list[tuple[str, Any]]
 """Values and their labels, which may be lazy."""
 MOST_GROUPS = 100
+_UNSETTLED = (Status.SCHEDULED, Status.QUEUED, Status.RUNNING, Status.DEAD)
+"""The statuses of runs that may have the fingerprint of an error."""
 
 
 class ExactFilter(admin.SimpleListFilter):
@@ -46,6 +50,19 @@ class ErrorFilter(ExactFilter):
 
     def choice_pairs(self) -> Choices:
         return []
+
+    @classmethod
+    def wrong(cls, value: str, request: HttpRequest) -> str:
+        """Return what is wrong with a value of the query string; an empty text if nothing is."""
+        if not value.strip():
+            return gettext("The filter “error” has no fingerprint of an error.")
+        asked = request.GET.get("status")
+        if asked and not any(each in _UNSETTLED for each in asked.split(",")):
+            return gettext(
+                "Only runs that are dead, or are still tried, are found by their error: those that"
+                " are %s have no fingerprint of one."
+            ) % ", ".join(str(words.STATUSES.get(each, each)) for each in asked.split(","))
+        return ""
 
 
 class GroupFilter(ExactFilter):

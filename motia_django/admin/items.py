@@ -16,15 +16,15 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from motia_django import payloads
 from motia_django.admin import words
-from motia_django.admin.bases import STYLES, ChangeList
+from motia_django.admin.bases import STYLES
 from motia_django.admin.pages import FramedAdmin
-from motia_django.admin.paging import BoundedPaginator
+from motia_django.admin.paging import BoundedPaginator, PagedList
 
 PREVIEWED = 4000
 """Characters of JSON up to which the list reads a value."""
 
 
-class ItemList(ChangeList):
+class ItemList(PagedList):
     """The list of items, which reads a long value no further than it shows it."""
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
@@ -99,5 +99,5 @@ class ItemAdmin(FramedAdmin):
         [name] = self.search_fields
         return getattr(row, name)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ItemList]:
         return ItemList

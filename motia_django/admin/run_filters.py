@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR
+from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR, SEARCH_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -247,6 +247,8 @@ def problems(request: HttpRequest, filters: Iterable[Any]) -> list[str]:
             found += _of_filter(key, values, by_name[key], request)
         elif key not in (*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG):
             found.append(no_such(_("filter"), key, by_name))
+    if "\x00" in request.GET.get(SEARCH_VAR, ""):
+        found.append(_("Nothing has a NUL character in it that could be searched for."))
     began, ended = (moment_of(request.GET.get(name, "")) for name in ("from", "to"))
     if began and ended and began >= ended:
         found.append(_("The time it begins at is not before the one it ends at."))

@@ -18,11 +18,10 @@ from django.utils.translation import gettext_lazy
 from motia_django import ledger, models
 from motia_django.admin import many_runs, permits, run_filters, words
 from motia_django.admin.attempts import working_time
-from motia_django.admin.bases import ChangeList
 from motia_django.admin.filters import ErrorFilter
 from motia_django.admin.interventions import ALL
 from motia_django.admin.pages import ReadOnlyAdmin
-from motia_django.admin.paging import BoundedPaginator
+from motia_django.admin.paging import BoundedPaginator, PagedList
 from motia_django.admin.run_filters import (
     BornFilter,
     CreatedFilter,
@@ -32,6 +31,8 @@ from motia_django.admin.run_filters import (
     StepFilter,
     TriggerFilter,
 )
+from motia_django.ledger.selections import MOST_IDS
+from motia_django.lines import spelled_out
 from motia_django.registry import registry
 from motia_django.runs import in_short
 
@@ -47,7 +48,7 @@ MORE_KEYED = "motia_more_keyed"
 """The attribute that says whether there may be more runs with the index key."""
 
 
-class RunList(ChangeList):
+class RunList(PagedList):
     """The list of runs, without the columns it does not show: they can be large.
 
     One that was asked for wrongly is empty: what a person does to "all of them" is done to none.
@@ -59,6 +60,7 @@ class RunList(ChangeList):
     is_keyed_cut = False
     """Whether only so many of the runs with the index key are shown, or were looked at."""
     most_keyed, most_looked_at = ledger.MOST_FOUND, ledger.MOST_LOOKED_AT
+    most_at_once = MOST_IDS
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows = super().get_queryset(request, *args, **kwargs)
@@ -150,23 +152,26 @@ class RunListAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("error"), empty_value="")
     def problem(self, row: models.Run) -> str:
         """Return the error in a few words."""
-        return Truncator(in_short(row.error)).chars(80)
+        return Truncator(spelled_out(in_short(row.error))).chars(80)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return permits.narrowed(super().get_queryset(request), request)
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
-        """Return what may be done to many runs, by those who may.
+        """Return what may be done to many runs, by those who may; to a list that is none, nothing.
 
         Django asks for a location from 6.1 on; only the list has actions, since a run's page is
         not Django's.
         """
-        offered = (each for each in ALL if each.of_many and each.allowed(request))
+        asked_wrongly = getattr(request, PROBLEMS, None)
+        offered = (
+            each for each in ALL if each.of_many and each.allowed(request) and not asked_wrongly
+        )
         return {
             each.name: (partial(many_runs.act, each), each.name, each.label) for each in offered
         }
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RunList]:
         return RunList
 
     def get_search_results(

@@ -220,7 +220,7 @@ def _attempt(one: Attempt) -> dict[str, Any]:
         "status": _became(one),
         "began": words.moment(one.began),
         "took": words.duration(one.ended - one.began if one.began and one.ended else None),
-        "error": words.shortened(one.error),
+        "error": words.in_a_line(one.error),
         "is_snoozed": one.became == SNOOZED,
         "traceback": words.traceback(one.traceback),
     }

@@ -144,7 +144,7 @@ def _line(entry: Entry, links: Links) -> Line:
         attempt=entry.get("attempt"),
         kind=str(_KINDS.get(kind, kind)),
         level=level if level in LEVELS else "",
-        text=text,
+        text=words.as_written(text),
         url=links.run(str(entry["run_id"])) if kind in _LINKED and entry.get("run_id") else "",
         facts="" if is_long else short,
         document=words.document(facts) if is_long else traceback,

@@ -191,7 +191,12 @@ def document(value: Any) -> str:
 
 def error_line(error: str) -> str:
     """Return the line of a traceback that names the exception, as far as one reads it."""
-    return shortened(last_line(error))
+    return in_a_line(last_line(error))
+
+
+def in_a_line(text: str) -> str:
+    """Return a text as far as one reads it, with what would turn or steer the line spelled out."""
+    return shortened(spelled_out(text))
 
 
 def shortened(text: str) -> str:
@@ -199,10 +204,16 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
 
 
+def as_written(text: str) -> str:
+    """Return a text line by line, with what would turn or steer a line spelled out."""
+    return "\n".join(map(spelled_out, text.split("\n")))
+
+
 def traceback(error: str) -> str:
     """Return the end of a traceback, which is where the error is."""
     cut = len(error) - _MOST_OF_TRACEBACK
-    return error if cut <= 0 else f"…{error[cut:]}"
+    shown = as_written(error[max(cut, 0) :])
+    return shown if cut <= 0 else f"…{shown}"
 
 
 def one_line(value: Any, length: int = 120) -> str:

@@ -16,7 +16,7 @@ from motia_django import ledger, repeats
 from motia_django.commands.base import operator, parsed_json
 from motia_django.commands.bulk import Bulk
 from motia_django.commands.runs import use_broker_of_dev
-from motia_django.commands.selection import Selection, asked_statuses, statuses
+from motia_django.commands.selection import Selection, asked_statuses, is_fingerprint, statuses
 from motia_django.exceptions import CannotIntervene
 from motia_django.ledger.interventions import WAITING
 from motia_django.repeats import REPEATED
@@ -53,6 +53,9 @@ class Rerun(Bulk):
             type=statuses,
             help=f"only those of this status, or of several: some of {known}; else succeeded",
         )
+        parser.add_argument(
+            "--error", metavar="TEXT", help="only those whose last error has this text"
+        )
         parser.add_argument("--input", help="another input for the runs of these ids, as JSON")
 
     def run(self, options: Mapping[str, Any]) -> None:
@@ -75,6 +78,12 @@ class Rerun(Bulk):
 
     def selection(self, options: Mapping[str, Any]) -> Selection:
         """Return the runs that are meant: none that was run again, none that is made on the way."""
+        if is_fingerprint(options.get("error") or ""):
+            raise CommandError(
+                "--error: expected a part of an error's text, got a fingerprint, which finished"
+                " runs have only while they are dead",
+                returncode=2,
+            )
         chosen = super().selection(options)
         started = ledger.rows(parent_id=OuterRef("id")).exclude(trace_id=OuterRef("trace_id"))
         first = Q(~Exists(started), id__lte=new_run_id())

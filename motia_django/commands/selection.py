@@ -117,9 +117,12 @@ def matching(options: Mapping[str, Any]) -> Q:
 
 def _with_error(text: str) -> Q:
     """Match a whole error by its fingerprint, or any by a part of it."""
-    if re.fullmatch(rf"[0-9a-f]{{{LENGTH}}}", text):
-        return Q(fingerprint=text)
-    return Q(error__icontains=text)
+    return Q(fingerprint=text) if is_fingerprint(text) else Q(error__icontains=text)
+
+
+def is_fingerprint(text: str) -> bool:
+    """Return whether a text looks like the fingerprint of an error."""
+    return re.fullmatch(rf"[0-9a-f]{{{LENGTH}}}", text) is not None
 
 
 def parsed_ids(texts: Sequence[str]) -> list[UUID]:

@@ -15,8 +15,9 @@ from django.db.models import DateTimeField, UUIDField
 from django.utils import timezone
 
 from motia_django import models, prepared
-from motia_django.ledger.rows import database, dedupe_key_of
+from motia_django.ledger.rows import LARGE, database, dedupe_key_of
 from motia_django.models.fields import JSONTextField
+from motia_django.portions import portions
 from motia_django.runs import Run, Status
 
 _FIELDS = {field.name: field for field in models.Run._meta.concrete_fields}
@@ -108,8 +109,12 @@ def insert_values(names: Sequence[str], rows: Sequence[Sequence[Any]], **alike: 
     connection = connections[database()]
     places = connection.features.max_query_params or _AT_ONCE * len(names)
     at_once = max(1, min(_AT_ONCE, places // len(names)))
-    for first in range(0, len(rows), at_once):
-        some = rows[first : first + at_once]
+    large = [at for at, name in enumerate(names) if name in LARGE]
+
+    def size(row: Sequence[Any]) -> int:
+        return sum([len(row[at] or "") for at in large])
+
+    for some in portions(rows, size, at_once):
         values = list(chain.from_iterable(some))
         if connection.vendor == "postgresql":
             given = [dict(zip(names, row, strict=True)) for row in some]

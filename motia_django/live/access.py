@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, ClassVar
 
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest
+from django.db import DataError
+from django.http import Http404, HttpRequest
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request as RestRequest
 from rest_framework.views import APIView
 
@@ -23,6 +27,20 @@ from motia_django.stores.base import checked_key
 from motia_django.triggers.base import Spelled
 
 logger = logging.getLogger("motia.streams")
+
+_REFUSALS = (PermissionDenied, PermissionError, Http404, ObjectDoesNotExist)
+_MISTAKES = (
+    ArithmeticError, AssertionError, AttributeError, DataError, LookupError, NameError, TypeError,
+    ValidationError, ValueError,
+)  # fmt: skip
+"""Errors that come of what was asked, and come again: `auth.user.team` of nobody."""
+_QUIET = 120.0
+"""Seconds without an error of the same kind after which one is told of again."""
+_failed_at: dict[tuple[str, str, type[Exception]], float] = {}
+
+
+class Undecided(Exception):
+    """It cannot be said just now whether somebody may follow; it is neither a yes nor a no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,27 +170,36 @@ def request_of_scope(scope: Mapping[str, Any], token: str = "") -> HttpRequest: 
 
 async def ask(
     subscriptions: Sequence[Subscription], auth: Auth, entered: list[Subscription]
-) -> None:
+) -> list[Subscription]:
     """Enter subscriptions, in a thread if any of their streams has something to say to that."""
     if any(_asks(each) for each in subscriptions):
-        await in_thread(enter, subscriptions, auth, entered)
-    else:
-        enter(subscriptions, auth, entered)
+        return await in_thread(enter, subscriptions, auth, entered)
+    return enter(subscriptions, auth, entered)
 
 
-def enter(subscriptions: Iterable[Subscription], auth: Auth, entered: list[Subscription]) -> None:
-    """Append to `entered` each subscription that this user is admitted to.
+def enter(
+    subscriptions: Iterable[Subscription], auth: Auth, entered: list[Subscription]
+) -> list[Subscription]:
+    """Append to `entered` each subscription that this user is admitted to; return the undecided.
 
-    Asked are the token's streams, `canAccess` and `onJoin`, in this order; whatever of them raises
-    has refused. For each one that is appended, its leaving has to be told once.
+    Asked are the token's streams, `canAccess` and `onJoin`, in this order. For each one that is
+    appended, its leaving has to be told once; the undecided are to be asked about again.
     """
+    undecided = []
     for subscription in subscriptions:
-        if _admits(subscription, auth):
-            entered.append(subscription)
+        try:
+            if _admits(subscription, auth):
+                entered.append(subscription)
+        except Undecided:
+            undecided.append(subscription)
+    return undecided
 
 
 def may_follow(subscription: Subscription, auth: Auth) -> bool:
-    """Return whether the token and the stream's `canAccess` allow it; a stream must exist."""
+    """Return whether the token and the stream's `canAccess` allow it; a stream must exist.
+
+    Raise `Undecided` if `canAccess` fails by what may be over in a while.
+    """
     config = registry().streams.get(subscription.stream_name)
     if config is None or not _in_ticket(subscription, auth.auth):
         return False
@@ -189,8 +216,12 @@ def tell_of_leaving(subscriptions: Iterable[Subscription], auth: Auth) -> None:
     """Tell each stream's `onLeave` that a subscription has ended."""
     for each in subscriptions:
         on_leave = _on_leave(each)
-        if on_leave is not None:
-            _asked(on_leave, each, auth, _lets_join)
+        if on_leave is None:
+            continue
+        try:
+            _answer(on_leave, each, auth)
+        except Exception:
+            _tell_of_failing(on_leave, each)
 
 
 def _known_of(auth: Any, key: str) -> Any:
@@ -233,17 +264,53 @@ def _asked(
     auth: Auth,
     admits: Callable[[Any], bool],
 ) -> bool:
-    """Call what a stream's file declares; return whether its answer admits; failing refuses."""
+    """Call what a stream's file declares; return whether its answer admits.
+
+    What fails has refused if it would fail again; else raise `Undecided`.
+    """
     try:
-        arguments = (subscription, auth)[: calls.arity(function, 2)]
-        answer = calls.call(function, *arguments)
-        if _is_unfinished(answer):
-            raise TypeError(f"expected an answer, got {answer!r}: await it, or call it")
-        return admits(answer)
-    except Exception:
-        name = getattr(function, "__name__", "a function")
-        logger.exception("%s of stream %r failed", name, subscription.stream_name)
-        return False
+        return admits(_answer(function, subscription, auth))
+    except Exception as error:
+        if _refuses(error):
+            _tell_of_failing(function, subscription)
+            return False
+        _tell_of_trouble(function, subscription, error)
+        raise Undecided from error
+
+
+def _answer(function: Callable[..., Any], subscription: Subscription, auth: Auth) -> Any:
+    arguments = (subscription, auth)[: calls.arity(function, 2)]
+    answer = calls.call(function, *arguments)
+    if _is_unfinished(answer):
+        raise TypeError(f"expected an answer, got {answer!r}: await it, or call it")
+    return answer
+
+
+def _refuses(error: Exception) -> bool:
+    """Return whether an error says no, or would be the same whenever it is asked."""
+    if isinstance(error, APIException):
+        return error.status_code < 500
+    return isinstance(error, (*_REFUSALS, *_MISTAKES))
+
+
+def _tell_of_trouble(
+    function: Callable[..., Any], subscription: Subscription, error: Exception
+) -> None:
+    """Tell the log once, though many ask, and ask again."""
+    kind = (_name(function), subscription.stream_name, type(error))
+    now = time.monotonic()
+    before = _failed_at.get(kind)
+    _failed_at[kind] = now
+    if before is None or now - before > _QUIET:
+        _tell_of_failing(function, subscription)
+
+
+def _tell_of_failing(function: Callable[..., Any], subscription: Subscription) -> None:
+    logger.exception("%s of stream %r failed", _name(function), subscription.stream_name)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", "a function")
 
 
 def _is_unfinished(answer: Any) -> bool:

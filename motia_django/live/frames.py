@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from motia_django import payloads
+from motia_django.live.access import Subscription
 
 _HEAD = '{"type":"stream","timestamp":'
 
@@ -18,6 +19,8 @@ class Message(NamedTuple):
     """The frame's JSON, in one line."""
     position: str | None
     """What to resume from after it; None while that is not possible yet."""
+    joined: frozenset[Subscription]
+    """What its connection followed by then."""
 
 
 @dataclass(frozen=True, slots=True)

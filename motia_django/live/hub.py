@@ -28,6 +28,8 @@ _WINDOW = 20_000
 """Events from the log's end among which those that are missing at first are looked out for."""
 _BENEATH = 2.0
 """Seconds between two looks at the log where wake-ups are heard: one that was lost only delays."""
+_LOOK = 5.0
+"""Seconds between two looks whether the log is still the one that was read."""
 _LINGER = 5.0
 """Seconds for which it goes on with nobody left, since browsers come back."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
@@ -37,13 +39,14 @@ class Hub:
     """Reads the log while anybody follows, and hands what it reads to each event loop's relay.
 
     The thread has a database connection of its own, and nothing that follows holds one. A database
-    that is away is asked again until it is back, from where the log was left.
+    that is away is asked again until it is back, from where the log was left. If the log is another
+    then, since an older dump was restored, all who follow begin anew.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._relays: dict[AbstractEventLoop, Relay] = {}
-        self._left_at = 0.0
+        self._left_at = self._looked_at = 0.0
         self._thread: threading.Thread | None = None
         self._position: Position | None = None
 
@@ -75,6 +78,9 @@ class Hub:
                 try:
                     reading = reading or self._begun()
                     self._read_on(reading, listener)
+                    if self._is_another(reading):
+                        reading = None
+                    _give_back_to_a_pool()
                     pause = 0.0
                 except Exception as error:
                     pause = min(pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
@@ -99,8 +105,24 @@ class Hub:
 
     def _begun(self) -> Reading:
         reading = Reading(log.recent(_WINDOW))
-        self._hand_out([], reading.position)
+        self._looked_at = time.monotonic()
+        self._hand_out([], reading.position, anew=self._position is not None)
         return reading
+
+    def _is_another(self, reading: Reading) -> bool:
+        """Return whether the log is not the one that was read any more, looking now and then."""
+        now, last = time.monotonic(), reading.position.upto
+        if not last or now - self._looked_at < _LOOK:
+            return False
+        self._looked_at = now
+        if reading.is_of(log.written(last)):
+            return False
+        logger.warning(
+            "The log of streams does not have event %s any more, as after an older dump was"
+            " restored: all who follow are told anew how things are",
+            last,
+        )
+        return True
 
     def _read_on(self, reading: Reading, listener: Listener) -> None:
         """Wait for the log to grow, and hand out what it has grown by."""
@@ -112,18 +134,21 @@ class Hub:
                 self._hand_out(heard, reading.position)
             if len(found) < _BATCH:
                 break
-        connection = connections[log.database()]
-        if is_pooled(connection):
-            connection.close()
 
-    def _hand_out(self, heard: Iterable[Heard], position: Position) -> None:
+    def _hand_out(self, heard: Iterable[Heard], position: Position, *, anew: bool = False) -> None:
         with self._lock:
             self._position = position
             for loop, relay in list(self._relays.items()):
                 try:
-                    loop.call_soon_threadsafe(relay.deliver, heard, position)
+                    loop.call_soon_threadsafe(relay.deliver, heard, position, anew)
                 except RuntimeError:  # the loop has just been closed
                     del self._relays[loop]
+
+
+def _give_back_to_a_pool() -> None:
+    connection = connections[log.database()]
+    if is_pooled(connection):
+        connection.close()
 
 
 def _listener() -> Listener:

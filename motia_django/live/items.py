@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from motia_django import models
 from motia_django.live import wake
+from motia_django.payloads import Json
+from motia_django.portions import portions
 from motia_django.stores.base import MISSING
 from motia_django.stores.rows import locked, make, put, transacted
 from motia_django.triggers.stream import StreamChange, StreamEvent
@@ -23,7 +25,7 @@ Announce = Callable[[Sequence[StreamChange]], object]
 Place = tuple[str, str, str | None]
 """Stream, group, and the item or None for all of the group."""
 Told = tuple[str | None, str, Any]
-"""An event of the log: of which item, which kind, what data."""
+"""An event of the log: of which item, which kind, what data, as `Json`."""
 
 
 class Kept(Enum):
@@ -134,7 +136,9 @@ def end_expired(limit: int, announce: Announce) -> int:
 
 def send(stream: str, group: str, item: str | None, data: Any, announce: Announce) -> None:
     """Log an event that changes no item; `announce` as in `write`."""
-    transacted(database(), lambda: _log((stream, group), [(item, "event", data)], announce))
+    transacted(
+        database(), lambda: _log((stream, group), [(item, "event", Json.of(data))], announce)
+    )
 
 
 def there(rows: QuerySet[models.StreamItem]) -> QuerySet[models.StreamItem]:
@@ -178,11 +182,13 @@ def _all_written(
     done = {item: Written(old=found[item][1], new=value) for item, value in values.items()}
     told = [one for item in values for one in (*found[item][0], *_told(item, done[item]))]
     events = dict(zip((item for item, *_ in told), _log(place, told, announce), strict=True))
-    new = [
-        {"item": item, "value": values[item], "event": events[item], "expires_at": until}
+    newest = {item: data for item, _, data in told}
+    new: list[dict[str, Any]] = [
+        {"item": item, "value": newest[item], "event": events[item], "expires_at": until}
         for item in kept
     ]
-    _put(place, new, ("value", "event", "expires_at", "updated_at"))
+    for some in portions(new, lambda each: len(each["value"].text), _AT_ONCE):
+        _put(place, some, ("value", "event", "expires_at", "updated_at"))
     ends = [row.pk for item, row in rows.items() if values[item] is MISSING]
     if ends:
         _items().filter(pk__in=ends).delete()
@@ -220,11 +226,11 @@ def _found(row: models.StreamItem | None) -> tuple[list[Told], Any]:
 
 
 def _end_of(row: models.StreamItem) -> Told:
-    return row.item, "delete", row.value
+    return row.item, "delete", Json.of(row.value)
 
 
 def _told(item: str | None, written: Written) -> list[Told]:
-    return [(item, written.kind, written.told)] if written.happened else []
+    return [(item, written.kind, Json.of(written.told))] if written.happened else []
 
 
 def _replace(row: models.StreamItem, value: Any, event: int) -> None:
@@ -258,7 +264,8 @@ def _log(place: tuple[str, str], told: Sequence[Told], announce: Announce) -> li
 def _insert(rows: Sequence[models.StreamEvent]) -> None:
     """Insert rows, which know their ids then; MySQL tells them only of one at a time."""
     if len(rows) > 1 and connections[database()].features.can_return_rows_from_bulk_insert:
-        models.StreamEvent.objects.using(database()).bulk_create(rows)
+        for some in portions(rows, lambda row: len(row.data.text), _AT_ONCE):
+            models.StreamEvent.objects.using(database()).bulk_create(some)
         return
     for row in rows:
         row.save(using=database(), force_insert=True)
@@ -270,7 +277,7 @@ def _change(row: models.StreamEvent) -> StreamChange:
         stream_name=row.stream,
         group_id=row.group,
         id=row.item,
-        event=StreamEvent(type=row.kind, data=row.data),
+        event=StreamEvent(type=row.kind, data=row.data.value),
         timestamp=int(row.created_at.timestamp() * 1000),
     )
 

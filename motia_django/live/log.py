@@ -92,6 +92,11 @@ def oldest() -> int:
     return events().order_by("id").values_list("id", flat=True).first() or 0
 
 
+def written(event: int) -> datetime | None:
+    """Return when an event was written; None if the log has none with this id."""
+    return events().filter(id=event).values_list("created_at", flat=True).first()
+
+
 def prune(seconds: float, *, limit: int) -> int:
     """Delete up to `limit` events that are older than so many seconds; return how many.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from motia_django.live import frames
 from motia_django.live.frames import Frame
@@ -46,6 +47,8 @@ class Reading:
         self._asked = clock()
         self._named: set[int] = set()
         self._given_up = NONE
+        self._last: tuple[int, datetime] | None = None
+        """What was read last, and when that was written; None while that is not known."""
         self._marks = [(position.upto, clock())]
         """Which ids had been reached when; so a hole is as old as the first that is beyond it."""
 
@@ -74,9 +77,22 @@ class Reading:
             if self.position.covers(event.id) and event.id not in self._given_up:
                 continue
             self._note(event.id)
+            if event.id == self.position.upto:
+                self._last = event.id, event.created_at
             tail = frames.changed(event.stream, event.group, event.item, event.kind, event.data)
             heard.append(Heard(event, Frame(tail), self.position))
         return heard
+
+    def is_of(self, written: datetime | None) -> bool:
+        """Return whether it is this log that was read, told when it wrote what was read last.
+
+        That is there, since the newest event always stays, and was written once.
+        """
+        if written is None:
+            return False
+        here = self.position.upto, written
+        before, self._last = self._last, here
+        return before is None or before[0] != here[0] or before == here
 
     def expire(self) -> bool:
         """Give up the holes that are too old; return whether there were any."""

@@ -21,6 +21,9 @@ class Follower(Protocol):
     def hear(self, heard: Heard) -> None:
         """Take an event of something that it follows."""
 
+    def begin_anew(self) -> None:
+        """Take it that the log is another: no place in the one before means anything in it."""
+
 
 class Relay:
     """Hands out events on its event loop; only used there."""
@@ -32,6 +35,8 @@ class Relay:
         """How many have entered and not left; counted by the hub."""
         self.camera = Camera()
         self.reviews = Reviews()
+        self.settling = asyncio.Semaphore(2)
+        """Of the threads, whoever was undecided and is asked about again leaves some to others."""
         self._followers: dict[Key, dict[Follower, None]] = {}
         self._begun = asyncio.Event()
         if position is not None:
@@ -55,13 +60,17 @@ class Relay:
         assert self.position is not None
         return self.position
 
-    def deliver(self, batch: Iterable[Heard], position: Position) -> None:
-        """Hand out events that were read, each to a follower once."""
+    def deliver(self, batch: Iterable[Heard], position: Position, is_anew: bool = False) -> None:
+        """Hand out events that were read, each to a follower once; or begin with another log."""
         for heard in batch:
             for follower in self._of(heard):
                 follower.hear(heard)
         self.position = position
         self._begun.set()
+        if is_anew:
+            self.camera = Camera()  # whoever waits for a picture has it taken from a place before
+            for follower in {each: None for some in self._followers.values() for each in some}:
+                follower.begin_anew()
 
     def _of(self, heard: Heard) -> list[Follower]:
         event = heard.event

@@ -22,6 +22,8 @@ class JSONTextField(models.TextField):  # type: ignore[type-arg]
         return None if value is None else payloads.loads(value)
 
     def get_prep_value(self, value: Any) -> str | None:
+        if isinstance(value, payloads.Json):
+            return value.text
         return None if value is None and self.null else payloads.dumps(value)
 
     def value_to_string(self, obj: models.Model) -> str:

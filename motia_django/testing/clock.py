@@ -27,23 +27,31 @@ class Clock:
     ) -> None:
         """Let so much time pass at once: `move(90)` or `move(hours=2)`."""
         passed = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
-        self.travel(timezone.now() + passed)
+        self._go(datetime.now(UTC) + passed)
 
     def travel(self, moment: datetime | str) -> None:
-        """Go to a moment, such as `"2026-03-01 03:00"`; without a zone it is in Django's."""
+        """Go to a moment, such as `"2026-03-01 03:00"`; without a zone it is in the project's."""
         found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-        aware = timezone.make_aware(found) if timezone.is_naive(found) else found
-        if self._traveller is None:
-            self._travel = _time_machine().travel(aware.astimezone(UTC), tick=True)
-            self._traveller = self._travel.start()
-        else:
-            self._traveller.move_to(aware.astimezone(UTC))
+        zone = timezone.get_default_timezone()
+        self._go(timezone.make_aware(found, zone) if timezone.is_naive(found) else found)
 
     def stop(self) -> None:
         """Go back to the real time."""
         if self._traveller is not None:
             self._travel.stop()
             self._travel = self._traveller = None
+
+    def _go(self, moment: datetime) -> None:
+        """Go to an aware moment, and stay in this process's time zone.
+
+        It is given to time-machine as text, since of a `datetime` it takes the zone as well.
+        """
+        told = moment.isoformat()
+        if self._traveller is None:
+            self._travel = _time_machine().travel(told, tick=True)
+            self._traveller = self._travel.start()
+        else:
+            self._traveller.move_to(told)
 
 
 def _time_machine() -> Any:

@@ -63,7 +63,7 @@ class Follower:
     user: Any = None
     """Who he is, unless the client knows."""
     status: int = 0
-    """What was answered last: 200; 401 or 403, if he is refused all of it."""
+    """What was answered last: 200; 401 or 403, if he is refused all; 503, if that is unknown."""
     told: list[Streamed] = field(default_factory=list)
     """All that he was told: first how things are, by a `sync`, then what came."""
     _last_id: str = ""

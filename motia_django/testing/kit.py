@@ -10,6 +10,7 @@ from typing import Any
 from rest_framework.test import APIClient
 
 from motia_django import ledger
+from motia_django.conf import settings
 from motia_django.exceptions import MotiaError
 from motia_django.live.face import Streams, streams
 from motia_django.messages import Message
@@ -37,6 +38,9 @@ from motia_django.testing.stores import store_of_tests
 from motia_django.testing.trace import Trace
 from motia_django.testing.witness import Witness
 from motia_django.testing.worker import Worker
+
+_MORE = 1000
+"""So many runs more than a loop with one beside each of its own has are given up by `drain`."""
 
 
 class Motia:
@@ -219,13 +223,17 @@ class Motia:
         """
         self._failures.plan(step, error, times, after=after)
 
-    def drain(self, *, scheduled: bool = False, raises: bool = True, most: int = 1000) -> Trace:
+    def drain(
+        self, *, scheduled: bool = False, raises: bool = True, most: int | None = None
+    ) -> Trace:
         """Run all that is queued and due, and what that causes, until nothing is; return the tree.
 
         Retries and what is delayed are due when their time comes: move it before, or have it moved
         on to each that is `scheduled`. The tree has the traces in which anything ran since the last
         draining. Raise `MotiaError` after so many runs as are the `most`: for a loop, most likely.
+        By default that is beyond where `MAX_DEPTH` ends it.
         """
+        most = 2 * settings().max_depth + _MORE if most is None else most
         failures, deaths = len(self._witness.failures), len(self._witness.deaths)
         count = 0
         commit()

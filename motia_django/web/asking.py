@@ -10,8 +10,7 @@ What is refused says so by its own id: from where the browser resumes may be whe
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from rest_framework.exceptions import ParseError
@@ -27,18 +26,37 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _LAST_ID = re.compile(r"([^!]*)(?:!([0-9a-f]{1,32}))?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ids:
-    """What the messages of one connection are given, for their browser to come back with."""
+    """What the messages of one connection are given, for their browser to come back with.
 
-    mark: str
-    """What follows each position: what is refused."""
-    before: str
-    """The id until there is a position; empty if there is none, or it would say nothing new."""
+    It resumes from `since`, where it was refused `lacked`, and begins with what it has `joined`.
+    """
 
-    def of(self, position: str | None) -> str:
-        """Return the id of a message after which the browser is at this position."""
-        return self.before if position is None else f"{position}{self.mark}"
+    def __init__(
+        self,
+        asked: Sequence[Subscription],
+        joined: Container[Subscription],
+        since: Position | None,
+        lacked: Container[Subscription],
+    ) -> None:
+        self._asked = asked
+        self._joined, self._mark = joined, _mark(asked, _lacking(asked, joined))
+        self._before = ""
+        if since is not None and self._mark:
+            still = [*_lacking(asked, joined), *(each for each in asked if each in lacked)]
+            self._before = since.token + _mark(asked, still)
+
+    def of(self, position: str | None, joined: Container[Subscription]) -> str:
+        """Return the id of a message after which the browser is at this position of these.
+
+        Until there is a position it is the one from before; empty if that would say nothing new.
+        """
+        if position is None:
+            return self._before
+        self._before = ""
+        if joined is not self._joined:
+            self._joined, self._mark = joined, _mark(self._asked, _lacking(self._asked, joined))
+        return position + self._mark
 
 
 def asked_for(request: RestRequest, route: Mapping[str, str]) -> list[Subscription]:
@@ -62,19 +80,6 @@ def last_id(request: RestRequest) -> str:
     return header or request.query_params.get("lastEventId", "")
 
 
-def ids(
-    asked: Sequence[Subscription],
-    admitted: Container[Subscription],
-    since: Position | None,
-    lacked: Container[Subscription],
-) -> Ids:
-    """Return the ids of a connection that resumes from `since`, where it was refused `lacked`."""
-    refused = [each for each in asked if each not in admitted]
-    before = "" if since is None or not refused else since.token
-    still = [each for each in asked if each in refused or each in lacked]
-    return Ids(mark=_mark(asked, refused), before=before and before + _mark(asked, still))
-
-
 def read(given: str, asked: Sequence[Subscription]) -> tuple[Position | None, list[Subscription]]:
     """Return where the browser was, and what of what it asks for it was refused.
 
@@ -86,6 +91,10 @@ def read(given: str, asked: Sequence[Subscription]) -> tuple[Position | None, li
     bits = int(found[2] or "0", 16)
     refused = [each for place, each in enumerate(asked) if bits >> place & 1]
     return Position.from_token(found[1]), refused
+
+
+def _lacking(asked: Iterable[Subscription], joined: Container[Subscription]) -> list[Subscription]:
+    return [each for each in asked if each not in joined]
 
 
 def _mark(asked: Sequence[Subscription], lacked: Container[Subscription]) -> str:

@@ -17,8 +17,15 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError, InterfaceError, connections, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.urls import URLPattern, path
+from django.utils.log import log_response
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
@@ -45,6 +52,7 @@ FAREWELL = 3.0
 """Seconds that a client has to take the end of its connection, before it is just dropped."""
 _RECENT = 1000
 """Events up to which a browser that comes back says itself how far the log is known."""
+_AWAY = (DatabaseError, InterfaceError, TimeoutError)
 _RETRY = 2000
 _RETRY_AFTER_TROUBLE = 5000
 
@@ -85,7 +93,7 @@ class Admitted(HttpResponse):
 
     def ids(self, joined: Sequence[Subscription]) -> Ids:
         """Return the ids of what is sent to who was let in to these."""
-        return asking.ids(self.subscriptions, joined, self.since, self.lacked)
+        return Ids(self.subscriptions, joined, self.since, self.lacked)
 
 
 class EventStream(StreamingHttpResponse):
@@ -134,7 +142,10 @@ async def follow(request: HttpRequest, **route: str) -> HttpResponseBase:
         return await sync_to_async(_answered)(request, route)
     # What Django's middleware has used: the next connection is needed before this one ends.
     await sync_to_async(close_connections)()
-    admitted = await in_thread(_judged, request, route)
+    try:
+        admitted = await in_thread(_judged, request, route)
+    except _AWAY:
+        return _failed(request)
     if not isinstance(admitted, Admitted) or request.method == "HEAD":
         return admitted
     return await _streamed(admitted)
@@ -157,10 +168,12 @@ async def _streamed(admitted: Admitted) -> HttpResponseBase:
         joined = await following.join(
             *admitted.subscriptions, since=admitted.since, lacked=admitted.lacked
         )
+        if following.undecided and not joined:
+            return _later(admitted.view.request)
         if not joined:
             return await in_thread(admitted.view.refusal)
-    except (DatabaseError, InterfaceError, TimeoutError):
-        return _later()
+    except _AWAY:
+        return _failed(admitted.view.request)
     finally:
         if not following.is_joined:
             await following.close()
@@ -186,7 +199,7 @@ async def _parts(
         yield _retry(_RETRY)
         while time.monotonic() < end:
             messages = await following.messages(HEARTBEAT)
-            yield _written(messages, ids) if messages else _heartbeat(following.position, ids)
+            yield _written(messages, ids) if messages else _heartbeat(following, ids)
     except CutOff:
         pass
     finally:
@@ -196,34 +209,41 @@ async def _parts(
 
 def _answered(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
     """Answer what there is, and end: the browser comes back by itself and resumes."""
-    admitted = _judged(request, route)
+    try:
+        admitted = _judged(request, route)
+    except _AWAY:
+        return _failed(request)
     if not isinstance(admitted, Admitted) or request.method == "HEAD":
         return admitted
     entered: list[Subscription] = []
     try:
-        access.enter(admitted.subscriptions, admitted.auth, entered)
+        undecided = access.enter(admitted.subscriptions, admitted.auth, entered)
+        if undecided and not entered:
+            return _later(request)
         if not entered:
             return admitted.view.refusal()
-        messages = list(_told(admitted, entered))
-    except (DatabaseError, InterfaceError):
-        return _later()
+        messages = list(_told(admitted, entered, undecided))
+    except _AWAY:
+        return _failed(request)
     finally:
         access.tell_of_leaving(entered, admitted.auth)
     content = _retry(_RETRY) + _written(messages, admitted.ids(entered))
     return HttpResponse(content, headers=_headers(admitted))
 
 
-def _told(admitted: Admitted, entered: Sequence[Subscription]) -> Iterator[Message]:
-    clock = Clock()
+def _told(
+    admitted: Admitted, entered: Sequence[Subscription], undecided: Sequence[Subscription]
+) -> Iterator[Message]:
+    clock, joined = Clock(), frozenset(entered)
     since = None if any(each in admitted.lacked for each in entered) else admitted.since
     first = picture(entered, _base(since), since)
     for each in admitted.subscriptions:
-        if each not in entered:
-            yield Message(Frame(frames.unauthorized(*each.key)).at(clock.tick()), None)
+        if each not in entered and each not in undecided:
+            yield Message(Frame(frames.unauthorized(*each.key)).at(clock.tick()), None, joined)
     for frame, position in first.frames:
-        yield Message(frame.at(clock.tick()), position.token if position else None)
+        yield Message(frame.at(clock.tick()), position.token if position else None, joined)
     if not first.frames:
-        yield Message("", first.position.token)
+        yield Message("", first.position.token, joined)
 
 
 def _base(since: Position | None) -> Position:
@@ -240,10 +260,21 @@ def _headers(admitted: Admitted) -> dict[str, str]:
     return dict(admitted.headers)
 
 
-def _later() -> HttpResponseBase:
-    """Answer so that the browser tries again: any other status than 200 would stop it for good."""
+def _failed(request: HttpRequest | RestRequest) -> HttpResponseBase:
     logger.exception("Streams cannot be followed just now")
-    return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=HEADERS)
+    return _later(request)
+
+
+def _later(request: HttpRequest | RestRequest) -> HttpResponseBase:
+    """Answer so that the client tries again: an EventSource would not after a 503."""
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        return HttpResponse(_retry(_RETRY_AFTER_TROUBLE), headers=HEADERS)
+    headers = {"Retry-After": str(_RETRY_AFTER_TROUBLE // 1000), "Cache-Control": "no-store"}
+    said = {"detail": "This cannot be followed just now."}
+    response = JsonResponse(said, status=503, headers=headers)
+    # What has failed was told once: it is no error of Django's each time that somebody comes back.
+    log_response("A follower is asked to come back", response=response, logger=logger, level="info")
+    return response
 
 
 def _written(messages: Iterable[Message], ids: Ids) -> bytes:
@@ -251,15 +282,18 @@ def _written(messages: Iterable[Message], ids: Ids) -> bytes:
 
 
 def _event(message: Message, ids: Ids) -> str:
-    known = ids.of(message.position)
+    known = ids.of(message.position, message.joined)
     resumable = f"id: {known}\n" if known else ""
     data = f"data: {message.text}\n" if message.text else ""
     return f"{resumable}{data}\n"
 
 
-def _heartbeat(position: str | None, ids: Ids) -> bytes:
+def _heartbeat(following: Following, ids: Ids) -> bytes:
     """Return a comment, and, without any event, from where to resume."""
-    return b":\n\n" if position is None else f":\nid: {ids.of(position)}\n\n".encode()
+    position = following.position
+    if position is None:
+        return b":\n\n"
+    return f":\nid: {ids.of(position, following.joined)}\n\n".encode()
 
 
 def _retry(milliseconds: int) -> bytes:

@@ -99,7 +99,8 @@ class StreamSocket(AsyncWebsocketConsumer):
             raise NotPossible(wish.subscription_id, f"more than {MOST_JOINED} subscriptions")
         async with self._sending:
             pass  # whoever does not take what he joined gets no more
-        if await following.join(wish.subscription):
+        joined = await following.join(wish.subscription)
+        if joined or wish.subscription in following.undecided:
             self._joined[wish.subscription_id] = wish.subscription
 
     async def _tell(self, following: Following) -> None:

@@ -22,7 +22,7 @@ from motia_django.admin.interventions import ALL
 from motia_django.admin.runs import DEEDS
 from motia_django.runs import Status, new_run_id
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step, once
+from tests.factories import installed, make_step, once, rows
 
 pytestmark = pytest.mark.django_db
 
@@ -307,6 +307,50 @@ def test_whoever_is_second_is_told_so(
     assert not LogEntry.objects.exists()
 
 
+def dies_again(*runs: models.Run, error: str = "CardDeclined: no") -> None:
+    """Have somebody else redrive these runs, and each die of something else."""
+    for run in runs:
+        operations.redrive(run.id, by="somebody else")
+        died = {"status": "dead", "error": error, "finished_at": timezone.now(), "attempt": 1}
+        models.Run.objects.filter(id=run.id).update(**died)
+
+
+def hidden(response: Any) -> dict[str, str]:
+    """Return the hidden fields of a page's forms."""
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html_of(response))
+    return {name: value for name, value in found if name != "csrfmiddlewaretoken"}
+
+
+def html_of(response: Any) -> str:
+    return str(response.content.decode())
+
+
+@pytest.mark.parametrize("page", ["the run", "the form"])
+@pytest.mark.parametrize("what", ["redrive", "edit", "move", "discard"])
+def test_a_death_that_the_page_did_not_show_is_left_until_it_is_shown(
+    admin_client: Client, dead: Dead, what: str, page: str
+) -> None:
+    run = dead()
+    shown = hidden(admin_client.get(at(run) if page == "the run" else at(run, what)))
+    assert shown["died_at"] == f"{run.finished_at:%Y-%m-%dT%H:%M:%S.%f+00:00}"
+    dies_again(run)
+    data = {"content": '{"n": 1}', "step": "Other", "reason": "seen"}
+    refused = admin_client.post(at(run, what), {**shown, **data})
+    assert "has died again since it was looked at" in html_of(refused)
+    assert (now(run).status, LogEntry.objects.count()) == ("dead", 0)
+    admin_client.post(at(run, what), {**hidden(refused), **data})
+    assert now(run).status == ("cancelled" if what == "discard" else "queued")
+
+
+def test_what_was_not_shown_from_any_page_is_done_as_it_is(
+    admin_client: Client, dead: Dead
+) -> None:
+    for died_at in ("", "yesterday", "2026-99-99T00:00"):
+        run = dead()
+        admin_client.post(at(run, "discard"), {"died_at": died_at})
+        assert now(run).status == "cancelled"
+
+
 # -- on the list
 
 
@@ -440,6 +484,53 @@ def test_what_was_done_before_the_database_went_away_is_logged(
         posted(admin_client, "redrive", *runs, confirmed="yes")
     assert [now(run).status for run in runs] == ["queued", "dead"]
     assert LogEntry.objects.get().object_id == str(runs[0].id)
+
+
+@pytest.mark.parametrize("what", ["redrive", "discard"])
+@pytest.mark.parametrize("across", ["0", "1"])
+def test_a_death_that_the_question_did_not_show_is_left(
+    admin_client: Client, dead: Dead, what: str, across: str
+) -> None:
+    runs = [dead(id=new_run_id()) for _ in range(4)]
+    form: dict[str, Any] = {"query": "?step=Work", "select_across": across}
+    shown = hidden(posted(admin_client, what, *runs, **form))
+    assert shown["shown"] == "4"
+    dies_again(*runs[:3])
+    posted(admin_client, what, *runs, **{**form, **shown})
+    ended = "queued" if what == "redrive" else "cancelled"
+    assert [now(run).status for run in runs] == ["dead", "dead", "dead", ended]
+    told = said(admin_client.get(LIST))
+    assert told[1] == "3 runs that were shown are left as they are: they have changed since."
+    posted(admin_client, what, *runs, **{**form, **shown})
+    assert said(admin_client.get(LIST)) == ["Nothing to do: none of these runs allows it now."]
+
+
+def test_a_run_that_ended_after_the_question_is_not_run_again(
+    admin_client: Client, dead: Dead
+) -> None:
+    over, running = dead(status="succeeded"), dead(status="running", finished_at=None)
+    query = "/admin/motia/batch/preview/?deed=rerun&step=Work"
+    shown = hidden(admin_client.get(query))
+    models.Run.objects.filter(id=running.id).update(status="succeeded", finished_at=timezone.now())
+    admin_client.post(query, shown)
+    assert [len(rows(parent_id=run.id)) for run in (over, running)] == [1, 0]
+
+
+def test_a_batch_that_is_asked_for_twice_leaves_what_has_died_again(
+    admin_client: Client, dead: Dead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many_runs, "AT_ONCE", 1)
+    runs = [dead(id=new_run_id()) for _ in range(3)]
+    query = "/admin/motia/batch/preview/?deed=redrive&step=Work"
+    shown = hidden(admin_client.get(query))
+    for _ in range(2):
+        admin_client.post(query, shown)
+    dies_again(*runs[:2])
+    batches.work_off()
+    assert [now(run).status for run in runs] == ["dead", "dead", "queued"]
+    assert [len(now(run).timeline) for run in runs] == [1, 1, 1]
+    done = models.Batch.objects.order_by("id").values_list("done", "refused")
+    assert list(done) == [(1, 0), (0, 0)]
 
 
 def test_all_that_match_are_a_batch_if_they_are_many(

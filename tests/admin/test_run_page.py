@@ -25,7 +25,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 
-from motia_django import Snooze, Upload, discovery, models, registry, wake
+from motia_django import Snooze, Upload, discovery, enqueue, models, registry, wake
 from motia_django.admin import reproductions, words
 from motia_django.admin.copies import of_run
 from motia_django.payloads import MASK
@@ -33,7 +33,7 @@ from motia_django.steps import Step
 from motia_django.testing import Motia
 from motia_django.webhooks import github
 from tests.admin.conftest import MakeRun
-from tests.factories import installed, make_step, make_stream, nothing, once
+from tests.factories import deliver, installed, make_step, make_stream, nothing, once
 from tests.factories import rows as all_rows
 from tests.web.serving import http, serving
 
@@ -369,6 +369,37 @@ def signed() -> Iterator[None]:
         )
     ):
         yield
+
+
+def test_what_turns_the_direction_of_an_error_is_spelled_out(admin_client: Client) -> None:
+    def handler(input: Any, ctx: Any) -> None:
+        ctx.logger.info("about \u202e to fail")
+        raise ValueError("card \u202e declined\u2066\nsecond line")
+
+    once = {"type": "queue", "topic": "work", "config": {"maxRetries": 1, "backoffDelayMs": 0}}
+    with installed(make_step(handler, once)):
+        [run_id] = enqueue("work", {})
+        deliver([run_id])
+        models.Run.objects.update(status="queued")
+        deliver([run_id])
+        run = models.Run.objects.get()
+        errors = "/admin/motia/deadletter/"
+        page = f"{errors}{run.fingerprint}/change/"
+        for address in (at(run), LIST, errors, page, "/admin/motia/step/Work/change/"):
+            html = admin_client.get(address).content.decode()
+            assert not {"\u202e", "\u2066"} & set(html), address
+            assert "card \\u202e declined" in html, address
+
+
+def test_what_is_too_long_for_a_page_is_cut_there_and_not_copied_from_it(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    run = make_run(trigger="queue", source="work", input={"text": "é" * 1_000_000}, status="dead")
+    html = admin_client.get(at(run)).content.decode()
+    assert "it would be too long for a page" in html
+    assert len(html) < 300_000
+    exported = json.loads(admin_client.get(f"/admin/motia/run/{run.id}/export/").content)
+    assert exported["input"] == run.input
 
 
 def test_the_copies_of_a_signed_request_know_of_its_signature(make_run: MakeRun) -> None:

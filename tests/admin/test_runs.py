@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from motia_django import models
-from motia_django.admin import run_filters
+from motia_django.admin import run_filters, run_list
 from motia_django.admin.paging import BoundedPaginator
 from motia_django.admin.run_list import RunListAdmin
 from motia_django.admin.traces import in_order
@@ -162,6 +162,9 @@ def test_runs_are_found_between_two_times(admin_client: Client, make_run: MakeRu
         ("status=dead&status=queued", "The filter “status” is given more than once."),
         ("status=%3Cscript%3Ealert(1)", "&lt;script&gt;alert(1)"),
         ("foo=bar&status=nonsense&q=123", "“nonsense”"),
+        ("q=%00", "Nothing has a NUL character in it"),
+        ("error=", "The filter “error” has no fingerprint of an error."),
+        ("status=cancelled&error=0123456789abcdef", "are cancelled have no fingerprint of one"),
         (f"step={'x' * 5000}", "There is no Step named"),
     ],
 )
@@ -180,8 +183,25 @@ def test_what_is_done_to_all_that_were_asked_for_wrongly_is_done_to_none(
 ) -> None:
     run = make_run(status="dead")
     chosen = {"action": "discard", "index": "0", "select_across": "1", "confirmed": "yes"}
-    admin_client.post(f"{LIST}?created=nonsense", {**chosen, "_selected_action": [str(run.id)]})
-    assert models.Run.objects.get().status == "dead"
+    for query in ("created=nonsense", "error=", "q=%00", "foo=bar"):
+        admin_client.post(f"{LIST}?{query}", {**chosen, "_selected_action": [str(run.id)]})
+        assert models.Run.objects.get().status == "dead"
+
+
+def test_a_page_that_is_not_there_is_the_nearest_with_its_filters(
+    admin_client: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_list.RunListAdmin, "list_per_page", 2)
+    dead = [make_run(status="dead") for _ in range(3)]
+    make_run()
+    assert listed(admin_client, "?status=dead&p=2") == [dead[0]]
+    assert listed(admin_client, "?status=dead&p=3") == [dead[0]]
+    assert listed(admin_client, "?status=dead&p=-7") == [dead[2], dead[1]]
+    chosen = {"action": "discard", "index": "0", "select_across": "0", "confirmed": "yes"}
+    data = {**chosen, "_selected_action": [str(dead[0].id)]}
+    response = admin_client.post(f"{LIST}?status=dead&p=2", data, follow=True)
+    assert list(response.context["cl"].result_list) == [dead[2], dead[1]]
+    assert listed(admin_client, "?status=queued&p=2") == []
 
 
 def test_what_no_index_tells_of_is_looked_for_among_the_newest_only(
@@ -408,7 +428,7 @@ def test_pages_end_at_the_bound(
     for _ in range(70):
         make_run()
     assert len(listed(admin_client, "?p=2")) == 10
-    assert admin_client.get(f"{LIST}?p=3").status_code == 302
+    assert listed(admin_client, "?p=3") == listed(admin_client, "?p=2")
 
 
 def test_a_list_within_the_bound_says_nothing_of_it(

@@ -463,7 +463,7 @@ def test_a_worker_from_the_future_is_a_warning(postgresql: dict[str, Any]) -> No
 def test_the_shorter_the_leases_the_closer_the_clocks_have_to_be(
     postgresql: dict[str, Any],
 ) -> None:
-    def seen_ahead() -> list[str]:
+    def seen_ahead() -> list[str | None]:
         ledger.workers().update(seen_at=timezone.now() + timedelta(seconds=1.9))
         return ids()
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pydantic import BaseModel, field_validator
 
-from motia_django import models
+from motia_django import models, operations
 from motia_django.commands import bulk, selection
 from motia_django.commands.selection import Selection, moment
 from motia_django.runs import Run, Status
@@ -405,6 +405,26 @@ def test_who_starts_work_for_a_paused_step_is_told_that_it_waits(steps: Steps) -
     steps("pause", "Other")
     assert says.format("Other") in steps("redrive", str(dead_run().id), "--to", "Other")
     assert "paused" not in steps("discard", str(dead_run(step="Other").id))
+
+
+@pytest.mark.parametrize("what", ["redrive", "discard"])
+def test_a_run_that_dies_again_while_the_question_is_open_is_left(
+    fails: Fails, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    again, once = dead_run(hours=1), dead_run(hours=1)
+
+    def answer(_question: str) -> None:
+        operations.redrive(again.id, by="somebody else")
+        died = {"status": Status.DEAD, "finished_at": timezone.now()}
+        models.Run.objects.filter(id=again.id).update(**died)
+
+    monkeypatch.setattr(bulk, "confirm", answer)
+    printed, error, code = fails(what, "--step", "Work")
+    assert "1 run refused: this run has died again since it was looked at" in printed
+    assert ("1 run refused" in error, code) == (True, 1)
+    assert [status(run) for run in (again, once)] == [
+        "dead", "queued" if what == "redrive" else "cancelled",
+    ]  # fmt: skip
 
 
 def test_the_oldest_can_be_tried_first(steps: Steps) -> None:

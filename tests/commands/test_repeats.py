@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from motia_django import enqueue, repeats
+from motia_django import enqueue, models, operations, repeats
 from motia_django.runs import Status
 from tests.commands.conftest import Fails, Steps
 from tests.factories import installed, kept_run, make_step, published, row, rows, work_off
@@ -81,6 +81,20 @@ def test_many_are_run_again_by_filters_and_each_once(steps: Steps) -> None:
     assert row(old[0]).timeline[0]["reason"] == "wrong"
     assert steps("rerun", "--status", "skipped", "--all", "--yes")
     assert [len(rows(parent_id=each.id)) for each in left] == [0, 1]
+
+
+def test_what_was_discarded_by_mistake_is_run_again_by_its_error(
+    steps: Steps, fails: Fails
+) -> None:
+    dead = [kept_run(input=n, status=Status.DEAD) for n in range(3)]
+    for run, error in zip(dead, ("Unknown currency", "Declined", "Unknown CURRENCY"), strict=True):
+        models.Run.objects.filter(id=run.id).update(error=error)
+        operations.discard(run.id, by="somebody")
+    words = ("rerun", "--status", "cancelled", "--error")
+    steps(*words, "unknown currency", "--yes")
+    assert [len(rows(parent_id=run.id)) for run in dead] == [1, 0, 1]
+    _, error, code = fails(*words, "0123456789abcdef", "--yes")
+    assert ("expected a part of an error's text" in error, code) == (True, 2)
 
 
 def test_whoever_is_killed_on_the_way_sends_for_the_same_runs_again(steps: Steps) -> None:

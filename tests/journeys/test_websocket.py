@@ -212,6 +212,14 @@ def test_a_refused_join_gets_a_frame_and_the_others_go_on(project: Project, clie
     assert client.hear() == ("create", {"id": "x"})
 
 
+def test_a_join_that_cannot_be_decided_is_told_later(project: Project, client: Client) -> None:
+    client.join("shaky", name="1")
+    client.join("open", name="2")
+    assert [client.frame()["groupId"] for _ in range(2)] == ["open", "shaky"]
+    write(project, "set", "shaky", "x", {})
+    assert client.hear() == ("create", {"id": "x"})
+
+
 def test_a_token_comes_as_a_subprotocol_or_in_the_address(project: Project) -> None:
     token = token_of(project, "ada")
     for client in (opened(project, **as_user(token)), opened(project, f"?authToken={token}")):

@@ -193,15 +193,15 @@ def test_who_is_cut_off_between_a_refusal_and_how_the_rest_is_is_told_both_later
         assert (said, last_id.partition("!")[2]) == ([("unauthorized", "a")], "1")
         shut.clear()
         shut.add("b")
-        refused_only = asking.ids(
+        refused_only = asking.Ids(
             [Subscription.checked("orders", each) for each in "ab"],
             [Subscription.checked("orders", "a")],
             *asking.read(last_id, [Subscription.checked("orders", each) for each in "ab"]),
         )
-        assert refused_only.of(None) == last_id.replace("!1", "!3")
+        assert refused_only.of(None, frozenset()) == last_id.replace("!1", "!3")
         shut.clear()
         shut.add("a")
-        said, _ = await told(query, refused_only.of(None), 2)
+        said, _ = await told(query, refused_only.of(None, frozenset()), 2)
         assert said == [("unauthorized", "a"), ("sync", "b")]
         await until(lambda: not is_used())
 

@@ -15,9 +15,8 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from motia_django import Stream, disconnect
-from motia_django.live import following as following_module
 from motia_django.live import hub as hub_module
-from motia_django.live import log
+from motia_django.live import log, unsent
 from motia_django.live.following import CutOff, Dismissed, Following, TooSlow
 from motia_django.live.holes import Holes
 from motia_django.live.positions import Position
@@ -412,7 +411,7 @@ def test_the_newest_event_is_never_pruned_and_its_id_never_given_out_again() -> 
 
 
 def test_a_slow_client_is_cut_off_and_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following_module, "MOST_WAITING", 5)
+    monkeypatch.setattr(unsent, "MOST_WAITING", 5)
 
     async def scenario() -> None:
         cut = asyncio.Event()

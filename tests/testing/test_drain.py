@@ -8,7 +8,7 @@ import pytest
 
 from motia_django import enqueue, operations
 from motia_django.exceptions import MotiaError, UnknownStep, WorkerLost
-from motia_django.testing import Motia
+from motia_django.testing import Motia, kit
 from tests.factories import installed, make_step, make_stream
 
 pytestmark = pytest.mark.django_db
@@ -242,6 +242,24 @@ def test_an_item_that_expires_starts_who_watches_it(motia: Motia) -> None:
         assert [run.output for run in motia.drain()] == ["state:deleted"]
 
 
+@pytest.mark.parametrize("use_tz", [True, False])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Tokyo"])
+def test_what_waits_comes_when_its_time_does_whatever_the_zone(
+    motia: Motia, settings: Any, zone: str, use_tz: bool
+) -> None:
+    settings.TIME_ZONE, settings.USE_TZ = zone, use_tz
+    with installed(make_step(lambda input, ctx: None)):
+        motia.state.set("g", "k", 1, ttl=5)
+        enqueue("work", delaySeconds=60)
+        motia.time.move(6)
+        assert motia.state.get("g", "k") is None
+        assert len(motia.drain()) == 0
+        motia.time.move(55)
+        assert len(motia.drain()) == 1
+        enqueue("work", delaySeconds=3600)
+        assert len(motia.drain(scheduled=True)) == 1
+
+
 def test_an_item_of_a_stream_that_expires_starts_who_watches_it_and_is_told(motia: Motia) -> None:
     def handler(change: Any) -> str:
         return str(change.event.type)
@@ -265,6 +283,23 @@ def test_a_loop_ends_at_the_depth_that_production_allows(motia: Motia, settings:
         with pytest.raises(MotiaError, match="TooDeep"):
             motia.drain()
         assert [run.status for run in motia.runs][-2:] == ["succeeded", "dead"]
+
+
+def test_a_loop_is_too_deep_before_it_is_given_up(
+    motia: Motia, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "_MORE", 10)
+    settings.MOTIA = {"MAX_DEPTH": 20}
+
+    def handler(input: Any, ctx: Any) -> None:
+        if not input:
+            ctx.enqueue([{"topic": "work", "data": "beside it"}, {"topic": "work"}])
+
+    with installed(make_step(handler, enqueues=["work"])):
+        enqueue("work")
+        with pytest.raises(MotiaError, match="TooDeep"):
+            motia.drain()
+    assert [run.status for run in motia.runs].count("succeeded") == 21 + 20
 
 
 def test_a_cascade_that_only_grows_is_given_up(motia: Motia) -> None:

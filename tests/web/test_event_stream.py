@@ -13,13 +13,16 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connection
+from django.http import Http404
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.authentication import BasicAuthentication
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request as RestRequest
 
@@ -73,11 +76,28 @@ class Away:
         raise OperationalError("the database system is shutting down")
 
 
-def test_while_the_database_is_away_a_browser_is_told_to_come_back(client: Client) -> None:
+class AwayFor(Away):
+    """A database that goes while something is asked for."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    def __call__(self, execute: Any, sql: str, *asked: Any) -> Any:
+        return super().__call__() if self.table in sql else execute(sql, *asked)
+
+
+def test_while_the_database_is_away_a_browser_is_told_to_come_back(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     address = reverse("motia:stream-group", args=["orders", "g"])
-    with connection.execute_wrapper(Away()):
-        [only] = events(client.get(address))
-    assert int(only["retry"]) > 2000
+    client.force_login(User.objects.create_user("ann"))
+    for away in (Away(), AwayFor("auth_user")):
+        with connection.execute_wrapper(away):
+            [only] = events(client.get(address, headers={"Accept": "text/event-stream"}))
+            others = client.get(address)
+        assert int(only["retry"]) > 2000
+        assert (others.status_code, others.headers["Retry-After"]) == (503, "5")
+    assert "django.request" not in {each.name for each in caplog.records}
     assert told(client.get(address)) == [(None, {"type": "sync", "data": []})]
 
 
@@ -320,17 +340,27 @@ def test_the_project_s_permissions_come_first(
 
 
 @pytest.mark.parametrize("broken", ["canAccess", "onJoin"])
-def test_what_fails_has_refused(
-    client: Client, broken: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        *((each, 403) for each in (PermissionDenied, PermissionError, Http404, User.DoesNotExist)),
+        *((each, 403) for each in (NotFound, ZeroDivisionError, AttributeError, KeyError)),
+        *((each, 503) for each in (ConnectionError, TimeoutError, OperationalError, APIException)),
+        (RuntimeError, 503),
+    ],
+)
+def test_what_says_no_or_fails_whenever_it_is_asked_has_refused_and_all_else_is_asked_again(
+    client: Client, broken: str, error: type[Exception], status: int
 ) -> None:
-    monkeypatch.setattr("motia_django.live.access.logger.propagate", True)
-    monkeypatch.setattr("logging.root.disabled", False)
-
     def fails() -> None:
-        raise ZeroDivisionError
+        raise error
 
-    with installed(streams=[make_stream("orders", **{broken: fails})]):
-        assert client.get("/streams/orders/g/").status_code == 403
+    both = "/streams/?follow=flaky/g&follow=orders/g"
+    with installed(streams=[make_stream("orders"), make_stream("flaky", **{broken: fails})]):
+        assert client.get("/streams/flaky/g/").status_code == status
+        kinds = [event["type"] for _, event in told(client.get(both))]
+        assert kinds == (["unauthorized", "sync"] if status == 403 else ["sync"])
+        assert events(client.get(both))[-1]["id"].endswith("!1")
 
 
 async def nobody(subscription: Any, auth: Any) -> bool:
