@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = [
     "tests/without_zones.py",
-    "tests/admin/test_cost.py::test_no_page_asks_much_or_counts_without_end",  # it asks for each
+    "tests/admin/test_cost.py::test_no_page_asks_much_or_counts_without_end",  # it shows every page
     "tests/test_batches.py",
 ]
 OF_ROWS = "tests/beat/test_database.py::test_the_row_remembers_when_it_last_ran"
