@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpRequest, QueryDict
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -22,7 +20,7 @@ from motia_django.admin.interventions import Intervention
 from motia_django.admin.run_filters import CreatedFilter, flows_seen, moment_of
 from motia_django.ledger.interventions import FINAL
 from motia_django.ledger.selections import MOST_IDS, Selection
-from motia_django.moments import as_kept
+from motia_django.moments import as_kept, read
 from motia_django.registry import registry
 from motia_django.runs import birth_of, lowest_id_at, new_run_id
 
@@ -204,7 +202,7 @@ def _flow(request: HttpRequest) -> Reader:
 def _created(value: str, selection: Selection) -> Selection:
     if value not in CreatedFilter.ages:
         raise ValueError(_("%s is no age that runs are listed by.") % value)
-    since = lowest_id_at(timezone.now() - CreatedFilter.ages[value][1])
+    since = lowest_id_at(datetime.now(UTC) - CreatedFilter.ages[value][1])
     edge = max(str(since), str(selection.wanted.get("id__gte", since)))
     return selection.also(id__gte=edge)
 
@@ -318,7 +316,7 @@ def _step_names(names: list[str]) -> str:
 
 
 def _moment(value: Any) -> str:
-    return words.moment(value if isinstance(value, datetime) else parse_datetime(str(value)))
+    return words.moment(value if isinstance(value, datetime) else read(str(value)))
 
 
 _WORDS: Mapping[str, Callable[[Any], str]] = {
