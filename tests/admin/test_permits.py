@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import gc
+import logging
+from collections.abc import Callable, Generator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from django.utils import timezone
 from pydantic import BaseModel
 
 from motia_django import models
+from motia_django.admin import permits
 from motia_django.declarations import Problem
 from motia_django.registry import Registry, registry
 from motia_django.registry import installed as installed_registry
@@ -49,6 +52,44 @@ def no_runs_of_desk(user: User, permission: str, step: str, flows: tuple[str, ..
 def nothing_of_desk_is_seen(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
     """Let everything be done, but not be seen of `desk`."""
     return "desk" not in flows or not permission.startswith("motia.view_")
+
+
+async def in_a_while(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
+    """Refuse, when somebody waits for it."""
+    return False
+
+
+def one_by_one(
+    user: User, permission: str, step: str, flows: tuple[str, ...]
+) -> Generator[bool, None, None]:
+    """Refuse, when somebody goes through it."""
+    yield False
+
+
+class Answer:
+    """Is an answer no more than its instances are."""
+
+    def __init__(self, *asked: object) -> None:
+        pass
+
+
+def a_text(*asked: object) -> str:
+    """Refuse in words."""
+    return "no"
+
+
+def one(*asked: object) -> int:
+    """Return what equals `True`."""
+    return 1
+
+
+def a_class(*asked: object) -> type:
+    """Return a class."""
+    return Answer
+
+
+def nothing_at_all(*asked: object) -> None:
+    """Forget to return anything."""
 
 
 @pytest.fixture(autouse=True)
@@ -235,6 +276,45 @@ def test_a_step_that_may_not_be_seen_is_not_resumed(
     assert models.Pause.objects.filter(step=step).exists() == (status == 404)
     if status == 302:
         assert client.get(found.headers["Location"]).status_code == 200
+
+
+@pytest.mark.filterwarnings(
+    "error::RuntimeWarning", "error::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.parametrize(
+    ("hook", "got"),
+    [
+        ("in_a_while", "<coroutine object in_a_while"),
+        ("one_by_one", "<generator object one_by_one"),
+        ("Answer", "<tests.admin.test_permits.Answer object"),
+        ("a_class", "<class 'tests.admin.test_permits.Answer'>"),
+        ("a_text", "'no'"),
+        ("one", "1"),
+        ("nothing_at_all", ""),
+    ],
+)
+def test_only_true_lets_through_and_what_is_no_answer_is_an_error_in_the_log_once(
+    client_of: ClientOf,
+    dead: dict[str, models.Run],
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    hook: str,
+    got: str,
+) -> None:
+    monkeypatch.setattr(permits, "_told", set())
+    settings.MOTIA = {"MAY": f"{__name__}.{hook}"}
+    client = client_of(*EVERYTHING)
+    for address in ("/admin/motia/step/", "/admin/motia/run/"):
+        html = page(client, address)
+        assert not any(f">{name}</a>" in html for name in ("Shop", "Desk", "Payroll"))
+    run = dead["Shop"].pk
+    assert client.get(f"/admin/motia/run/{run}/change/").status_code == 404
+    assert client.post(f"/admin/motia/run/{run}/redrive/", {"reason": ""}).status_code == 404
+    gc.collect()
+    errors = [each.message for each in caplog.records if each.levelno == logging.ERROR]
+    expected = f"MOTIA['MAY']: expected True or False from {__name__}.{hook}, got {got}"
+    assert [each[: len(expected)] for each in errors] == ([expected] if got else [])
 
 
 def test_superusers_are_not_asked_about(admin_client: Client, dead: dict[str, models.Run]) -> None:
