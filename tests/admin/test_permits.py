@@ -19,6 +19,7 @@ from motia_django.admin import permits
 from motia_django.declarations import Problem
 from motia_django.registry import Registry, registry
 from motia_django.registry import installed as installed_registry
+from motia_django.runs import new_run_id
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, once
 
@@ -276,6 +277,53 @@ def test_a_step_that_may_not_be_seen_is_not_resumed(
     assert models.Pause.objects.filter(step=step).exists() == (status == 404)
     if status == 302:
         assert client.get(found.headers["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("shows_some", [True, False])
+def test_what_a_death_has_started_is_told_of_though_it_may_not_be_seen(
+    client_of: ClientOf, dead: dict[str, models.Run], make_run: MakeRun, shows_some: bool
+) -> None:
+    run = dead["Shop"]
+    now = {"parent_id": run.pk, "trigger": "queue", "created_at": timezone.now()}
+    for step in ("Payroll", "Payroll", *["Desk"] * shows_some):
+        make_run(**now, step=step)
+    client, address = client_of(*EVERYTHING), f"/admin/motia/run/{run.pk}"
+    hidden = "2 runs that you may not see"
+    assert '<form method="post" action="../redrive/' not in page(client, f"{address}/change/")
+    asked = page(client, f"{address}/redrive/")
+    assert "Its death has started these already" in asked
+    assert hidden in asked
+    chosen = {"action": "redrive", "_selected_action": [run.pk]}
+    shown = client.post("/admin/motia/run/", chosen)
+    told = "Desk (1 succeeded), " if shows_some else ""
+    assert shown.context["prospect"].notes[-1] == (
+        f"This death has started runs, and nothing of that is undone: {told}{hidden}."
+    )
+    assert ("Desk" in asked) == shows_some
+    assert "Payroll" not in asked + shown.content.decode()
+
+
+def test_of_a_death_that_started_nothing_hidden_no_more_is_told(
+    client_of: ClientOf, dead: dict[str, models.Run], make_run: MakeRun
+) -> None:
+    run, client = dead["Shop"].pk, client_of(*EVERYTHING)
+    click = '<form method="post" action="../redrive/'
+    assert click in page(client, f"/admin/motia/run/{run}/change/")
+    make_run(parent_id=run, trigger="queue", step="Desk")
+    assert "that you may not see" not in page(client, f"/admin/motia/run/{run}/redrive/")
+
+
+def test_a_cause_that_is_hidden_is_told_of_as_one_that_is_gone(
+    client_of: ClientOf, admin_client: Client, dead: dict[str, models.Run], make_run: MakeRun
+) -> None:
+    client, told = client_of(*EVERYTHING), "not to be seen, or not in the history any more"
+    for cause in (dead["Payroll"].pk, new_run_id()):
+        html = page(client, f"/admin/motia/run/{make_run(step='Shop', parent_id=cause).pk}/change/")
+        assert f"<code>{cause}</code> ({told})" in html
+    run = make_run(step="Shop", parent_id=new_run_id()).pk
+    assert "(not in the history)" in page(admin_client, f"/admin/motia/run/{run}/change/")
+    run = make_run(step="Shop", parent_id=dead["Desk"].pk).pk
+    assert told not in page(client, f"/admin/motia/run/{run}/change/")
 
 
 @pytest.mark.filterwarnings(
