@@ -61,7 +61,7 @@ def of_deaths(
     Where `steps` says which Steps may be named, runs of others are only counted. Runs that are not
     dead are passed over.
     """
-    deadline, looked_at, at, hidden = time.monotonic() + seconds, 0, 0, 0
+    deadline, looked_at, at = time.monotonic() + seconds, 0, 0
     parents: set[UUID] = set()
     started: dict[str, Counter[str]] = {}
     while at < min(len(run_ids), MOST_DEATHS) and (not at or time.monotonic() < deadline):
@@ -73,15 +73,13 @@ def of_deaths(
         counted = _started(dead).order_by().values_list("parent_id", "step", "status")
         for parent, step, status, runs in counted.annotate(runs=Count("id")):
             parents.add(parent)
-            if steps is None or step in steps:
-                started.setdefault(step, Counter())[status] += runs
-            else:
-                hidden += runs
+            started.setdefault(step, Counter())[status] += runs
         at, looked_at = at + len(some), looked_at + len(dead)
-    are_all = at >= len(run_ids)
+    unnamed = [step for step in started if steps is not None and step not in steps]
+    hidden = sum(started.pop(step).total() for step in unnamed)
     return Aftermath(
         looked_at=looked_at,
-        are_all=are_all,
+        are_all=at >= len(run_ids),
         deaths=len(parents),
         started=started,
         hidden=hidden,
