@@ -216,9 +216,12 @@ def pause(step: str, *, by: str, reason: str = "") -> bool:
     return new
 
 
-def resume(step: str, *, by: str) -> bool:
-    """Let a paused Step go on; return False if it was not paused."""
-    was_paused = ledger.resume(step)
+def resume(step: str, *, by: str, seen: str | None = None) -> bool:
+    """Let a paused Step go on; return False if it was not paused.
+
+    With `seen`, since when it was as `by` has seen it, in ISO 8601, also if it was paused anew.
+    """
+    was_paused = ledger.resume(step, seen=seen)
     if was_paused:
         logger.warning("Step %s was resumed by %s", step, by)
     return was_paused

@@ -64,6 +64,10 @@ class Intervention:
         """Return the first runs that the death of the run it is done to has started already."""
         return list(traces.of_death(row, request)[:MOST_FOLLOWING]) if self.requeues else []
 
+    def hides(self, row: models.Run, request: HttpRequest) -> int:
+        """Return how many it has started besides, which this request's user may not see."""
+        return traces.hidden_of_death(row, request) if self.requeues else 0
+
     @property
     def is_of_death(self) -> bool:
         """Whether it answers a death, the one that was looked at."""
@@ -86,10 +90,11 @@ def offered(row: models.Run, request: HttpRequest) -> list[Intervention]:
 
 def offered_at_once(row: models.Run, request: HttpRequest) -> list[tuple[Intervention, bool]]:
     """Return what is `offered`, each with whether a click does it, without a page that asks."""
-    return [
-        (each, each.at_once and not each.note(row) and not each.follows(row, request))
-        for each in offered(row, request)
-    ]
+
+    def has_to_be_known(what: Intervention) -> bool:
+        return bool(what.note(row) or what.follows(row, request) or what.hides(row, request))
+
+    return [(each, each.at_once and not has_to_be_known(each)) for each in offered(row, request)]
 
 
 def out_of_order() -> str:

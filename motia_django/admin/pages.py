@@ -21,7 +21,17 @@ from motia_django.runs import new_run_id
 
 
 class FramedAdmin(ModelAdmin):  # type: ignore[type-arg]
-    """An admin that has pages of its own, in the admin's frame."""
+    """An admin that has pages of its own, in the admin's frame; what is not seen is not touched."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Return whether one may add, which is for those who may view, too."""
+        return self.has_view_permission(request) and super().has_add_permission(request, *args)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return whether one may delete, which is for those who may view, too."""
+        return self.has_view_permission(request, obj) and super().has_delete_permission(
+            request, obj
+        )
 
     def links(self, request: HttpRequest) -> Links:
         """Return the links that this request's user may follow."""

@@ -7,8 +7,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
-from motia_django import models, operations
-from motia_django.admin import permits
+from motia_django import ledger, models, operations
+from motia_django.admin import permits, words
 from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
@@ -46,12 +46,21 @@ def resume(admin: ReadOnlyAdmin, request: HttpRequest, step: str, back: str) -> 
         return HttpResponseNotAllowed(["POST"])
     form = ReasonForm(None, request.POST)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""
-    if operations.resume(step, by=who(request)):
+    if operations.resume(step, by=who(request), seen=request.POST.get("paused_at")):
         log(request, [models.Step(name=step)], logged("Resume", reason))
         admin.message_user(request, _("%s is resumed.") % step, messages.SUCCESS)
     else:
-        admin.message_user(request, _("%s was not paused.") % step, messages.WARNING)
+        admin.message_user(request, _not_resumed(step), messages.WARNING)
     return HttpResponseRedirect(back)
+
+
+def _not_resumed(step: str) -> str:
+    """Say why a Step was not resumed: it was not paused, or has been paused anew."""
+    pause = ledger.paused().get(step)
+    if pause is None:
+        return _("%s was not paused.") % step
+    text = _("Nothing was done: %(step)s was paused anew after this page was shown (%(since)s).")
+    return text % {"step": step, "since": words.since(pause.paused_at, pause.by, pause.reason)}
 
 
 def _check(request: HttpRequest, step: str) -> None:

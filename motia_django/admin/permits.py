@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,12 +13,17 @@ from django.utils.module_loading import import_string
 from motia_django.conf import settings
 from motia_django.registry import registry
 
+logger = logging.getLogger("motia.admin")
+_told: set[tuple[str, str]] = set()
+"""Which hooks have given what that is no answer, as far as this process has logged it."""
+
 
 def may(request: HttpRequest, permission: str, step: str | None = None) -> bool:
     """Return whether this request's user has a permission, such as `motia.redrive_run`.
 
     For one `step`, the hook that the setting `MAY` names is asked as well. It is never asked of
     superusers, nor if Django says no already; so it takes away, and gives nothing.
+    Only `True` lets through; what is no answer, such as a coroutine, refuses and is logged.
     """
     if not request.user.has_perm(permission):
         return False
@@ -47,4 +54,19 @@ def _hook_says(request: HttpRequest, permission: str, step: str) -> bool:
     if path is None or (request.user.is_active and request.user.is_superuser):
         return True
     flows = registry().step(step).flows if step in registry() else ()
-    return bool(import_string(path)(request.user, permission, step, flows))
+    answer = import_string(path)(request.user, permission, step, flows)
+    if answer is not None and not isinstance(answer, bool):
+        _tell_of_no_answer(path, answer)
+    return answer is True
+
+
+def _tell_of_no_answer(path: str, answer: object) -> None:
+    """Log what the hook gave in place of an answer: once of each kind."""
+    if inspect.iscoroutine(answer):
+        answer.close()  # else Python warns that nobody awaited it
+    kind = type(answer)
+    each = path, f"{kind.__module__}.{kind.__qualname__}"
+    if each not in _told:
+        _told.add(each)
+        text = "MOTIA['MAY']: expected True or False from %s, got %.100r, which refuses"
+        logger.error(text, path, answer)

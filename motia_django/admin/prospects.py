@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -137,10 +136,11 @@ def _aftermath(what: Intervention, selection: Selection, links: Links) -> Iterat
     if not what.requeues:
         return
     ids = list(selection.rows().order_by().values_list("id", flat=True)[: COUNTED + 1])
-    narrow = partial(permits.narrowed, request=links.request)
-    found = aftermath.of_deaths(ids, narrow=narrow, seconds=SECONDS_FOR_DEATHS)
+    steps = permits.visible(links.request)
+    found = aftermath.of_deaths(ids, steps=steps, seconds=SECONDS_FOR_DEATHS)
     if found.deaths:
-        told = found.told(lambda status: words.STATUSES.get(status, status))
+        shown = found.told(lambda status: words.STATUSES.get(status, status))
+        told = ", ".join(filter(None, (shown, words.hidden_runs(found.hidden))))
         facts = {"deaths": f"{found.deaths:,}", "looked_at": f"{found.looked_at:,}", "told": told}
         yield _deaths_in_words(found) % facts
 

@@ -162,8 +162,11 @@ def _next_look(row: models.Run) -> str:
     return meanings.get(Status(row.status), "")
 
 
-def _cause(row: models.Run, links: Links) -> dict[str, str] | None:
-    """Return the run that caused this one; without a name if it is gone, or not to be seen."""
+def _cause(row: models.Run, links: Links) -> dict[str, Any] | None:
+    """Return the run that caused this one; without a name if it is gone, or not to be seen.
+
+    Which of both is not told to whom the hook keeps something from.
+    """
     if row.parent_id is None:
         return None
     rows = permits.narrowed(ledger.rows(id=row.parent_id), links.request)
@@ -172,6 +175,7 @@ def _cause(row: models.Run, links: Links) -> dict[str, str] | None:
         "id": str(row.parent_id),
         "step": parent.step if parent else "",
         "url": links.run(row.parent_id) if parent else "",
+        "may_be_hidden": parent is None and permits.visible(links.request) is not None,
     }
 
 

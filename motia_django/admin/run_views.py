@@ -97,6 +97,7 @@ def _page(
         (each.step, links.run(each.id), words.badge(each.status))
         for each in what.follows(row, request)
     ]
+    shown["hidden"] = words.hidden_runs(what.hides(row, request))
     return admin.page(
         request,
         "admin/motia/run/intervene.html",

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from motia_django import ledger, models, starts, ticks
-from motia_django.admin import once, permits, starting
+from motia_django.admin import once, permits, starting, words
 from motia_django.admin.interventions import log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
@@ -25,6 +25,7 @@ from motia_django.beat import operators
 from motia_django.exceptions import CannotIntervene, MotiaError
 from motia_django.registry import Listener
 from motia_django.standings import Standing
+from motia_django.triggers.cron import Timing
 
 RUN, PAUSE, OVERRIDE = "motia.run_step", "motia.pause_schedule", "motia.override_schedule"
 PERMISSIONS = {
@@ -159,8 +160,22 @@ def _pause(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> Ht
 
 
 def _resume(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
-    told = (_("The schedule of %s is resumed."), _("It was not paused."))
-    return _end(admin, request, listener, operators.resume, "Resume the schedule", told)
+    if request.method != "POST":
+        return _back(admin)
+    seen = request.POST.get("paused_at")
+    if operators.resume(listener, by=who(request), seen=seen):
+        _log(request, listener, "Resume the schedule", _reason(request))
+        text = _("The schedule of %s is resumed.") % listener.step.name
+        return _back(admin, request, (messages.SUCCESS, text))
+    override = ledger.override_of(*operators.key_of(listener))
+    if not operators.is_paused(listener, override, operators.row_states()):
+        return _back(admin, request, (messages.WARNING, _("It was not paused.")))
+    text = _(
+        "Nothing was done: the schedule of %(step)s was paused anew after this page was shown"
+        " (%(since)s)."
+    )
+    told = {"step": listener.step.name, "since": pause_told(override)}
+    return _back(admin, request, (messages.WARNING, text % told))
 
 
 def _override(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
@@ -168,21 +183,42 @@ def _override(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) ->
     now = ticks.in_force(operators.declared(listener), override)
     initial = {"expression": now.expression.text, "zone": override.zone if override else ""}
     form = OverrideForm(None, request.POST if request.method == "POST" else None, initial=initial)
-    if request.method != "POST" or not form.is_valid():
-        title = _("Override when %s is due") % listener.step.name
-        return _page(admin, request, listener, form, title, "override")
+    seen = request.POST.get("timed_at")
+    if request.method == "POST" and form.is_valid():
+        timing = _retimed(request, listener, form, seen)
+        if timing is not None:
+            told = {"step": listener.step.name, "timing": timing}
+            text = _("%(step)s is now due by %(timing)s.") % told
+            return _back(admin, request, (messages.SUCCESS, text))
+        override, seen = ledger.override_of(*operators.key_of(listener)), None
+        form.add_error(None, _said_anew(listener, override))
+    title = _("Override when %s is due") % listener.step.name
+    timed_at = ledger.timing_seen(override) if seen is None else seen  # until it is told of
+    return _page(admin, request, listener, form, title, "override", timed_at=timed_at)
+
+
+def _retimed(
+    request: HttpRequest, listener: Listener, form: OverrideForm, seen: str | None
+) -> Timing | None:
     typed = form.cleaned_data
-    asks = {"by": who(request), "reason": typed["reason"]}
+    asks = {"by": who(request), "reason": typed["reason"], "seen": seen}
     timing = operators.retime(listener, typed["expression"], typed["zone"], **asks)
-    _log(request, listener, f"Override the schedule with {timing}", typed["reason"])
-    text = _("%(step)s is now due by %(timing)s.") % {"step": listener.step.name, "timing": timing}
-    return _back(admin, request, (messages.SUCCESS, text))
+    if timing is not None:
+        _log(request, listener, f"Override the schedule with {timing}", typed["reason"])
+    return timing
 
 
 def _restore(admin: ReadOnlyAdmin, request: HttpRequest, listener: Listener) -> HttpResponse:
-    told = (_("%s is due again as its file says."), _("Nobody had overridden it."))
-    what = "Drop the override of the schedule"
-    return _end(admin, request, listener, operators.restore, what, told)
+    if request.method != "POST":
+        return _back(admin)
+    if operators.restore(listener, by=who(request), seen=request.POST.get("timed_at")):
+        _log(request, listener, "Drop the override of the schedule", _reason(request))
+        text = _("%s is due again as its file says.") % listener.step.name
+        return _back(admin, request, (messages.SUCCESS, text))
+    override = ledger.override_of(*operators.key_of(listener))
+    is_there = override is not None and override.expression
+    text = _said_anew(listener, override) if is_there else _("Nobody had overridden it.")
+    return _back(admin, request, (messages.WARNING, text))
 
 
 VIEWS: dict[str, Callable[[ReadOnlyAdmin, HttpRequest, Listener], HttpResponse]] = {
@@ -194,21 +230,30 @@ VIEWS: dict[str, Callable[[ReadOnlyAdmin, HttpRequest, Listener], HttpResponse]]
 }
 
 
-def _end(
-    admin: ReadOnlyAdmin,
-    request: HttpRequest,
-    listener: Listener,
-    end: Callable[..., bool],
-    what: str,
-    told: tuple[str, str],
-) -> HttpResponse:
-    """On POST, end what was said of a schedule; `told` is of that, and of there being nothing."""
-    if request.method != "POST":
-        return _back(admin)
-    if not end(listener, by=who(request)):
-        return _back(admin, request, (messages.WARNING, told[1]))
-    _log(request, listener, what, _reason(request))
-    return _back(admin, request, (messages.SUCCESS, told[0] % listener.step.name))
+def pause_told(override: models.Override | None) -> str:
+    """Return since when, by whom and why a schedule is paused that is."""
+    if override is None or not override.is_paused:
+        return _("in celery-beat's rows")
+    return words.since(override.paused_at, override.paused_by, override.pause_reason)
+
+
+def timing_told(override: models.Override) -> str:
+    """Return since when, by whom and why a schedule is overridden that is."""
+    return words.since(override.timed_at, override.timed_by, override.timing_reason)
+
+
+def _said_anew(listener: Listener, override: models.Override | None) -> str:
+    """Say that somebody else was faster to override a schedule, or to drop that."""
+    step = listener.step.name
+    if override is None or not override.expression:
+        text = _("Nothing was done: the override of %s was dropped after this page was shown.")
+        return text % step
+    text = _(
+        "Nothing was done: %(step)s was overridden anew with %(timing)s after this page was shown"
+        " (%(since)s)."
+    )
+    timing = ticks.in_force(operators.declared(listener), override)
+    return text % {"step": step, "timing": timing, "since": timing_told(override)}
 
 
 def _reason(request: HttpRequest) -> str:
@@ -237,6 +282,8 @@ def _page(
     form: ReasonForm,
     title: str,
     deed: str,
+    *,
+    timed_at: str = "",
 ) -> HttpResponse:
     declared = operators.declared(listener)
     return admin.page(
@@ -247,5 +294,6 @@ def _page(
         form=form,
         declared=declared,
         declared_told=declared.expression.words,
+        timed_at=timed_at,
         list_url=admin.links(request).schedules(),
     )

@@ -41,8 +41,12 @@ class Row:
     last_url: str
     pause: str
     """Since when, by whom and why it is paused; nothing if it is not."""
+    paused_at: str
+    """`ledger.pause_seen`."""
     override: str
     """Since when, by whom and why it is due at other times than its file says; or nothing."""
+    timed_at: str
+    """`ledger.timing_seen`."""
     declared: str
     """What its file says, where that does not count."""
     notes: list[str]
@@ -85,24 +89,15 @@ def _row(standing: Standing, links: Links, paused: Container[str], deeds: list[s
         last=words.moment(last.created_at) if last else "",
         last_status=words.badge(last.status) if last else "",
         last_url=links.run(last.id) if last else "",
-        pause=_pause(standing),
-        override=words.since(override.timed_at, override.timed_by, override.timing_reason)
-        if override
-        else "",
+        pause=schedule_deeds.pause_told(standing.override) if standing.is_paused else "",
+        paused_at=ledger.pause_seen(standing.override),
+        override=schedule_deeds.timing_told(override) if override else "",
+        timed_at=ledger.timing_seen(standing.override),
         declared=str(standing.declared) if override else "",
         notes=list(_notes(standing, paused)),
         is_late=standing.is_late,
         deeds=deeds,
     )
-
-
-def _pause(standing: Standing) -> str:
-    if not standing.is_paused:
-        return ""
-    override = standing.override
-    if override is None or not override.is_paused:
-        return _("in celery-beat's rows")
-    return words.since(override.paused_at, override.paused_by, override.pause_reason)
 
 
 def _next(timing: Timing) -> Iterator[tuple[str, str]]:

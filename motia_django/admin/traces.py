@@ -88,6 +88,12 @@ def of_death(this: models.Run, request: HttpRequest) -> QuerySet[models.Run]:
     return permits.narrowed(aftermath.of_death(this).only(*_COLUMNS), request)
 
 
+def hidden_of_death(this: models.Run, request: HttpRequest) -> int:
+    """Return how many it has started besides, which the reader may not see."""
+    seen = permits.visible(request)
+    return 0 if seen is None else aftermath.of_death(this).exclude(step__in=seen).count()
+
+
 def in_order(runs: dict[UUID, models.Run]) -> list[tuple[models.Run, int]]:
     """Return the runs, oldest first, each below the one that caused it, with its depth there.
 

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from motia_django import models, payloads
 from motia_django.conf import settings
@@ -112,6 +112,17 @@ def since(began: datetime | None, by: str, reason: str) -> str:
     who = _("since %(since)s by %(by)s") if by else _("since %(since)s")
     text = who % {"since": moment(began), "by": by}
     return f"{text}: {reason}" if reason else text
+
+
+def hidden_runs(number: int) -> str:
+    """Return how many runs there are besides, which are not shown to the reader; nothing of none.
+
+    So whoever is warned of them is warned, though no Step is named that he may not see.
+    """
+    text = ngettext(
+        "%(number)s run that you may not see", "%(number)s runs that you may not see", number
+    )
+    return text % {"number": f"{number:,}"} if number else ""
 
 
 def counted(number: int, most: int | None = None) -> str:

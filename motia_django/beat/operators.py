@@ -50,9 +50,15 @@ def pause(listener: Listener, *, by: str, reason: str = "") -> bool:
     return done
 
 
-def resume(listener: Listener, *, by: str) -> bool:
-    """Let a schedule's ticks be born again; return False if it was not paused."""
-    rows = {entry_name(listener), *_rows_of(ledger.override_of(*key_of(listener)))}
+def resume(listener: Listener, *, by: str, seen: str | None = None) -> bool:
+    """Let a schedule's ticks be born again; return False if it was not paused.
+
+    Also if another pause than the one `seen` is in force, which is what `ledger.pause_seen` gave.
+    """
+    override = ledger.override_of(*key_of(listener))
+    if seen not in (None, ledger.pause_seen(override)):
+        return False
+    rows = {entry_name(listener), *_rows_of(override)}
     held = [name for name in rows if _set_enabled(name, True)]
     done = ledger.resume_schedule(key_of(listener)) or bool(held)
     if done:
@@ -60,23 +66,36 @@ def resume(listener: Listener, *, by: str) -> bool:
     return done
 
 
-def retime(listener: Listener, expression: str, zone: str, *, by: str, reason: str = "") -> Timing:
+def retime(
+    listener: Listener,
+    expression: str,
+    zone: str,
+    *,
+    by: str,
+    reason: str = "",
+    seen: str | None = None,
+) -> Timing | None:
     """Put another expression, in a time zone, in the place of the file's; return what now counts.
 
     An empty `zone` leaves the time zone as it is declared. Raise `CannotIntervene` for what is no
-    expression or no time zone.
+    expression or no time zone. Return None, and do nothing, if something else was said since it was
+    `seen`, which is what `ledger.timing_seen` gave.
     """
     timing = Timing(expression_of(expression), zone_of(zone) if zone else declared(listener).zone)
     values = {"expression": timing.expression.text, "zone": zone}
-    ledger.retime(key_of(listener), **values, by=by, reason=reason)
+    if not ledger.retime(key_of(listener), **values, by=by, reason=reason, seen=seen):
+        return None
     _refresh_row(listener)
     logger.warning("The schedule %s was set to %s by %s", entry_name(listener), timing, by)
     return timing
 
 
-def restore(listener: Listener, *, by: str) -> bool:
-    """Let the file say again when a schedule is due; return False if it did so already."""
-    done = ledger.restore_timing(key_of(listener))
+def restore(listener: Listener, *, by: str, seen: str | None = None) -> bool:
+    """Let the file say again when a schedule is due; return False if it did so already.
+
+    Also if something else was said since it was `seen`, which is what `ledger.timing_seen` gave.
+    """
+    done = ledger.restore_timing(key_of(listener), seen=seen)
     if done:
         _refresh_row(listener)
         logger.warning("The schedule %s was restored by %s", entry_name(listener), by)

@@ -10,7 +10,13 @@ from django.core import checks
 from django.core.checks import CheckMessage
 
 from motia_django.checks.counting import counted_keys
-from motia_django.checks.project import celery_app, project_settings, step_files, step_warnings
+from motia_django.checks.project import (
+    celery_app,
+    project_settings,
+    step_files,
+    step_warnings,
+    who_may,
+)
 from motia_django.checks.reach import reach
 from motia_django.checks.webhooks import webhooks
 from motia_django.conf import are_readable
@@ -32,7 +38,7 @@ ALL: tuple[Check, ...] = (
     project_settings,
     *map(
         _where_settings_can_be_read,
-        (step_files, step_warnings, counted_keys, webhooks, reach, celery_app),
+        (who_may, step_files, step_warnings, counted_keys, webhooks, reach, celery_app),
     ),
 )
 """What every `check` looks at."""

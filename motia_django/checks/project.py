@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.core import checks
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+from motia_django.calls import is_async, is_generator
 from motia_django.celery_app import is_the_projects, project_app
 from motia_django.conf import settings
 from motia_django.declarations import Problem
@@ -24,6 +26,7 @@ from motia_django.stream_config import StreamConfig
 Messages = Iterator[checks.CheckMessage]
 
 BAD_SETTING = "motia.E020"
+NOBODY_MAY = "motia.E022"
 NOBODY_HEARS = "motia.W001"
 NO_CELERY_APP = "motia.W003"
 NOT_ROUTED = "motia.W004"
@@ -51,6 +54,26 @@ def project_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
     except SettingsError as error:
         return [checks.Error(str(error), id=BAD_SETTING)]
     return []
+
+
+def who_may(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Report a `MAY` that cannot answer, which keeps everything from everybody but superusers."""
+    path = settings().may
+    try:
+        function = import_string(path) if path else None
+    except Exception:  # which `project_settings` reports
+        return []
+    mistake = _mistake_of(function) if callable(function) else ""
+    if not mistake:
+        return []
+    return [
+        checks.Error(
+            "MOTIA['MAY']: expected a function (user, permission, step, flows) that returns True"
+            f" or False, got {path!r}, which {mistake}.",
+            hint="Until it can answer, the admin is closed to all but superusers.",
+            id=NOBODY_MAY,
+        )
+    ]
 
 
 def step_warnings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -100,6 +123,23 @@ def _check_may() -> None:
         raise SettingsError(f"MOTIA['MAY']: {path!r}: {type(error).__name__}: {error}") from error
     if not callable(function):
         raise SettingsError(f"MOTIA['MAY']: expected the path of a function, got {path!r}")
+
+
+def _mistake_of(may: Callable[..., Any]) -> str:
+    """Return why a function never gives an answer when it is asked who may do what; or nothing."""
+    if isinstance(may, type):
+        return "is a class"
+    if is_async(may):
+        return "is async"
+    if is_generator(may):
+        return "has a yield in it"
+    try:
+        inspect.signature(may).bind(None, "", "", ())
+    except TypeError as error:
+        return f"cannot be called so: {error}"
+    except ValueError:  # it is not known what it takes
+        pass
+    return ""
 
 
 def _error(problem: Problem) -> checks.CheckMessage:

@@ -101,10 +101,18 @@ def facts(listener: Listener) -> dict[str, Any]:
         "next": due.astimezone(timing.zone) if due else None,
     }
     if operators.is_paused(listener, override, states):
-        told["paused"] = True
+        told["paused"] = _pause(override)
     if override is not None and override.expression:
         told["overridden"] = timing.expression.text
     return told
+
+
+def _pause(override: models.Override | None) -> dict[str, Any]:
+    """Return since when, by whom and why a schedule is paused; none of it is in beat's own rows."""
+    if override is None or not override.is_paused:
+        return {"since": None, "by": "", "reason": ""}
+    since = override.paused_at
+    return {"since": since, "by": override.paused_by, "reason": override.pause_reason}
 
 
 def remarks() -> Callable[[Listener], str]:

@@ -89,7 +89,8 @@ class Show(Subcommand):
         for trigger in facts["triggers"]:
             self.say(f"{'trigger':12} {trigger.pop('type')} {trigger.pop('source')}")
             for key, value in trigger.items():
-                self.say(f"{'':12}   {key}: {_told_value(value)}")
+                text = _told_pause(value) if key == "paused" else _told_value(value)
+                self.say(f"{'':12}   {key}: {text}")
 
 
 class Check(Subcommand):
@@ -149,9 +150,15 @@ def paused() -> Mapping[str, Pause]:
 
 def told(pause: Pause) -> str:
     """Return since when, by whom and why a Step is paused."""
-    by = f" by {pause.by}" if pause.by else ""
-    reason = f": {pause.reason}" if pause.reason else ""
-    return f"since {clock(pause.paused_at)} {zone()}{by}{reason}"
+    return _told_pause({"since": pause.paused_at, "by": pause.by, "reason": pause.reason})
+
+
+def _told_pause(facts: Mapping[str, Any]) -> str:
+    if facts["since"] is None:
+        return "in celery-beat's rows"
+    by = f" by {facts['by']}" if facts["by"] else ""
+    reason = f": {facts['reason']}" if facts["reason"] else ""
+    return f"since {clock(facts['since'])} {zone()}{by}{reason}"
 
 
 def described(step: Step, pause: Pause | None) -> dict[str, Any]:

@@ -94,10 +94,12 @@ from motia_django.ledger.overrides import (
     override_of,
     overrides,
     pause_schedule,
+    pause_seen,
     placed,
     restore_timing,
     resume_schedule,
     retime,
+    timing_seen,
 )
 from motia_django.ledger.rows import database
 from motia_django.ledger.tallies import (
@@ -171,6 +173,7 @@ __all__ = [
     "patience",
     "pause",
     "pause_schedule",
+    "pause_seen",
     "paused",
     "placed",
     "prunable",
@@ -208,6 +211,7 @@ __all__ = [
     "take_lost",
     "tallied",
     "those_with",
+    "timing_seen",
     "trace",
     "turns_of",
     "unfinished",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,6 @@ MOST_DEATHS = 10_000
 _AT_ONCE = 500
 _MOST_STEPS = 10
 
-Narrow = Callable[[QuerySet[models.Run]], QuerySet[models.Run]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
@@ -35,6 +33,8 @@ class Aftermath:
     """How many of the dead have started runs."""
     started: Mapping[str, Counter[str]]
     """Those, by Step: how many of each status."""
+    hidden: int
+    """How many they have started besides, of Steps that are not to be named."""
 
     def told(self, word: Callable[[str], object] = str) -> str:
         """Return what was started, the most first: `CrmDied (12: 11 succeeded, 1 queued)`."""
@@ -54,11 +54,12 @@ def of_death(row: models.Run) -> QuerySet[models.Run]:
 
 
 def of_deaths(
-    run_ids: Sequence[UUID], *, narrow: Narrow = lambda rows: rows, seconds: float = 5.0
+    run_ids: Sequence[UUID], *, steps: Container[str] | None = None, seconds: float = 5.0
 ) -> Aftermath:
     """Return what the deaths of these runs have started: of up to `MOST_DEATHS`, for so long.
 
-    Only rows to which they are narrowed are told of. Runs that are not dead are passed over.
+    Where `steps` says which Steps may be named, runs of others are only counted. Runs that are not
+    dead are passed over.
     """
     deadline, looked_at, at = time.monotonic() + seconds, 0, 0
     parents: set[UUID] = set()
@@ -69,13 +70,20 @@ def of_deaths(
             id__in=some, status=Status.DEAD, finished_at__isnull=False
         )
         dead: dict[UUID, str] = dict(found.values_list("id", "step"))
-        counted = narrow(_started(dead)).order_by().values_list("parent_id", "step", "status")
+        counted = _started(dead).order_by().values_list("parent_id", "step", "status")
         for parent, step, status, runs in counted.annotate(runs=Count("id")):
             parents.add(parent)
             started.setdefault(step, Counter())[status] += runs
         at, looked_at = at + len(some), looked_at + len(dead)
-    are_all = at >= len(run_ids)
-    return Aftermath(looked_at=looked_at, are_all=are_all, deaths=len(parents), started=started)
+    unnamed = [step for step in started if steps is not None and step not in steps]
+    hidden = sum(started.pop(step).total() for step in unnamed)
+    return Aftermath(
+        looked_at=looked_at,
+        are_all=at >= len(run_ids),
+        deaths=len(parents),
+        started=started,
+        hidden=hidden,
+    )
 
 
 def _started(dead: Mapping[UUID, str]) -> QuerySet[models.Run]:

@@ -116,10 +116,18 @@ def pause(step: str, *, by: str = "", reason: str = "") -> bool:
     return new
 
 
-def resume(step: str) -> bool:
-    """Let a Step's runs begin again; upkeep publishes those that wait."""
+def resume(step: str, *, seen: str | None = None) -> bool:
+    """Let a Step's runs begin again; upkeep publishes those that wait.
+
+    Return False if it was not paused; or if it was paused anew, where `seen` says which pause is
+    meant: its `paused_at` in ISO 8601.
+    """
     with transaction.atomic(using=database()):
-        was_paused, _ = _pauses().filter(step=step).delete()
+        pauses = _pauses().filter(step=step)
+        there = pauses.select_for_update() if seen is not None else ()
+        if any(each.paused_at.isoformat() != seen for each in there):
+            return False
+        was_paused, _ = pauses.delete()
         all_runs().filter(step=step, status=Status.QUEUED).update(
             wake_at=timezone.now(), publishes=0
         )

@@ -89,23 +89,47 @@ def move_pause(row: models.Override, index: int | None) -> None:
     _rows().filter(pk=row.pk).update(**place)
 
 
-def retime(key: Key, *, expression: str, zone: str, by: str, reason: str) -> None:
-    """Put another expression and time zone in the place of the file's."""
+def retime(
+    key: Key, *, expression: str, zone: str, by: str, reason: str, seen: str | None = None
+) -> bool:
+    """Put another expression and time zone in the place of the file's.
+
+    Return False if that was done or dropped since it was `seen`, which is what `timing_seen` gave.
+    """
     told = {"timed_by": by[:255], "timing_reason": reason}
-    _write_timing(key, expression=expression, zone=zone, **told)
+    return _write_timing(key, seen, expression=expression, zone=zone, **told)
 
 
-def restore_timing(key: Key) -> bool:
-    """Let the file say again when a schedule is due; return False if it did so already."""
+def restore_timing(key: Key, *, seen: str | None = None) -> bool:
+    """Let the file say again when a schedule is due.
+
+    Return False if it did so already, or something else was said since it was `seen`.
+    """
     if not _of(key).exclude(expression="").exists():
         return False
-    _write_timing(key, **dict.fromkeys(("expression", "zone", "timed_by", "timing_reason"), ""))
-    return True
+    nothing = dict.fromkeys(("expression", "zone", "timed_by", "timing_reason"), "")
+    return _write_timing(key, seen, **nothing)
 
 
-def _write_timing(key: Key, **values: Any) -> None:
+def pause_seen(row: models.Override | None) -> str:
+    """Return what tells a pause of a schedule from another: ISO 8601; empty if there is none."""
+    is_there = row is not None and row.is_paused
+    return row.paused_at.isoformat() if is_there and row and row.paused_at else ""
+
+
+def timing_seen(row: models.Override | None) -> str:
+    """Return what tells what is said of a schedule's time from what was before, or will be."""
+    return row.timed_at.isoformat() if row and row.timed_at else ""
+
+
+def _write_timing(key: Key, seen: str | None, **values: Any) -> bool:
     row = _row(key)
-    _rows().filter(pk=row.pk).update(timed_at=timezone.now(), **values)
+    if seen not in (None, timing_seen(row)):
+        return False
+    rows = _rows().filter(pk=row.pk)
+    if seen is not None:
+        rows = rows.filter(timed_at=row.timed_at)  # else somebody was faster just now
+    return bool(rows.update(timed_at=timezone.now(), **values))
 
 
 def _row(key: Key) -> models.Override:

@@ -843,6 +843,33 @@ def test_a_step_is_paused_with_a_reason_and_resumed(admin_client: Client) -> Non
     assert list(messages) == [("Work", "Pause: lunch"), ("Work", "Resume")]
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_pause_that_was_made_since_the_page_was_shown_is_not_lifted(
+    admin_client: Client, is_gone: bool
+) -> None:
+    page = "/admin/motia/step/Work/resume/"
+    with installed(*([] if is_gone else [make_step()])):
+        ledger.pause("Work", by="eve", reason="deploy")
+        shown = "/admin/motia/step/" if is_gone else "/admin/motia/step/Work/change/"
+        html = admin_client.get(shown).content.decode()
+        [seen] = re.findall('<input type="hidden" name="paused_at" value="([^"]+)">', html)
+        ledger.resume("Work")
+        ledger.pause("Work", by="bob", reason="the bank is down")
+        [told] = said(admin_client.post(page, {"paused_at": seen}, follow=True))
+        assert told.startswith("Nothing was done: Work was paused anew after this page was shown")
+        assert told.endswith("by bob: the bank is down).")
+        assert set(ledger.paused()) == {"Work"}
+        assert not LogEntry.objects.exists()
+        html = admin_client.get(shown).content.decode()
+        [seen] = re.findall('<input type="hidden" name="paused_at" value="([^"]+)">', html)
+        assert said(admin_client.post(page, {"paused_at": seen}, follow=True)) == [
+            "Work is resumed."
+        ]
+        assert said(admin_client.post(page, {"paused_at": seen}, follow=True)) == [
+            "Work was not paused."
+        ]
+
+
 def test_a_paused_step_that_is_gone_is_shown_and_can_be_resumed(admin_client: Client) -> None:
     ledger.pause("Gone/Step", reason="<b>")
     html = text(admin_client, "/admin/motia/step/")

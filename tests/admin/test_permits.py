@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import gc
+import logging
+from collections.abc import Callable, Generator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +15,11 @@ from django.utils import timezone
 from pydantic import BaseModel
 
 from motia_django import models
+from motia_django.admin import permits
 from motia_django.declarations import Problem
 from motia_django.registry import Registry, registry
 from motia_django.registry import installed as installed_registry
+from motia_django.runs import new_run_id
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step, once
 
@@ -49,6 +53,44 @@ def no_runs_of_desk(user: User, permission: str, step: str, flows: tuple[str, ..
 def nothing_of_desk_is_seen(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
     """Let everything be done, but not be seen of `desk`."""
     return "desk" not in flows or not permission.startswith("motia.view_")
+
+
+async def in_a_while(user: User, permission: str, step: str, flows: tuple[str, ...]) -> bool:
+    """Refuse, when somebody waits for it."""
+    return False
+
+
+def one_by_one(
+    user: User, permission: str, step: str, flows: tuple[str, ...]
+) -> Generator[bool, None, None]:
+    """Refuse, when somebody goes through it."""
+    yield False
+
+
+class Answer:
+    """Is an answer no more than its instances are."""
+
+    def __init__(self, *asked: object) -> None:
+        pass
+
+
+def a_text(*asked: object) -> str:
+    """Refuse in words."""
+    return "no"
+
+
+def one(*asked: object) -> int:
+    """Return what equals `True`."""
+    return 1
+
+
+def a_class(*asked: object) -> type:
+    """Return a class."""
+    return Answer
+
+
+def nothing_at_all(*asked: object) -> None:
+    """Forget to return anything."""
 
 
 @pytest.fixture(autouse=True)
@@ -235,6 +277,92 @@ def test_a_step_that_may_not_be_seen_is_not_resumed(
     assert models.Pause.objects.filter(step=step).exists() == (status == 404)
     if status == 302:
         assert client.get(found.headers["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("shows_some", [True, False])
+def test_what_a_death_has_started_is_told_of_though_it_may_not_be_seen(
+    client_of: ClientOf, dead: dict[str, models.Run], make_run: MakeRun, shows_some: bool
+) -> None:
+    run = dead["Shop"]
+    now = {"parent_id": run.pk, "trigger": "queue", "created_at": timezone.now()}
+    for step in ("Payroll", "Payroll", *["Desk"] * shows_some):
+        make_run(**now, step=step)
+    client, address = client_of(*EVERYTHING), f"/admin/motia/run/{run.pk}"
+    hidden = "2 runs that you may not see"
+    assert '<form method="post" action="../redrive/' not in page(client, f"{address}/change/")
+    asked = page(client, f"{address}/redrive/")
+    assert "Its death has started these already" in asked
+    assert hidden in asked
+    chosen = {"action": "redrive", "_selected_action": [run.pk]}
+    shown = client.post("/admin/motia/run/", chosen)
+    told = "Desk (1 succeeded), " if shows_some else ""
+    assert shown.context["prospect"].notes[-1] == (
+        f"This death has started runs, and nothing of that is undone: {told}{hidden}."
+    )
+    assert ("Desk" in asked) == shows_some
+    assert "Payroll" not in asked + shown.content.decode()
+
+
+def test_of_a_death_that_started_nothing_hidden_no_more_is_told(
+    client_of: ClientOf, dead: dict[str, models.Run], make_run: MakeRun
+) -> None:
+    run, client = dead["Shop"].pk, client_of(*EVERYTHING)
+    click = '<form method="post" action="../redrive/'
+    assert click in page(client, f"/admin/motia/run/{run}/change/")
+    make_run(parent_id=run, trigger="queue", step="Desk")
+    assert "that you may not see" not in page(client, f"/admin/motia/run/{run}/redrive/")
+
+
+def test_a_cause_that_is_hidden_is_told_of_as_one_that_is_gone(
+    client_of: ClientOf, admin_client: Client, dead: dict[str, models.Run], make_run: MakeRun
+) -> None:
+    client, told = client_of(*EVERYTHING), "not to be seen, or not in the history any more"
+    for cause in (dead["Payroll"].pk, new_run_id()):
+        html = page(client, f"/admin/motia/run/{make_run(step='Shop', parent_id=cause).pk}/change/")
+        assert f"<code>{cause}</code> ({told})" in html
+    run = make_run(step="Shop", parent_id=new_run_id()).pk
+    assert "(not in the history)" in page(admin_client, f"/admin/motia/run/{run}/change/")
+    run = make_run(step="Shop", parent_id=dead["Desk"].pk).pk
+    assert told not in page(client, f"/admin/motia/run/{run}/change/")
+
+
+@pytest.mark.filterwarnings(
+    "error::RuntimeWarning", "error::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.parametrize(
+    ("hook", "got"),
+    [
+        ("in_a_while", "<coroutine object in_a_while"),
+        ("one_by_one", "<generator object one_by_one"),
+        ("Answer", "<tests.admin.test_permits.Answer object"),
+        ("a_class", "<class 'tests.admin.test_permits.Answer'>"),
+        ("a_text", "'no'"),
+        ("one", "1"),
+        ("nothing_at_all", ""),
+    ],
+)
+def test_only_true_lets_through_and_what_is_no_answer_is_an_error_in_the_log_once(
+    client_of: ClientOf,
+    dead: dict[str, models.Run],
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    hook: str,
+    got: str,
+) -> None:
+    monkeypatch.setattr(permits, "_told", set())
+    settings.MOTIA = {"MAY": f"{__name__}.{hook}"}
+    client = client_of(*EVERYTHING)
+    for address in ("/admin/motia/step/", "/admin/motia/run/"):
+        html = page(client, address)
+        assert not any(f">{name}</a>" in html for name in ("Shop", "Desk", "Payroll"))
+    run = dead["Shop"].pk
+    assert client.get(f"/admin/motia/run/{run}/change/").status_code == 404
+    assert client.post(f"/admin/motia/run/{run}/redrive/", {"reason": ""}).status_code == 404
+    gc.collect()
+    errors = [each.message for each in caplog.records if each.levelno == logging.ERROR]
+    expected = f"MOTIA['MAY']: expected True or False from {__name__}.{hook}, got {got}"
+    assert [each[: len(expected)] for each in errors] == ([expected] if got else [])
 
 
 def test_superusers_are_not_asked_about(admin_client: Client, dead: dict[str, models.Run]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -154,6 +156,92 @@ def test_an_override_stands_beside_what_the_file_says_until_it_is_dropped(
         in log_of()[0]
     )
     assert "Drop the override" in log_of()[1]
+
+
+def hidden(client: Client, address: str, field: str) -> dict[str, str]:
+    """Return a hidden field of the page there, as its form would send it."""
+    html = client.get(address).content.decode()
+    [value] = re.findall(f'<input type="hidden" name="{field}" value="([^"]*)">', html)
+    return {field: value}
+
+
+def told_by(client: Client, deed: str, sent: dict[str, str]) -> str:
+    page = client.post(f"{PAGE}Report/0/{deed}/", sent, follow=True)
+    return html.unescape(page.content.decode())
+
+
+def test_a_pause_that_was_made_since_the_page_was_shown_is_not_lifted(admin_client: Client) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        report = operators.schedule("Report", 0)
+        operators.pause(report, by="eve", reason="deploy")
+        seen = hidden(admin_client, PAGE, "paused_at")
+        operators.resume(report, by="bob")
+        assert "It was not paused" in told_by(admin_client, "resume", seen)
+        operators.pause(report, by="bob", reason="the bank is down")
+        told = told_by(admin_client, "resume", seen)
+        assert "Nothing was done: the schedule of Report was paused anew after this page" in told
+        assert "by bob: the bank is down)" in told
+        assert row_of(admin_client).pause
+        assert log_of() == []
+        assert "is resumed" in told_by(
+            admin_client, "resume", hidden(admin_client, PAGE, "paused_at")
+        )
+        assert not row_of(admin_client).pause
+
+
+def test_an_override_that_was_made_since_the_page_was_shown_is_not_dropped(
+    admin_client: Client,
+) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        report = operators.schedule("Report", 0)
+        operators.retime(report, "@daily", "", by="eve", reason="too often")
+        seen = hidden(admin_client, PAGE, "timed_at")
+        operators.retime(report, "@weekly", "", by="bob", reason="still too often")
+        told = told_by(admin_client, "restore", seen)
+        assert (
+            "Nothing was done: Report was overridden anew with @weekly in UTC after this page"
+            in told
+        )
+        assert "by bob: still too often)" in told
+        assert row_of(admin_client).expression == "@weekly"
+        assert log_of() == []
+        told_by(admin_client, "restore", hidden(admin_client, PAGE, "timed_at"))
+        assert row_of(admin_client).expression == "0 * * * *"
+        assert "Nobody had overridden it" in told_by(admin_client, "restore", seen)
+
+
+def test_of_two_who_have_the_form_of_an_override_open_the_second_is_told_of_the_first(
+    admin_client: Client,
+) -> None:
+    address = f"{PAGE}Report/0/override/"
+    with installed(make_step(print, HOURLY, name="Report")):
+        seen = hidden(admin_client, address, "timed_at")
+        operators.retime(operators.schedule("Report", 0), "@daily", "", by="bob", reason="slow")
+        wrong = admin_client.post(address, {"expression": "never", **seen})
+        assert wrong.context["timed_at"] == seen["timed_at"], "he was not told of it yet"
+        again = admin_client.post(address, {"expression": "@weekly", **seen})
+        [told] = again.context["form"].non_field_errors()
+        assert "Report was overridden anew with @daily in UTC after this page was shown" in told
+        assert told.endswith("by bob: slow).")
+        assert row_of(admin_client).expression == "@daily"
+        assert log_of() == []
+        seen = {"timed_at": again.context["timed_at"]}
+        assert "is now due" in told_by(admin_client, "override", {"expression": "@weekly", **seen})
+        assert row_of(admin_client).expression == "@weekly"
+
+
+def test_whoever_overrides_is_told_that_the_override_he_saw_was_dropped(
+    admin_client: Client,
+) -> None:
+    address = f"{PAGE}Report/0/override/"
+    with installed(make_step(print, HOURLY, name="Report")):
+        report = operators.schedule("Report", 0)
+        operators.retime(report, "@daily", "", by="bob")
+        seen = hidden(admin_client, address, "timed_at")
+        operators.restore(report, by="bob")
+        told = told_by(admin_client, "override", {"expression": "@weekly", **seen})
+        assert "the override of Report was dropped after this page was shown" in told
+        assert row_of(admin_client).expression == "0 * * * *"
 
 
 def test_what_was_said_goes_with_its_trigger_when_another_is_put_before_it(

@@ -390,6 +390,25 @@ def test_who_may_only_read_changes_nothing_whatever_he_sends(world: World, what:
     assert snapshot() == before
 
 
+@pytest.mark.parametrize("may_see", [False, True])
+@pytest.mark.parametrize(
+    "what", ["delete an item of state", "delete an item of a stream", "add an item of state"]
+)
+def test_an_item_that_may_not_be_seen_is_neither_deleted_nor_added(
+    world: World, client_of: Callable[..., Client], what: str, may_see: bool
+) -> None:
+    deed, before = DEEDS[what], snapshot()
+    assert deed.post is not None
+    deeds = ("delete_stateitem", "delete_streamitem", "add_stateitem")
+    seen = ("view_stateitem", "view_streamitem") if may_see else ()
+    client, place = client_of(*deeds, *seen), address(deed, world)
+    shown, done = client.get(place), client.post(place, deed.post(world))
+    expected = (200, 302) if may_see else (403, 403)
+    assert (shown.status_code, done.status_code) == expected
+    assert deed.done(world) == may_see
+    assert may_see or snapshot() == before
+
+
 @pytest.mark.parametrize("what", DEEDS)
 def test_who_is_not_logged_in_is_sent_to_do_so(world: World, what: str) -> None:
     before = snapshot()

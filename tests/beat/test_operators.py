@@ -137,6 +137,33 @@ def test_other_triggers_and_the_step_itself_go_on(hourly: Listener) -> None:
 # -- overriding
 
 
+def test_of_two_who_override_what_they_have_seen_one_does(hourly: Listener) -> None:
+    seen = ledger.timing_seen(ledger.override_of("Work", 0))
+    assert seen == ""
+    with at(NOON):
+        assert operators.retime(hourly, "@daily", "", by="me", seen=seen)
+        assert operators.retime(hourly, "@weekly", "", by="you", seen=seen) is None
+        assert not operators.restore(hourly, by="you", seen=seen)
+    override = ledger.override_of("Work", 0)
+    assert override
+    assert (override.timed_by, override.expression) == ("me", "@daily")
+
+
+@needs_rows
+def test_a_pause_in_celery_beats_row_is_another_than_ours(hourly: Listener) -> None:
+    from motia_django.beat import rows as beat_rows
+
+    beat_rows.reconcile(Registry([hourly.step]))
+    operators.pause(hourly, by="me")
+    ours = ledger.pause_seen(ledger.override_of("Work", 0))
+    operators.resume(hourly, by="me")
+    beat_rows.set_enabled(schedule.entry_name(hourly), False)
+    assert not operators.resume(hourly, by="me", seen=ours)
+    assert not operators.row_states()[schedule.entry_name(hourly)]
+    assert operators.resume(hourly, by="me", seen="")
+    assert operators.row_states()[schedule.entry_name(hourly)]
+
+
 def test_an_override_counts_where_ticks_are_born(hourly: Listener) -> None:
     with at(NOON - MINUTE):
         timing = operators.retime(hourly, "*/15 * * * *", "Asia/Kathmandu", by="me", reason="more")

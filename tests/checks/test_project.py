@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -118,6 +120,57 @@ def test_a_setting_that_cannot_be_read_is_an_error(setting: Any, says: str) -> N
         messages = found(make_step())
     assert "motia.E020" in [message.id for message in messages]
     assert any(says in message.msg for message in messages)
+
+
+async def in_a_while(user: Any, permission: str, step: str, flows: tuple[str, ...]) -> bool:
+    return False
+
+
+def one_by_one(user: Any, permission: str, step: str, flows: tuple[str, ...]) -> Iterator[bool]:
+    yield False
+
+
+def of_three(user: Any, permission: str, step: str) -> bool:
+    return False
+
+
+def of_a_keyword(*asked: object, request: object) -> bool:
+    return False
+
+
+class Patient:
+    async def __call__(self, *asked: object) -> bool:
+        return False
+
+
+patient = Patient()
+in_part = partial(in_a_while)
+right = partial(of_a_keyword, request=None)
+
+
+@pytest.mark.parametrize(
+    ("may", "says"),
+    [
+        ("in_a_while", "which is async"),
+        ("patient", "which is async"),
+        ("in_part", "which is async"),
+        ("one_by_one", "which has a yield in it"),
+        ("Patient", "which is a class"),
+        ("of_three", "which cannot be called so: too many positional arguments"),
+        ("of_a_keyword", "which cannot be called so: missing a required"),
+    ],
+)
+def test_a_function_that_cannot_say_who_may_is_an_error(may: str, says: str) -> None:
+    with override_settings(MOTIA={"MAY": f"{__name__}.{may}"}):
+        [error] = found(make_step())
+    assert (error.id, error.level) == ("motia.E022", checks.ERROR)
+    assert f"got '{__name__}.{may}', {says}" in error.msg
+
+
+def test_a_function_that_can_say_who_may_is_none() -> None:
+    for path in (f"{__name__}.right", None):
+        with override_settings(MOTIA={"MAY": path}):
+            assert found(make_step()) == []
 
 
 def test_settings_that_cannot_be_read_are_told_alone_whatever_else_is_wrong() -> None:

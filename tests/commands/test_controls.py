@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -487,10 +488,30 @@ def test_one_schedule_is_paused_and_resumed(steps: Steps) -> None:
         assert printed == "motia:Two:2 is paused: its ticks are left out.\n"
         assert "was paused already" in steps("pause", "Two", "--schedule", "2")
         shown = json.loads(steps("show", "Two", "--format", "json"))
-        assert [each.get("paused") for each in shown["triggers"]] == [None, None, True]
+        [*others, pause] = [each.get("paused") for each in shown["triggers"]]
+        assert others == [None, None]
+        assert pause["since"].startswith("20")
+        assert pause["by"].startswith("motia_steps (")
+        assert pause["reason"] == "moving"
+        by = re.escape(pause["by"])
+        assert re.search(
+            rf"\n +paused: since 20\S+ \S+ UTC by {by}: moving\n", steps("show", "Two")
+        )
         assert ledger.paused() == {}
         assert steps("resume", "Two", "--schedule", "2") == "motia:Two:2 is resumed.\n"
         assert "was not paused" in steps("resume", "Two", "--schedule", "2")
+
+
+def test_of_a_schedule_that_is_paused_in_celery_beats_row_no_more_is_known(steps: Steps) -> None:
+    pytest.importorskip("django_celery_beat")
+    from motia_django.beat import rows
+
+    with installed(*scheduled()):
+        rows.reconcile(registry())
+        rows.set_enabled("motia:One:0", False)
+        assert "paused: in celery-beat's rows\n" in steps("show", "One")
+        [trigger] = json.loads(steps("show", "One", "--format", "json"))["triggers"]
+        assert trigger["paused"] == {"since": None, "by": "", "reason": ""}
 
 
 def test_a_schedule_is_overridden_and_left_to_its_file_again(steps: Steps) -> None:

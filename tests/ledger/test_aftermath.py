@@ -45,6 +45,14 @@ def test_it_is_what_was_born_of_them_in_their_traces_since_they_died() -> None:
     assert not of_death(row(alive))
 
 
+def test_of_steps_that_are_not_to_be_named_it_is_told_how_many_there_are() -> None:
+    run, other = dead_run(), dead_run()
+    caused(run), caused(run, step="Secret"), caused(other, step="Secret")
+    found = of_deaths([run.id, other.id], steps=["Told"])
+    assert (found.deaths, found.started, found.hidden) == (2, {"Told": {"queued": 1}}, 2)
+    assert of_deaths([run.id]).hidden == 0
+
+
 def test_of_those_that_died_before_what_was_sent_then_is_among_it() -> None:
     before = timezone.now() - timedelta(hours=2)
     with installed(make_step(nothing, QUEUE, onDead="undo"), make_step(name="Other")):
