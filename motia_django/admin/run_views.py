@@ -40,7 +40,10 @@ def intervene(
         return HttpResponseRedirect(links.run(row.pk) + links.origin)
     form = what.form(row, request.POST if request.method == "POST" else None)
     form.limit(lambda step: permits.may(request, SEE, step) and what.allowed(request, step))
-    if request.method == "POST" and form.is_valid():
+    died_at = row.finished_at
+    if request.method == "POST" and not form.is_valid():
+        died_at = _looked_at(request) or died_at  # it is asked again about what it was asked about
+    elif request.method == "POST":
         outcome = _done(request, row, what, form)
         if outcome is not None:
             run_id, is_new = outcome
@@ -50,7 +53,7 @@ def intervene(
             else:
                 admin.message_user(request, once.already(), messages.WARNING)
             return HttpResponseRedirect(links.run(run_id) + links.origin)
-    return _page(admin, request, row, what, form)
+    return _page(admin, request, row, what, form, died_at)
 
 
 def _done(
@@ -87,9 +90,15 @@ def _looked_at(request: HttpRequest) -> datetime | None:
 
 
 def _page(
-    admin: ReadOnlyAdmin, request: HttpRequest, row: models.Run, what: Intervention, form: Any
+    admin: ReadOnlyAdmin,
+    request: HttpRequest,
+    row: models.Run,
+    what: Intervention,
+    form: Any,
+    died_at: datetime | None,
 ) -> HttpResponse:
-    shown = {"run": row, "what": what, "form": form, "kind": words.kind(row.trigger)}
+    shown = {"run": row, "what": what, "form": form, "died_at": died_at}
+    shown["kind"] = words.kind(row.trigger)
     shown["note"] = what.note(row)
     title = f"{what.label}: {row.step}"
     links = admin.links(request)

@@ -342,6 +342,18 @@ def test_a_death_that_the_page_did_not_show_is_left_until_it_is_shown(
     assert now(run).status == ("cancelled" if what == "discard" else "queued")
 
 
+def test_a_slip_of_the_form_does_not_make_a_newer_death_the_one_that_was_shown(
+    admin_client: Client, dead: Dead
+) -> None:
+    run = dead()
+    shown = hidden(admin_client.get(at(run, "edit")))
+    dies_again(run)
+    slip = admin_client.post(at(run, "edit"), {**shown, "content": "{"})
+    assert hidden(slip)["died_at"] == shown["died_at"]
+    refused = admin_client.post(at(run, "edit"), {**hidden(slip), "content": '{"n": 1}'})
+    assert "has died again since it was looked at" in html_of(refused)
+
+
 def test_what_was_not_shown_from_any_page_is_done_as_it_is(
     admin_client: Client, dead: Dead
 ) -> None:
