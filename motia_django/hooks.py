@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.db import connections
+from django.db import connections, transaction
 
 Hook = Callable[[], None]
 
@@ -21,8 +21,8 @@ def after_commit(work: Callable[[], object], alias: str) -> Hook:
     def ours() -> None:
         work()
 
+    transaction.on_commit(ours, using=alias, robust=True)
     connection = connections[alias]
-    connection.on_commit(ours, robust=True)
     in_test = any(getattr(each, "_from_testcase", False) for each in connection.atomic_blocks)
     hooks = connection.run_on_commit
     if hooks and hooks[-1][1] is ours and not in_test:
