@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cached_property, partial
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
@@ -14,6 +15,7 @@ from motia_django import calls, dispatch, keys
 from motia_django.exceptions import NoMatch
 from motia_django.live.face import AsyncStreams, streams
 from motia_django.loggers import Logger
+from motia_django.moments import utc
 from motia_django.registry import registry
 from motia_django.stores.face import AsyncState, state
 from motia_django.tracing import Scope
@@ -46,8 +48,6 @@ class BaseContext(Spelled):
         """32 hex digits, the same for all runs that one outside cause led to."""
         self.attempt = scope.attempt
         """Which try of this run it is, from 1."""
-        self.created_at = scope.created_at
-        """When this run was born, an aware time in UTC: as a rule, when its message was sent."""
         self.step = scope.step
         """The name of this Step."""
         self.input = input
@@ -58,6 +58,11 @@ class BaseContext(Spelled):
     def logger(self) -> Logger:
         """Structured logging, bound to this Step, run and trace."""
         return Logger(self._scope)
+
+    @cached_property
+    def created_at(self) -> datetime:
+        """When this run was born, an aware time in UTC: as a rule, when its message was sent."""
+        return utc(self._scope.created_at)
 
     @cached_property
     def run_id(self) -> str:

@@ -1,25 +1,67 @@
-"""Moments: in UTC, in the current zone, and as the project has them in its tables."""
+"""Moments: in UTC, in the current zone, as the project has them in its tables, and as text."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 from django.conf import settings
-from django.utils.timezone import is_aware, localtime, make_aware, make_naive
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import (
+    get_default_timezone,
+    is_aware,
+    localtime,
+    make_aware,
+    make_naive,
+)
 
-
-def as_kept(moment: datetime) -> datetime:
-    """Return a moment as the project's tables have it: without its zone unless `USE_TZ` is set."""
-    if settings.USE_TZ or not is_aware(moment):
-        return moment
-    return make_naive(moment)
-
-
-def local(moment: datetime) -> datetime:
-    """Return a moment in the current zone; one without a zone is in the project's."""
-    return localtime(moment) if is_aware(moment) else moment
+_EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9000))
+"""What lies before and after has no runs; ids, and times of other zones, could not tell of it."""
 
 
 def utc(moment: datetime) -> datetime:
     """Return a moment in UTC; one without a zone is in the project's."""
-    return (moment if is_aware(moment) else make_aware(moment)).astimezone(UTC)
+    aware = moment if is_aware(moment) else make_aware(moment, get_default_timezone())
+    return aware.astimezone(UTC)
+
+
+def local(moment: datetime) -> datetime:
+    """Return a moment in the current zone; one without a zone is in the project's."""
+    return localtime(utc(moment))
+
+
+def as_kept(moment: datetime) -> datetime:
+    """Return a moment as the project's tables have it: without a zone unless `USE_TZ` is set."""
+    if is_aware(moment) == settings.USE_TZ:
+        return moment
+    return utc(moment) if settings.USE_TZ else make_naive(moment, get_default_timezone())
+
+
+def told(moment: datetime) -> str:
+    """Return a moment as text, in UTC: `2026-11-22T18:00:00+00:00`."""
+    return utc(moment).isoformat()
+
+
+def read(text: str) -> datetime | None:
+    """Return the moment that `told` made a text of, as it is kept; None if that tells of none."""
+    try:
+        found = parse_datetime(text)
+        return as_kept(utc(found)) if found else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def asked(text: str) -> datetime | None:
+    """Return the moment, in UTC, that people mean by a date or a time in ISO 8601.
+
+    It is in the current zone unless it names one. None if it means none. One that is further off
+    than any of ours is at the end of the calendar.
+    """
+    try:
+        found: datetime | date | None = parse_datetime(text) or parse_date(text)
+        if found is None:
+            return None
+        whole = found if isinstance(found, datetime) else datetime.combine(found, time())
+        moment = whole if is_aware(whole) else make_aware(whole)
+        return min(max(moment, _EARLIEST), _LATEST).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -24,6 +24,7 @@ from motia_django.exceptions import (
 )
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import masked_input, run_of, shown_input
+from motia_django.moments import as_kept
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Run, Status, summary_of
 from motia_django.steps import Step
@@ -260,7 +261,7 @@ def _as_seen(run_id: UUID, as_of: datetime | None) -> models.Run:
     """Return a run's row; raise `CannotIntervene` if it has died since somebody looked at it."""
     row = row_of(run_id)
     died_at = row.finished_at if row.status == Status.DEAD else None
-    if as_of and died_at and died_at > as_of:
+    if as_of and died_at and died_at > as_kept(as_of):
         raise CannotIntervene(_("run %s has died again since it was looked at") % run_id)
     return row
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from motia_django import telemetry, tracebacks
+from motia_django import moments, telemetry, tracebacks
 from motia_django.delivery import Delivery, Turn
 from motia_django.exceptions import Dead, Retry, Snooze
 from motia_django.keys import Keys
@@ -145,7 +145,7 @@ class Run:
             "parentId": str(self.parent_id) if self.parent_id else None,
             "parentSpan": self.parent_span,
             "depth": self.depth,
-            "createdAt": self.created_at.isoformat(),
+            "createdAt": moments.told(self.created_at),
         }
 
     @classmethod
@@ -163,7 +163,7 @@ class Run:
             parent_id=UUID(parent) if parent else None,
             parent_span=message.get("parentSpan"),
             depth=message["depth"],
-            created_at=datetime.fromisoformat(message["createdAt"]),
+            created_at=moments.as_kept(datetime.fromisoformat(message["createdAt"])),
             status=Status.RUNNING,
             attempt=1,
             light=True,

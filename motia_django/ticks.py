@@ -18,11 +18,11 @@ from zoneinfo import ZoneInfo
 
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
-from django.utils import timezone
 
 from motia_django import dispatch, ledger, models
 from motia_django.celery_app import project_app
 from motia_django.conf import settings
+from motia_django.moments import utc
 from motia_django.registry import Listener, registry
 from motia_django.timeline import Entry
 from motia_django.triggers import CronTrigger
@@ -219,21 +219,15 @@ def _forbids(override: models.Override, timing: Timing, due: datetime) -> bool:
 
     `timing` is what is in force by that.
     """
-    if override.timed_at is not None and due < _aware(override.timed_at):
+    if override.timed_at is not None and due < utc(override.timed_at):
         return True
     if override.expression and timing.latest(due) != due:
         return True
-    if override.paused_at is None or due < _aware(override.paused_at):
+    if override.paused_at is None or due < utc(override.paused_at):
         return False
     if override.resumed_at is not None:
-        return due < _aware(override.resumed_at)
+        return due < utc(override.resumed_at)
     return not (override.in_row and is_enabled_in_row(entry_name(override.step, override.index)))
-
-
-def _aware(moment: datetime) -> datetime:
-    """Return a moment of the database's in UTC, in projects without time zones too."""
-    aware = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-    return aware.astimezone(UTC)
 
 
 _expression = lru_cache(maxsize=256)(CronExpression.parse)

@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_aware
 
-from motia_django import payloads
+from motia_django import moments, payloads
 from motia_django.conf import settings
 from motia_django.hooks import Fate, fate_in
-from motia_django.moments import local
+from motia_django.moments import told
 
 Entry = dict[str, Any]
 
@@ -107,7 +105,7 @@ class Timeline:
 
 def operation(kind: str, by: str, reason: str = "", **facts: Any) -> Entry:
     """Return the entry that tells of what an operator did just now, its facts cut."""
-    note = {"at": None, "kind": kind, "by": by, "time": timezone.now().isoformat()}
+    note = {"at": None, "kind": kind, "by": by, "time": told(timezone.now())}
     return note | ({"reason": reason} if reason else {}) | _bounded(facts)
 
 
@@ -122,7 +120,7 @@ def _bounded(facts: Entry) -> Entry:
 def tried(began: datetime, ended: datetime, error: str) -> Entry:
     """Return the entry that ends an attempt that failed: when it was, and the error in a line."""
     took = round((ended - began).total_seconds(), 4)
-    times = {"began": began.isoformat(), "ended": ended.isoformat()}
+    times = {"began": told(began), "ended": told(ended)}
     return {"at": max(took, 0), "kind": "attempt", **times, "error": error[:_LONGEST_ERROR]}
 
 
@@ -138,15 +136,15 @@ def joined(earlier: Sequence[Entry], attempt: int, later: Sequence[Entry]) -> li
 
 def clock(moment: datetime) -> str:
     """Return a time as commands tell it: in the project's zone, to the second."""
-    return f"{local(moment):%Y-%m-%d %H:%M:%S}"
+    return f"{moments.local(moment):%Y-%m-%d %H:%M:%S}"
 
 
 def snooze(began: datetime, ended: datetime, until: datetime, reason: str) -> Entry:
     """Return the entry that ends a call of a handler which asked to go on later."""
     took = max(round((ended - began).total_seconds(), 4), 0)
     note = {"at": took, "kind": "snoozed", "times": 1, "worked": took}
-    note |= {"calls": [[began.isoformat(), took]]}
-    return {**note, "until": until.isoformat(), "reason": reason[:_LONGEST_ERROR]}
+    note |= {"calls": [[told(began), took]]}
+    return {**note, "until": told(until), "reason": reason[:_LONGEST_ERROR]}
 
 
 def snoozed(
@@ -177,7 +175,7 @@ def gone_on(timeline: Sequence[Entry], began: datetime) -> Sequence[Entry]:
     """Return a timeline with when a snooze at its end was over; what ended it early is said."""
     if not timeline or timeline[-1].get("kind") != "snoozed":
         return timeline
-    return [*timeline[:-1], {**timeline[-1], "over": began.isoformat()}]
+    return [*timeline[:-1], {**timeline[-1], "over": told(began)}]
 
 
 def was_due(entry: Entry) -> bool:
@@ -191,7 +189,7 @@ def woken(**by: str) -> Entry:
 
     Neither is known where no run was going on.
     """
-    return {"at": None, "kind": WOKEN, "time": timezone.now().isoformat(), **by}
+    return {"at": None, "kind": WOKEN, "time": told(timezone.now()), **by}
 
 
 def woken_ahead() -> Entry:
@@ -211,15 +209,10 @@ def called_before(timeline: Sequence[Entry], attempt: int) -> tuple[int, float]:
 
 
 def moment_of(text: Any) -> datetime | None:
-    """Return a time that an entry tells of; None if it is none, with its zone."""
-    try:
-        found = parse_datetime(str(text))
-    except ValueError:
-        return None
-    if found is None or not is_aware(found):
-        return None
+    """Return a time that an entry tells of, as the row has its own; None if it is none."""
+    found = moments.read(str(text))
     # What is told in another zone must still be a time there.
-    return found if datetime.min.year < found.year < datetime.max.year else None
+    return found if found and datetime.min.year < found.year < datetime.max.year else None
 
 
 def _what(entry: Entry) -> Entry:
@@ -250,7 +243,7 @@ def _operation(kind: str, facts: Entry) -> str:
     edited += _OTHER_RUN.get(kind, "") % facts if facts.get("run_id") else ""
     reason = f": {facts['reason']}" if facts.get("reason") else ""
     who = facts.get("by") or "somebody"
-    when = parse_datetime(str(facts.get("time")))
+    when = moment_of(facts.get("time"))
     at = f" at {clock(when)}" if when else ""
     return f"{kind}{route} by {who}{at}{after}{edited}{reason}"
 
@@ -260,7 +253,7 @@ _OTHER_RUN = {"rerun": ", as run %(run_id)s", "repeats": ", this being run again
 
 def _attempt(facts: Entry) -> str:
     """Tell of an attempt that failed: when it was, how long it took, and the error in a line."""
-    began = parse_datetime(str(facts.get("began")))
+    began = moment_of(facts.get("began"))
     at = f"  {clock(began)}" if began else ""
     return (
         f"attempt {facts.get('attempt', '?')}{at}  failed after {facts.get('at') or 0:.3f} s:"
@@ -297,7 +290,7 @@ def _snoozed(facts: Entry) -> str:
 
 
 def _woken(facts: Entry) -> str:
-    when = parse_datetime(str(facts.get("time")))
+    when = moment_of(facts.get("time"))
     at = f" at {clock(when)}" if when else ""
     who = [str(facts["step"])] if facts.get("step") else []
     who += [f"run {facts['run_id']}"] if facts.get("run_id") else []

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpRequest, QueryDict
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from motia_django import ledger
-from motia_django.admin import permits, words
+from motia_django.admin import pasted, permits, words
 from motia_django.admin.interventions import Intervention
+from motia_django.admin.pasted import SEARCHED
 from motia_django.admin.run_filters import CreatedFilter, flows_seen, moment_of
 from motia_django.ledger.interventions import FINAL
 from motia_django.ledger.selections import MOST_IDS, Selection
-from motia_django.moments import as_kept
+from motia_django.moments import as_kept, read
 from motia_django.registry import registry
 from motia_django.runs import birth_of, lowest_id_at, new_run_id
 
-PASTED = "query"
-"""The parameter that holds a whole query string."""
-_SEARCHED = "q"
-_OF_THE_PAGE = ("deed", "order", "p", "o", "e", "all", PASTED, "_changelist_filters")
 _LONGEST = 720
 _MOST_NAMED = 5
 
@@ -48,6 +43,8 @@ class Chosen:
     """Whether there are more in the list, older than these."""
     keys: Sequence[str] = ()
     """The index keys that they were found by."""
+    changed: int = 0
+    """How many that were ticked are not the ones that were listed any more."""
 
     @property
     def told(self) -> list[str]:
@@ -66,15 +63,12 @@ class Chosen:
 
 def chosen(query: QueryDict, what: Intervention, request: HttpRequest) -> Chosen:
     """Return the runs that a query string means, of those to which this user may do it."""
-    selection, problems = Selection(wanted={"status__in": list(what.statuses)}), []
-    pairs, pasted = list(_pairs(query)), query.get(PASTED, "").strip()
-    readers = {**_READERS, "flow": _flow(request), _SEARCHED: _searched(request)}
-    if pasted and not list(_pairs(_whole(pasted))):
-        problems.append(_("%s is no address of a list that was narrowed.") % pasted[:200])
-    problems += _contradictions(query)
+    selection = Selection(wanted={"status__in": list(what.statuses)})
+    pairs, problems = list(pasted.pairs(query)), list(pasted.problems(query))
+    readers = {**_READERS, "flow": _flow(request), SEARCHED: _searched(request)}
     keys = _asked_keys(query, request)
     for name, value in pairs:
-        if name == _SEARCHED and keys:
+        if name == SEARCHED and keys:
             continue
         try:
             selection = readers.get(name, _unknown(name))(value, selection)
@@ -130,37 +124,6 @@ def in_words(selection: Selection, error: str = "") -> Iterator[str]:
             yield _WORDS[name](error or value if name == "fingerprint" else value)
 
 
-def _pairs(query: QueryDict) -> Iterator[tuple[str, str]]:
-    """Yield the parameters, those of a pasted address too; what is empty says nothing."""
-    for name, value in _asked(query).items():
-        if name not in _OF_THE_PAGE:
-            yield name, value.strip()
-
-
-def _asked(query: QueryDict) -> dict[str, str]:
-    """Return what is asked for, as it was typed: by the page, and else by the pasted address."""
-    return {**_filled(_whole(query.get(PASTED, ""))), **_filled(query)}
-
-
-def _filled(query: QueryDict) -> dict[str, str]:
-    return {str(name): str(value) for name, value in query.items() if str(value).strip()}
-
-
-def _contradictions(query: QueryDict) -> Iterator[str]:
-    """Yield what the page and the pasted address ask for differently."""
-    pasted = _filled(_whole(query.get(PASTED, "")))
-    for name, value in _filled(query).items():
-        other = pasted.get(name, value)
-        if name not in _OF_THE_PAGE and other.strip() != value.strip():
-            text = _("The address says %(name)s=%(pasted)s, and this page %(own)s: leave out one.")
-            yield text % {"name": name, "pasted": other[:200], "own": value[:200]}
-
-
-def _whole(pasted: str) -> QueryDict:
-    """Return the query string of an address, or the one that stands alone."""
-    return QueryDict(pasted.strip().rpartition("?")[2].partition("#")[0])
-
-
 def _only_of(selection: Selection, steps: list[str]) -> Selection:
     before = selection.wanted.get("step__in")
     return selection.also(
@@ -204,7 +167,7 @@ def _flow(request: HttpRequest) -> Reader:
 def _created(value: str, selection: Selection) -> Selection:
     if value not in CreatedFilter.ages:
         raise ValueError(_("%s is no age that runs are listed by.") % value)
-    since = lowest_id_at(timezone.now() - CreatedFilter.ages[value][1])
+    since = lowest_id_at(datetime.now(UTC) - CreatedFilter.ages[value][1])
     edge = max(str(since), str(selection.wanted.get("id__gte", since)))
     return selection.also(id__gte=edge)
 
@@ -214,7 +177,7 @@ def _asked_keys(query: QueryDict, request: HttpRequest) -> list[str]:
 
     What is the id of a run or of a trace as well is left to who reads these.
     """
-    asked = _asked(query).get(_SEARCHED, "")
+    asked = pasted.asked(query).get(SEARCHED, "")
     if _is_id(asked.strip()):
         return []
     keys = ledger.searched(asked)
@@ -318,7 +281,7 @@ def _step_names(names: list[str]) -> str:
 
 
 def _moment(value: Any) -> str:
-    return words.moment(value if isinstance(value, datetime) else parse_datetime(str(value)))
+    return words.moment(value if isinstance(value, datetime) else read(str(value)))
 
 
 _WORDS: Mapping[str, Callable[[Any], str]] = {

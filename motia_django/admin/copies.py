@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from shlex import quote
 from typing import Any
 from urllib.parse import quote as percent_encoded
@@ -17,6 +18,7 @@ from motia_django.admin import reproductions, timelines, traces, words
 from motia_django.admin.kept_requests import FORM, KeptFile, KeptRequest, placed, signature_of
 from motia_django.admin.links import Links
 from motia_django.lines import escaped
+from motia_django.moments import utc
 from motia_django.runs import INVOKE
 
 _COMMAND = "python manage.py motia_steps"
@@ -71,7 +73,7 @@ def _document(row: models.Run, links: Links) -> dict[str, Any]:
     trace = traces.trace_of(row, links)
     keys = ledger.keys_of_runs([row.id])
     return {
-        **{name: getattr(row, name) for name in _COLUMNS},
+        **{name: _told(getattr(row, name)) for name in _COLUMNS},
         "keys": keys.get(row.id, []),
         "input": words.masked_input(row),
         "output": words.masked_output(row),
@@ -83,14 +85,19 @@ def _document(row: models.Run, links: Links) -> dict[str, Any]:
                 "step": each.run.step,
                 "status": each.run.status,
                 "parent_id": each.run.parent_id,
-                "created_at": each.run.created_at,
-                "started_at": each.run.started_at,
-                "finished_at": each.run.finished_at,
+                "created_at": _told(each.run.created_at),
+                "started_at": _told(each.run.started_at),
+                "finished_at": _told(each.run.finished_at),
             }
             for each in trace.branches
         ],
         "trace_is_cut": trace.is_cut,
     }
+
+
+def _told(value: Any) -> Any:
+    """Return a column's value as JSON has it: a time with its zone."""
+    return utc(value) if isinstance(value, datetime) else value
 
 
 def _command(row: models.Run, request: HttpRequest, note: str) -> Copy:

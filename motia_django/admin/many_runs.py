@@ -22,10 +22,14 @@ from motia_django.admin.interventions import Intervention, log, logged, who
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.run_forms import ReasonForm
 from motia_django.ledger.selections import MOST_IDS, Selection
+from motia_django.moments import told
 from motia_django.operations import Result
+from motia_django.runs import Status
 
 AT_ONCE = 100
 """Up to so many runs are done within the request; more are a batch for the workers."""
+LISTED = "died_at"
+"""The hidden fields of a list that say of each dead run, after its id, which death was shown."""
 _SHOWN = "shown"
 """The hidden field that says how many runs the question was about."""
 
@@ -82,6 +86,7 @@ def act(
     ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
     hidden = [("action", what.name), ("index", "0"), ("select_across", across)]
     hidden += [(ACTION_CHECKBOX_NAME, each) for each in (ticked[:1] if across == "1" else ticked)]
+    hidden += [(LISTED, f"{run} {died}") for run, died in _listed(request).items() if run in ticked]
     back = request.get_full_path()
     return offer(admin, request, Asked(what=what, chosen=chosen, back=back, hidden=hidden))
 
@@ -115,10 +120,25 @@ def _of_list(what: Intervention, request: HttpRequest, listed: QuerySet[Any]) ->
         if not chosen.problems:
             return chosen
     rows = listed.filter(status__in=what.statuses, id__lte=choosing.bound(request)).order_by("-id")
-    ids = tuple(rows.values_list("id", flat=True)[: MOST_IDS + 1])
-    selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids[:MOST_IDS])
+    found = list(rows.values_list("id", "finished_at")[: MOST_IDS + 1])
+    deaths = _listed(request) if Status.DEAD in what.statuses else {}
+    ids = tuple(
+        run_id
+        for run_id, died_at in found[:MOST_IDS]
+        if died_at is None or deaths.get(str(run_id), told(died_at)) == told(died_at)
+    )
+    ticked = set(request.POST.getlist(ACTION_CHECKBOX_NAME))
+    changed = len(ticked & deaths.keys() - set(map(str, ids)))
+    selection = Selection(wanted={"status__in": list(what.statuses)}, ids=ids)
     selection = choosing.as_shown(choosing.permitted(selection, what, request), what, request)
-    return Chosen(selection=selection, problems=[], is_cut=len(ids) > MOST_IDS)
+    is_cut = len(found) > MOST_IDS
+    return Chosen(selection=selection, problems=[], is_cut=is_cut, changed=changed)
+
+
+def _listed(request: HttpRequest) -> dict[str, str]:
+    """Return the dead runs of the list that was posted, each with when it had died."""
+    deaths = (each.partition(" ") for each in request.POST.getlist(LISTED))
+    return {run_id: died for run_id, _, died in deaths}
 
 
 def _is_id(text: str) -> bool:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR, SEARCH_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,11 +19,10 @@ from motia_django import ledger
 from motia_django.admin import permits, words
 from motia_django.admin.filters import Choices, ExactFilter
 from motia_django.exceptions import did_you_mean
+from motia_django.moments import asked
 from motia_django.registry import registry
 from motia_django.runs import lowest_id_at
 
-_EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9000))
-"""What lies before and after has no runs; ids, and times of other zones, could not tell of it."""
 NEWEST = 100_000
 _UNINDEXED, _INDEXED = {"trigger", "gone"}, {"step", "flow", "error", "q"}
 _OFFSET = re.compile(r" (\d\d:?\d\d)$")
@@ -160,7 +157,7 @@ class CreatedFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in self.ages:
             return queryset
-        since = timezone.now() - self.ages[str(self.value())][1]
+        since = datetime.now(UTC) - self.ages[str(self.value())][1]
         return queryset.filter(id__gte=lowest_id_at(since))
 
     @classmethod
@@ -271,16 +268,7 @@ def cleaned(request: HttpRequest, filters: Iterable[Any]) -> Any:
 
 def moment_of(text: str) -> datetime | None:
     """Return the time that a text means, in the reader's zone; None if it means none we can ask."""
-    text = _OFFSET.sub(r"+\1", text.strip())
-    try:
-        found: datetime | date | None = parse_datetime(text) or parse_date(text)
-        if found is None:
-            return None
-        whole = found if isinstance(found, datetime) else datetime.combine(found, time())
-        moment = whole if timezone.is_aware(whole) else timezone.make_aware(whole)
-        return min(max(moment, _EARLIEST), _LATEST)
-    except (ValueError, OverflowError):
-        return None
+    return asked(_OFFSET.sub(r"+\1", text.strip()))
 
 
 def no_such(what: str, value: str, known: Iterable[str]) -> str:

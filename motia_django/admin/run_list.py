@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -33,8 +34,9 @@ from motia_django.admin.run_filters import (
 )
 from motia_django.ledger.selections import MOST_IDS
 from motia_django.lines import spelled_out
+from motia_django.moments import told
 from motia_django.registry import registry
-from motia_django.runs import in_short
+from motia_django.runs import Status, in_short
 
 PROBLEMS = "motia_problems"
 """The attribute of a request that says what is wrong with its query string."""
@@ -128,6 +130,12 @@ class RunListAdmin(ReadOnlyAdmin):
     def standing(self, row: models.Run) -> SafeString:
         """Return the run's status, and what it answered, or its attempt if it was not the first."""
         badge, code = words.badge(row.status), getattr(row, ANSWER, None)
+        if row.status == Status.DEAD and row.finished_at:
+            badge += format_html(
+                '<input type="hidden" name="{}" value="{}">',
+                many_runs.LISTED,
+                f"{row.id} {told(row.finished_at)}",
+            )
         if code is not None:
             return words.below(badge, words.http_status(code))
         if row.attempt <= 1:

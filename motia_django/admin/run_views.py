@@ -9,7 +9,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from motia_django import models
@@ -18,6 +17,7 @@ from motia_django.admin.interventions import BY_NAME, Intervention, log, logged,
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.exceptions import MotiaError
 from motia_django.ledger.interventions import refusing
+from motia_django.moments import read
 
 SEE = "motia.view_run"
 
@@ -83,10 +83,7 @@ def _done(
 
 def _looked_at(request: HttpRequest) -> datetime | None:
     """Return when the run had died as the page showed it, where the form came from."""
-    try:
-        return parse_datetime(request.POST.get("died_at", ""))
-    except ValueError:
-        return None
+    return read(request.POST.get("died_at", ""))
 
 
 def _page(

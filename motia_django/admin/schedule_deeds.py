@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -12,7 +12,6 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -90,7 +89,7 @@ class OverrideForm(PauseForm):
     def clean(self) -> None:
         """Refuse what is never due."""
         text = self.cleaned_data.get("expression")
-        if text and operators.expression_of(text).after(timezone.now(), UTC) is None:
+        if text and operators.expression_of(text).after(datetime.now(UTC), UTC) is None:
             self.add_error("expression", _("This is never due again."))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -16,7 +17,6 @@ from motia_django.admin import permits, schedule_deeds, words
 from motia_django.admin.lapsed import SEE, lapsed
 from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
-from motia_django.moments import utc
 from motia_django.standings import MOST_MISSED, Standing, standings
 from motia_django.triggers.cron import Timing
 
@@ -107,7 +107,7 @@ def _pause(standing: Standing) -> str:
 
 def _next(timing: Timing) -> Iterator[tuple[str, str]]:
     """Yield when a trigger is due next, in the reader's time zone and in its own."""
-    moment = utc(timezone.now())
+    moment = datetime.now(UTC)
     for _number in range(NEXT):
         due = timing.after(moment)
         if due is None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,7 +15,7 @@ from motia_django import models
 from motia_django.admin import permits, words
 from motia_django.admin.links import Links
 from motia_django.ledger.rows import shown_input
-from motia_django.timeline import OPERATIONS, UNDONE, WOKEN, Entry, was_due
+from motia_django.timeline import OPERATIONS, UNDONE, WOKEN, Entry, moment_of, was_due
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 SHORT = 100
@@ -177,10 +176,7 @@ def _time(at: Any) -> str:
 
 def _when(time: Any) -> str:
     """Return when an operator did something."""
-    try:
-        return words.moment(parse_datetime(str(time)))
-    except (ValueError, OverflowError):
-        return words.NOTHING
+    return words.moment(moment_of(time))
 
 
 def _log(entry: Entry) -> tuple[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -174,7 +174,7 @@ def _times(listener: Listener, now: InForce) -> Iterator[str]:
 
 
 def _due(timing: Timing) -> str:
-    due = timing.after(timezone.now())
+    due = timing.after(datetime.now(UTC))
     if due is None:
         return _("in %s, never due again") % timing.zone
     local = f"{due.astimezone(timing.zone):%Y-%m-%d %H:%M:%S}"

@@ -99,7 +99,8 @@ def moment_with_zone(value: datetime | None) -> str:
 
 def clocks(value: datetime, zone: tzinfo) -> tuple[str, str]:
     """Return a time in the reader's zone, and what clocks show in another; "" if they agree."""
-    here, there = local(value), value.astimezone(zone)
+    here = local(value)
+    there = here.astimezone(zone)
     if here.utcoffset() == there.utcoffset():
         return moment(value), ""
     text = f"{there:%H:%M:%S}" if here.date() == there.date() else f"{there:%Y-%m-%d %H:%M:%S}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -14,6 +14,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from motia_django import schedule
 from motia_django.beat import rows
+from motia_django.moments import as_kept, utc
 from motia_django.registry import registry
 
 logger = logging.getLogger("motia.beat")
@@ -28,8 +29,20 @@ class StepEntry(ModelEntry):  # type: ignore[misc]
     def __init__(self, model: PeriodicTask, app: Any = None) -> None:
         super().__init__(model, app=app)
         listener = rows.listener_of(model, registry())
+        self._is_ours = listener is not None
         if listener is not None:
             self.__dict__.update(schedule.entry(listener), kwargs={})
+            # Of a project without time zones it is naive, which Celery would take for UTC.
+            self.last_run_at: datetime = utc(model.last_run_at)
+
+    def __next__(self) -> ModelEntry:
+        """Return the entry after it ran just now: noted as the project's tables have times."""
+        if not self._is_ours:
+            return super().__next__()
+        self.model.last_run_at = as_kept(datetime.now(UTC))
+        self.model.total_run_count += 1
+        self.model.no_changes = True  # of its times: beat need not read them again
+        return type(self)(self.model, app=self.app)
 
 
 class StepScheduler(DatabaseScheduler):  # type: ignore[misc]

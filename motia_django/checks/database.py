@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from django import conf
 from django.apps import apps
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, connections, router
@@ -17,6 +18,7 @@ from motia_django.checks.database_facts import Facts, facts_of
 from motia_django.conf import ORM_STATE, settings
 from motia_django.exceptions import some_of
 from motia_django.ledger.pulse import Place
+from motia_django.moments import utc
 from motia_django.registry import registry
 
 Warnings = Iterator[checks.CheckMessage]
@@ -34,6 +36,7 @@ CLOCKS = "motia.W026"
 NO_CONSUMER = "motia.W028"
 STRANDED = "motia.W034"
 FORGOTTEN = "motia.W035"
+TURNED = "motia.W042"
 PLANNED_ANEW = "motia.I003"
 
 _UNUSABLE = ("repeatable read", "serializable")
@@ -51,6 +54,7 @@ def database() -> Warnings:
         return
     yield from _routes()
     yield from _connections()
+    yield from _zone()
     try:
         facts = facts_of(ledger.database())
     except Exception as error:
@@ -102,6 +106,14 @@ def _connections() -> Warnings:
         yield _planned_anew(alias)
 
 
+def _zone() -> Warnings:
+    """Warn of times that are kept without their zone, where the clocks are turned."""
+    zone, year = timezone.get_default_timezone(), datetime.now(UTC).year
+    offsets = {zone.utcoffset(datetime(year, month, 1)) for month in range(1, 13)}
+    if not conf.settings.USE_TZ and len(offsets) > 1:
+        yield _turned(str(zone))
+
+
 def _workers(workers: Sequence[models.Worker]) -> Warnings:
     """Warn if nobody does upkeep or consumes a queue, or of too many workers for SQLite."""
     conf, now = project_app().conf, timezone.now()
@@ -132,6 +144,18 @@ def _clocks(facts: Facts) -> Warnings:
     worker = max(((each.seen_at - now).total_seconds() for each in facts.workers), default=0)
     if worker > most:
         yield _clock("A worker", worker)
+
+
+def _turned(zone: str) -> checks.CheckMessage:
+    return checks.Warning(
+        f"USE_TZ is False, so times are kept as clocks in {zone} show them, and those are turned"
+        " twice a year. When they are turned forward, what runs just then is taken for lost and run"
+        " twice, and what is due within that hour is due at once; when they are turned back, what"
+        " is due then comes up to an hour late.",
+        hint='Set USE_TZ = True, or TIME_ZONE = "UTC". Where neither can be, stop the workers while'
+        " the clocks are turned forward, and silence this.",
+        id=TURNED,
+    )
 
 
 def _no_database(error: Exception) -> checks.CheckMessage:
@@ -230,7 +254,7 @@ def _not_default(home: str) -> checks.CheckMessage:
 
 def _no_worker(last: datetime | None) -> checks.CheckMessage:
     # One that is stopped takes its sign with it; that of one that was lost is kept for a day.
-    lost = f" One that was lost was last seen at {last:%Y-%m-%d %H:%M:%S %Z}." if last else ""
+    lost = f" One that was lost was last seen at {utc(last):%Y-%m-%d %H:%M:%S %Z}." if last else ""
     return checks.Warning(
         "No worker is alive: nobody runs background Steps, sends what is due, or rescues what was"
         f" lost.{lost}",
@@ -274,7 +298,7 @@ def _untaken(runs: Mapping[Place, int]) -> checks.CheckMessage:
 
 
 def _forgotten(scopes: Mapping[str, datetime]) -> checks.CheckMessage:
-    names = [f"{scope} (until {until:%Y-%m-%d %H:%M %Z})" for scope, until in scopes.items()]
+    names = [f"{scope} (until {utc(until):%Y-%m-%d %H:%M %Z})" for scope, until in scopes.items()]
     first = next(iter(scopes))
     return checks.Warning(
         "Answers are remembered by the keys of requests (idempotency) to a Step, or a path, that is"

@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from motia_django import batches
 from motia_django.commands.base import Subcommand, add_format, how_many, operator, zone
 from motia_django.models import Batch
+from motia_django.moments import utc
 from motia_django.timeline import clock
 
 
@@ -98,7 +99,7 @@ def _described(batch: Batch) -> dict[str, Any]:
         "by": batch.by,
         "reason": batch.reason,
         "stoppedBy": batch.stopped_by or None,
-        "createdAt": batch.created_at,
-        "startedAt": batch.started_at,
-        "finishedAt": batch.finished_at,
+        "createdAt": utc(batch.created_at),
+        "startedAt": batch.started_at and utc(batch.started_at),
+        "finishedAt": batch.finished_at and utc(batch.finished_at),
     }

@@ -30,6 +30,7 @@ from motia_django.ledger.aftermath import Aftermath
 from motia_django.ledger.errors import MOST_RUNS, DeadBy
 from motia_django.ledger.interventions import WAITING
 from motia_django.models import Run
+from motia_django.moments import utc
 from motia_django.registry import registry
 from motia_django.runs import ANSWERED, Status, in_short, last_line
 from motia_django.timeline import clock
@@ -235,8 +236,8 @@ def _described_group(group: DeadBy) -> dict[str, Any]:
         "error": last_line(group.last.error),
         "runs": min(group.runs, MOST_RUNS),
         "isMore": group.runs > MOST_RUNS,
-        "firstAt": died_at(group.first),
-        "lastAt": died_at(group.last),
+        "firstAt": utc(died_at(group.first)),
+        "lastAt": utc(died_at(group.last)),
         "lastRun": group.last.id,
     }
 

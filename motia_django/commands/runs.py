@@ -33,6 +33,7 @@ from motia_django.dispatch import enqueue
 from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, did_you_mean
 from motia_django.ledger.rows import masked_input
 from motia_django.models import Run
+from motia_django.moments import utc
 from motia_django.registry import registry
 from motia_django.runner import invoked_as
 from motia_django.runs import ANSWERED, Status, in_short, lowest_id_at, summary_of
@@ -306,10 +307,10 @@ def _described(row: Run, keys: Sequence[str]) -> dict[str, Any]:
         "keys": list(keys),
         "traceId": row.trace_id,
         "parentId": row.parent_id,
-        "createdAt": row.created_at,
-        "startedAt": row.started_at,
-        "finishedAt": row.finished_at,
-        "wakeAt": row.wake_at,
+        "createdAt": utc(row.created_at),
+        "startedAt": row.started_at and utc(row.started_at),
+        "finishedAt": row.finished_at and utc(row.finished_at),
+        "wakeAt": row.wake_at and utc(row.wake_at),
         "input": masked_input(row),
         "output": payloads.masked(row.output, masks),
         "error": row.error,

@@ -7,21 +7,19 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError
 from django.db.models import Q, QuerySet
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from motia_django import ledger
 from motia_django.exceptions import UnknownStep, did_you_mean
 from motia_django.fingerprints import LENGTH
 from motia_django.models import Run
-from motia_django.moments import as_kept, utc
+from motia_django.moments import as_kept, asked
 from motia_django.registry import registry
 from motia_django.runs import Status, lowest_id_at
 
@@ -64,7 +62,7 @@ class Selection:
         return ids, steps
 
     def _found(self) -> Iterator[tuple[UUID, str]]:
-        rows = self.rows().filter(id__lt=lowest_id_at(timezone.now() + timedelta(seconds=1)))
+        rows = self.rows().filter(id__lt=lowest_id_at(datetime.now(UTC) + timedelta(seconds=1)))
         if self.keys:
             keyed = ledger.those_with(rows.only("id", "step"), self.keys, oldest_first=True)
             yield from ((row.id, row.step) for row in keyed)
@@ -254,15 +252,13 @@ def moment(text: str, option: str) -> datetime:
     """Return the time that an age or an ISO 8601 date or time means, in the project's zone."""
     age = _AGE.fullmatch(text.strip())
     try:
-        if age:
-            return utc(timezone.now()) - timedelta(**{_UNITS[age[2]]: float(age[1])})
-        found: datetime | date | None = parse_datetime(text) or parse_date(text)
-    except (ValueError, OverflowError):
+        length = timedelta(**{_UNITS[age[2]]: float(age[1])}) if age else None
+        found = asked(text) if length is None else datetime.now(UTC) - length
+    except OverflowError:
         found = None
     if found is None:
         raise CommandError(f"{option}: expected {WHEN}, got {text!r}", returncode=2)
-    whole = found if isinstance(found, datetime) else datetime.combine(found, time())
-    return utc(whole)
+    return found
 
 
 def _compared(how: str, when: datetime) -> Q:

@@ -20,6 +20,7 @@ from motia_django.exceptions import (
     MotiaError,
     PayloadError,
 )
+from motia_django.moments import utc
 from motia_django.stores.face import state
 
 _PAGE = 100
@@ -53,7 +54,10 @@ class State(Subcommand):
         if item is None:
             raise CommandError(f"There is no item {group}/{key}")
         if options.get("format") == "json":
-            facts = {"version": item.version, "expires_at": item.expires_at}
+            facts = {
+                "version": item.version,
+                "expires_at": item.expires_at and utc(item.expires_at),
+            }
             self.json({"key": item.key, "value": item.value, **facts})
         else:
             self.json(item.value)

@@ -20,6 +20,7 @@ from motia_django.commands import schedules
 from motia_django.commands.base import Subcommand, add_format, zone
 from motia_django.exceptions import UnknownFlow, UnknownStep
 from motia_django.models import Pause
+from motia_django.moments import utc
 from motia_django.registry import Listener, registry
 from motia_django.steps import Step
 from motia_django.timeline import clock
@@ -217,7 +218,7 @@ def _marked(step: Step, resting: Mapping[str, Pause]) -> str:
 def _described_pause(pause: Pause | None) -> dict[str, Any] | None:
     if pause is None:
         return None
-    return {"since": pause.paused_at, "by": pause.by, "reason": pause.reason}
+    return {"since": utc(pause.paused_at), "by": pause.by, "reason": pause.reason}
 
 
 def _triggers(step: Step, remark: Callable[[Listener], str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connections
 from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
@@ -77,7 +77,7 @@ def measure(window: timedelta, step: str | None = None) -> Measured:
     """
     rows = all_runs() if step is None else all_runs().filter(step=step)
     now = timezone.now()
-    born = list(newest(rows.filter(id__gte=lowest_id_at(now - window))))
+    born = list(newest(rows.filter(id__gte=lowest_id_at(datetime.now(UTC) - window))))
     waiting = _waiting(rows, now)
     statuses, lengths = told(born[:MOST])
     names = {name for name, _status in statuses} | set(waiting)

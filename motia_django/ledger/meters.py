@@ -68,8 +68,7 @@ class Ages:
 
 def window(length: timedelta) -> Window:
     """Return what became of the runs that were born in the last `length`."""
-    now = timezone.now()
-    rows = all_runs().filter(id__gte=lowest_id_at(now - length))
+    rows = all_runs().filter(id__gte=lowest_id_at(datetime.now(UTC) - length))
     born = list(figures.newest(rows))
     if len(born) > MOST:
         first = rows.order_by("-id").values_list("id", flat=True)[MOST - 1]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from motia_django import models
@@ -30,7 +29,7 @@ def once(
     raises, nothing is used up. The primary key decides, so of two at once the second waits for the
     first. Raise `CannotIntervene` for the id of a form that is too old, or of another one.
     """
-    if form < lowest_id_at(timezone.now() - GOOD_FOR):
+    if form < lowest_id_at(datetime.now(UTC) - GOOD_FOR):
         raise CannotIntervene(_("this form is more than a day old: look at it, and send it again"))
     start = models.Start(form=form, by=by, place=place)
     with transaction.atomic(using=database()):
@@ -52,7 +51,7 @@ def give_back(form: UUID) -> None:
 
 def prune_starts() -> None:
     """Forget the forms that are too old to be sent."""
-    _starts().filter(form__lt=lowest_id_at(timezone.now() - 2 * GOOD_FOR)).delete()
+    _starts().filter(form__lt=lowest_id_at(datetime.now(UTC) - 2 * GOOD_FOR)).delete()
 
 
 def _starts() -> QuerySet[models.Start]:

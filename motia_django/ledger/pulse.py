@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
@@ -194,7 +194,7 @@ def last_hour(among: Among = None) -> list[Minute]:
     Where there were very many, only the last minutes are told of that could be counted.
     """
     now = timezone.now()
-    rows = _runs(among).filter(id__gte=lowest_id_at(now - _LATELY)).order_by("-id")
+    rows = _runs(among).filter(id__gte=lowest_id_at(datetime.now(UTC) - _LATELY)).order_by("-id")
     born = list(rows.values_list("created_at", "status")[:_MOST_SAMPLED])
     last = now.replace(second=0, microsecond=0)
     known = _MINUTES

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from motia_django import models
 from motia_django.ledger.rows import all_runs
+from motia_django.moments import read
 
 LOOKUPS = frozenset(
     {
@@ -55,7 +56,7 @@ class Selection:
     def as_of(self) -> datetime | None:
         """When somebody looked at these runs, which had ended then; None if they had not to."""
         moment = self.wanted.get("finished_at__lte")
-        return datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        return read(moment) if isinstance(moment, str) else moment
 
     def to_json(self) -> dict[str, Any]:
         """Return it in plain JSON."""

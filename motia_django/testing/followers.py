@@ -21,6 +21,8 @@ from motia_django.testing.asking import ask
 from motia_django.testing.commits import commit
 
 _FIELD = re.compile(rb"^(data|id): (.*)$", re.MULTILINE)
+_DENIED = 403
+"""Who is refused so, and let in again, begins anew: what was written meanwhile is not for him."""
 
 
 class _Event(NamedTuple):
@@ -93,6 +95,7 @@ class Follower:
         if answer.error is not None:
             raise answer.error
         self.status = answer.status
+        self._last_id = "" if self.status == _DENIED else self._last_id
         came = self._new(list(self._read(answer.content))) if not self.refused else []
         self.told += came
         return came

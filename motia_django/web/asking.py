@@ -2,7 +2,9 @@
 
 Its `Last-Event-ID` is a position of the log, such as `1042~9-5.2`. If it was refused some of what
 it asks for, these follow, as bits in the order in which they are asked for: `1042!5` is the first
-and the third. An `EventSource` that is new can set no header: it has it in `?lastEventId=`.
+and the third. Then comes a seal, `@` and 16 hex digits: of another user, or of who asks for
+something else, nothing can be resumed, and he is told how things are. An `EventSource` that is new
+can set no header: it has it in `?lastEventId=`.
 
 What is refused says so by its own id: from where the browser resumes may be where it was before.
 """
@@ -11,11 +13,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
+from hashlib import blake2b, sha256
+from hmac import compare_digest
+from typing import Any
 from urllib.parse import unquote
 
+from django.conf import settings
+from django.utils.encoding import force_bytes
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request as RestRequest
 
+from motia_django import payloads
 from motia_django.exceptions import InvalidKey
 from motia_django.live.access import Subscription
 from motia_django.live.positions import Position
@@ -23,28 +31,32 @@ from motia_django.live.positions import Position
 MOST_FOLLOWED = 100
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_LAST_ID = re.compile(r"([^!]*)(?:!([0-9a-f]{1,32}))?")
+_LAST_ID = re.compile(r"([^!@]*)(?:!([0-9a-f]{1,32}))?")
+_SALT = b"motia_django.web.asking"
+_SEAL = 8
+"""Bytes of a seal."""
 
 
 class Ids:
-    """What the messages of one connection are given, for their browser to come back with.
+    """What one browser is given to come back with: read at first, then written anew.
 
-    It resumes from `since`, where it was refused `lacked`, and begins with what it has `joined`.
+    What it was given before, `last_id`, says that it was at `since`, and refused `lacked` there.
+    The position is None if nothing can be resumed from that.
     """
 
-    def __init__(
-        self,
-        asked: Sequence[Subscription],
-        joined: Container[Subscription],
-        since: Position | None,
-        lacked: Container[Subscription],
-    ) -> None:
+    def __init__(self, asked: Sequence[Subscription], user: Any, last_id: str) -> None:
         self._asked = asked
-        self._joined, self._mark = joined, _mark(asked, _lacking(asked, joined))
-        self._before = ""
-        if since is not None and self._mark:
-            still = [*_lacking(asked, joined), *(each for each in asked if each in lacked)]
-            self._before = since.token + _mark(asked, still)
+        self._key = _key(asked, user)
+        self.since, self.lacked = self._read(last_id)
+        self._joined: Container[Subscription] = ()
+        self._mark = self._before = ""
+
+    def begin(self, joined: Container[Subscription]) -> None:
+        """Have the ids be those of who begins with these."""
+        self._let_in(joined)
+        if self.since is not None and self._mark:
+            still = [*_lacking(self._asked, joined), *(e for e in self._asked if e in self.lacked)]
+            self._before = self._sealed(self.since.token + _mark(self._asked, still))
 
     def of(self, position: str | None, joined: Container[Subscription]) -> str:
         """Return the id of a message after which the browser is at this position of these.
@@ -55,8 +67,24 @@ class Ids:
             return self._before
         self._before = ""
         if joined is not self._joined:
-            self._joined, self._mark = joined, _mark(self._asked, _lacking(self._asked, joined))
-        return position + self._mark
+            self._let_in(joined)
+        return self._sealed(position + self._mark)
+
+    def _let_in(self, joined: Container[Subscription]) -> None:
+        self._joined, self._mark = joined, _mark(self._asked, _lacking(self._asked, joined))
+
+    def _read(self, given: str) -> tuple[Position | None, list[Subscription]]:
+        text, _, _seal = given.partition("@")
+        found = _LAST_ID.fullmatch(text)
+        if found is None or not compare_digest(_bytes(self._sealed(text)), _bytes(given)):
+            return None, []
+        bits = int(found[2] or "0", 16)
+        refused = [each for place, each in enumerate(self._asked) if bits >> place & 1]
+        return Position.from_token(found[1]), refused
+
+    def _sealed(self, text: str) -> str:
+        seal = blake2b(_bytes(text), key=self._key, digest_size=_SEAL)
+        return f"{text}@{seal.hexdigest()}"
 
 
 def asked_for(request: RestRequest, route: Mapping[str, str]) -> list[Subscription]:
@@ -80,17 +108,15 @@ def last_id(request: RestRequest) -> str:
     return header or request.query_params.get("lastEventId", "")
 
 
-def read(given: str, asked: Sequence[Subscription]) -> tuple[Position | None, list[Subscription]]:
-    """Return where the browser was, and what of what it asks for it was refused.
+def _key(asked: Sequence[Subscription], user: Any) -> bytes:
+    """Return what the ids of this user are sealed by, as long as he asks for the same."""
+    whose = [str(getattr(user, "pk", None)), [[*each.key, each.bound] for each in asked]]
+    secret = sha256(_SALT + force_bytes(settings.SECRET_KEY)).digest()
+    return blake2b(payloads.dumps(whose).encode(), key=secret, digest_size=32).digest()
 
-    The position is None if nothing can be resumed from this.
-    """
-    found = _LAST_ID.fullmatch(given)
-    if found is None:
-        return None, []
-    bits = int(found[2] or "0", 16)
-    refused = [each for place, each in enumerate(asked) if bits >> place & 1]
-    return Position.from_token(found[1]), refused
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="replace")
 
 
 def _lacking(asked: Iterable[Subscription], joined: Container[Subscription]) -> list[Subscription]:

@@ -89,11 +89,7 @@ class Admitted(HttpResponse):
         self.view = view
         self.subscriptions = subscriptions
         self.auth: Auth = access.auth_of(view.request)
-        self.since, self.lacked = asking.read(asking.last_id(view.request), subscriptions)
-
-    def ids(self, joined: Sequence[Subscription]) -> Ids:
-        """Return the ids of what is sent to who was let in to these."""
-        return Ids(self.subscriptions, joined, self.since, self.lacked)
+        self.ids = Ids(subscriptions, self.auth.user, asking.last_id(view.request))
 
 
 class EventStream(StreamingHttpResponse):
@@ -166,7 +162,7 @@ async def _streamed(admitted: Admitted) -> HttpResponseBase:
     following = Following(admitted.auth, cut_off=partial(_cut_off, task))
     try:
         joined = await following.join(
-            *admitted.subscriptions, since=admitted.since, lacked=admitted.lacked
+            *admitted.subscriptions, since=admitted.ids.since, lacked=admitted.ids.lacked
         )
         if following.undecided and not joined:
             return _later(admitted.view.request)
@@ -177,7 +173,8 @@ async def _streamed(admitted: Admitted) -> HttpResponseBase:
     finally:
         if not following.is_joined:
             await following.close()
-    parts = _parts(following, task, admitted.ids(joined))
+    admitted.ids.begin(joined)
+    parts = _parts(following, task, admitted.ids)
     return EventStream(following, parts, headers=_headers(admitted))
 
 
@@ -227,7 +224,8 @@ def _answered(request: HttpRequest, route: dict[str, str]) -> HttpResponseBase:
         return _failed(request)
     finally:
         access.tell_of_leaving(entered, admitted.auth)
-    content = _retry(_RETRY) + _written(messages, admitted.ids(entered))
+    admitted.ids.begin(messages[0].joined if messages else entered)
+    content = _retry(_RETRY) + _written(messages, admitted.ids)
     return HttpResponse(content, headers=_headers(admitted))
 
 
@@ -235,7 +233,8 @@ def _told(
     admitted: Admitted, entered: Sequence[Subscription], undecided: Sequence[Subscription]
 ) -> Iterator[Message]:
     clock, joined = Clock(), frozenset(entered)
-    since = None if any(each in admitted.lacked for each in entered) else admitted.since
+    ids = admitted.ids
+    since = None if any(each in ids.lacked for each in entered) else ids.since
     first = picture(entered, _base(since), since)
     for each in admitted.subscriptions:
         if each not in entered and each not in undecided:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from motia_django import batches, ledger, models, operations
 from motia_django.ledger.selections import Selection
 from tests.admin.conftest import MakeRun
 from tests.factories import installed, make_step
+
+PREVIEW = "/admin/motia/batch/preview/"
 
 pytestmark = pytest.mark.django_db
 
@@ -176,3 +179,40 @@ def test_the_list_takes_few_queries(
         batches.begin("discard", DEAD, by="ada")
     with django_assert_max_num_queries(6):
         assert len(admin_client.get(LIST).context["shown"]) == 30
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("/admin/motia/step/?step=Work", "is the address of no list of runs"),
+        ("/admin/motia/schedule/?step=Work", "is the address of no list of runs"),
+        ("/admin/motia/batch/preview/?deed=redrive&step=Work", "is the address of no list of runs"),
+        ("nonsense", "is the address of no list of runs"),
+        ("/admin/motia/run/", "is no address of a list that was narrowed"),
+        ("/admin/motia/run/?p=2", "is no address of a list that was narrowed"),
+        ("status=dead&step=Work&step=Other", "“step” is given more than once"),
+        ("?status=dead&step=", "“step” is empty in the address"),
+        ("/admin/motia/run/?error=&status=dead", "“error” is empty in the address"),
+    ],
+)
+def test_an_address_that_does_not_say_which_runs_is_refused(
+    admin_client: Client, address: str, problem: str
+) -> None:
+    response = admin_client.get(PREVIEW, {"deed": "redrive", "query": address})
+    assert problem in unescape(response.content.decode())
+    assert len(response.context["chosen"].problems) == 1
+
+
+def test_the_address_of_an_errors_page_chooses_its_runs(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    dead = {"step": "Work", "trigger": "queue", "source": "work", "status": "dead"}
+    for mark in ("0123456789abcdef", "fedcba9876543210"):
+        make_run(**dead, fingerprint=mark)
+    page = "https://shop.example/admin/motia/deadletter/0123456789abcdef/change/"
+    for address in (page, f"{page}?step=Work", f"{page}#top"):
+        response = admin_client.get(PREVIEW, {"deed": "redrive", "query": address})
+        assert (response.context["chosen"].problems, response.context["prospect"].count) == ([], 1)
+    listed = "/admin/motia/run/?q=&status=dead"
+    response = admin_client.get(PREVIEW, {"deed": "redrive", "query": listed})
+    assert (response.context["chosen"].problems, response.context["prospect"].count) == ([], 2)

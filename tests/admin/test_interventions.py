@@ -354,7 +354,7 @@ def test_what_was_not_shown_from_any_page_is_done_as_it_is(
 # -- on the list
 
 
-def posted(client: Client, what: str, *runs: models.Run, query: str = "", **data: str) -> Any:
+def posted(client: Client, what: str, *runs: models.Run, query: str = "", **data: Any) -> Any:
     form = {"action": what, "index": "0", "select_across": "0", **data}
     selected = {"_selected_action": [str(run.pk) for run in runs]}
     return client.post(f"{LIST}{query}", {**form, **selected})
@@ -503,6 +503,28 @@ def test_a_death_that_the_question_did_not_show_is_left(
     assert told[1] == "3 runs that were shown are left as they are: they have changed since."
     posted(admin_client, what, *runs, **{**form, **shown})
     assert said(admin_client.get(LIST)) == ["Nothing to do: none of these runs allows it now."]
+
+
+@pytest.mark.parametrize("what", ["redrive", "discard"])
+def test_a_death_that_the_list_did_not_show_is_left_out_and_that_is_said(
+    admin_client: Client, dead: Dead, what: str
+) -> None:
+    runs = [dead(id=new_run_id()) for _ in range(4)]
+    listed = html_of(admin_client.get(f"{LIST}?status=dead"))
+    deaths = re.findall(r'<input type="hidden" name="died_at" value="([^"]*)"', listed)
+    assert len(deaths) == 4
+    dies_again(runs[0])
+    operations.discard(runs[1].id, by="somebody else")
+    data: dict[str, Any] = {"query": "?status=dead", "died_at": deaths}
+    preview = posted(admin_client, what, *runs[:3], **data)
+    assert "2 runs that you ticked are left out" in html_of(preview)
+    assert preview.context["prospect"].count == 1
+    dies_again(runs[2])
+    again = [value for name, value in preview.context["hidden"] if name == "died_at"]
+    assert len(again) == 3
+    posted(admin_client, what, *runs[:3], **data | hidden(preview) | {"died_at": again})
+    assert [now(run).status for run in runs] == ["dead", "cancelled", "dead", "dead"]
+    assert "left out" not in html_of(posted(admin_client, what, runs[3], **data))
 
 
 def test_a_run_that_ended_after_the_question_is_not_run_again(

@@ -13,6 +13,7 @@ pytest.importorskip("django_celery_beat")
 from celery import schedules
 from celery.beat import PersistentScheduler, Service
 from django.db import OperationalError, connection
+from django.utils.timezone import get_default_timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
@@ -21,6 +22,7 @@ from motia_django.beat.database import StepEntry, StepScheduler, aware_of_steps
 from motia_django.beat.heeding import Heeding, Remembering
 from motia_django.celery_app import project_app
 from motia_django.declarations import Problem
+from motia_django.moments import as_kept
 from motia_django.registry import Registry
 from motia_django.registry import installed as registry_installed
 from motia_django.runs import Status
@@ -52,10 +54,15 @@ def started(scheduler: Any = "django", lazy: bool = False) -> Any:
     return service.get_scheduler(lazy=lazy)
 
 
+def at(moment: datetime) -> Any:
+    """Travel to a moment, and stay there, with the clocks of the project's zone."""
+    return time_machine.travel(moment.astimezone(get_default_timezone()), tick=False)
+
+
 def ticked(scheduler: Any, moment: datetime, rounds: int = 6) -> list[str]:
     """Let the scheduler do its rounds at a moment; return the due times of the new runs."""
     before = {run.id for run in rows()}
-    with time_machine.travel(moment, tick=False):
+    with at(moment):
         for _ in range(rounds):
             scheduler.tick()
     new = [run for run in rows() if run.id not in before]
@@ -150,12 +157,15 @@ def test_two_beats_start_one_run_for_each_tick(steps: Registry) -> None:
 
 
 def test_the_row_remembers_when_it_last_ran(steps: Registry) -> None:
-    with time_machine.travel(NOON, tick=False):
+    with at(NOON):
         scheduler = started()
-    ticked(scheduler, NOON + 10 * SECOND)
+    assert ticked(scheduler, NOON + 10 * SECOND) == ["Work 12:00:10"]
     scheduler.sync()
     row = PeriodicTask.objects.get(name="motia:Work:0")
-    assert (row.last_run_at, row.total_run_count) == (NOON + 10 * SECOND, 1)
+    assert (row.last_run_at, row.total_run_count) == (as_kept(NOON + 10 * SECOND), 1)
+    with at(NOON + 11 * SECOND):
+        again = started()
+    assert ticked(again, NOON + 20 * SECOND) == ["Work 12:00:20"]
 
 
 def test_a_pause_holds_at_once_and_through_a_restart(steps: Registry) -> None:

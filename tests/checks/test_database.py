@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from motia_django import cron, ledger
 from motia_django.checks.broker import broker
-from motia_django.checks.database import database
+from motia_django.checks.database import TURNED, database
 from motia_django.models import Answer
 from motia_django.steps import Step
 from tests.checks.conftest import MakeApp
@@ -420,6 +420,25 @@ def test_a_moved_step_and_another_scope_forget_them_too(
 ) -> None:
     answered("New", scope, "1")
     assert (forgotten(keyed(path, **({"scope": named} if named else {}))) == []) == there
+
+
+@pytest.mark.parametrize(
+    ("zone", "has_zones", "turns"),
+    [
+        ("Europe/Berlin", False, True),
+        ("America/New_York", False, True),
+        ("Australia/Sydney", False, True),
+        ("UTC", False, False),
+        ("Asia/Tokyo", False, False),
+        ("Europe/Berlin", True, False),
+    ],
+)
+def test_times_without_a_zone_where_clocks_are_turned_are_a_warning(
+    zone: str, has_zones: bool, turns: bool
+) -> None:
+    with override_settings(USE_TZ=has_zones, TIME_ZONE=zone), installed(make_step()):
+        found = [each for each in database() if each.id == TURNED]
+    assert [zone in each.msg for each in found] == [True] * turns
 
 
 @pytest.mark.parametrize(("hours", "says"), [(1, "behind"), (-1, "ahead of")])

@@ -284,7 +284,7 @@ def test_a_page_is_told_later_and_resumes_from_what_it_has(keeper: Doorkeeper) -
         page = Browser(both)
         assert (await page.begin())["status"] == 200
         assert "flaky" not in await page.hear("sync")
-        assert page.last_id.endswith("!1")
+        assert page.last_id.partition("@")[0].endswith("!1")
         await page.leave()
         page = Browser(both, page.last_id)
         assert (await page.begin())["status"] == 200

@@ -12,11 +12,11 @@ from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connection
 from django.http import Http404
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
@@ -34,7 +34,7 @@ from motia_django.live.holes import Holes
 from motia_django.live.positions import Position
 from motia_django.live.tokens import StreamTokenAuthentication, stream_token
 from motia_django.models import StreamEvent
-from motia_django.web import asking
+from motia_django.web.asking import Ids
 from tests.factories import installed, make_stream
 from tests.web.serving import serving_streams
 
@@ -137,7 +137,7 @@ def test_a_browser_that_can_set_no_header_resumes_by_its_address(client: Client)
         assert told(client.get(address, headers=newer)) == []
 
 
-@pytest.mark.parametrize("last_id", ["999999999", "nonsense", "0", "-1", "5~4~3"])
+@pytest.mark.parametrize("last_id", ["999999999", "nonsense", "0", "-1", "5~4~3", "1@", "é@ü"])
 def test_an_id_that_is_not_of_this_log_begins_anew(client: Client, last_id: str) -> None:
     for number in range(3):
         Stream("orders").set("g", "a", {"n": number})
@@ -149,6 +149,60 @@ def test_an_id_that_is_not_of_this_log_begins_anew(client: Client, last_id: str)
         assert told(response) == [(None, {"type": "sync", "data": [{"n": 2, "id": "a"}]})]
 
 
+def sealed(position: str, user: Any = None) -> str:
+    """Return the id of a message to who follows the group `g` of the orders."""
+    asked = [Subscription.checked("orders", "g")]
+    return Ids(asked, user or AnonymousUser(), "").of(position, asked)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("follow=orders/g", "follow=orders/g&follow=orders/h"),
+        ("follow=orders/g", "follow=orders/h"),
+        ("follow=orders/g&follow=orders/h", "follow=orders/h&follow=orders/g"),
+        ("follow=orders/g/a", "follow=orders/g"),
+        ("follow=orders/g", "follow=orders/g/a"),
+        ("follow=orders/g&limit=1", "follow=orders/g"),
+    ],
+)
+def test_who_asks_for_something_else_is_told_all_of_it(
+    client: Client, before: str, after: str
+) -> None:
+    for group in "gh":
+        Stream("orders").set(group, "a", {"n": 1})
+        Stream("orders").set(group, "b", {"n": 2})
+    last_id = events(client.get(f"/streams/?{before}"))[-1]["id"]
+    response = client.get(f"/streams/?{after}", headers={"Last-Event-ID": last_id})
+    assert told(response) == told(client.get(f"/streams/?{after}"))
+    assert {event["type"] for _, event in told(response)} == {"sync"}
+
+
+def test_the_id_of_another_is_no_way_into_the_past(client: Client, django_user_model: Any) -> None:
+    ada, bob = (django_user_model.objects.create_user(name) for name in ("ada", "bob"))
+    client.force_login(ada)
+    last_id = events(client.get("/streams/orders/g/"))[-1]["id"]
+    Stream("orders").set("g", "secret", {"n": 1})
+    Stream("orders").delete("g", "secret")
+    came = [event["type"] for _, event in told(
+        client.get("/streams/orders/g/", headers={"Last-Event-ID": last_id})
+    )]  # fmt: skip
+    assert came == ["create", "delete"]
+    client.force_login(bob)
+    for theirs in (last_id, last_id.partition("@")[0], "0"):
+        response = client.get("/streams/orders/g/", headers={"Last-Event-ID": theirs})
+        assert told(response) == [(None, {"type": "sync", "data": []})]
+
+
+def test_ids_are_sealed_by_the_secret_of_the_project(client: Client) -> None:
+    last_id = events(client.get("/streams/orders/g/"))[-1]["id"]
+    assert last_id == sealed(last_id.partition("@")[0])
+    Stream("orders").send("g", "paid", 5)
+    with override_settings(SECRET_KEY="another"):
+        response = client.get("/streams/orders/g/", headers={"Last-Event-ID": last_id})
+    assert told(response) == [(None, {"type": "sync", "data": []})]
+
+
 def test_a_hole_that_is_never_filled_is_forgotten_and_not_answered_by_a_sync_for_ever(
     client: Client,
 ) -> None:
@@ -158,7 +212,7 @@ def test_a_hole_that_is_never_filled_is_forgotten_and_not_answered_by_a_sync_for
     token = Position(ids[5], Holes.of([ids[1]])).token
     StreamEvent.objects.filter(id__lt=ids[4]).delete()  # pruned
     StreamEvent.objects.update(created_at=timezone.now() - timedelta(hours=1))
-    first = client.get("/streams/orders/g/", headers={"Last-Event-ID": token})
+    first = client.get("/streams/orders/g/", headers={"Last-Event-ID": sealed(token)})
     assert told(first) == [(None, {"type": "sync", "data": [{"n": 5, "id": "a"}]})]
     again = client.get("/streams/orders/g/", headers={"Last-Event-ID": events(first)[-1]["id"]})
     assert told(again) == []
@@ -178,8 +232,10 @@ def test_what_was_refused_before_and_is_admitted_now_is_told_how_it_is(client: C
         assert kinds()[0] == ["unauthorized", "sync"]
         said, last_id = kinds(kinds()[1])
         assert said == ["unauthorized"]
-        assert last_id.endswith("!2")
+        assert "!2@" in last_id
+        without_mark = last_id.replace("!2", "")
         private.append("open")
+        assert kinds(without_mark)[0] == ["sync", "sync"]
         said, last_id = kinds(last_id)
         assert said == ["sync", "sync"]
         assert kinds(last_id) == ([], last_id)
@@ -190,9 +246,10 @@ def test_what_was_refused_before_and_is_admitted_now_is_told_how_it_is(client: C
 @given(st.text("0123456789~.-!abcfx \x00é", max_size=60))
 def test_whatever_a_browser_comes_back_with_is_read(last_id: str) -> None:
     asked = [Subscription.checked("orders", str(number)) for number in range(3)]
-    position, refused = asking.read(last_id, asked)
-    assert set(refused) <= set(asked)
-    assert position is None or position.upto < 2**63
+    for came in (last_id, Ids(asked, None, "")._sealed(last_id)):
+        ids = Ids(asked, None, came)
+        assert set(ids.lacked) <= set(asked)
+        assert ids.since is None or ids.since.upto < 2**63
 
 
 def test_an_item_has_its_own_address(client: Client) -> None:
@@ -360,7 +417,7 @@ def test_what_says_no_or_fails_whenever_it_is_asked_has_refused_and_all_else_is_
         assert client.get("/streams/flaky/g/").status_code == status
         kinds = [event["type"] for _, event in told(client.get(both))]
         assert kinds == (["unauthorized", "sync"] if status == 403 else ["sync"])
-        assert events(client.get(both))[-1]["id"].endswith("!1")
+        assert events(client.get(both))[-1]["id"].partition("@")[0].endswith("!1")
 
 
 async def nobody(subscription: Any, auth: Any) -> bool:

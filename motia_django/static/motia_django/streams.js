@@ -104,6 +104,7 @@
       if (this.#lastId) url.searchParams.set("lastEventId", this.#lastId);
       const response = await fetch(url, { cache: "no-store", ...init, headers: fresh.headers, signal });
       if (response.ok && response.headers.get("Content-Type")?.startsWith("text/event-stream")) return response;
+      if (response.status === 403) this.#lastId = ""; // what was written since then is not for us
       if (!this.#isRefused(response)) throw new Error(response.status);
       this.#say("refused", response.status);
       throw new Refused();
