@@ -182,9 +182,9 @@ def _note(message: Message, runs: Sequence[tuple[Run, str]]) -> None:
     held = [(run.step, run_id) for run, run_id in runs if run_id != str(run.id)]
     new = [run.step for run, run_id in runs if run_id == str(run.id)]
     if new or not held:
-        tracing.note("enqueue", **facts, steps=new)
+        tracing.note("enqueue", ledger.database, **facts, steps=new)
     for step, run_id in held:
-        tracing.note("enqueue", **facts, steps=[step], run_id=run_id)
+        tracing.note("enqueue", ledger.database, **facts, steps=[step], run_id=run_id)
 
 
 def _runs_for(message: Message) -> list[Run]:

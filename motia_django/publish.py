@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
-from django.db import connections, transaction
-
-from motia_django import broker, ledger
+from motia_django import broker, hooks, ledger
 from motia_django.celery_app import project_app, task_name
 from motia_django.conf import settings
 from motia_django.delivery import Delivery, Turn
@@ -109,23 +107,8 @@ def delivery_of(run: Run) -> Delivery:
 
 
 def after_commit(work: Callable[[], object]) -> None:
-    """Do work after commit, at once outside of a transaction; what it raises is logged.
-
-    Before the project's own hooks: one of these that raises keeps Django from calling the rest.
-    Not so in a TestCase, whose transaction never commits: `captureOnCommitCallbacks` calls hooks in
-    the order of the list and leaves them there, so that one put before others is never called.
-    """
-
-    def ours() -> None:
-        work()
-
-    transaction.on_commit(ours, using=ledger.database(), robust=True)
-    connection = connections[ledger.database()]
-    in_test = any(getattr(each, "_from_testcase", False) for each in connection.atomic_blocks)
-    hooks = connection.run_on_commit
-    if hooks and hooks[-1][1] is ours and not in_test:
-        names = [getattr(each[1], "__qualname__", "") for each in hooks[:-1]]
-        hooks.insert(names.count(ours.__qualname__), hooks.pop())
+    """Do work when the ledger's transaction commits, at once outside of one, as `hooks` does."""
+    hooks.after_commit(work, ledger.database())
 
 
 def stand_back(run: Run) -> None:

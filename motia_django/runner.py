@@ -74,7 +74,7 @@ def attempt(run: Run, finish: Finish, check_lease: CheckLease | None = None) -> 
         logger.info("Run %s of %s met another, and begins anew: %s", run.id, run.step, done.summary)
         rows.let_go_first(tried)
     assert isinstance(done, Outcome)
-    return finish(done)
+    return finish(done.as_of_now())
 
 
 def _as_one(
@@ -176,7 +176,9 @@ def _over(run: Run, result: dict[str, Any], timeline: Timeline) -> Outcome:
         timeline.fail(summary_of(error), traceback_of(error))
     elif result["status"] is Status.CANCELLED:
         timeline.add("note", message=str(result["error"]))
-    over = Outcome(**result, finished_at=timezone.now(), timeline=tuple(timeline.entries()))
+    result["timeline"] = tuple(timeline.entries())
+    noted = timeline if timeline.may_be_undone else None
+    over = Outcome(**result, finished_at=timezone.now(), noted=noted)
     observers.tell(signals.run_finished, run, outcome=over)
     return over
 
@@ -255,8 +257,8 @@ def invoke(name: str, data: Any = None) -> Any:
         outcome = perform(run, trigger.input_for(payloads.plain(plain)))
         if step.atomic and outcome.failed:
             transaction.set_rollback(True, using=ledger.database())
-    tracing.note("invoke", step=run.step, run_id=run.id, status=outcome.status)
-    record(run, outcome)
+    tracing.note("invoke", ledger.database, step=run.step, run_id=run.id, status=outcome.status)
+    record(run, outcome.as_of_now())
     if outcome.error is not None:
         raise outcome.error
     return outcome.value

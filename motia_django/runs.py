@@ -7,7 +7,7 @@ import re
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from motia_django.delivery import Delivery, Turn
 from motia_django.exceptions import Dead, Retry, Snooze
 from motia_django.keys import Keys
 from motia_django.payloads import plain_text
-from motia_django.timeline import Entry
+from motia_django.timeline import Entry, Timeline
 from motia_django.tracing import Cause, Scope
 
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
@@ -211,6 +211,14 @@ class Outcome:
     """The index keys that the handler has given the run."""
     scope: Scope | None = None
     """Of one that is RUNNING: what its parts are made in."""
+    noted: Timeline | None = None
+    """Of one that wrote in transactions: what knows which of the timeline is undone meanwhile."""
+
+    def as_of_now(self) -> Outcome:
+        """Return the same with what was undone by a rollback until now marked in its timeline."""
+        if self.noted is None:
+            return self
+        return replace(self, timeline=tuple(self.noted.entries()))
 
     def with_value(self, value: Any) -> Outcome:
         """Return the same with another value; `replace` would take ten times as long."""
@@ -224,6 +232,7 @@ class Outcome:
             timeline=self.timeline,
             keys=self.keys,
             scope=self.scope,
+            noted=self.noted,
         )
 
     @property

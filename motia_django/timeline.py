@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from motia_django import moments, payloads
 from motia_django.conf import settings
+from motia_django.hooks import Fate, fate_in
 from motia_django.moments import told
 
 Entry = dict[str, Any]
@@ -33,6 +34,9 @@ AFRESH = ("redriven", "moved")
 """Those after which attempts are counted anew."""
 WOKEN = "woken"
 """The kind of the entry that tells that a run was woken."""
+UNDONE = "undone"
+"""The key of entries that tell of what a rollback has undone."""
+_FRAME = ("at", "kind", "attempt", UNDONE)
 _LARGEST_FACT = 4096
 """Bytes of JSON."""
 _LONGEST_ERROR = 300
@@ -45,23 +49,35 @@ _DUE = timedelta(seconds=1)
 class Timeline:
     """A run's list of events. Each is `{"at": seconds since the start, "kind": ..., ...}`."""
 
-    __slots__ = ("_entries", "_error", "_left_out", "_settings", "_started", "masks")
+    __slots__ = ("_entries", "_error", "_fates", "_left_out", "_settings", "_started", "masks")
 
     def __init__(self, masks: tuple[str, ...] | None = None) -> None:
         """Mask what is under keys with these words in them; by None, with those of the setting."""
         self._started = time.monotonic()
         self._entries: list[Entry] = []
         self._error: Entry | None = None
+        self._fates: dict[int, Fate] = {}
         self._left_out = 0
         self._settings = settings()
         self.masks = self._settings.redact if masks is None else masks
 
-    def add(self, kind: str, **facts: Any) -> None:
-        """Note that `kind` happened just now; past the bound only its number is kept."""
+    def add(self, kind: str, database: str | None = None, /, **facts: Any) -> None:
+        """Note that `kind` happened just now; past the bound only its number is kept.
+
+        What was written in a `database`, by its alias, is marked as undone if that rolls back.
+        """
         if len(self._entries) >= self._settings.timeline_entries:
             self._left_out += 1
             return
+        fate = fate_in(database)
+        if fate is not None:
+            self._fates[len(self._entries)] = fate
         self._entries.append(self._entry(kind, facts))
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether anything was noted that was written in a transaction."""
+        return bool(self._fates)
 
     def fail(self, error: str, traceback: str) -> None:
         """Note the error that ended the attempt, however much was noted before."""
@@ -69,8 +85,14 @@ class Timeline:
         self._error = self._entry("error", {"message": error, "traceback": shown})
 
     def entries(self) -> list[Entry]:
-        """Return what was noted, what did not fit counted, and the error at the end."""
+        """Return what was noted, what did not fit counted, and the error at the end.
+
+        What was undone by a rollback until now says so: `"undone": True`.
+        """
         whole = list(self._entries)
+        for at, fate in self._fates.items():
+            if fate.is_undone:
+                whole[at] = {**whole[at], UNDONE: True}
         if self._left_out:
             whole.append(self._entry("left_out", {"count": self._left_out}))
         return whole if self._error is None else [*whole, self._error]
@@ -205,10 +227,10 @@ def in_words(entry: Entry) -> str:
         return _operation(kind, entry)
     if kind == "attempt":
         return _attempt(entry)
-    facts = {key: value for key, value in entry.items() if key not in ("at", "kind", "attempt")}
+    facts = {key: value for key, value in entry.items() if key not in _FRAME}
     at = "" if entry.get("at") is None else f"+{entry['at']:.3f} s  "
     told = _TOLD[kind](facts) if kind in _TOLD else f"{kind} {payloads.dumps(facts)}"
-    return f"{at}{told}"
+    return f"{at}{told}{' (undone)' if entry.get(UNDONE) else ''}"
 
 
 def _operation(kind: str, facts: Entry) -> str:

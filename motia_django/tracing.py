@@ -84,11 +84,14 @@ def cause() -> Cause | None:
     )
 
 
-def note(kind: str, **facts: Any) -> None:
-    """Add an entry to the timeline of the run going on here; nothing outside of any Step."""
+def note(kind: str, database: Callable[[], str | None] | None = None, /, **facts: Any) -> None:
+    """Add an entry to the timeline of the run going on here; nothing outside of any Step.
+
+    `database` gives the alias of the one whose rollback undoes it, None if none does.
+    """
     scope = _scope.get()
     if scope is not None:
-        scope.timeline.add(kind, **facts)
+        scope.timeline.add(kind, database() if database else None, **facts)
 
 
 def check_lease() -> None:

@@ -186,6 +186,12 @@ def test_every_entry_can_be_put_into_words() -> None:
     ]
 
 
+def test_what_was_undone_is_told_so_at_the_end_of_its_line() -> None:
+    sent = {"at": 0.5, "kind": "enqueue", "topic": "t", "steps": ["A"], "undone": True}
+    assert in_words(sent) == "+0.500 s  enqueue t -> A (undone)"
+    assert in_words({"at": None, "kind": "x", "to": 1, "undone": True}) == 'x {"to":1} (undone)'
+
+
 def test_what_operators_did_is_told_with_who_when_and_why() -> None:
     note = {"at": None, "kind": "discarded", "by": "ada", "time": "2026-11-22T19:00:00+00:00"}
     assert in_words(note) == "discarded by ada at 2026-11-22 19:00:00"

@@ -15,7 +15,7 @@ from motia_django import models
 from motia_django.admin import permits, words
 from motia_django.admin.links import Links
 from motia_django.ledger.rows import shown_input
-from motia_django.timeline import OPERATIONS, WOKEN, Entry, moment_of, was_due
+from motia_django.timeline import OPERATIONS, UNDONE, WOKEN, Entry, moment_of, was_due
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 SHORT = 100
@@ -43,7 +43,7 @@ _KINDS: dict[str, Promise] = {
     "repeats": gettext_lazy("repeats a run"),
 }
 _LEVELS = {"worker_lost": "error", "error": "error", "left_out": "debug"}
-_FRAME = ("at", "kind", "attempt")
+_FRAME = ("at", "kind", "attempt", UNDONE)
 _VALUES = ("old", "new", "event")
 """What an entry says an item was and is."""
 _ITEMS = {"state": "key", "stream": "item"}
@@ -64,6 +64,8 @@ class Line:
     kind: str
     level: str
     """What the style sheet colours it by: a log level, or nothing."""
+    is_undone: bool
+    """Whether a rollback has undone what it tells of; `kind` says so, too."""
     text: str
     url: str
     facts: str
@@ -139,16 +141,28 @@ def _line(entry: Entry, links: Links) -> Line:
     is_long = len(short) > SHORT
     traceback = words.traceback(str(entry.get("traceback") or ""))
     level = entry.get("level") if kind == "log" else _LEVELS.get(kind)
+    is_undone = bool(entry.get(UNDONE))
     return Line(
         at=_when(entry.get("time")) if kind in _TIMED else _time(entry.get("at")),
         attempt=entry.get("attempt"),
-        kind=str(_KINDS.get(kind, kind)),
+        kind=_named(kind, is_undone),
         level=level if level in LEVELS else "",
+        is_undone=is_undone,
         text=words.as_written(text),
-        url=links.run(str(entry["run_id"])) if kind in _LINKED and entry.get("run_id") else "",
+        url="" if is_undone else _url(kind, entry, links),
         facts="" if is_long else short,
         document=words.document(facts) if is_long else traceback,
     )
+
+
+def _named(kind: str, is_undone: bool) -> str:
+    name = str(_KINDS.get(kind, kind))
+    return _("%s, undone") % name if is_undone else name
+
+
+def _url(kind: str, entry: Entry, links: Links) -> str:
+    """Return where the run is that an entry names; one that was undone is nowhere."""
+    return links.run(str(entry["run_id"])) if kind in _LINKED and entry.get("run_id") else ""
 
 
 def _time(at: Any) -> str:

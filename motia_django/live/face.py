@@ -135,7 +135,7 @@ class Stream:
         plain = payloads.plain(event_of(event, data))
         tracing.check_lease()
         items.send(name, group, item, plain, dispatch.stream_changed)
-        _note("send", stream=name, group=group, item=item, event=plain)
+        _note_write("send", stream=name, group=group, item=item, event=plain)
 
     async def aget(self, group: str, item: str) -> Any:
         """Return an item, or None."""
@@ -207,7 +207,7 @@ class Stream:
         written = items.write(name, group, item, value, dispatch.stream_changed, until)
         changed = _told(written)
         old, new = changed["old_value"], changed["new_value"]
-        _note(operation, stream=self.name, group=group, item=item, old=old, new=new)
+        _note_write(operation, stream=self.name, group=group, item=item, old=old, new=new)
         return changed
 
     def _all(
@@ -220,7 +220,7 @@ class Stream:
         tracing.check_lease()
         name = self._config().name
         done = items.write_many(name, group, values, dispatch.stream_changed, until)
-        _note(operation, stream=self.name, group=group, count=len(done))
+        _note_write(operation, stream=self.name, group=group, count=len(done))
         return done
 
 
@@ -302,3 +302,7 @@ def _told(written: items.Written) -> Changed:
 
 def _note(operation: str, **facts: Any) -> None:
     tracing.note("stream", operation=operation, **facts)
+
+
+def _note_write(operation: str, **facts: Any) -> None:
+    tracing.note("stream", items.database, operation=operation, **facts)

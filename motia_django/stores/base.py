@@ -160,6 +160,10 @@ class StateStore(ABC):
         Return for how many this was done, at most `limit` of either.
         """
 
+    def database(self) -> str | None:
+        """Return the alias of the database whose rollback undoes a write, None if none does."""
+        return None
+
     def drop(self) -> None:  # noqa: B027
         """Delete all that is kept outside of this app's tables, and tell nobody."""
 

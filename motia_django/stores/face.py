@@ -317,14 +317,14 @@ def _write_one(operation: str, write: Write) -> Changed:
     [change] = state_store().write([write], WATCHERS)
     told = _told(change)
     old, new = told["old_value"], told["new_value"]
-    _note(operation, group=write.group, key=write.key, old=old, new=new)
+    _note_write(operation, group=write.group, key=write.key, old=old, new=new)
     return told
 
 
 def _write(operation: str, group: str, writes: Sequence[Write]) -> Sequence[Change]:
     tracing.check_lease()
     changes = state_store().write(writes, WATCHERS) if writes else []
-    _note(operation, group=group, count=len(changes))
+    _note_write(operation, group=group, count=len(changes))
     return changes
 
 
@@ -338,3 +338,7 @@ def _told(change: Change) -> Changed:
 
 def _note(operation: str, **facts: Any) -> None:
     tracing.note("state", operation=operation, **facts)
+
+
+def _note_write(operation: str, **facts: Any) -> None:
+    tracing.note("state", state_store().database, operation=operation, **facts)

@@ -65,6 +65,9 @@ class OrmState(StateStore):
         work = partial(_all_written, writes, audience)
         return transacted(_database(), work, savepoint=not _write_once(writes, audience))
 
+    def database(self) -> str:
+        return _database()
+
     def items(
         self, group: str, *, after: str | None = None, limit: int | None = None
     ) -> list[tuple[str, Any]]:

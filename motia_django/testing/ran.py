@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from motia_django import ledger, models
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Outcome, Run, Status, in_one_line
-from motia_django.timeline import Entry, in_words, joined
+from motia_django.timeline import UNDONE, Entry, in_words, joined
 from motia_django.web.responses import told
 
 _TOLD_OTHERWISE = ("attempt", "error")
@@ -85,6 +85,7 @@ class Ran:
     @classmethod
     def unrecorded(cls, run: Run, outcome: Outcome) -> Ran:
         """Return a run that went well and of which the history keeps only failures."""
+        outcome = outcome.as_of_now()
         return cls(
             **_known(run),
             status=str(outcome.status),
@@ -112,8 +113,8 @@ class Ran:
     @property
     def unheard(self) -> list[str]:
         """The topics that it sent messages to, and nobody listens on, but for what it declares."""
-        sent = [each for each in self.timeline if each["kind"] == "enqueue" and not each["steps"]]
-        topics = dict.fromkeys(str(each["topic"]) for each in sent)
+        sent = [each for each in self.timeline if each["kind"] == "enqueue" and UNDONE not in each]
+        topics = dict.fromkeys(str(each["topic"]) for each in sent if not each["steps"])
         step = registry().step(self.step) if self.step in registry() else None
         return [each for each in topics if step is None or not step.says_it_sends(each)]
 

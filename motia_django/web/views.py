@@ -195,6 +195,7 @@ def _performed(
             outcome = runner.finished(run, outcome, error=error)
         elif error is not outcome.error and not (is_whole and _is_committed(run)):
             outcome = replace(outcome, status=Status.DEAD, error=error)
+        outcome = outcome.as_of_now()
     return outcome, response
 
 

@@ -481,6 +481,20 @@ def test_the_page_escapes_what_the_run_holds(admin_client: Client, make_run: Mak
         assert "<script>alert" not in admin_client.get(address).content.decode()
 
 
+def test_what_was_undone_is_told_so_and_leads_nowhere(
+    admin_client: Client, make_run: MakeRun
+) -> None:
+    told = [{**ENTRIES[at], "undone": True} for at in (3, 5, 8)]
+    response = admin_client.get(page_of(make_run(timeline=told)))
+    lines = [(line.kind, line.text, line.url) for line in response.context["timeline"]]
+    assert lines == [
+        ("message sent, undone", "t → A, B", ""),
+        ("Step invoked, undone", "Pay: dead", ""),
+        ("teleport, undone", "", ""),
+    ]
+    assert response.content.decode().count('<tr class="motia-undone">') == 3
+
+
 def test_the_timeline_tells_each_kind_in_words(admin_client: Client, make_run: MakeRun) -> None:
     context = admin_client.get(page_of(make_run(timeline=ENTRIES))).context
     lines = [(line.at, line.kind, line.text, line.facts) for line in context["timeline"]]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from motia_django import Snooze, enqueue, models, operations, wake
@@ -46,6 +47,20 @@ def test_a_trace_is_a_tree_with_timelines(steps: Steps) -> None:
     assert any(line.startswith("  Work  queued") for line in lines)
     assert 'info: beginning {"id":7}' in by_run
     assert "enqueue work -> Work" in by_run
+
+
+def test_what_was_rolled_back_is_told_of_as_undone(steps: Steps) -> None:
+    def begin(input: Any, ctx: Any) -> None:
+        with transaction.atomic():
+            ctx.enqueue("work", {})
+            transaction.set_rollback(True)
+        ctx.state.set("g", "k", 1)
+
+    with installed(make_step(begin, {"type": "queue", "topic": "begin"}, name="First")):
+        [run_id] = enqueue("begin")
+        deliver([run_id])
+        lines = [line.rpartition("s  ")[2] for line in steps("trace", run_id).splitlines()]
+    assert lines[-2:] == ["enqueue work -> nobody (undone)", "state set g/k"]
 
 
 def test_a_long_chain_is_not_indented_without_end(steps: Steps) -> None:

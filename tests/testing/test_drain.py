@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from motia_django import enqueue, operations
 from motia_django.exceptions import MotiaError, UnknownStep, WorkerLost
@@ -131,6 +132,37 @@ def test_of_an_atomic_step_that_fails_after_its_work_nothing_is_left(motia: Moti
         assert (noted(motia), motia.enqueued("next")) == ([], [])
         motia.drain(scheduled=True)
         assert (noted(motia), motia.enqueued("next")) == ([1], [1])
+        assert motia.runs[0].events == [
+            "state update notes/all (undone)",
+            "enqueue next -> nobody (undone)",
+            "state update notes/all",
+            "enqueue next -> nobody",
+        ]
+
+
+def test_of_runs_kept_nowhere_what_was_rolled_back_is_told_of_as_undone(motia: Motia) -> None:
+    def outer(input: Any, ctx: Any) -> None:
+        with transaction.atomic():
+            ctx.invoke("Inner", {"n": 1})
+            transaction.set_rollback(True)
+
+    def inner(input: Any, ctx: Any) -> None:
+        notes(input, ctx)
+        ctx.enqueue("next", 1)
+
+    light: dict[str, Any] = {"record": "failures", "enqueues": ["next"]}
+    trigger = {"type": "queue", "topic": "in"}
+    with installed(make_step(outer, **light), make_step(inner, trigger, name="Inner", **light)):
+        motia.queue("work")
+        drawn = motia.trace.in_full()
+        assert (noted(motia), motia.enqueued("next")) == ([], [])
+    assert drawn.splitlines() == [
+        "Work by queue work: succeeded",
+        "│  invoke Inner: succeeded (undone)",
+        "└─ Inner by invoke: succeeded",
+        "      state update notes/all (undone)",
+        "      enqueue next -> nobody (undone)",
+    ]
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
