@@ -45,6 +45,7 @@ class Pause(Subcommand):
 
     name = "pause"
     help = "Let no run of a Step begin until it is resumed; what runs goes on."
+    needs_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("step_name", metavar="step", help="the Step's name")
@@ -70,6 +71,7 @@ class Resume(Subcommand):
 
     name = "resume"
     help = "Let a paused Step go on with the runs that wait."
+    needs_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("step_name", metavar="step", help="the Step's name")

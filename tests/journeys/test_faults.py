@@ -114,6 +114,12 @@ def test_nothing_starts_on_broken_step_files(tmp_path: Path, broker: str) -> Non
             refused = python(project, "-m", "celery", "-A", "sample_project", part)
             assert refused.returncode == 1, part
             assert_all_problems(refused.stderr)
+        # what one wants of the others when a release is broken
+        for deed, said in (("pause", "is paused"), ("resume", "is resumed")):
+            assert said in project.command("motia_steps", deed, "ProcessTodo").stdout
+        refused = project.command("motia_steps", "redrive", "--all", "--yes", check=False)
+        assert refused.returncode == 1
+        assert_all_problems(refused.stderr)
 
 
 def assert_all_problems(text: str) -> None:
