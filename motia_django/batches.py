@@ -40,7 +40,6 @@ DEEDS: Mapping[str, Callable[..., object]] = {
     "retry": repeats.retry,
     "rerun": repeats.rerun_once,
 }
-_OF_DEATHS = ("redrive", "discard")
 
 
 def act(deed: str, selection: Selection, *, by: str, reason: str) -> Callable[[UUID], object]:
@@ -48,8 +47,9 @@ def act(deed: str, selection: Selection, *, by: str, reason: str) -> Callable[[U
 
     A run that was redriven since it was looked at, and has died of something else, stays as it is.
     """
-    as_of = {"as_of": selection.as_of} if deed in _OF_DEATHS else {}
-    return partial(DEEDS[deed], by=by, reason=reason, **as_of)
+    do = DEEDS[deed]
+    as_of = {"as_of": selection.as_of} if do in operations.OF_DEATHS else {}
+    return partial(do, by=by, reason=reason, **as_of)
 
 
 def begin(deed: str, selection: Selection, **values: Any) -> models.Batch:

@@ -134,6 +134,10 @@ def discard(run_id: UUID, *, by: str, reason: str = "", as_of: datetime | None =
     logger.debug("Run %s of %s was discarded by %s", run_id, row.step, by)
 
 
+OF_DEATHS = (redrive, discard)
+"""What answers a death, the one that was looked at: these take `as_of`."""
+
+
 def lay_aside(run_id: UUID | str, reason: str = "") -> bool:
     """Lay a dead run aside from code, as `discard` does for people: what is to be done is done.
 

@@ -71,7 +71,7 @@ class Intervention:
     @property
     def is_of_death(self) -> bool:
         """Whether it answers a death, the one that was looked at."""
-        return self.act in (operations.redrive, operations.discard)
+        return self.act in operations.OF_DEATHS
 
     @property
     def requeues(self) -> bool:
