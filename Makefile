@@ -60,13 +60,14 @@ coverage: $(TEST)  ## how much of the package all those tests run, by lines and 
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
-lint: $(TEST)  ## ruff, mypy, the layers of imports, bandit, missing migrations
+lint: $(TEST)  ## ruff, mypy, the layers of imports, bandit, missing migrations, the rules of this house
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit --quiet --ini setup.cfg --recursive motia_django
 	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -m pytest -qq tests/docs/test_contributing.py tests/docs/test_architecture.py
 
 audit: $(AUDIT)  ## what is known of holes in the packages that are installed (it asks the network)
 	@$(BIN)/pip-audit --local --skip-editable --progress-spinner off

@@ -21,7 +21,8 @@ from motia_django.exceptions import (
 )
 from motia_django.ledger.interventions import WAITING, changed_meanwhile, in_words, refusing
 from motia_django.ledger.rows import run_of
-from motia_django.operations import AS_IT_WAS, Result, checked, given_instead, id_of, row_of
+from motia_django.operations import Result, checked, id_of, row_of
+from motia_django.redriving import AS_IT_WAS, given_instead
 from motia_django.registry import registry
 from motia_django.runs import INVOKE, Run, Status, new_run_id
 from motia_django.timeline import Entry, operation, woken

@@ -19,6 +19,7 @@ from motia_django import enqueue, ledger, models, operations, upkeep
 from motia_django.dispatch import tick
 from motia_django.exceptions import CannotIntervene, UnknownStep
 from motia_django.payloads import MASK, dumps, is_cut
+from motia_django.redriving import AS_IT_WAS
 from motia_django.runs import Run, Status, lowest_id_at
 from motia_django.timeline import in_words
 from tests.factories import (
@@ -354,7 +355,7 @@ def test_what_follows_from_a_redrive_is_counted_anew(edited: bool) -> None:
         work_off()
         [dead] = rows(status=Status.DEAD)
         assert (dead.depth, dead.input) == (4, 3)
-        operations.redrive(dead.id, by="ada", input=2 if edited else operations.AS_IT_WAS)
+        operations.redrive(dead.id, by="ada", input=2 if edited else AS_IT_WAS)
         work_off()
     assert {run.status for run in rows()} == {Status.SUCCEEDED}
     assert row(dead.id).depth == 0

@@ -536,7 +536,7 @@ def test_a_schema_that_breaks_the_check_is_told_as_a_reason(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise TypeError("the schema is broken")
 
-    monkeypatch.setattr(operations, "_redriven", broken)
+    monkeypatch.setattr(operations, "redriven", broken)
     dead()
     [refusal] = admin_client.get(f"{PREVIEW}?deed=redrive").context["prospect"].refusals
     assert refusal.reason == "TypeError: the schema is broken"
