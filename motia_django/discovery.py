@@ -15,11 +15,11 @@ from django.apps import AppConfig, apps
 
 from motia_django.conf import settings
 from motia_django.declarations import Problem
-from motia_django.dialects import dotted, several, siblings
-from motia_django.exceptions import StepFilesError
+from motia_django.dialects import by_name, dotted, several, siblings
+from motia_django.exceptions import StepFilesError, did_you_mean
 from motia_django.registry import Registry
 from motia_django.steps import read_step
-from motia_django.stream_config import read_stream
+from motia_django.stream_config import StreamConfig, named_stream, read_stream
 
 T = TypeVar("T")
 
@@ -48,10 +48,10 @@ def discover() -> Registry:
     Nothing is raised: what is wrong with the files is in the registry's `problems`.
     """
     siblings.install()
-    with _garbage_left():
+    with _garbage_left(), by_name.listening():
         streams, problems = _loaded(stream_files(), several.STREAMS, read_stream)
         steps, more_problems = _loaded(step_files(), several.STEPS, read_step)
-    return Registry(steps, [*problems, *more_problems], streams)
+    return Registry(steps, [*problems, *more_problems], [*streams, *_named(streams)])
 
 
 def step_files() -> Iterator[DeclaringFile]:
@@ -131,11 +131,37 @@ def _loaded(
         if isinstance(module, Problem):
             problems.append(module)
             continue
+        by_name.look(module, file.file)
         for part in several.parts(module, kind):
             one, found = read(part, file.file, file.app)
             problems += found
             declared += [] if one is None else [one]
     return declared, problems
+
+
+def _named(declared: list[StreamConfig]) -> list[StreamConfig]:
+    """Return the streams that files of the apps name, and none declares.
+
+    What is nearly the name of one that is declared is taken for a slip of the pen.
+    """
+    known = {each.name for each in declared}
+    named: dict[str, StreamConfig] = {}
+    for each in by_name.found():
+        app = _app_of(each.file)
+        if app is None or did_you_mean(each.name, known):
+            continue
+        stream = named_stream(each.name, each.file, each.line, app)
+        if stream is not None:
+            named.setdefault(each.name, stream)
+    return list(named.values())
+
+
+def _app_of(file: Path) -> str | None:
+    """Return the label of the app that a file is part of, if it is of any."""
+    for config in apps.get_app_configs():
+        if file.is_relative_to(config.path):
+            return str(config.label)
+    return None
 
 
 def _module(file: DeclaringFile) -> Any:

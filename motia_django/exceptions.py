@@ -80,7 +80,8 @@ class UnknownStream(MotiaError, LookupError, AttributeError):
         self.known = sorted(known)
         super().__init__(
             f"There is no stream named {name!r}.{did_you_mean(name, self.known)} A stream is"
-            " declared by a file named *_stream.py in an installed app's folder steps/ or streams/."
+            " declared by a file named *_stream.py in an installed app's folder steps/ or streams/,"
+            f" or by Stream({name!r}) in a Step's file."
         )
 
     def __reduce__(self) -> tuple[type[UnknownStream], tuple[str | None, list[str]]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from typing_extensions import TypeVar
 
 from motia_django import dispatch
+from motia_django.dialects import by_name
 from motia_django.dialects.several import STREAMS, register
 from motia_django.live import face
 from motia_django.stores.face import state
@@ -80,10 +81,12 @@ class Stream(face.Stream, Generic[Item]):
     """A stream by its name, or its config: `Stream("orders").set("eu", "17", {...})`.
 
     In async code each method gives what is to be awaited. The twins (`aset`) are always awaited.
+    One that a Step's file makes is a stream even if no file declares it.
     """
 
     def __init__(self, config: str | Mapping[str, Any]) -> None:
         super().__init__(config if isinstance(config, str) else config["name"])
+        by_name.hear(self.name)
 
     @property
     def stream_name(self) -> str:

@@ -49,6 +49,15 @@ def read_stream(module: Any, file: Path, app: str) -> tuple[StreamConfig | None,
     return StreamConfig(**values, file=file, line=reader.source.line(("name",)), app=app), []
 
 
+def named_stream(name: str, file: Path, line: int, app: str) -> StreamConfig | None:
+    """Return the stream that is declared by its name alone; None for what is no stream's name."""
+    try:
+        name = declarations.name_up_to(200)(name)
+    except Mismatch:
+        return None
+    return StreamConfig(name=name, file=file, line=line, app=app)
+
+
 def is_stream_file(file: Path | None) -> bool:
     """Return whether a file is that of a stream, by its name."""
     return file is not None and file.name.endswith(("_stream.py", ".stream.py"))
