@@ -58,8 +58,11 @@ def sent(old: Keys) -> Any:
 
 
 def topics(value: Iterable[Any]) -> list[Any]:
-    """Return a list of topics as today's words have them: without labels that are None."""
-    return [_topic(each) for each in value]
+    """Return a list of topics as today's words have them: without labels that are None.
+
+    An empty text, as in `"emits": [""]`, was no topic to anybody.
+    """
+    return [_topic(each) for each in value if each != ""]
 
 
 def listed(value: Any) -> list[Any]:

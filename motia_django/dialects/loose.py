@@ -1,17 +1,19 @@
-"""Schemas of messages in older dialects, at which nobody looked: what breaks one is told of."""
+"""Schemas of messages and of streams' items at which nobody looked: what breaks one is told of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from motia_django import payloads
+from motia_django.declarations import Mismatch
 from motia_django.exceptions import InvalidInput
 from motia_django.loggers import LOGGER
 from motia_django.schemas import Schema, schema_for
 
 
 class LooseSchema(Schema):
-    """A JSON Schema that a message may break, as it could in Motia; a warning says so."""
+    """A JSON Schema that a message, or an item, may break, as in Motia; a warning says so."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = dict(document)
@@ -25,10 +27,23 @@ class LooseSchema(Schema):
             return value
 
     def dump(self, value: Any, subject: str) -> Any:
-        return self._schema.dump(value, subject)
+        plain = payloads.plain(value)
+        try:
+            return self._schema.dump(plain, subject)
+        except InvalidInput as error:
+            LOGGER.warning("%s; it is kept all the same", error)
+            return plain
 
     def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
         return self._schema.json_schema(of_answers=of_answers)
+
+
+def loose(declared: Mapping[str, Any]) -> LooseSchema | None:
+    """Return a schema that may be broken; None for a dict that is no schema."""
+    try:
+        return LooseSchema(declared)
+    except Mismatch:
+        return None
 
 
 def without_looseness(value: Any) -> Any:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from motia_django import calls
+from motia_django.dialects.loose import loose
 from motia_django.loggers import Logger
 from motia_django.triggers.base import Spelled
 
 _STORED_HERE = ("state", "default")
+_STORAGE = ("baseConfig", "base_config")
 _LISTENERS = ("onJoin", "on_join", "onLeave", "on_leave")
 
 
@@ -21,11 +23,16 @@ class JoinContext(Spelled):
 
 
 def modern(config: Any) -> Any:
-    """Return a stream's config in today's words: 0.x called the default storage `state`."""
+    """Return a stream's config in today's words: 0.x called the default storage `state`.
+
+    At the schema of one that says where it is stored, as only Motia's do, nobody looked.
+    """
     if not isinstance(config, Mapping):
         return config
     new = {key: _listener(value) if key in _LISTENERS else value for key, value in config.items()}
-    for key in ("baseConfig", "base_config"):
+    if any(key in new for key in _STORAGE) and isinstance(new.get("schema"), Mapping):
+        new["schema"] = loose(new["schema"])
+    for key in _STORAGE:
         stored = new.get(key)
         if isinstance(stored, Mapping) and stored.get("storageType") in _STORED_HERE:
             new[key] = {**stored, "storageType": "default"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from motia_django.declarations import Mismatch
 from motia_django.dialects.declared import Keys, given, listed
-from motia_django.dialects.loose import LooseSchema
+from motia_django.dialects.loose import loose
 from motia_django.schemas import schema_for
 
 OF_HTTP = ("bodySchema", "responseSchema", "queryParams")
@@ -40,7 +40,7 @@ def queue(topic: Any, old: Keys) -> Keys:
     taken: Keys = {"type": "queue", "topic": name}
     taken |= {key: old[key] for key in ("input", "config") if key in old}
     if isinstance(taken.get("input"), Mapping):
-        taken["input"] = _loose(taken["input"])
+        taken["input"] = loose(taken["input"])
     if "config" not in taken:
         taken |= _delivery(old.get("infrastructure"))
     return taken
@@ -55,13 +55,6 @@ def plain_schema(declared: Any) -> Any:
     """Return a pydantic model as JSON Schema, so that a handler is given the data as they came."""
     is_model = isclass(declared) and hasattr(declared, "model_json_schema")
     return declared.model_json_schema() if is_model else declared
-
-
-def _loose(declared: Mapping[str, Any]) -> LooseSchema | None:
-    try:
-        return LooseSchema(declared)
-    except Mismatch:
-        return None
 
 
 def _schema(declared: Any) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from motia_django import state
+from motia_django import state, streams
 from motia_django.exceptions import TriggerGone
 from motia_django.public import invoke
 from motia_django.runs import Status
@@ -240,6 +241,20 @@ def test_a_cron_handler_takes_the_context(project: Project, parameters: str) -> 
     assert state.list("noted") == [{"id": "1"}]
 
 
+@pytest.mark.parametrize("emits", ['[""]', '"", "virtualEmits": ["", ""]'])
+def test_an_empty_text_is_no_topic(project: Project, emits: str) -> None:
+    project.step(
+        "quiet_step.py",
+        f"""
+        config = {{"type": "event", "name": "Quiet", "subscribes": ["go"], "emits": {emits}}}
+
+        async def handler(input, context):
+            pass
+        """,
+    )
+    assert project.only_step().enqueues == ()
+
+
 def test_what_is_not_awaited_is_done_before_the_run_ends(project: Project) -> None:
     project.step(
         "hasty_step.py",
@@ -364,6 +379,38 @@ def test_a_stream_answers_its_items(project: Project) -> None:
     item = {"id": "t1", "text": "x"}
     with served() as client:
         assert post(client, {"text": "x"}, "/todo").json() == [item, item, [item], item]
+
+
+@pytest.mark.parametrize(
+    ("schema", "warned"),
+    [({"type": "object", "required": ["text"]}, 1), ({"text": {"type": "text"}, "type": "row"}, 0)],
+    ids=["broken by the item", "no schema"],
+)
+def test_a_streams_schema_lets_everything_pass(
+    project: Project, caplog: pytest.LogCaptureFixture, schema: dict[str, Any], warned: int
+) -> None:
+    project.stream(
+        "todo_stream.py",
+        f"""
+        config = {{"name": "todo", "schema": {schema},
+                  "baseConfig": {{"storageType": "default"}}}}
+        """,
+    )
+    project.step(
+        "todo_step.py",
+        """
+        config = {"type": "event", "name": "Todo", "subscribes": ["todo"], "emits": []}
+
+        async def handler(data, context):
+            await context.streams.todo.set("inbox", "t1", {"done": True})
+        """,
+    )
+    project.load()
+    sent("todo")
+    assert streams["todo"].list("inbox") == [{"id": "t1", "done": True}]
+    said = [each.message for each in caplog.records if "it is kept all the same" in each.message]
+    assert len(said) == warned
+    assert all("item inbox/t1 of stream 'todo'" in each for each in said)
 
 
 NOOP = """
