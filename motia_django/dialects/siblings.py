@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -19,7 +19,8 @@ class SiblingFinder(MetaPathFinder):
 
     A project of Motia's is run from its root, so its files say `from src.services.mail import ...`.
     In a Django project that root is an app's folder. In 0.x the folder of a file, and the one above
-    it, were on the path as well, so its files say `from helpers import ...`.
+    it, were on the path as well, so its files say `from helpers import ...`. What a file puts on
+    the path itself, as in `sys.path.append("src")`, is meant from that root, too.
     """
 
     def find_spec(
@@ -31,10 +32,11 @@ class SiblingFinder(MetaPathFinder):
         if file is None or root is None:
             return None
         beside = [str(each) for each in file.parents[:2] if each.is_relative_to(root)]
-        found = PathFinder.find_spec(fullname, [*beside, str(root)])
+        rooted = [str(root), *_relative(root)]
+        found = PathFinder.find_spec(fullname, [*beside, *rooted])
         if found is None or found.origin is not None:
             return found
-        return PathFinder.find_spec(fullname, [str(root)])  # beside a file, a mere folder is none
+        return PathFinder.find_spec(fullname, rooted)  # beside a file, a mere folder is none
 
 
 def install() -> None:
@@ -49,6 +51,13 @@ def _importer() -> Path | None:
     while frame is not None and "importlib" in frame.f_code.co_filename:
         frame = frame.f_back
     return Path(frame.f_code.co_filename) if frame is not None else None
+
+
+def _relative(root: Path) -> Iterator[str]:
+    """Yield what the relative paths on `sys.path` are from a folder."""
+    for each in sys.path:
+        if each and not Path(each).is_absolute():
+            yield str(root / each)
 
 
 def _folder_of(file: Path | None) -> Path | None:

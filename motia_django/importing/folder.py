@@ -26,12 +26,24 @@ def files(root: Path) -> list[Path]:
     found = sorted(_walked(root))
     if any(is_declaring(each) for each in found):
         return found
-    inside = root.name in ROOTS and any(_DECLARING.fullmatch(each.name) for each in found)
-    hint = f": did you mean {root.resolve().parent}?" if inside else ""
+    hint = "".join(f": did you mean {each}?" for each in _projects_near(root, found)[:1])
     raise ImportRefused(
         f"{root} is no Motia project: there is no file such as x_step.py, x.step.ts or"
         f" x_stream.py below its steps/, src/ or streams/{hint}"
     )
+
+
+def _projects_near(root: Path, found: list[Path]) -> list[Path]:
+    """Return the folder of a project that one folder is part of, or those that are part of it."""
+    declaring = [each for each in found if kind(each)]
+    if declaring and root.name in ROOTS:
+        return [root.resolve().parent]
+    return [
+        root.joinpath(*each.parts[:at])
+        for each in declaring
+        for at, part in enumerate(each.parts[:-1])
+        if part in ROOTS
+    ]
 
 
 def is_declaring(file: Path) -> bool:

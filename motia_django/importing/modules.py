@@ -38,6 +38,8 @@ class Module:
     notes: tuple[str, ...]
     compared: tuple[str, ...] = ()
     """Notes for a stream: where it asks whether who follows is None."""
+    texts: frozenset[str] = frozenset()
+    """What of its texts might be the name of a file, without the folders before it."""
 
 
 def read(text: bytes) -> Module:
@@ -56,6 +58,7 @@ def read(text: bytes) -> Module:
         imports=tuple(found for node in nodes for found in _imported(node)),
         notes=(*notes, *_unknown_attributes(tree)),
         compared=tuple(_compared_with_none(tree)),
+        texts=frozenset(_texts(tree)),
     )
 
 
@@ -131,6 +134,14 @@ def _missing(names: Iterable[str]) -> list[str]:
 
 def _has_no(name: str, line: int) -> str:
     return f"line {line}: there is no `{name}` in motia_django"
+
+
+def _texts(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            name = node.value.rpartition("/")[2]
+            if "." in name[1:-1] and name.isprintable():
+                yield name
 
 
 def _compared_with_none(tree: ast.Module) -> Iterator[str]:

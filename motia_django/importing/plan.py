@@ -91,8 +91,18 @@ class _Project:
             return self._script(file, skeletons)
         if (self.root / file).is_symlink() and file.parts[0] in folder.ROOTS:
             return _link(self.root, file)
-        why = leftovers.reason(self.root, file)
+        why = leftovers.reason(self.root, file) or self._named(file)
         return Item(source=file, deed=Deed.LEFT, notes=(why,)) if why else None
+
+    def _named(self, file: Path) -> str:
+        """Return that a file may be read by one that is copied, if it is no Python and is named."""
+        if file.suffix == ".py":
+            return ""
+        for each in sorted(self.wanted):
+            module = self._module(each)
+            if isinstance(module, modules.Module) and file.name in module.texts:
+                return f"named in {each}: copy it if it is read there"
+        return ""
 
     def _copy(self, file: Path) -> Item:
         module = self._module(file)

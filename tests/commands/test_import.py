@@ -264,6 +264,27 @@ def test_each_file_that_needs_a_person_is_told_of_and_why(
     assert told["others"] == 1
 
 
+def test_a_file_that_is_named_by_what_is_copied_is_told_of(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write(
+        "steps/ask_step.py",
+        "import os, lib.rules\n"
+        'PROMPT = os.path.join(os.path.dirname(__file__), "..", "prompts", "ask.txt")\n'
+        f'NAMES = ["x", ".", "a.b", "prompts/*.md", "such.\\nname.md"]\n{STEP}',
+    )
+    motia.write("lib/rules.py", 'RULES = "data/rules.csv"')
+    motia.write("lib/unused.py", 'OTHER = "other.csv"')
+    for name in ("prompts/ask.txt", "prompts/else.txt", "data/rules.csv", "data/other.csv"):
+        motia.write(name)
+    told = json.loads(steps("import", str(motia.folder), "--app", project.name, "--format", "json"))
+    assert {each["file"]: each["notes"] for each in told["files"] if each["deed"] == "left"} == {
+        "data/rules.csv": ["named in lib/rules.py: copy it if it is read there"],
+        "prompts/ask.txt": ["named in steps/ask_step.py: copy it if it is read there"],
+    }
+    assert told["others"] == 3
+
+
 def test_who_is_compared_with_none_is_told_of(motia: Motia, project: Project, steps: Steps) -> None:
     motia.write(
         "streams/todos_stream.py",
@@ -494,6 +515,7 @@ def test_a_disk_that_refuses_a_file_leaves_nothing_behind(
         ("empty", "is no Motia project: there is no file such as x_step.py"),
         ("empty/x.py", "is no folder"),
         ("motia/steps", "/motia?"),
+        ("", "/motia?"),
     ],
 )
 def test_what_is_no_motia_project_is_told(

@@ -54,6 +54,8 @@ STEP = """
             "from services.mail import text",
         ),
         ("from ...src.services.mail import text", "pass"),
+        ('sys.path.append("src")', "from services.mail import text"),
+        ('sys.path.append("./src/services")', "from mail import text"),
     ],
 )
 @pytest.mark.parametrize("is_package", [True, False])
