@@ -1,11 +1,10 @@
-"""Schemas of messages and of streams' items at which nobody looked: what breaks one is told of."""
+"""Schemas at which nobody looked, where they were declared: what breaks one is told of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from motia_django import payloads
 from motia_django.declarations import Mismatch
 from motia_django.exceptions import InvalidInput
 from motia_django.loggers import LOGGER
@@ -13,7 +12,9 @@ from motia_django.schemas import Schema, schema_for
 
 
 class LooseSchema(Schema):
-    """A JSON Schema that a message, or an item, may break, as in Motia; a warning says so."""
+    """A JSON Schema that messages, answers and items may break, as in Motia; the log says so."""
+
+    is_loose = True
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = dict(document)
@@ -27,12 +28,7 @@ class LooseSchema(Schema):
             return value
 
     def dump(self, value: Any, subject: str) -> Any:
-        plain = payloads.plain(value)
-        try:
-            return self._schema.dump(plain, subject)
-        except InvalidInput as error:
-            LOGGER.warning("%s; it is kept all the same", error)
-            return plain
+        return self._schema.dump(value, subject)
 
     def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
         return self._schema.json_schema(of_answers=of_answers)
@@ -48,4 +44,6 @@ def loose(declared: Mapping[str, Any]) -> LooseSchema | None:
 
 def without_looseness(value: Any) -> Any:
     """Return what a file says where a loose schema was made of it."""
+    if isinstance(value, Mapping):
+        return {key: without_looseness(each) for key, each in value.items()}
     return value.document if isinstance(value, LooseSchema) else value

@@ -71,7 +71,10 @@ def _by_status(declared: Mapping[Any, Any]) -> Keys:
     """Return the schemas of answers; none where they are not said by status."""
     if not any(str(status).isdecimal() for status in declared):
         return {}
-    found = {status: _schema(schema) for status, schema in declared.items()}
+    found = {
+        status: loose(schema) if isinstance(schema, Mapping) else schema
+        for status, schema in declared.items()
+    }
     return {status: schema for status, schema in found.items() if schema is not None}
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from motia_django import payloads
-from motia_django.exceptions import InvalidItem
+from motia_django.exceptions import InvalidInput, InvalidItem
+from motia_django.schemas import Schema
 from motia_django.stream_config import StreamConfig
+
+logger = logging.getLogger("motia.streams")
 
 _NO_ID = (None, "")
 """What an item may hold as its id and be given its own."""
@@ -22,7 +26,7 @@ def item_of(stream: StreamConfig, group: str, item: str, value: Any) -> dict[str
     schema = stream.schema
     if isinstance(value, Mapping) and value.get("id") in _NO_ID:
         value = {**value, "id": item}
-    plain = payloads.plain(value) if schema is None else schema.dump(value, subject)
+    plain = payloads.plain(value) if schema is None else _fitting(schema, value, subject)
     if not isinstance(plain, dict):
         raise InvalidItem(f"{subject}: expected an object, got {payloads.shown(value)}")
     own = plain.get("id")
@@ -31,6 +35,17 @@ def item_of(stream: StreamConfig, group: str, item: str, value: Any) -> dict[str
     if str(own) != item:
         raise InvalidItem(f"{subject}: its id is {payloads.shown(own)}")
     return plain
+
+
+def _fitting(schema: Schema, value: Any, subject: str) -> Any:
+    """Return an item by its schema; one that breaks a loose one is kept as it is."""
+    try:
+        return schema.dump(value, subject)
+    except InvalidInput as error:
+        if not schema.is_loose:
+            raise
+        logger.warning("%s; it is kept all the same", error)
+    return payloads.plain(value)
 
 
 def channel_of(channel: Any, item: Any) -> tuple[Any, Any]:

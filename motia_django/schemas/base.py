@@ -18,6 +18,9 @@ class Schema(ABC):
     reads_forms: ClassVar[bool] = False
     """Whether it takes a form as Django parsed it, and knows itself what a form leaves out."""
 
+    is_loose: ClassVar[bool] = False
+    """Whether what a handler gave may break it, since nobody looked at it where it was declared."""
+
     @abstractmethod
     def clean(self, value: Any, subject: str) -> Any:
         """Return the value as the handler gets it; raise `InvalidInput` keyed by field path."""

@@ -294,7 +294,8 @@ def _fitting(declared: Schema, response: Response, subject: str) -> Any:
     except InvalidInput as error:
         broken = InvalidResponse(f"The {response.status} response of {subject}", error.errors)
     policy = settings().invalid_responses
-    if policy == "error" or (policy == "debug" and django_settings.DEBUG):
+    is_refused = django_settings.DEBUG and not declared.is_loose
+    if policy == "error" or (policy == "debug" and is_refused):
         raise broken
     logger.error("%s; it was sent all the same", broken)
     return response.body if response.is_raw else payloads.plain(response.body)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from motia_django import state, streams
 from motia_django.exceptions import TriggerGone
@@ -253,6 +254,32 @@ def test_an_empty_text_is_no_topic(project: Project, emits: str) -> None:
         """,
     )
     assert project.only_step().enqueues == ()
+
+
+@pytest.mark.parametrize(("policy", "status"), [("debug", 200), ("log", 200), ("error", 500)])
+def test_an_answer_that_breaks_its_schema_is_sent(
+    project: Project, caplog: pytest.LogCaptureFixture, policy: str, status: int
+) -> None:
+    project.step(
+        "pet_step.py",
+        """
+        config = {
+            "type": "api", "name": "Pet", "path": "/pet", "method": "POST", "emits": [],
+            "responseSchema": {200: {"type": "object", "required": ["photo"]}},
+        }
+
+        async def handler(req, context):
+            return {"status": 200, "body": {"photos": []}}
+        """,
+    )
+    project.load()
+    with override_settings(DEBUG=True, MOTIA={"INVALID_RESPONSES": policy}), served() as client:
+        client.raise_request_exception = False
+        answer = post(client, {}, "/pet")
+    assert answer.status_code == status
+    said = [each.message for each in caplog.records if "it was sent all the same" in each.message]
+    assert len(said) == (status == 200)
+    assert all("The 200 response of Step 'Pet' is invalid: photo: " in each for each in said)
 
 
 def test_what_is_not_awaited_is_done_before_the_run_ends(project: Project) -> None:
