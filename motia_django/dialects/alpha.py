@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from motia_django.dialects import triggers
+from motia_django.dialects.conditions import OLD_WORDS, asked
 from motia_django.dialects.contexts import OldContext
 from motia_django.dialects.declared import Declared, Keys, functions, given, listed, rest, sent
 from motia_django.dialects.handlers import Habits, fitted
 from motia_django.dialects.release import streaming
 from motia_django.dialects.requests import TriggerInput
-from motia_django.dialects.signatures import needs_three, takes_request, takes_trigger_input
+from motia_django.dialects.signatures import takes_request, takes_trigger_input
 from motia_django.triggers.base import OLD_NAMES
 
 _DUE = frozenset({"schedule", "expression", "cron"})
@@ -20,7 +21,6 @@ _REWRITTEN = {
     "queue": ("type", "topic", "input", "config", "infrastructure"),
 }
 _ONLY_HERE = ("infrastructure", "subscribes")
-_WORDS = {kind: word for word, kind in OLD_NAMES.items()}
 
 
 def is_spoken(declared: Any) -> bool:
@@ -43,7 +43,7 @@ def read(config: Mapping[str, Any], handler: Any) -> Declared:
         own_middleware={at: functions(each.get("middleware")) for at, each in enumerate(old)},
         **_first_habits(old) if takes_trigger_input(handler) else _habits(old, handler),
     )
-    made = [_asked(_trigger(each, root), at) for at, each in enumerate(old)]
+    made = [asked(_trigger(each, root), at) for at, each in enumerate(old)]
     new = {**rest(root), "triggers": made, "enqueues": sent(root)}
     return Declared(config=new, handler=fitted(streaming(handler), habits), is_old=True)
 
@@ -56,7 +56,7 @@ def _habits(old: list[Keys], handler: Any) -> Keys:
 def _first_habits(old: list[Keys]) -> Keys:
     """Return the habits of the first of these versions, in which no type had today's name."""
     types = [str(each.get("type")) for each in old]
-    words = {at: _WORDS.get(word, word) for at, word in enumerate(types)}
+    words = {at: OLD_WORDS.get(word, word) for at, word in enumerate(types)}
     return {"words": words, "gives_request": True, "arguments": _first_arguments}
 
 
@@ -85,16 +85,3 @@ def _trigger(old: Keys, root: Keys) -> Keys:
     else:
         return old
     return {key: each for key, each in old.items() if key not in _REWRITTEN[kind]} | new
-
-
-def _asked(trigger: Keys, at: int) -> Keys:
-    """Return a trigger whose condition may be one of (input, ctx, trigger), as it was at first."""
-    condition: Any = trigger.get("condition")
-    if not needs_three(condition):
-        return trigger
-
-    def asked(input: Any, ctx: Any) -> Any:
-        word = _WORDS.get(ctx.trigger.type, ctx.trigger.type)
-        return condition(TriggerInput(input, ctx), ctx, {"type": word, "index": at})
-
-    return trigger | {"condition": asked}

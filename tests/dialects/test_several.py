@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from motia_django import state, streams
+from motia_django.checks.project import step_warnings
 from tests.dialects.firing import all_went_well, sent, ticked
 from tests.projects import Project
 from tests.web.serving import post, served
@@ -101,6 +102,66 @@ def test_each_step_that_a_file_registers_runs(project: Project) -> None:
         "cron": [{}, "0 0 * * * *"],
     }
     assert [key for key, _ in state.items("heavy")] == ["a"]
+
+
+MANY = """
+    from motia_django import EventTrigger, StepConfig, step_wrapper
+
+
+    def is_heavy(input, ctx, trigger):
+        return input.data.get("grams", 0) > 10
+
+
+    {kind} is_paid(input, ctx, trigger):
+        return trigger["type"] == "event" and input.data["paid"]
+
+
+    def is_ours(input, ctx):
+        return ctx.trigger.type == "queue" and input["ours"]
+
+
+    def is_due():
+        return True
+
+
+    async def handler(input, ctx):
+        await ctx.state.set("went", input["id"], True)
+
+
+    trigger = EventTrigger(subscribes=["in"], conditions=[is_heavy, is_paid, is_ours, is_due])
+    step_wrapper(StepConfig(name="Many", triggers=[trigger], emits=[]), __file__, handler)
+"""
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_each_of_several_conditions_has_to_be_met(project: Project, kind: str) -> None:
+    project.step("many.step.py", MANY.format(kind=kind))
+    [trigger] = project.only_step().triggers
+    told = getattr(trigger.condition, "__name__", "")
+    assert told == "is_heavy and is_paid and is_ours and is_due"
+    good = {"grams": 11, "paid": True, "ours": True}
+    others: dict[str, dict[str, int]] = {
+        "a": {},
+        "b": {"paid": 0},
+        "c": {"ours": 0},
+        "d": {"grams": 1},
+    }
+    for id, other in others.items():
+        sent("in", {**good, **other, "id": id})
+    assert [key for key, _ in state.items("went")] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "id"), [("[]", None), ("None", None), ("[5]", "motia.I002"), ("7", "motia.I002")]
+)
+def test_conditions_that_are_none_are_no_condition(
+    project: Project, conditions: str, id: str | None
+) -> None:
+    source = MANY.format(kind="def").replace("[is_heavy, is_paid, is_ours, is_due]", conditions)
+    project.step("many.step.py", source)
+    [trigger] = project.only_step().triggers
+    assert trigger.condition is None
+    assert [each.id for each in step_warnings(None)] == ([id] if id else [])
 
 
 def test_a_step_is_told_of_by_its_own_lines(project: Project) -> None:
