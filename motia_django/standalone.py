@@ -86,7 +86,7 @@ class Stream(face.Stream, Generic[Item]):
 
     def __init__(self, config: str | Mapping[str, Any]) -> None:
         super().__init__(config if isinstance(config, str) else config["name"])
-        by_name.hear(self.name)
+        by_name.hear(config)  # a config says more than a name: it is for a stream's file
 
     @property
     def stream_name(self) -> str:

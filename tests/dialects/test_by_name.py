@@ -158,6 +158,26 @@ def test_what_is_no_name_is_no_stream(project: Project) -> None:
     assert not project.load().streams
 
 
+def test_a_config_is_no_name(project: Project) -> None:
+    project.step(
+        "config_step.py",
+        """
+        from motia_django import Stream, queue
+
+        CONFIG = {"name": "closed", "canAccess": lambda: False}
+        closed = Stream(CONFIG)
+
+        config = {"name": "closing", "triggers": [queue("close")], "enqueues": []}
+
+
+        def handler(input):
+            Stream(CONFIG)
+        """,
+    )
+    with pytest.raises(UnknownStream, match="no stream named 'closed'"):
+        project.load().stream("closed")
+
+
 def test_a_class_of_that_name_from_elsewhere_is_none(project: Project) -> None:
     project.write("plumbing/pipes.py", "class Stream:\n    def __init__(self, name): ...\n")
     project.step(
