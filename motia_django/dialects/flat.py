@@ -19,7 +19,7 @@ from motia_django.dialects.declared import (
 )
 from motia_django.dialects.handlers import Habits, fitted
 
-_HABITS = Habits(wraps_state=True)
+_HABITS = Habits(wraps_state=True, sends_texts=True)
 
 
 def read(config: Mapping[str, Any], handler: Any, habits: Habits = _HABITS) -> Declared:

@@ -17,6 +17,9 @@ from motia_django.twofold import settled
 
 _ANSWER = ("status", "body", "headers")
 
+_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
+"""Motia said `text/html`: what a request has brought must not become a page of the project's."""
+
 Function = Callable[..., Any]
 
 
@@ -39,6 +42,8 @@ class Habits:
     """Whether a request is given as it is today, and not as a dict."""
     wraps_state: bool = False
     """Whether state and streams answer as those of 0.x."""
+    sends_texts: bool = False
+    """Whether a body that is a text is sent as it is, and not as JSON."""
     arguments: Callable[[Any, OldContext], tuple[Any, ...]] = _two
     """Returns, of the input and the context, with what the handler is called."""
     most: int = 2
@@ -87,6 +92,7 @@ class _Call:
         as_dict = self.is_http and not habits.gives_request
         self.given = OldRequest(input) if as_dict else Data.of(input)
         self.context = OldContext(ctx, word, habits.flows, wraps_state=habits.wraps_state)
+        self._sends_texts = habits.sends_texts
         self._handler, self._arity, self._arguments = handler, arity, habits.arguments
         self._middleware = (*habits.middleware, *habits.own_middleware.get(index, ()))
 
@@ -109,6 +115,8 @@ class _Call:
         known = {key: value[key] for key in _ANSWER if value.get(key) is not None}
         if "status" not in known and value.get("status_code") is not None:
             known["status"] = value["status_code"]
+        if self._sends_texts and isinstance(known.get("body"), str):
+            known["headers"] = _of_text(known.get("headers", {}))
         return known or value
 
     def _handled(self) -> Any:
@@ -116,3 +124,11 @@ class _Call:
         if self.context.is_cron() and needs_one(self._handler):
             return self._handler(self.context)
         return self._handler(*self._arguments(self.given, self.context)[: self._arity])
+
+
+def _of_text(headers: Any) -> Any:
+    """Return the headers of an answer whose body is a text, with the type that it has."""
+    if not isinstance(headers, Mapping):
+        return headers  # whoever reads the answer says what is wrong with it
+    is_typed = any(str(name).lower() == "content-type" for name in headers)
+    return headers if is_typed else {**headers, **_TEXT}

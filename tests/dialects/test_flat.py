@@ -256,6 +256,38 @@ def test_an_empty_text_is_no_topic(project: Project, emits: str) -> None:
     assert project.only_step().enqueues == ()
 
 
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ("{}", "text/plain; charset=utf-8"),
+        ("None", "text/plain; charset=utf-8"),
+        ('{"X-Kind": "note"}', "text/plain; charset=utf-8"),
+        ('{"content-type": "application/json"}', "application/json"),
+        ('{"Content-Type": "text/html"}', "text/html"),
+    ],
+)
+def test_a_body_that_is_a_text_is_sent_as_it_is(project: Project, headers: str, kind: str) -> None:
+    project.step(
+        "text_step.py",
+        f"""
+        import json
+
+        config = {{"type": "api", "name": "Text", "path": "/text", "method": "POST", "emits": [],
+                  "responseSchema": {{201: {{"type": "string"}}}}}}
+
+        async def handler(req, context):
+            said = json.dumps({{"said": req["body"]["text"]}})
+            return {{"status": req["body"]["status"], "body": said, "headers": {headers}}}
+        """,
+    )
+    project.load()
+    with served() as client:
+        for status in (200, 201):
+            answer = post(client, {"text": "<b>", "status": status}, "/text")
+            assert (answer.status_code, answer.content) == (status, b'{"said": "<b>"}')
+            assert answer.headers["Content-Type"] == kind
+
+
 @pytest.mark.parametrize(("policy", "status"), [("debug", 200), ("log", 200), ("error", 500)])
 def test_an_answer_that_breaks_its_schema_is_sent(
     project: Project, caplog: pytest.LogCaptureFixture, policy: str, status: int
