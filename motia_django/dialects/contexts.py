@@ -8,9 +8,10 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from motia_django.dialects.keywords import folded
 from motia_django.dialects.state import Kept, OldState
 from motia_django.triggers.base import Spelled
-from motia_django.twofold import folded, settled
+from motia_django.twofold import settled
 
 _MESSAGE = (
     "topic",

@@ -49,8 +49,8 @@ class TraceState:
         function = getattr(self._state, name)
         few = _OF_THE_TRACE.get(name)
 
-        def called(*place: Any) -> Any:
-            group = (self._trace_id,) if len(place) == few else ()
-            return function(*group, *place)
+        def called(*place: Any, **named: Any) -> Any:
+            group = (self._trace_id,) if len(place) == few and not named else ()
+            return function(*group, *place, **named)
 
         return function if few is None else called

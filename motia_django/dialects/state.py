@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from motia_django.dialects.keywords import folded
 from motia_django.sources import snake
-from motia_django.twofold import folded, settled
+from motia_django.twofold import settled
 
 
 class Kept(dict[str, Any]):

@@ -440,6 +440,35 @@ def test_a_stream_answers_its_items(project: Project) -> None:
         assert post(client, {"text": "x"}, "/todo").json() == [item, item, [item], item]
 
 
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_arguments_of_state_and_streams_have_their_old_names(project: Project, kind: str) -> None:
+    wait = "await " if kind == "async def" else ""
+    project.stream("todo_stream.py", 'config = {"name": "todo", "schema": {"type": "object"}}')
+    project.step(
+        "named_step.py",
+        f"""
+        config = {{"type": "event", "name": "Named", "subscribes": ["go"], "emits": []}}
+
+        {kind} handler(data, context):
+            state, todo = context.state, context.streams.todo
+            {wait}state.set(trace_id="a", key="k", value={{"n": 1}})
+            kept = {wait}state.get(trace_id="a", key="k")
+            group = {wait}state.get_group(group_id="a")
+            {wait}todo.set(group_id="inbox", id="t", data={{"n": 2}})
+            item = {wait}todo.get(group_id="inbox", id="t")
+            {wait}state.delete(trace_id="a", key="k")
+            items = {wait}todo.getGroup(group_id="inbox")
+            told = [kept["data"], group, item, items]
+            {wait}state.set(scope="told", item_id="all", data=told)
+        """,
+    )
+    project.load()
+    sent("go")
+    item = {"id": "t", "n": 2}
+    assert state.get("told", "all") == [{"n": 1}, [{"n": 1}], item, [item]]
+    assert state.get("a", "k") is None
+
+
 @pytest.mark.parametrize(
     ("schema", "warned"),
     [({"type": "object", "required": ["text"]}, 1), ({"text": {"type": "text"}, "type": "row"}, 0)],
