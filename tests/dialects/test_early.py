@@ -57,7 +57,8 @@ KEEP = """
         await ctx.state.set(ctx.trace_id, "calls", args["calls"])
         await ctx.state.set("to forget", 1)
         await ctx.state.delete("to forget")
-        before = [await ctx.state.get("sum"), await ctx.state.get(trace_id=ctx.traceId, key="calls")]
+        noted = await ctx.state.get(trace_id=ctx.traceId, key="calls")
+        before = [await ctx.state.get("sum"), noted]
         await ctx.state.set("kept", "weights", {**args, "before": before, "flows": ctx.flows})
 """
 
