@@ -43,19 +43,30 @@ class JsonAnswer(RestResponse):
         self.accepted_media_type = request.accepted_media_type
         self.renderer_context = context
 
-    @property
-    def rendered_content(self) -> Any:
-        """The data in bytes; for any other renderer, and for what it alone can write, as ever."""
-        renderer: Any = self.accepted_renderer
-        plain = (
-            type(renderer) is JSONRenderer and self.accepted_media_type == JSONRenderer.media_type
-        )
-        if not plain or renderer.ensure_ascii or not renderer.compact or self.data is None:
-            return super().rendered_content
+    def render(self) -> Any:
+        """Write the data; for any other renderer, and what it alone can write, as ever."""
+        if self._is_rendered or not self._is_plain():
+            return super().render()
         try:
-            return payloads.dump(self.data)
+            self._container = [payloads.dump(self.data)]
         except PayloadError:
-            return super().rendered_content
+            return super().render()
+        self._is_rendered = True
+        answer: Any = self
+        for callback in self._post_render_callbacks:
+            answer = callback(answer) or answer
+        return answer
+
+    def _is_plain(self) -> bool:
+        """Return whether REST framework's own renderer is asked for compact JSON in UTF-8."""
+        renderer: Any = self.accepted_renderer
+        return (
+            type(renderer) is JSONRenderer
+            and self.accepted_media_type == JSONRenderer.media_type
+            and renderer.compact
+            and not renderer.ensure_ascii
+            and self.data is not None
+        )
 
 
 def set_known_headers(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
@@ -85,21 +96,27 @@ def written(response: Response | HttpResponseBase) -> HttpResponseBase:
         if isinstance(response, SimpleTemplateResponse) and not isinstance(response, RestResponse):
             response.render()
         return response
-    headers = CaseInsensitiveMapping(response.headers) if response.headers else {}
     if response.status in WITHOUT_BODY:
-        empty = HttpResponse(status=response.status, headers=response.headers)
-        if "Content-Type" not in headers:
-            del empty.headers["Content-Type"]
-        return empty
+        return _empty(response)
     body = response.body
-    if not response.is_raw and "Content-Type" not in headers:
+    is_raw = type(body) is not dict and response.is_raw
+    has_type = bool(response.headers) and "Content-Type" in CaseInsensitiveMapping(response.headers)
+    if not (is_raw or has_type):
         return JsonAnswer(body, status=response.status, headers=response.headers)
-    if not response.is_raw:
+    if not is_raw:
         body = payloads.dumps(body)  # JSON under a content type of the handler's choice
     answer = HttpResponse(body, status=response.status, headers=response.headers)
-    if "Content-Type" not in headers:
+    if not has_type:
         answer.headers["Content-Type"] = "application/octet-stream"
     return answer
+
+
+def _empty(response: Response) -> HttpResponse:
+    """Return the response to a status that has no body; it has a content type only if asked to."""
+    empty = HttpResponse(status=response.status, headers=response.headers)
+    if "Content-Type" not in CaseInsensitiveMapping(response.headers):
+        del empty.headers["Content-Type"]
+    return empty
 
 
 def told(answer: Any) -> Any:
