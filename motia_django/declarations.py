@@ -181,6 +181,8 @@ def config_reader(module: Any, source: Source, hint: str, instead: str = "") -> 
 
 def misspelt(module: Any, name: str) -> str:
     """Return "; there is 'handlr'" if a module has a name that may be meant, or an empty string."""
+    if hasattr(module, name):
+        return ""
     near = get_close_matches(name, dir(module), n=1, cutoff=0.75)
     return f"; there is {near[0]!r}" if near else ""
 
