@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import pytest
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import User
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.utils.functional import SimpleLazyObject
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -162,6 +165,48 @@ def test_middleware_may_change_the_data_before_they_are_rendered() -> None:
     ):
         found = client.get("/x").json()
     assert found == {"a": 1, "added": [1, 2], "price": 10**30}
+
+
+def test_what_waits_for_the_rendering_may_change_the_answer() -> None:
+    def shortened(response: Any) -> Any:
+        response.content = response.content[:4]
+        return response
+
+    class Shortening:
+        def __init__(self, get_response: Any) -> None:
+            self.get_response = get_response
+
+        def __call__(self, request: Any) -> Any:
+            return self.get_response(request)
+
+        def process_template_response(self, request: Any, response: Any) -> Any:
+            response.add_post_render_callback(shortened)
+            return response
+
+    globals()["Shortening"] = Shortening
+    with (
+        override_settings(MIDDLEWARE=[f"{__name__}.Shortening"]),
+        answering(lambda: {"status": 200, "body": {"a": 1}}) as client,
+    ):
+        assert client.get("/x").content == b'{"a"'
+
+
+def test_nothing_of_a_request_that_was_answered_waits_for_pythons_collector() -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    def handler(request: Any) -> Any:
+        seen.append(weakref.ref(request.raw))
+        return {"status": 200, "body": {"a": 1}}
+
+    with answering(handler, "POST"):
+        asked = RequestFactory().post("/x", {"b": 2}, content_type="application/json")
+        gc.disable()
+        try:
+            handled: Any = WSGIHandler()
+            handled(asked.environ, lambda *_: None).close()
+            assert [each() for each in seen] == [None]
+        finally:
+            gc.enable()
 
 
 def test_headers_are_those_of_django() -> None:
