@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.http import HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.datastructures import CaseInsensitiveMapping
@@ -17,6 +18,7 @@ from rest_framework.settings import api_settings
 from motia_django import payloads
 from motia_django.exceptions import InvalidInput, PayloadError
 from motia_django.triggers.exchange import Response
+from motia_django.twofold import is_in_loop
 from motia_django.web.incoming import IncomingRequest
 
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -43,19 +45,32 @@ class JsonAnswer(RestResponse):
         self.accepted_media_type = request.accepted_media_type
         self.renderer_context = context
 
+    @markcoroutinefunction
     def render(self) -> Any:
-        """Write the data; for any other renderer, and what it alone can write, as ever."""
-        if self._is_rendered or not self._is_plain():
-            return super().render()
+        """Write the data; for any other renderer, and what it alone can write, as ever.
+
+        Under ASGI Django would go to a thread and back for it, which takes longer than all of the
+        Step. Told that this is async, it awaits what is done already.
+        """
+        if self._is_rendered or self._is_written_at_once():
+            return self
+        return sync_to_async(super().render)() if is_in_loop() else super().render()
+
+    def __await__(self) -> Generator[Any, None, JsonAnswer]:
+        """Give itself to who awaits its rendering."""
+        yield from ()
+        return self
+
+    def _is_written_at_once(self) -> bool:
+        """Write plain data that nobody waits for; return False if there is more to it."""
+        if self._post_render_callbacks or not self._is_plain():
+            return False
         try:
             self._container = [payloads.dump(self.data)]
         except PayloadError:
-            return super().render()
+            return False
         self._is_rendered = True
-        answer: Any = self
-        for callback in self._post_render_callbacks:
-            answer = callback(answer) or answer
-        return answer
+        return True
 
     def _is_plain(self) -> bool:
         """Return whether REST framework's own renderer is asked for compact JSON in UTF-8."""
