@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,10 @@ _LONGEST_TYPE = 200
 _PLAIN: dict[str, Any] = {"true": True, "false": False, "null": None, "undefined": None}
 _UNREADABLE = frozenset({"async", "await", "class", "function", "new", "typeof", "void", "yield"})
 _TYPED = frozenset({"as", "satisfies", "!"})
+_CONTINUING = frozenset("+-*/%&|^<>=?:") | {"&&", "||", "??", "**", "=>", "==", "===", "!=", "!=="}
+"""With what a line goes on with the value of the line before."""
+_PLACE = re.compile(r"\$\{\s*([A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*)\s*\}")
+"""A name in a template: `${API.BASE}`."""
 _END = Token("end", "", 0, 0, True)
 
 
@@ -49,10 +54,26 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """`a + "b"`, or `` `${a}b` ``."""
+
+    parts: tuple[Any, ...]
+    text: str
+    """How it is written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """The key of `...value` in an object."""
 
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """`...of` in a list."""
+
+    of: Any
 
 
 def constants(source: str) -> dict[str, Any]:
@@ -113,13 +134,24 @@ class Reader:
 
     def _value(self) -> Any:
         begin = self._at
-        found = self._behind(self._primary())
+        found = self._joined(begin)
         if self._word.text in _TYPED:
             self._pass_over(has_types=True)
         elif isinstance(found, Unread) or not self._is_over():
             self._pass_over()
             return Unread(self._text_between(begin, self._at))
         return found
+
+    def _joined(self, begin: int) -> Any:
+        """Return one value, or what several make with `+` between them."""
+        parts = [self._behind(self._primary())]
+        while self._word.text == "+" and not isinstance(parts[-1], Unread):
+            self._at += 1
+            parts.append(self._behind(self._primary()))
+        if any(isinstance(each, Unread) for each in parts):
+            return Unread(self._text_between(begin, self._at))
+        text = self._text_between(begin, self._at)
+        return parts[0] if len(parts) == 1 else Joined(tuple(parts), text)
 
     def _primary(self) -> Any:
         word = self._word
@@ -128,6 +160,8 @@ class Reader:
         self._at += 1
         if word.kind == "text":
             return unquoted(word.text)
+        if word.kind == "template":
+            return _filled(word.text)
         if word.kind == "number":
             return _number(word.text)
         if word.kind == "name" and word.text not in _UNREADABLE:
@@ -174,7 +208,7 @@ class Reader:
             is_spread = self._word.text == "..."
             self._at += is_spread
             value = self._value()
-            found.append(Unread("...") if is_spread else value)
+            found.append(Rest(value) if is_spread else value)
             if self._word.text != end:
                 self._at += 1
         self._at += 1
@@ -227,7 +261,8 @@ class Reader:
 
     def _is_over(self, has_types: bool = False) -> bool:
         word = self._word
-        outside = self._depth == 0 and word.begins_a_line and not has_types
+        is_new = word.begins_a_line and word.text not in _CONTINUING
+        outside = self._depth == 0 and is_new and not has_types
         return outside or word.text in (",", ";", "") or word.text in CLOSING
 
     @property
@@ -237,6 +272,21 @@ class Reader:
     @property
     def _next(self) -> Token:
         return self.tokens[self._at + 1] if self._at + 1 < len(self.tokens) else _END
+
+
+def _filled(template: str) -> Joined | Unread:
+    """Return a template with names in it; `Unread` if it has more than names."""
+    texts, names = (_PLACE.split(template[1:-1])[each::2] for each in (0, 1))
+    if "\\$" in template or any("${" in each for each in texts):
+        return Unread(template)
+    parts: list[Any] = [unquoted(f"`{texts[0]}`")]
+    for name, text in zip(names, texts[1:], strict=True):
+        first, *members = name.split(".")
+        found: Any = Name(first)
+        for member in members:
+            found = Member(found, member)
+        parts += [found, unquoted(f"`{text}`")]
+    return Joined(tuple(parts), template)
 
 
 def _number(text: str) -> int | float:

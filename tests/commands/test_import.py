@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from motia_django import state
+from motia_django.celery_app import project_app
 from tests.commands.conftest import Fails, Steps
 from tests.dialects.firing import all_went_well, sent, ticked
 from tests.projects import Project
@@ -42,7 +43,8 @@ def motia(tmp_path: Path) -> Iterator[Motia]:
     modules = set(sys.modules)
     yield Motia(tmp_path / "motia")
     for name in set(sys.modules) - modules:
-        del sys.modules[name]
+        if name.partition(".")[0] != "motia_django":  # of which parts are imported when they run
+            del sys.modules[name]
 
 
 def written(project: Project) -> set[str]:
@@ -346,7 +348,45 @@ def test_a_step_that_every_write_of_state_starts_is_told_of(
         f"config = {{'name': 'Watch', 'triggers': [{trigger}]}}\ndef handler(input, ctx): ...\n",
     )
     report = steps("import", str(motia.folder), "--app", project.name)
-    assert "Watch is started by every write of state in the project" in report
+    assert (
+        "Watch is started by every write of state in the project, and its condition is asked in a"
+        " run of its own: a groupId narrows that down." in report
+    )
+
+
+def test_a_step_that_some_writes_of_state_start_is_as_it_was(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write(
+        "steps/a_step.py",
+        """
+        triggers = [{"type": "state", "groupId": "a"}, {"type": "state", "key": "b"}]
+        config = {"name": "Watch", "triggers": triggers}
+        def handler(input, ctx): ...
+        """,
+    )
+    assert "Watch is" not in steps("import", str(motia.folder), "--app", project.name)
+
+
+def test_schedules_that_may_be_due_at_other_times_are_told_of(
+    motia: Motia, project: Project, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedules = ("0 0 9 * * 2", "0 0 9 * * 2-6 2030", "0 0 9 * * MON#2", "0 9 * * 2")
+    triggers = [{"type": "cron", "expression": each} for each in schedules]
+    motia.write(
+        "steps/a_step.py",
+        f"config = {{'name': 'Due', 'triggers': {triggers}}}\ndef handler(input, ctx): ...\n",
+    )
+    words = ("import", str(motia.folder), "--app", project.name)
+    report = steps(*words)
+    told = [line for line in report.splitlines() if line.startswith("Due is due")]
+    assert [each.split("by ")[1][:12] for each in told] == ["'0 0 9 * * 2", "'0 0 9 * * 2"]
+    assert "'At 09:00 on Tuesday' by '0 0 9 * * 2'. Motia 1.0, unlike all others" in told[0]
+    assert "Schedules are due by the clocks of" not in report
+    monkeypatch.setattr(project_app().conf, "timezone", "Asia/Tokyo")
+    monkeypatch.delitem(vars(project_app()), "timezone", raising=False)
+    [*_, told_of_clocks] = json.loads(steps(*words, "--format", "json"))["remarks"]
+    assert told_of_clocks.startswith("Schedules are due by the clocks of Asia/Tokyo")
 
 
 def test_a_module_that_is_hidden_by_another_is_told_of(
@@ -646,6 +686,17 @@ def test_a_skeleton_says_what_the_config_says_and_waits_for_its_handler(
             "module.exports = { config: { name: 'X', type: 'event', subscribes: ['e'] } }",
             ["e"],
         ),
+        (
+            """
+            const API = { V1: '/api/v1' }, MANY = ['b', 'c'] as const
+            const MADE = 'order'
+              + '.made'
+            export const config = { name: 'X', triggers: [
+              http('GET', `${API.V1}/x`), http('GET', API.V1 + '/y'), queue(MADE),
+            ], enqueues: ['a', ...MANY] }
+            """,
+            ["GET /api/v1/x", "GET /api/v1/y", "order.made"],
+        ),
         ("export const config = { type: 'noop', name: 'X', virtualEmits: ['v'] }", []),
     ],
 )
@@ -657,6 +708,55 @@ def test_configs_are_read_however_they_are_written(
     step = project.only_step()
     assert step.name == "X"
     assert [each.source for each in step.triggers] == triggers
+
+
+def test_what_a_skeleton_cannot_have_is_left_to_a_person(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write(
+        "steps/x.step.ts",
+        """
+        export const stepConfig = {
+          name: 'X',
+          version: 2,
+          triggers: [
+            http('POST', `${base()}/x`, { bodySchema: read }, (input) => input.a > 1),
+            queue('made', undefined, isLarge),
+            queue('sold', options),
+            cron('0 9 * * *', () => isOpen()),
+            state((input) => input.group_id === 'orders'),
+            stream('todos', { groupId: 'a', condition: isNew }),
+            { type: 'event', topic: 'paid', description: 'When it is paid' },
+          ],
+          enqueues: ['a', ...names()],
+        }
+        """,
+    )
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons", "--dry-run")
+    left = [line.strip() for line in report.splitlines() if "left to you: " in line]
+    assert [each.removeprefix("left to you: ") for each in left] == [
+        "triggers.0.condition: (input) => input.a > 1",
+        "triggers.0.path: `${base()}/x`",
+        "triggers.0.bodySchema: read",
+        "triggers.1.condition: isLarge",
+        "triggers.2.options: options",
+        "triggers.3.condition: () => isOpen()",
+        "triggers.4.condition: (input) => input.group_id === 'orders'",
+        "triggers.5.condition: isNew",
+        "enqueues.1: ...names()",
+        "triggers.6.description: When it is paid (no key that is known here)",
+    ]
+    assert "            and 1 more" in report
+    assert '{"type": "queue", "topic": "paid"},' in report
+
+
+def test_only_skeletons_that_were_not_asked_for_are_offered(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write("steps/x.step.ts", "export const config = make('x')")
+    words = ("import", str(motia.folder), "--app", project.name)
+    assert "--skeletons writes" in steps(*words)
+    assert "--skeletons writes" not in steps(*words, "--skeletons")
 
 
 def test_a_stream_in_typescript_is_complete(motia: Motia, project: Project, steps: Steps) -> None:
