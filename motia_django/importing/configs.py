@@ -10,7 +10,16 @@ from typing import Any
 from motia_django import dialects
 from motia_django.dialects.loose import without_looseness
 from motia_django.importing import zod
-from motia_django.importing.expressions import Call, Joined, Member, Name, Rest, Spread, Unread
+from motia_django.importing.expressions import (
+    Call,
+    Joined,
+    Member,
+    Name,
+    Regex,
+    Rest,
+    Spread,
+    Unread,
+)
 from motia_django.importing.scopes import Scope
 from motia_django.steps import unknown_keys
 
@@ -29,6 +38,7 @@ _WITH_OPTIONS = frozenset({"http", "api", "queue", "event"})
 """Those that take options before the condition."""
 _KINDS = frozenset({"type", "triggers", "subscribes"})
 _FUNCTIONS = frozenset({"middleware", "condition", "canAccess", "onJoin", "onLeave"})
+_NOT_PLAIN = Name | Member | Unread | Joined | Regex
 _NOTHING = object()
 
 
@@ -151,7 +161,7 @@ class _Reader:
             return self._list(value, place)
         if isinstance(value, Call):
             return self._called(value, place)
-        if isinstance(value, Name | Member | Unread | Joined):
+        if isinstance(value, _NOT_PLAIN):
             return self._leave(place, zod.shown(value))
         return value
 

@@ -54,6 +54,13 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Regex:
+    """`/^a+$/`, without flags."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """`a + "b"`, or `` `${a}b` ``."""
 
@@ -164,6 +171,8 @@ class Reader:
             return _filled(word.text)
         if word.kind == "number":
             return _number(word.text)
+        if word.kind == "regex" and word.text.endswith("/"):
+            return Regex(word.text)
         if word.kind == "name" and word.text not in _UNREADABLE:
             return _PLAIN[word.text] if word.text in _PLAIN else Name(word.text)
         return Unread(word.text)

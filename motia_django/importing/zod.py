@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from motia_django.importing.expressions import Call, Member, Name, Rest, Spread
+from motia_django.declarations import Mismatch
+from motia_django.importing.expressions import Call, Member, Name, Regex, Rest, Spread
+from motia_django.schemas import schema_for
 
 Schema = dict[str, Any]
 
@@ -249,6 +251,17 @@ def _required(old: Schema, chosen: Any) -> Schema:
     return _of(old, parts | {key: dict(parts[key]) for key in _keys(chosen, parts) if key in parts})
 
 
+def _matching(old: Schema, pattern: Any) -> Schema:
+    if not isinstance(pattern, Regex) or "pattern" in old:
+        raise NotPlain(".regex(...)")
+    new = {"pattern": pattern.text[1:-1].replace("\\/", "/")}
+    try:
+        schema_for(new)
+    except Mismatch as error:
+        raise NotPlain(".regex(...)") from error
+    return _like(old, old | new)
+
+
 def _either(old: Schema, other: Any) -> Schema:
     return _like(old, {"anyOf": [dict(old), dict(schema(other))]})
 
@@ -268,6 +281,7 @@ _CHANGES: dict[str, Callable[[Schema, Any], Schema]] = {
     "pick": _picked,
     "omit": _omitted,
     "or": _either,
+    "regex": _matching,
     "array": lambda old, _: {"type": "array", "items": dict(old)},
 }
 _SAME = frozenset({"trim", "toLowerCase", "toUpperCase", "passthrough", "loose", "strip", "brand"})
