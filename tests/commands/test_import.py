@@ -16,7 +16,7 @@ from motia_django import state
 from motia_django.celery_app import project_app
 from tests.commands.conftest import Fails, Steps
 from tests.dialects.firing import all_went_well, sent, ticked
-from tests.projects import Project
+from tests.projects import Project, modules_forgotten
 from tests.web.serving import post, served
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -40,11 +40,8 @@ class Motia:
 @pytest.fixture
 def motia(tmp_path: Path) -> Iterator[Motia]:
     """Return an empty folder; forget afterwards what its modules were imported as."""
-    modules = set(sys.modules)
-    yield Motia(tmp_path / "motia")
-    for name in set(sys.modules) - modules:
-        if name.partition(".")[0] != "motia_django":  # of which parts are imported when they run
-            del sys.modules[name]
+    with modules_forgotten():
+        yield Motia(tmp_path / "motia")
 
 
 def written(project: Project) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from motia_django import state
 from tests.dialects.firing import sent
-from tests.projects import Project
+from tests.projects import Project, modules_forgotten
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -17,10 +17,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """Forget the modules that a test has imported, and what it has put on the path."""
-    modules, path = set(sys.modules), list(sys.path)
-    yield
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    path = list(sys.path)
+    with modules_forgotten():
+        yield
     sys.path[:] = path
 
 
