@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from motia_django.celery_app import project_app
+from motia_django.dispatch import is_asked_at_once
 from motia_django.steps import Step
 from motia_django.triggers import CronTrigger, StateTrigger
 
@@ -16,9 +17,10 @@ _NUMBERED = re.compile(r"(?<![/#])\d")
 def remarks(steps: Iterable[Step]) -> Iterator[str]:
     """Yield what is to be said of Steps, one sentence or two for each thing."""
     triggers = [(step, trigger) for step in steps for trigger in step.triggers]
-    for step, trigger in triggers:
-        if isinstance(trigger, StateTrigger) and not (trigger.group_id or trigger.item_id):
-            yield _watching_all(step, trigger)
+    watching = [(step, each) for step, each in triggers if isinstance(each, StateTrigger)]
+    yield from dict.fromkeys(
+        _watching_all(step, each) for step, each in watching if _hears_all(each)
+    )
     crons = [(step, each) for step, each in triggers if isinstance(each, CronTrigger)]
     for step, cron in crons:
         if _numbers_days(cron):
@@ -34,6 +36,12 @@ def remarks(steps: Iterable[Step]) -> Iterator[str]:
             " were due in UTC, or before 1.0 by its server's clock: a trigger's `timezone` says"
             " which is meant."
         )
+
+
+def _hears_all(trigger: StateTrigger) -> bool:
+    """Return whether each write of state makes a run, be it to ask the condition."""
+    is_late = trigger.condition is None or not is_asked_at_once(trigger.condition)
+    return is_late and not trigger.group_id and not trigger.item_id
 
 
 def _watching_all(step: Step, trigger: StateTrigger) -> str:

@@ -357,7 +357,11 @@ def test_a_step_that_some_writes_of_state_start_is_as_it_was(
     motia.write(
         "steps/a_step.py",
         """
-        triggers = [{"type": "state", "groupId": "a"}, {"type": "state", "key": "b"}]
+        triggers = [
+            {"type": "state", "groupId": "a"},
+            {"type": "state", "key": "b"},
+            {"type": "state", "condition": lambda change: False},  # which is asked before a run
+        ]
         config = {"name": "Watch", "triggers": triggers}
         def handler(input, ctx): ...
         """,
@@ -531,6 +535,7 @@ def test_a_disk_that_refuses_a_file_leaves_nothing_behind(
         ("empty", "is no Motia project: there is no file such as x_step.py"),
         ("empty/x.py", "is no folder"),
         ("motia/steps", "/motia?"),
+        ("", "/motia?"),
     ],
 )
 def test_what_is_no_motia_project_is_told(
