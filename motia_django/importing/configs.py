@@ -37,6 +37,7 @@ _TRIGGERS = {
 _WITH_OPTIONS = frozenset({"http", "api", "queue", "event"})
 """Those that take options before the condition."""
 _KINDS = frozenset({"type", "triggers", "subscribes"})
+_KEEPING_OUT = ("canAccess:", "onJoin:")
 _FUNCTIONS = frozenset({"middleware", "condition", "canAccess", "onJoin", "onLeave"})
 _NOT_PLAIN = Name | Member | Unread | Joined | Regex
 _NOTHING = object()
@@ -50,6 +51,8 @@ class Config:
     left: list[str] = field(default_factory=list)
     """`triggers.0.middleware: errorHandler`: what a person has to add."""
     is_by_people: bool = False
+    is_shut: bool = False
+    """Whether a stream has functions that may keep people out, which cannot be read."""
 
 
 def read(known: Mapping[str, Any], kind: str, name: str) -> Config | None:
@@ -67,7 +70,8 @@ def read(known: Mapping[str, Any], kind: str, name: str) -> Config | None:
     if not isinstance(keys.get("name"), str):
         keys["name"] = name
     if kind == "stream":
-        return Config(keys=keys, left=reader.left)
+        is_shut = any(each.startswith(_KEEPING_OUT) for each in reader.left)
+        return Config(keys=keys, left=reader.left, is_shut=is_shut)
     if keys.get("type") == "noop":
         return Config(keys=keys, left=reader.left, is_by_people=True)
     config = _modern(keys)

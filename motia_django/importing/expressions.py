@@ -15,6 +15,8 @@ _LONGEST_TYPE = 200
 """How many words a constant's type may have."""
 _PLAIN: dict[str, Any] = {"true": True, "false": False, "null": None, "undefined": None}
 _UNREADABLE = frozenset({"async", "await", "class", "function", "new", "typeof", "void", "yield"})
+_OF_METHODS = frozenset({"async", "get", "set"})
+"""What may stand before the name of a method in an object."""
 _TYPED = frozenset({"as", "satisfies", "!"})
 _CONTINUING = frozenset("+-*/%&|^<>=?:") | {"&&", "||", "??", "**", "=>", "==", "===", "!=", "!=="}
 """With what a line goes on with the value of the line before."""
@@ -238,6 +240,8 @@ class Reader:
         return found
 
     def _entry(self) -> tuple[Any, Any]:
+        is_method = self._word.text in _OF_METHODS and self._next.kind == "name"
+        self._at += is_method
         word = self._word
         self._at += 1
         key: Any = word.text

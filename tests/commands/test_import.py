@@ -777,6 +777,30 @@ def test_a_stream_in_typescript_is_complete(motia: Motia, project: Project, step
 
 
 @pytest.mark.parametrize(
+    "listener",
+    [
+        "canAccess: (subscription, auth) => auth.userId === subscription.groupId",
+        "canAccess,",
+        "canAccess(subscription) { return false }",
+        "async canAccess(subscription) { return false }",
+        "onJoin: async () => ({ unauthorized: true })",
+    ],
+)
+def test_a_stream_that_kept_people_out_keeps_all_out_until_it_is_written(
+    motia: Motia, project: Project, steps: Steps, listener: str
+) -> None:
+    motia.write(
+        "streams/chat.stream.ts",
+        f"export const config: StreamConfig = {{ name: 'chat', {listener} }}",
+    )
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    assert "stream 'chat': nobody may follow it until who may is written in Python" in report
+    config = project.load().streams["chat"]
+    assert config.can_access is not None
+    assert config.can_access(None, None) is False
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "",
