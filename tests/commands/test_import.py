@@ -216,6 +216,20 @@ def test_modules_that_are_reached_are_copied_and_no_others(
     project.load()
 
 
+def test_modules_that_are_found_once_they_are_there_are_no_missing_packages(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write(
+        "src/orders/api/x_step.py",
+        f'import sys\nsys.path.append("src")\nfrom deep.texts import A\nfrom near import B\n{STEP}',
+    )
+    motia.write("src/deep/texts.py", "A = 1\n")
+    motia.write("src/orders/near.py", "B = 1\n")
+    report = steps("import", str(motia.folder), "--app", project.name)
+    assert "not installed" not in report
+    assert project.only_step().name == "Step"
+
+
 def test_dots_that_cannot_be_imported_leave_a_folders_name(
     motia: Motia, project: Project, steps: Steps
 ) -> None:

@@ -52,6 +52,8 @@ STEP = """
             'sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "src"))',
             "from services.mail import text",
         ),
+        ('sys.path.append("src")', "from services.mail import text"),
+        ("from services.mail import text", "pass"),
         ("from ...src.services.mail import text", "pass"),
     ],
 )
@@ -74,6 +76,7 @@ def test_a_sibling_is_found(project: Project, before: str, inside: str, is_packa
         ("steps/mail/texts.py", "from texts import text"),
         ("steps/texts.py", "from texts import text"),
         ("steps/parts/texts.py", "from parts.texts import text"),
+        ("src/texts.py", "from texts import text"),
     ],
 )
 def test_a_module_beside_a_file_or_one_folder_above_is_found(
