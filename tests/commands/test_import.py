@@ -267,7 +267,7 @@ def test_each_file_that_needs_a_person_is_told_of_and_why(
         "package.json": "packages to be replaced by Python's: zod",
         "plugins/cron/index.ts": "a plugin of Motia's: there are none here",
         "requirements.txt": "not installed here: No.Such-Package",
-        "src/mail.ts": "JavaScript: what Steps need of it is to be written in Python",
+        "src/mail.ts": "TypeScript: what Steps need of it is to be written in Python",
         "steps/prompt.txt": "no Python: copy it if a Step reads it",
         "steps/x.step.rb": "rb: to be written in Python",
         "steps/x_step.tsx": "draws a Step in Motia's workbench: the console here draws its own",
