@@ -183,7 +183,8 @@ class _Reader:
         found: dict[Any, Any] = {}
         for key, each in value.items():
             if key in _FUNCTIONS:
-                self._leave((*place, key), _in_short(each))
+                if each is not None and each != []:
+                    self._leave((*place, key), _in_short(each))
                 continue
             plain = self.plain(each, (*place, "..." if isinstance(key, Spread) else str(key)))
             if isinstance(key, Spread):

@@ -13,6 +13,7 @@ _DEEPEST = 100
 """How many brackets may lie in each other."""
 _LONGEST_TYPE = 200
 """How many words a constant's type may have."""
+_DECLARING = frozenset({"const", "let", "var"})
 _PLAIN: dict[str, Any] = {"true": True, "false": False, "null": None, "undefined": None}
 _UNREADABLE = frozenset({"async", "await", "class", "function", "new", "typeof", "void", "yield"})
 _OF_METHODS = frozenset({"async", "get", "set"})
@@ -88,37 +89,52 @@ class Rest:
 def constants(source: str) -> dict[str, Any]:
     """Return what the names at the top of a file stand for, those of later lines last."""
     reader = Reader(source)
-    return {name: reader.value_at(at) for name, at in _declared(reader.tokens)}
+    found: dict[str, Any] = {}
+    for name, at in _declared(reader.tokens):
+        value = reader.value_at(at)
+        if value != Name(name):  # as in `exports.config = config`
+            found[name] = value
+    return found
 
 
 def _declared(words: list[Token]) -> Iterator[tuple[str, int]]:
     """Yield the names that are given a value outside of all brackets, and where it begins."""
     depth = 0
+    is_list = False
+    """Whether a comma is followed by another name of one `const`."""
     for at, word in enumerate(words):
         depth += (word.text in OPENING) - (word.text in CLOSING)
+        if depth == 0 and word.text == ";":
+            is_list = False
         if depth != 0 or word.kind != "name":
             continue
         before = words[at - 1].text if at else ""
-        if before == "enum":
-            begin = at + 1
-        elif before in ("const", "let", "var") and word.text != "enum":
-            begin = _after_type(words, at + 1)
-        elif before == "." and _text(words, at + 1) == "=":
-            begin = at + 2
-        elif word.text == "default" and before == "export":
-            begin = at + 1
-        else:
-            continue
+        if word.begins_a_line and before != ",":
+            is_list = False
+        is_list = is_list or word.text in _DECLARING
+        is_next = is_list and before == ","
+        begin = _after_type(words, at + 1) if is_next else _begin(words, at, before)
         if begin < len(words):
             yield word.text, begin
+
+
+def _begin(words: list[Token], at: int, before: str) -> int:
+    """Return where the value of a name begins; behind all words if it is given none."""
+    text = words[at].text
+    if before == "enum" or (text == "default" and before == "export"):
+        return at + 1
+    if before in _DECLARING and text != "enum":
+        return _after_type(words, at + 1)
+    return at + 2 if before == "." and _text(words, at + 1) == "=" else len(words)
 
 
 def _after_type(words: list[Token], at: int) -> int:
     """Return where the value of a constant begins, behind its type, if it has one."""
     depth = 0
     end = min(len(words), at + _LONGEST_TYPE)
-    while at < end and not (depth == 0 and words[at].text in ("=", ";")):
-        depth += (words[at].text in OPENING) - (words[at].text in CLOSING)
+    while at < end and not (depth == 0 and words[at].text in ("=", ";", ",")):
+        text = words[at].text
+        depth += (text in OPENING or text == "<") - (text in CLOSING or text == ">")
         at += 1
     return at + 1 if _text(words, at) == "=" else len(words)
 
@@ -204,6 +220,9 @@ class Reader:
             if word.text in (".", "?."):
                 found = Member(found, self._next.text)
                 self._at += 2
+            elif word.text == "[" and self._next.kind == "text" and self._ahead(2).text == "]":
+                found = Member(found, unquoted(self._next.text))
+                self._at += 3
             elif word.text == "(" and not (self._depth == 0 and word.begins_a_line):
                 self._at += 1
                 self._depth += 1
@@ -249,6 +268,8 @@ class Reader:
             key = unquoted(word.text)
         elif word.kind == "number":
             key = _number(word.text)
+        elif word.text == "[":
+            key = self._computed()
         if self._word.text in (":", "="):  # as in an enum
             self._at += 1
             return key, self._value()
@@ -256,6 +277,12 @@ class Reader:
             return key, Name(key)
         self._pass_over()
         return key, Unread("a function, or a key that is not plain")
+
+    def _computed(self) -> Any:
+        """Return the key that stands in brackets: `["201"]`."""
+        inside = self._list("]")
+        is_plain = len(inside) == 1 and isinstance(inside[0], str | int)
+        return inside[0] if is_plain else "[...]"
 
     def _text_between(self, begin: int, end: int) -> str:
         """Return the beginning of some words as they are written, on one line."""
@@ -280,11 +307,15 @@ class Reader:
 
     @property
     def _word(self) -> Token:
-        return self.tokens[self._at] if self._at < len(self.tokens) else _END
+        return self._ahead(0)
 
     @property
     def _next(self) -> Token:
-        return self.tokens[self._at + 1] if self._at + 1 < len(self.tokens) else _END
+        return self._ahead(1)
+
+    def _ahead(self, by: int) -> Token:
+        at = self._at + by
+        return self.tokens[at] if at < len(self.tokens) else _END
 
 
 def _filled(template: str) -> Joined | Unread:

@@ -704,6 +704,24 @@ def test_a_skeleton_says_what_the_config_says_and_waits_for_its_handler(
         ),
         (
             """
+            const config = { name: 'X', type: 'event', subscribes: ['e'] }
+            exports.config = config
+            """,
+            ["e"],
+        ),
+        (
+            """
+            let ignored, TOPICS: Record<string, Array<string>> = { 'a': 't' }, other, one = 1
+            export const config = { name: 'X', ['triggers']: [
+              { type: 'http', method: 'GET', path: '/x', middleware: [], condition: undefined,
+                responseSchema: { [200]: z.string() } },
+              queue(TOPICS['a']),
+            ], flows: [`f${one}`], }
+            """,
+            ["GET /x", "t"],
+        ),
+        (
+            """
             const API = { V1: '/api/v1' }, MANY = ['b', 'c'] as const
             const MADE = 'order'
               + '.made'
@@ -720,7 +738,8 @@ def test_configs_are_read_however_they_are_written(
     motia: Motia, project: Project, steps: Steps, source: str, triggers: list[str]
 ) -> None:
     motia.write("src/x_step.js", source)
-    steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    assert "left to you" not in report
     step = project.only_step()
     assert step.name == "X"
     assert [each.source for each in step.triggers] == triggers
@@ -744,13 +763,14 @@ def test_what_a_skeleton_cannot_have_is_left_to_a_person(
             stream('todos', { groupId: 'a', condition: isNew }),
             { type: 'event', topic: 'paid', description: 'When it is paid' },
           ],
-          enqueues: ['a', ...names()],
+          enqueues: ['a', ...names(), names['b' + c]],
+          [key('description')]: 'x',
         }
         """,
     )
     report = steps("import", str(motia.folder), "--app", project.name, "--skeletons", "--dry-run")
-    left = [line.strip() for line in report.splitlines() if "left to you: " in line]
-    assert [each.removeprefix("left to you: ") for each in left] == [
+    left = [line.strip() for line in report.splitlines() if "# Left to you: " in line]
+    assert [each.removeprefix("# Left to you: ") for each in left] == [
         "triggers.0.condition: (input) => input.a > 1",
         "triggers.0.path: `${base()}/x`",
         "triggers.0.bodySchema: read",
@@ -760,9 +780,12 @@ def test_what_a_skeleton_cannot_have_is_left_to_a_person(
         "triggers.4.condition: (input) => input.group_id === 'orders'",
         "triggers.5.condition: isNew",
         "enqueues.1: ...names()",
+        "enqueues.2: names['b' + c]",
         "triggers.6.description: When it is paid (no key that is known here)",
+        "version: 2 (no key that is known here)",
+        "[...]: x (no key that is known here)",
     ]
-    assert "            and 1 more" in report
+    assert "            and 3 more" in report
     assert '{"type": "queue", "topic": "paid"},' in report
 
 
