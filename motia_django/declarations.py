@@ -36,6 +36,8 @@ class Problem:
     hint: str = ""
     file: Path | None = None
     line: int | None = None
+    place: Place = ()
+    """Where in the config."""
 
     @property
     def where(self) -> str:
@@ -149,6 +151,7 @@ class Reader:
                 hint=hint,
                 file=self.source.file,
                 line=self.source.line(place),
+                place=place,
             )
         )
 

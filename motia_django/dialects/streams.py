@@ -9,7 +9,6 @@ from motia_django import calls
 from motia_django.loggers import Logger
 from motia_django.triggers.base import Spelled
 
-_STORED_HERE = ("state", "default")
 _LISTENERS = ("onJoin", "on_join", "onLeave", "on_leave")
 
 
@@ -27,8 +26,8 @@ def modern(config: Any) -> Any:
     new = {key: _listener(value) if key in _LISTENERS else value for key, value in config.items()}
     for key in ("baseConfig", "base_config"):
         stored = new.get(key)
-        if isinstance(stored, Mapping) and stored.get("storageType") in _STORED_HERE:
-            new[key] = {**stored, "storageType": "default"}
+        if isinstance(stored, Mapping) and stored.get("storageType") == "state":
+            new[key] = {"storageType": "default"}  # and not the `property` that it had at first
     return new
 
 

@@ -26,12 +26,26 @@ def files(root: Path) -> list[Path]:
     found = sorted(_walked(root))
     if any(is_declaring(each) for each in found):
         return found
-    inside = root.name in ROOTS and any(_DECLARING.fullmatch(each.name) for each in found)
-    hint = f": did you mean {root.resolve().parent}?" if inside else ""
+    meant = _meant(root, found)
+    hint = f": did you mean {meant}?" if meant else ""
     raise ImportRefused(
         f"{root} is no Motia project: there is no file such as x_step.py, x.step.ts or"
         f" x_stream.py below its steps/, src/ or streams/{hint}"
     )
+
+
+def _meant(root: Path, found: list[Path]) -> Path | None:
+    """Return the folder of a project that this one is in, or that is in this one."""
+    steps = [each for each in found if kind(each)]
+    if steps and root.name in ROOTS:
+        return root.resolve().parent
+    below = (
+        root.joinpath(*each.parts[:at])
+        for each in steps
+        for at, part in enumerate(each.parts[:-1])
+        if part in ROOTS
+    )
+    return next(below, None)
 
 
 def is_declaring(file: Path) -> bool:
