@@ -113,7 +113,8 @@ _HOMES = {
 _ENGINE = ("Motia", "get_instance", "init_iii", "setup_step_endpoint")
 """What Motia has to reach its engine."""
 
-__all__ = sorted(_HOMES)
+if not TYPE_CHECKING:  # to which all of the above are public
+    __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from motia_django.celery_app import project_app, task_name
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.registry import registry
-from motia_django.roads import Road, is_usual, long_road, short_road
+from motia_django.roads import Road, is_usual, long_road, routed, short_road
 from motia_django.runs import Run
 
 _ONE_MORE_TRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -62,19 +62,35 @@ class Sender:
             road(run_id, arguments, headers)
 
     def _road_of(self, run: Run) -> Road:
-        task: Any = project_app().tasks[task_name(run.step)]
-        delivery = registry().delivery(run.step, run.trigger, run.index, run.source)
-        is_async = run.step in registry() and registry().step(run.step).is_async
-        options = {
-            "queue": delivery.queue,
-            "retry": True,
-            "retry_policy": _ONE_MORE_TRY,
-            **_priority(delivery, self._producer),
-            **_time_limits(delivery, is_async),
-        }
-        if self._producer is not None and is_usual(task):
-            return short_road(task, options, self._producer)
-        return long_road(task, options, self._producer)
+        app, steps, producer = project_app(), registry(), self._producer
+        task: Any = app.tasks[task_name(run.step)]
+        delivery = steps.delivery(run.step, run.trigger, run.index, run.source)
+        is_async = run.step in steps and steps.step(run.step).is_async
+        connection = producer.connection if producer is not None else None
+        driver = connection.transport.driver_type if connection is not None else ""
+        if producer is not None and is_usual(task):
+            known = _routed(task, app.amqp.router, delivery, driver, is_async)
+            return short_road(task, known, producer)
+        return long_road(task, _options(delivery, driver, is_async), producer)
+
+
+def _options(delivery: Delivery, driver: str, is_async: bool) -> dict[str, Any]:
+    """Return Celery's options of the messages that are delivered so, to such a broker."""
+    return {
+        "queue": delivery.queue,
+        "retry": True,
+        "retry_policy": _ONE_MORE_TRY,
+        **_priority(delivery, driver),
+        **_time_limits(delivery, is_async),
+    }
+
+
+@lru_cache(maxsize=1024)
+def _routed(
+    task: Any, router: Any, delivery: Delivery, driver: str, is_async: bool
+) -> dict[str, Any]:
+    """Return the same with the queue that the project's routes choose, looked for once."""
+    return routed(task, router, _options(delivery, driver, is_async))
 
 
 @contextmanager
@@ -156,14 +172,12 @@ def _time_limits(delivery: Delivery, is_async: bool) -> dict[str, float]:
     return hard if is_async else {"soft_time_limit": seconds, **hard}
 
 
-def _priority(delivery: Delivery, producer: Producer | None) -> dict[str, int]:
+def _priority(delivery: Delivery, driver: str) -> dict[str, int]:
     """Return the message's priority as its broker counts: Redis from 0 up, AMQP from 9 down."""
-    connection = producer.connection if producer else None
-    if delivery.priority is None or connection is None:
+    if delivery.priority is None or not driver:
         return {}
-    if connection.transport.driver_type == "redis":
-        return {"priority": HIGHEST_PRIORITY - delivery.priority}
-    return {"priority": delivery.priority}
+    is_turned = driver == "redis"
+    return {"priority": HIGHEST_PRIORITY - delivery.priority if is_turned else delivery.priority}
 
 
 @lru_cache(maxsize=1)

@@ -111,7 +111,7 @@ class BaseContext(Spelled):
         self._scope.keys = keys.joined(self._scope.keys, found_by, masks)
         return DONE
 
-    def match(self, branches: Mapping[str, Callable[..., Any]]) -> Any:
+    def match(self, branches: Mapping[str, Callable[..., Any] | None]) -> Any:
         """Call the branch for this run's trigger, or `default`, with (input, ctx) or fewer.
 
         `ctx.match({"http": answer, "queue": work, "default": ignore})`; an async branch gives what

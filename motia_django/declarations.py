@@ -36,6 +36,8 @@ class Problem:
     hint: str = ""
     file: Path | None = None
     line: int | None = None
+    place: Place = ()
+    """Where in the config."""
 
     @property
     def where(self) -> str:
@@ -149,6 +151,7 @@ class Reader:
                 hint=hint,
                 file=self.source.file,
                 line=self.source.line(place),
+                place=place,
             )
         )
 
@@ -181,6 +184,8 @@ def config_reader(module: Any, source: Source, hint: str, instead: str = "") -> 
 
 def misspelt(module: Any, name: str) -> str:
     """Return "; there is 'handlr'" if a module has a name that may be meant, or an empty string."""
+    if hasattr(module, name):
+        return ""
     near = get_close_matches(name, dir(module), n=1, cutoff=0.75)
     return f"; there is {near[0]!r}" if near else ""
 

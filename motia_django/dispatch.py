@@ -29,6 +29,7 @@ from motia_django.runs import Run, Status
 from motia_django.timeline import Entry, in_words
 from motia_django.tracing import Cause
 from motia_django.triggers import CronTrigger
+from motia_django.triggers.base import Condition
 from motia_django.triggers.state import StateChange
 from motia_django.triggers.stream import StreamChange
 
@@ -226,6 +227,11 @@ def _skip(run: Run, key: str, notes: Sequence[Entry], reason: Entry) -> None:
         logger.info("A tick of %s is skipped: %s", run.step, in_words(reason))
 
 
+def is_asked_at_once(condition: Condition) -> bool:
+    """Return whether a condition is asked of a change before there is a run."""
+    return not calls.is_async(condition) and calls.arity(condition, 2) == 1
+
+
 def _wanted(listener: Listener, change: StateChange | StreamChange) -> bool:
     """Ask a plain condition at once, so that a change nobody wants makes no run.
 
@@ -233,7 +239,7 @@ def _wanted(listener: Listener, change: StateChange | StreamChange) -> bool:
     context, or raises is left to the runner, which records it.
     """
     condition = listener.trigger.condition
-    if condition is None or calls.is_async(condition) or calls.arity(condition, 2) != 1:
+    if condition is None or not is_asked_at_once(condition):
         return True
     try:
         return bool(condition(change.from_json(payloads.plain(change.to_json()))))

@@ -49,7 +49,8 @@ def handled(
     began = time.monotonic()
     with tracing.entered(scope):
         try:
-            if run.trigger != INVOKE and not _met(trigger.condition, given, context):
+            condition = trigger.condition if run.trigger != INVOKE else None
+            if condition is not None and not _met(condition, given, context):
                 return {"status": Status.SKIPPED}
             value = _answer(run, step, trigger, given, context)
             if trigger.is_open(value):
@@ -94,9 +95,7 @@ def _snoozed(run: Run, trigger: Trigger, error: Snooze) -> dict[str, Any]:
     return {"status": Status.DEAD, "error": TimedOut(f"{text}: {error}")}
 
 
-def _met(condition: Condition | None, given: Any, context: Any) -> bool:
-    if condition is None:
-        return True
+def _met(condition: Condition, given: Any, context: Any) -> bool:
     is_async = calls.is_async(condition)
     arguments = (given, context(is_async))[: calls.arity(condition, 2)]
     return bool(calls.call(condition, *arguments, known_async=is_async))

@@ -120,7 +120,13 @@ def same(one: Any, other: Any) -> bool:
 
 def plain(value: Any) -> Any:
     """Return `value` as it comes back from JSON: dicts, lists, strings, numbers, booleans, None."""
-    return loads(dump(value))
+    try:
+        content = orjson.dumps(value, default=_plain, option=_OPTIONS)
+    except orjson.JSONEncodeError as error:
+        return loads(_dump_slowly(value, error))
+    if b"null" in content:
+        _refuse_nan(value)
+    return orjson.loads(content)
 
 
 def presentable(value: Any, levels: int = 6) -> Any:

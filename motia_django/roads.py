@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import MethodType
 from typing import Any
 
 from celery.app.routes import MapRoute
 from celery.utils.nodenames import anon_nodename
-from kombu import Producer
+from kombu import Producer, Queue
+from kombu.common import Broadcast
 
 Road = Callable[[str, tuple[Any, ...], dict[str, Any]], object]
 """Takes a message: the task's id, its arguments and the message's headers."""
@@ -47,26 +48,49 @@ def long_road(task: Any, options: dict[str, Any], producer: Producer | None) -> 
     return send
 
 
+def routed(task: Any, router: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a task's messages, with the queue that the project's routes choose."""
+    options = {**task._get_exec_options(), **options}
+    found: dict[str, Any] = router.route(options, task.name, (), {}, task)
+    return found
+
+
 def short_road(task: Any, options: dict[str, Any], producer: Producer) -> Road:
     """Return the road that `apply_async` takes in the end, for tasks that are `is_usual`.
 
-    What it looks up for each message, such as the queue by the project's `task_routes`, is looked
-    up here, and the queue is declared with the first message only. Celery's signals are sent.
+    What it looks up for each message is known here, and `routed`. Celery's signals are sent.
     """
     app: Any = task.app
-    options = {**task._get_exec_options(), **options}
-    options = app.amqp.router.route(options, task.name, (), {}, task)
+    options = {**options}
     facts = {name: options.pop(name, None) for name in ("time_limit", "soft_time_limit", "expires")}
     facts |= {"ignore_result": task.ignore_result, **_common(app)}
+    queue = options.get("queue")
+    if isinstance(queue, Queue) and not isinstance(queue, Broadcast):
+        options["declare"] = _Undeclared([queue], producer)
 
     def send(task_id: str, arguments: tuple[Any, ...], headers: dict[str, Any]) -> None:
         message = app.amqp.as_task_v2(
             task_id, task.name, arguments, {}, argsrepr=f"({task_id!r},)", kwargsrepr="{}", **facts
         )
         app.amqp.send_task_message(producer, task.name, message, headers=headers, **options)
-        options["declare"] = []
 
     return send
+
+
+class _Undeclared(list[Any]):
+    """What has to be there before a message is sent, but for what its connection has declared.
+
+    kombu knows that as well, but copies each entity before it asks. It looks here anew whenever it
+    tries, and a connection that was lost has declared nothing.
+    """
+
+    def __init__(self, entities: Iterable[Any], producer: Producer) -> None:
+        super().__init__(entities)
+        self._producer = producer
+
+    def __iter__(self) -> Iterator[Any]:
+        connection: Any = self._producer.connection
+        return (e for e in super().__iter__() if hash(e) not in connection.declared_entities)
 
 
 def _common(app: Any) -> dict[str, Any]:

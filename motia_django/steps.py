@@ -13,7 +13,7 @@ from motia_django.declarations import Mismatch, Problem, Reader, config_reader, 
 from motia_django.dialects import several
 from motia_django.exceptions import TriggerGone
 from motia_django.redaction import Redact
-from motia_django.sources import Source
+from motia_django.sources import Place, Source
 from motia_django.triggers import HttpTrigger, Trigger
 
 BAD_HANDLER = "motia.E007"
@@ -188,6 +188,14 @@ def read_step(module: Any, file: Path, app: str) -> tuple[Step | None, list[Prob
         unread=tuple(reader.unread or ()),
     )
     return step, []
+
+
+def unknown_keys(config: Mapping[str, Any]) -> list[Place]:
+    """Return where in a config, which is in no file yet, there are keys that no Step has."""
+    reader = Reader(config, Source(Path()))
+    reader.unread = []
+    _read_config(reader, needs_trigger=False)
+    return [each.place for each in reader.unread]
 
 
 def _read_config(reader: Reader, *, needs_trigger: bool) -> dict[str, Any]:

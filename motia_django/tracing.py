@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -139,7 +139,7 @@ def caused_by(cause: Cause | None) -> Iterator[None]:
         _scope.reset(outside)
 
 
-def begun(headers: Mapping[str, str] | None = None) -> tuple[str, str | None]:
+def begun(traceparent: str = "") -> tuple[str, str | None]:
     """Return the trace of a run that no other one caused, and the span that it is born in, if any.
 
     They are those of OpenTelemetry, if a span goes on here; else those of a W3C `traceparent`
@@ -148,7 +148,7 @@ def begun(headers: Mapping[str, str] | None = None) -> tuple[str, str | None]:
     trace_id = telemetry.trace_id()
     if trace_id is not None:
         return trace_id, telemetry.span_in(trace_id)
-    match = _parsed(headers or {})
+    match = _parsed(traceparent) if traceparent else None
     return (match[1], match[2]) if match else (new_trace_id(), None)
 
 
@@ -163,12 +163,12 @@ def new_trace_id() -> str:
     It begins with the time in milliseconds, so that new ones lie side by side in an index, however
     large; the last 20 digits are random.
     """
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def new_traceparent() -> str:
     """Return a W3C `traceparent` header that begins a trace of its own."""
-    return f"00-{new_trace_id()}-{secrets.token_hex(8)}-01"
+    return f"00-{new_trace_id()}-{os.urandom(8).hex()}-01"
 
 
 def trace_id_from(headers: Mapping[str, str]) -> str | None:
@@ -176,9 +176,9 @@ def trace_id_from(headers: Mapping[str, str]) -> str | None:
 
     https://www.w3.org/TR/trace-context/#traceparent-header
     """
-    match = _parsed(headers)
+    match = _parsed(headers.get("traceparent", ""))
     return match[1] if match else None
 
 
-def _parsed(headers: Mapping[str, str]) -> re.Match[str] | None:
-    return _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip().lower())
+def _parsed(traceparent: str) -> re.Match[str] | None:
+    return _TRACEPARENT.fullmatch(traceparent.strip().lower())

@@ -21,6 +21,16 @@ from motia_django.steps import Step
 _numbers = count(1)
 
 
+@contextmanager
+def modules_forgotten() -> Iterator[None]:
+    """Forget afterwards the modules that the block imports; ours, some of which load late, stay."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] != "motia_django":
+            del sys.modules[name]
+
+
 class Project:
     """The only installed app that has Steps: `project.step("greet_step.py", source)`, `load()`."""
 

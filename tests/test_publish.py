@@ -21,7 +21,7 @@ from redis import Redis
 from motia_django import broker as carrier
 from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
-from motia_django.roads import long_road, short_road
+from motia_django.roads import long_road, routed, short_road
 from motia_django.upkeep import upkeep
 from tests.factories import deliver, heard, installed, make_step, nothing, routing, row, rows
 from tests.servers import fresh_rabbitmq, fresh_redis
@@ -384,6 +384,8 @@ def test_both_roads_send_the_same_message() -> None:
     for road in (long_road, short_road):
         with carrier.producer() as producer:
             options = {"queue": None, "priority": 3, "soft_time_limit": 5, "time_limit": 15}
+            if road is short_road:
+                options = routed(task, task.app.amqp.router, options)
             road(task, options, producer)("1", ("1",), {"motia_fresh": True})
         [message] = taken()
         besides = {"delivery_tag", "delivery_info", "argsrepr", "kwargsrepr"}  # also in the headers
@@ -460,6 +462,31 @@ def test_a_list_goes_over_a_new_connection_if_the_old_one_was_lost_meanwhile(
     ids = enqueue([{"topic": "work"} for _ in range(100)])
     assert arrived(100) == ids
     assert "upkeep will try again" not in caplog.text
+
+
+def test_a_queue_is_declared_once_for_a_connection_and_again_for_the_next_one(
+    broker: Any, rabbitmq_server: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 10}
+    broker(fresh_rabbitmq())
+    declared, declare = [], Queue.declare
+
+    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        declared.append(self.name)
+        return declare(self, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Queue, "declare", noted)
+        for _ in range(3):
+            enqueue([{"topic": "work"}, {"topic": "work"}])
+    assert declared == ["celery"]
+    with carrier.producer() as producer, project_app().connection_for_write() as operator:
+        channel: Any = operator.default_channel
+        channel.queue_delete("celery")
+        connection: Any = producer.connection
+        connection.connection.transport.sock.close()
+    ids = enqueue("work")
+    assert arrived(1) == ids
 
 
 def test_a_list_whose_connection_breaks_in_its_midst_is_sent_again(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -21,9 +21,9 @@ from motia_django.exceptions import ImportRefused
 from motia_django.importing import plan
 from motia_django.importing.folder import printable
 from motia_django.importing.plan import Deed, Item, Plan
+from motia_django.importing.remarks import remarks
 from motia_django.importing.writing import write
 from motia_django.registry import installed
-from motia_django.triggers import StateTrigger, Trigger
 
 
 class Import(Subcommand):
@@ -59,29 +59,28 @@ class Import(Subcommand):
         done = _Done(found) if is_done else None
         if done and options["or_nothing"] and done.errors:
             done.undo()
-        written, messages = (done.written, done.messages) if done else ([], [])
         if options["format"] == "json":
-            self.json(_described(found, written, messages))
+            self.json(_described(found, done))
         else:
-            self._report(found, with_texts=options["dry_run"])
+            self._report(found, options)
             if done:
                 self._tell(app, done)
         _fail_if_any(found, done)
         if options["dry_run"] and options["format"] != "json":
             self.say("", "Nothing was written, since this was a dry run.")
 
-    def _report(self, found: Plan, *, with_texts: bool) -> None:
+    def _report(self, found: Plan, options: Mapping[str, Any]) -> None:
         """Say what is done, file by file, and what a person has to know of each."""
         for item in found.items:
             self.say(f"{item.deed:9} {_shown(item)}")
             for note in item.notes:
                 self.say(f"{'':12}{printable(note)}")
-            if with_texts and item.deed is Deed.SKELETON:
+            if options["dry_run"] and item.deed is Deed.SKELETON:
                 self.say(*indent(item.text.decode().rstrip("\n"), " " * 14).split("\n"))
         if found.others:
             self.say(f"{'':9} and {_counted(found.others, 'other file')}, not imported by any")
         scripts = len(found.of(Deed.SCRIPT))
-        if scripts:
+        if scripts and not options["skeletons"]:
             self.say(
                 "",
                 f"{scripts} in TypeScript or JavaScript: --skeletons writes what Python their"
@@ -93,11 +92,8 @@ class Import(Subcommand):
         steps, streams = _counted(done.steps, "Step"), _counted(done.streams, "stream")
         self.say("", f"Written into {app}: {_counted(len(done.written), 'file')}.")
         self.say(f"What is there of this project loads as {steps} and {streams}.")
-        for name in done.watchers:
-            self.say(
-                f"{name} is started by every write of state in the project, and its condition is"
-                " asked in a run of its own: a groupId narrows that down."
-            )
+        for remark in done.remarks:
+            self.say("", remark)
         for each in done.messages:
             kind = "ERROR" if each.level >= checks.ERROR else "WARNING"
             self.say("", *f"{kind}  {each}".split("\n"))
@@ -120,7 +116,7 @@ class _Done:
         steps = [each for each in known if each.file in files]
         self.steps = len(steps)
         self.streams = sum(each.file in files for each in known.streams.values())
-        self.watchers = [each.name for each in steps if any(map(_watches_all, each.triggers))]
+        self.remarks = list(remarks(steps))
 
     def _write(self, found: Plan) -> None:
         items = found.of(Deed.COPY, Deed.SKELETON)
@@ -139,11 +135,6 @@ class _Done:
 
 def _said() -> list[checks.CheckMessage]:
     return [message for check in CHECKS for message in check(None)]
-
-
-def _watches_all(trigger: Trigger) -> bool:
-    """Return whether a trigger's runs are born of each write of state, to ask a condition."""
-    return isinstance(trigger, StateTrigger) and not trigger.group_id and bool(trigger.condition)
 
 
 def _file_of(message: checks.CheckMessage) -> str:
@@ -176,14 +167,13 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'s' * (number != 1)}"
 
 
-def _described(
-    found: Plan, written: Sequence[Path], messages: Sequence[checks.CheckMessage]
-) -> dict[str, Any]:
+def _described(found: Plan, done: _Done | None) -> dict[str, Any]:
     return {
-        "written": [str(each) for each in written],
+        "written": [str(each) for each in done.written] if done else [],
         "files": [_described_item(each) for each in found.items],
         "others": found.others,
-        "problems": [described_message(each) for each in messages],
+        "remarks": done.remarks if done else [],
+        "problems": [described_message(each) for each in done.messages] if done else [],
     }
 
 

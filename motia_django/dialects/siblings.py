@@ -19,8 +19,8 @@ class SiblingFinder(MetaPathFinder):
 
     A project of Motia's is run from its root, so its files say `from src.services.mail import ...`.
     In a Django project that root is an app's folder. In 0.x the folder of a file, and the one above
-    it, were on the path as well, so its files say `from helpers import ...`. What a file puts on
-    the path itself, as in `sys.path.append("src")`, is meant from that root, too.
+    it, were on the path as well, so its files say `from helpers import ...`; and files put `src`,
+    `steps` or another folder there, often as seen from where the project was run.
     """
 
     def find_spec(
@@ -32,11 +32,11 @@ class SiblingFinder(MetaPathFinder):
         if file is None or root is None:
             return None
         beside = [str(each) for each in file.parents[:2] if each.is_relative_to(root)]
-        rooted = [str(root), *_relative(root)]
-        found = PathFinder.find_spec(fullname, [*beside, *rooted])
+        above = [str(root), str(root / "src"), *_relative(root)]
+        found = PathFinder.find_spec(fullname, [*beside, *above, str(root / "steps")])
         if found is None or found.origin is not None:
             return found
-        return PathFinder.find_spec(fullname, rooted)  # beside a file, a mere folder is none
+        return PathFinder.find_spec(fullname, above)  # beside a file, a mere folder is none
 
 
 def install() -> None:

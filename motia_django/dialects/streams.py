@@ -10,7 +10,6 @@ from motia_django.dialects.loose import loose
 from motia_django.loggers import Logger
 from motia_django.triggers.base import Spelled
 
-_STORED_HERE = ("state", "default")
 _STORAGE = ("baseConfig", "base_config")
 _LISTENERS = ("onJoin", "on_join", "onLeave", "on_leave")
 
@@ -34,8 +33,8 @@ def modern(config: Any) -> Any:
         new["schema"] = loose(new["schema"])
     for key in _STORAGE:
         stored = new.get(key)
-        if isinstance(stored, Mapping) and stored.get("storageType") in _STORED_HERE:
-            new[key] = {**stored, "storageType": "default"}
+        if isinstance(stored, Mapping) and stored.get("storageType") == "state":
+            new[key] = {"storageType": "default"}  # and not the `property` that it had at first
     return new
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +10,18 @@ from typing import Any
 from motia_django import dialects
 from motia_django.dialects.loose import without_looseness
 from motia_django.importing import zod
-from motia_django.importing.expressions import Call, Member, Name, Spread, Unread
+from motia_django.importing.expressions import (
+    Call,
+    Joined,
+    Member,
+    Name,
+    Regex,
+    Rest,
+    Spread,
+    Unread,
+)
 from motia_django.importing.scopes import Scope
+from motia_django.steps import unknown_keys
 
 _BUILDERS = frozenset({"step", "multiTriggerStep"})
 _TRIGGERS = {
@@ -24,8 +34,12 @@ _TRIGGERS = {
     "stream": ("streamName",),
 }
 """The functions that make a trigger, and what their first arguments are."""
+_WITH_OPTIONS = frozenset({"http", "api", "queue", "event"})
+"""Those that take options before the condition."""
 _KINDS = frozenset({"type", "triggers", "subscribes"})
+_KEEPING_OUT = ("canAccess:", "onJoin:")
 _FUNCTIONS = frozenset({"middleware", "condition", "canAccess", "onJoin", "onLeave"})
+_NOT_PLAIN = Name | Member | Unread | Joined | Regex
 _NOTHING = object()
 
 
@@ -37,6 +51,8 @@ class Config:
     left: list[str] = field(default_factory=list)
     """`triggers.0.middleware: errorHandler`: what a person has to add."""
     is_by_people: bool = False
+    is_shut: bool = False
+    """Whether a stream has functions that may keep people out, which cannot be read."""
 
 
 def read(known: Mapping[str, Any], kind: str, name: str) -> Config | None:
@@ -54,10 +70,12 @@ def read(known: Mapping[str, Any], kind: str, name: str) -> Config | None:
     if not isinstance(keys.get("name"), str):
         keys["name"] = name
     if kind == "stream":
-        return Config(keys=keys, left=reader.left)
+        is_shut = any(each.startswith(_KEEPING_OUT) for each in reader.left)
+        return Config(keys=keys, left=reader.left, is_shut=is_shut)
     if keys.get("type") == "noop":
         return Config(keys=keys, left=reader.left, is_by_people=True)
-    return Config(keys=_modern(keys), left=reader.left)
+    config = _modern(keys)
+    return Config(keys=config, left=[*reader.left, *_unknown(config)])
 
 
 def _modern(keys: dict[Any, Any]) -> dict[str, Any]:
@@ -65,12 +83,23 @@ def _modern(keys: dict[Any, Any]) -> dict[str, Any]:
     if isinstance(keys.get("triggers"), list):
         keys = {**keys, "triggers": [_with_body(each) for each in keys["triggers"]]}
     module = SimpleNamespace(config=keys, handler=_unwritten)
-    config = dict(dialects.modern(module).config)
+    declared = dialects.modern(module)
+    config = dict(declared.config)
     triggers = config.get("triggers")
     if isinstance(triggers, list):
-        made = ("rawBody",) if "triggers" not in keys else ()
+        made = ("rawBody",) if declared.is_old else ()
         config["triggers"] = [_as_said(each, made) for each in triggers]
     return config
+
+
+def _unknown(config: dict[str, Any]) -> Iterator[str]:
+    """Take the keys that no Step has out of a config, and say of each that it was there."""
+    for *place, key in unknown_keys(config):
+        holder: Any = config
+        for part in place:
+            holder = holder[part]
+        value = zod.shown(holder.pop(key))
+        yield f"{'.'.join(map(str, (*place, key)))}: {value} (no key that is known here)"
 
 
 def _with_body(trigger: Any) -> Any:
@@ -133,19 +162,29 @@ class _Reader:
         if isinstance(value, dict):
             return self._object(value, place)
         if isinstance(value, list):
-            found = [self.plain(each, (*place, str(at))) for at, each in enumerate(value)]
-            return [each for each in found if each is not _NOTHING]
+            return self._list(value, place)
         if isinstance(value, Call):
             return self._called(value, place)
-        if isinstance(value, Name | Member | Unread):
+        if isinstance(value, _NOT_PLAIN):
             return self._leave(place, zod.shown(value))
         return value
+
+    def _list(self, values: list[Any], place: tuple[str, ...]) -> list[Any]:
+        found: list[Any] = []
+        for at, each in enumerate(values):
+            rest = self.scope.resolved(each.of) if isinstance(each, Rest) else [each]
+            if not isinstance(rest, list):
+                self._leave((*place, str(at)), zod.shown(each))
+                continue
+            found += [self.plain(one, (*place, str(at))) for one in rest]
+        return [each for each in found if each is not _NOTHING]
 
     def _object(self, value: dict[Any, Any], place: tuple[str, ...]) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
         for key, each in value.items():
             if key in _FUNCTIONS:
-                self._leave((*place, key), _in_short(each))
+                if each is not None and each != []:
+                    self._leave((*place, key), _in_short(each))
                 continue
             plain = self.plain(each, (*place, "..." if isinstance(key, Spread) else str(key)))
             if isinstance(key, Spread):
@@ -158,15 +197,24 @@ class _Reader:
         """Return the trigger, or the schema, that a call makes."""
         name = call.function.name if isinstance(call.function, Name) else ""
         if name in _TRIGGERS and "triggers" in place[:1]:
-            words = _TRIGGERS[name]
-            made: dict[Any, Any] = dict(zip(words, call.arguments, strict=False))
-            rest = [each for each in call.arguments[len(words) :] if isinstance(each, dict)]
-            return self._object({"type": name, **made, **(rest[0] if rest else {})}, place)
+            return self._trigger(name, call.arguments, place)
         try:
             return _without_marks(zod.schema(self.scope.expanded(call)))
         except (zod.NotPlain, RecursionError) as error:
             shown, why = zod.shown(call), str(error)
             return self._leave(place, shown if why in ("", shown) else f"{shown} ({why})")
+
+    def _trigger(self, kind: str, given: tuple[Any, ...], place: tuple[str, ...]) -> dict[Any, Any]:
+        """Return the trigger of `http(method, path, options, condition)` and its likes."""
+        words = _TRIGGERS[kind]
+        made: dict[Any, Any] = {"type": kind, **dict(zip(words, given, strict=False))}
+        for at, each in enumerate(map(self.scope.resolved, given[len(words) :])):
+            if isinstance(each, dict):
+                made |= each
+            elif each is not None:
+                is_options = at == 0 and kind in _WITH_OPTIONS
+                self._leave((*place, "options" if is_options else "condition"), zod.shown(each))
+        return self._object(made, place)
 
     def _leave(self, place: Iterable[str], what: str) -> Any:
         self.left.append(f"{'.'.join(place) or 'config'}: {what}")

@@ -26,24 +26,26 @@ def files(root: Path) -> list[Path]:
     found = sorted(_walked(root))
     if any(is_declaring(each) for each in found):
         return found
-    hint = "".join(f": did you mean {each}?" for each in _projects_near(root, found)[:1])
+    meant = _meant(root, found)
+    hint = f": did you mean {meant}?" if meant else ""
     raise ImportRefused(
         f"{root} is no Motia project: there is no file such as x_step.py, x.step.ts or"
         f" x_stream.py below its steps/, src/ or streams/{hint}"
     )
 
 
-def _projects_near(root: Path, found: list[Path]) -> list[Path]:
-    """Return the folder of a project that one folder is part of, or those that are part of it."""
-    declaring = [each for each in found if kind(each)]
-    if declaring and root.name in ROOTS:
-        return [root.resolve().parent]
-    return [
+def _meant(root: Path, found: list[Path]) -> Path | None:
+    """Return the folder of a project that this one is in, or that is in this one."""
+    steps = [each for each in found if kind(each)]
+    if steps and root.name in ROOTS:
+        return root.resolve().parent
+    below = (
         root.joinpath(*each.parts[:at])
-        for each in declaring
+        for each in steps
         for at, part in enumerate(each.parts[:-1])
         if part in ROOTS
-    ]
+    )
+    return next(below, None)
 
 
 def is_declaring(file: Path) -> bool:

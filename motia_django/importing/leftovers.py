@@ -31,7 +31,8 @@ def reason(root: Path, file: Path) -> str:
     if is_declaring(file):
         return f"{file.suffix[1:]}: to be written in Python"
     if file.suffix in SCRIPTS:
-        return "JavaScript: what Steps need of it is to be written in Python"
+        language = "TypeScript" if "ts" in file.suffix else "JavaScript"
+        return f"{language}: what Steps need of it is to be written in Python"
     return "no Python: copy it if a Step reads it"
 
 

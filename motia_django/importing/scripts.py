@@ -11,6 +11,18 @@ from motia_django.importing.folder import kind, printable
 
 SUFFIXES = frozenset({".ts", ".js"})
 
+
+class _Named:
+    """A function, by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+_CAN_ACCESS = _Named("can_access")
 _ORDER = ("type", "name", "description", "triggers", "enqueues", "flows")
 _WIDTH = 88
 _MOST_NOTES = 10
@@ -36,6 +48,8 @@ def skeleton(known: Mapping[str, Any], file: Path) -> tuple[str, tuple[str, ...]
 def _in_words(config: configs.Config, file: Path) -> str:
     name = config.keys.get("name")
     of = f"{kind(file)} {name!r}" if isinstance(name, str) else kind(file)
+    if config.is_shut:
+        return f"{of}: nobody may follow it until who may is written in Python"
     if kind(file) == "stream" or config.is_by_people:
         return f"{of}: complete" if not config.left else of
     kinds = [_source(each) for each in config.keys.get("triggers") or () if isinstance(each, dict)]
@@ -49,10 +63,13 @@ def _source(trigger: dict[Any, Any]) -> str:
 
 def _written(config: configs.Config, file: Path) -> str:
     origin = printable(file)
-    keys = sorted(config.keys.items(), key=_place)
+    keys = dict(sorted(config.keys.items(), key=_place))
     lines = [f"# From {origin}"]
     lines += [f"# Left to you: {printable(each)}" for each in config.left]
-    text = "\n".join([*lines, f"config = {literal(dict(keys))}"]) + "\n"
+    if config.is_shut:
+        lines += ["def can_access(subscription, auth):", "    return False", "", ""]
+        keys["canAccess"] = _CAN_ACCESS
+    text = "\n".join([*lines, f"config = {literal(keys)}"]) + "\n"
     if kind(file) == "stream" or config.is_by_people:
         return text
     return (

@@ -70,7 +70,7 @@ def _bases(imported: Imported, file: Path) -> tuple[Path, ...]:
         return ()
     if imported.level:
         return (file.parents[imported.level - 1],)
-    return (*_ON_THE_PATH, file.parent)
+    return (*_ON_THE_PATH, *file.parents[:2])
 
 
 def note_of(imported: Imported, is_own: bool, app: Path) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from motia_django.importing.expressions import Call, Member, Name
+from motia_django.declarations import Mismatch
+from motia_django.importing.expressions import Call, Member, Name, Regex, Rest, Spread
+from motia_django.schemas import schema_for
 
 Schema = dict[str, Any]
 
@@ -42,6 +44,10 @@ def shown(value: Any) -> str:
         return f"{shown(value.of)}.{value.name}"
     if isinstance(value, Call):
         return f"{shown(value.function)}({'...' if value.arguments else ''})"
+    if isinstance(value, Rest):
+        return f"...{shown(value.of)}"
+    if isinstance(value, dict | list):
+        return "{...}" if isinstance(value, dict) else "[...]"
     return f"{getattr(value, 'text', value)!s:.60}"
 
 
@@ -57,10 +63,15 @@ def _is_zod(value: Any) -> bool:
 def _made(kind: str, given: tuple[Any, ...]) -> Schema:
     """Return what `z.kind(...)` makes."""
     if kind in _SIMPLE:
-        return dict(_SIMPLE[kind])
+        return _described(dict(_SIMPLE[kind]), _said(given))
     if kind in _COMPOUND and given:
-        return _COMPOUND[kind](*given)
+        return _described(_COMPOUND[kind](*given), _said(given[1:]))
     raise NotPlain(f"z.{kind}")
+
+
+def _said(given: tuple[Any, ...]) -> Any:
+    """Return the description among the options of `z.string({ description: "..." })`."""
+    return given[-1].get("description") if given and isinstance(given[-1], dict) else None
 
 
 _SIMPLE: dict[str, Schema] = {
@@ -81,12 +92,51 @@ _SIMPLE: dict[str, Schema] = {
 
 
 def _object(keys: Any, *_: Any) -> Schema:
-    if not isinstance(keys, dict) or not all(isinstance(key, str | int) for key in keys):
-        raise NotPlain(shown(keys))
-    parts = {str(key): schema(value) for key, value in keys.items()}
+    return _of({"type": "object"}, _parts_in(keys))
+
+
+def _strict(keys: Any, *_: Any) -> Schema:
+    return _object(keys) | _ADDED["strict"]
+
+
+def _of(old: Schema, parts: dict[str, Schema]) -> Schema:
+    """Return the schema of an object with other parts."""
     required = [key for key, part in parts.items() if not isinstance(part, _Optional)]
-    made: Schema = {"type": "object", "properties": {key: dict(parts[key]) for key in parts}}
-    return made | ({"required": required} if required else {})
+    kept = {key: each for key, each in old.items() if key != "required"}
+    made = kept | {"properties": {key: dict(part) for key, part in parts.items()}}
+    return _like(old, made | ({"required": required} if required else {}))
+
+
+def _parts_in(keys: Any) -> dict[str, Schema]:
+    """Return the schemas of an object's keys, as `{ id: z.string(), ...other.shape }` has them."""
+    if not isinstance(keys, dict):
+        raise NotPlain(shown(keys))
+    parts: dict[str, Schema] = {}
+    for key, value in keys.items():
+        if not isinstance(key, Spread):
+            parts[str(key)] = schema(value)
+        elif isinstance(value, Member) and value.name == "shape":
+            parts |= _parts(schema(value.of))
+        else:
+            raise NotPlain(f"...{shown(value)}")
+    return parts
+
+
+def _parts(old: Schema) -> dict[str, Schema]:
+    """Return the schemas of an object's keys, those marked that need not be there."""
+    found, required = old.get("properties"), old.get("required", ())
+    if not isinstance(found, dict):
+        raise NotPlain("no object")
+    return {key: each if key in required else _Optional(each) for key, each in found.items()}
+
+
+def _keys(chosen: Any, all_of_them: Any = None) -> Any:
+    """Return the keys that `{ id: true }` names; all of them if nothing is said."""
+    if chosen is None and all_of_them is not None:
+        return all_of_them
+    if not isinstance(chosen, dict) or not all(each is True for each in chosen.values()):
+        raise NotPlain(shown(chosen))
+    return chosen
 
 
 def _array(item: Any, *_: Any) -> Schema:
@@ -127,6 +177,8 @@ def _nullable(value: Any, *_: Any) -> Schema:
 
 _COMPOUND: dict[str, Callable[..., Schema]] = {
     "object": _object,
+    "looseObject": _object,
+    "strictObject": _strict,
     "array": _array,
     "enum": _enum,
     "nativeEnum": _enum,
@@ -169,8 +221,49 @@ def _described(old: Schema, text: Any) -> Schema:
     return _like(old, old | ({"description": text} if isinstance(text, str) else {}))
 
 
-def _partial(old: Schema, _: Any) -> Schema:
-    return _like(old, {key: each for key, each in old.items() if key != "required"})
+def _extended(old: Schema, keys: Any) -> Schema:
+    return _of(old, _parts(old) | _parts_in(keys))
+
+
+def _merged(old: Schema, other: Any) -> Schema:
+    return _of(old, _parts(old) | _parts(schema(other)))
+
+
+def _picked(old: Schema, chosen: Any) -> Schema:
+    names = _keys(chosen)
+    return _of(old, {key: each for key, each in _parts(old).items() if key in names})
+
+
+def _omitted(old: Schema, chosen: Any) -> Schema:
+    names = _keys(chosen)
+    return _of(old, {key: each for key, each in _parts(old).items() if key not in names})
+
+
+def _partial(old: Schema, chosen: Any) -> Schema:
+    parts = _parts(old)
+    return _of(
+        old, parts | {key: _Optional(parts[key]) for key in _keys(chosen, parts) if key in parts}
+    )
+
+
+def _required(old: Schema, chosen: Any) -> Schema:
+    parts = _parts(old)
+    return _of(old, parts | {key: dict(parts[key]) for key in _keys(chosen, parts) if key in parts})
+
+
+def _matching(old: Schema, pattern: Any) -> Schema:
+    if not isinstance(pattern, Regex) or "pattern" in old:
+        raise NotPlain(".regex(...)")
+    new = {"pattern": pattern.text[1:-1].replace("\\/", "/")}
+    try:
+        schema_for(new)
+    except Mismatch as error:
+        raise NotPlain(".regex(...)") from error
+    return _like(old, old | new)
+
+
+def _either(old: Schema, other: Any) -> Schema:
+    return _like(old, {"anyOf": [dict(old), dict(schema(other))]})
 
 
 _CHANGES: dict[str, Callable[[Schema, Any], Schema]] = {
@@ -182,9 +275,17 @@ _CHANGES: dict[str, Callable[[Schema, Any], Schema]] = {
     "default": _default,
     "describe": _described,
     "partial": _partial,
+    "required": _required,
+    "extend": _extended,
+    "merge": _merged,
+    "pick": _picked,
+    "omit": _omitted,
+    "or": _either,
+    "regex": _matching,
     "array": lambda old, _: {"type": "array", "items": dict(old)},
 }
 _SAME = frozenset({"trim", "toLowerCase", "toUpperCase", "passthrough", "loose", "strip", "brand"})
+_SAME |= {"readonly", "meta", "openapi"}
 _ADDED: dict[str, Schema] = {
     "int": {"type": "integer"},
     "email": {"format": "email"},

@@ -54,6 +54,7 @@ class TypeSchema(Schema):
         try:
             self._adapter: TypeAdapter[Any] = TypeAdapter(declared)
             self._adapter.rebuild()
+            self._validate = self._adapter.validator.validate_python
         except (PydanticUserError, SchemaError, NameError, TypeError) as error:
             raise Mismatch(f"{_EXPECTED} ({str(error).splitlines()[0]})") from error
 
@@ -86,7 +87,7 @@ class TypeSchema(Schema):
 
     def _cleaned(self, value: Any, subject: str, from_attributes: bool | None = None) -> Any:
         try:
-            return self._adapter.validate_python(value, from_attributes=from_attributes)
+            return self._validate(value, from_attributes=from_attributes)
         except ValidationError as error:
             return self._clean_as_json(value, subject, error)
 

@@ -12,6 +12,8 @@ from motia_django.conf import MEMORY_STATE, ORM_STATE, REDIS_STATE, settings
 from motia_django.exceptions import SettingsError, did_you_mean
 from motia_django.stores.base import StateStore
 
+Options = tuple[tuple[str, Any], ...]
+
 _OURS = (ORM_STATE, REDIS_STATE, MEMORY_STATE)
 
 
@@ -24,6 +26,7 @@ def state_store() -> StateStore:
     try:
         return _store(declared["BACKEND"], options)
     except TypeError as error:  # what cannot be hashed is no option of any store
+        _check_names(_class_at(declared["BACKEND"]), options)
         raise SettingsError(f'MOTIA["STATE"]: {error}') from error
 
 
@@ -33,16 +36,22 @@ def forget() -> None:
 
 
 @lru_cache(maxsize=8)
-def _store(path: str, options: tuple[tuple[str, Any], ...]) -> StateStore:
+def _store(path: str, options: Options) -> StateStore:
     store_class = _class_at(path)
+    _check_names(store_class, options)
+    return store_class(**{key.lower(): value for key, value in options})
+
+
+def _check_names(store_class: type[StateStore], options: Options) -> None:
+    """Raise `SettingsError` for an option that the store does not have."""
     known = [name.upper() for name in inspect.signature(store_class).parameters]
+    path = f"{store_class.__module__}.{store_class.__qualname__}"
     for name, _ in options:
         if name not in known:
             raise SettingsError(
                 f'MOTIA["STATE"]: unknown option {name!r} of {path}.'
                 f"{did_you_mean(str(name), known)} Known are {', '.join(['BACKEND', *known])}."
             )
-    return store_class(**{key.lower(): value for key, value in options})
 
 
 def _class_at(path: str) -> type[StateStore]:

@@ -68,6 +68,11 @@ class HttpTrigger(Trigger):
     middleware: tuple[Middleware, ...] = ()
     etag: ETag = False
     idempotency: Idempotency | None = None
+    source: str = field(init=False, compare=False)
+    is_plain: bool = field(init=False, compare=False)
+    """Whether a request has neither a key nor a version to be asked for before the handler."""
+    takes_body: bool = field(init=False, compare=False)
+    """Whether the body is read: that of a GET only if the Step says what is in it."""
     parameters: tuple[str, ...] = field(init=False, compare=False)
     """The names of the `:name` segments, in order."""
     text_schemas: Mapping[str, TextSchema] = field(init=False, compare=False)
@@ -81,9 +86,16 @@ class HttpTrigger(Trigger):
         }
         parts = self.path.split("/") if self.path else ()  # it is None where it is no path
         names = tuple(part[1:] for part in parts if part.startswith(":"))
-        object.__setattr__(self, "parameters", names)
         known = {part: text for part, text in texts.items() if text is not None}
-        object.__setattr__(self, "text_schemas", known)
+        derived = {
+            "source": f"{self.method} {self.path}",
+            "is_plain": self.idempotency is None and not callable(self.etag),
+            "takes_body": self.body_schema is not None or self.method not in _WITHOUT_BODY,
+            "parameters": names,
+            "text_schemas": known,
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def read(cls, reader: Reader) -> HttpTrigger:
@@ -108,22 +120,8 @@ class HttpTrigger(Trigger):
         )
 
     @property
-    def source(self) -> str:
-        return f"{self.method} {self.path}"
-
-    @property
     def schema(self) -> Schema | None:
         return self.body_schema
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether a request has neither a key nor a version to be asked for before the handler."""
-        return self.idempotency is None and not callable(self.etag)
-
-    @property
-    def takes_body(self) -> bool:
-        """Whether the body is read: that of a GET only if the Step says what is in it."""
-        return self.body_schema is not None or self.method not in _WITHOUT_BODY
 
     def clean_input(self, raw: Request, subject: str) -> Request:
         """Return the request with each part as its schema gives it; all errors come at once."""

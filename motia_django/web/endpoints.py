@@ -96,7 +96,6 @@ class EndpointView(APIView):
         """Return REST framework's request, as its own view makes it."""
         incoming = IncomingRequest(
             request,
-            parsers=self.get_parsers(),
             authenticators=self.get_authenticators(),
             negotiator=self.get_content_negotiator(),
             parser_context={"view": self, "args": self.args, "kwargs": self.kwargs},
@@ -156,7 +155,18 @@ class EndpointView(APIView):
             final: Any = response
         else:
             final = super().finalize_response(request, response, *args, **kwargs)
+        final._resource_closers.append(self._let_go)
         return judged(request._request, final, self.endpoint.trigger)
+
+    def _let_go(self) -> None:
+        """Untie view, request and answer, which know each other, once the answer is sent.
+
+        Python's collector, which would have to find them, takes longer than most of what is done
+        for a request.
+        """
+        self.__dict__.pop("response", None)
+        for each in ("request", "view"):
+            self.request.parser_context.pop(each, None)
 
     def as_sent(self, response: HttpResponseBase) -> HttpResponseBase:
         """Return a response with its headers and its content, as it will go out."""

@@ -57,6 +57,19 @@ class IncomingRequest(RestRequest):
         # What is asked for again and again, and would be looked for here first each time.
         self.method, self.path, self.META = request.method, request.path, request.META
 
+    _parsers: Any = ()
+
+    @property
+    def parsers(self) -> Any:
+        """What may read the body, made when REST framework is the one who reads it."""
+        if not self._parsers:
+            self._parsers = self.parser_context["view"].get_parsers()
+        return self._parsers
+
+    @parsers.setter
+    def parsers(self, made: Any) -> None:
+        self._parsers = made
+
     @cached_property
     def headers(self) -> Headers:
         """All headers, whatever the case of the name asked for."""

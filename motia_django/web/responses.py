@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.http import HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.datastructures import CaseInsensitiveMapping
@@ -17,6 +18,7 @@ from rest_framework.settings import api_settings
 from motia_django import payloads
 from motia_django.exceptions import InvalidInput, PayloadError
 from motia_django.triggers.exchange import Response
+from motia_django.twofold import is_in_loop
 from motia_django.web.incoming import IncomingRequest
 
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -43,19 +45,43 @@ class JsonAnswer(RestResponse):
         self.accepted_media_type = request.accepted_media_type
         self.renderer_context = context
 
-    @property
-    def rendered_content(self) -> Any:
-        """The data in bytes; for any other renderer, and for what it alone can write, as ever."""
-        renderer: Any = self.accepted_renderer
-        plain = (
-            type(renderer) is JSONRenderer and self.accepted_media_type == JSONRenderer.media_type
-        )
-        if not plain or renderer.ensure_ascii or not renderer.compact or self.data is None:
-            return super().rendered_content
+    @markcoroutinefunction
+    def render(self) -> Any:
+        """Write the data; for any other renderer, and what it alone can write, as ever.
+
+        Under ASGI Django would go to a thread and back for it, which takes longer than all of the
+        Step. Told that this is async, it awaits what is done already.
+        """
+        if self._is_rendered or self._is_written_at_once():
+            return self
+        return sync_to_async(super().render)() if is_in_loop() else super().render()
+
+    def __await__(self) -> Generator[Any, None, JsonAnswer]:
+        """Give itself to who awaits its rendering."""
+        yield from ()
+        return self
+
+    def _is_written_at_once(self) -> bool:
+        """Write plain data that nobody waits for; return False if there is more to it."""
+        if self._post_render_callbacks or not self._is_plain():
+            return False
         try:
-            return payloads.dump(self.data)
+            self._container = [payloads.dump(self.data)]
         except PayloadError:
-            return super().rendered_content
+            return False
+        self._is_rendered = True
+        return True
+
+    def _is_plain(self) -> bool:
+        """Return whether REST framework's own renderer is asked for compact JSON in UTF-8."""
+        renderer: Any = self.accepted_renderer
+        return (
+            type(renderer) is JSONRenderer
+            and self.accepted_media_type == JSONRenderer.media_type
+            and renderer.compact
+            and not renderer.ensure_ascii
+            and self.data is not None
+        )
 
 
 def set_known_headers(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
@@ -85,21 +111,27 @@ def written(response: Response | HttpResponseBase) -> HttpResponseBase:
         if isinstance(response, SimpleTemplateResponse) and not isinstance(response, RestResponse):
             response.render()
         return response
-    headers = CaseInsensitiveMapping(response.headers) if response.headers else {}
     if response.status in WITHOUT_BODY:
-        empty = HttpResponse(status=response.status, headers=response.headers)
-        if "Content-Type" not in headers:
-            del empty.headers["Content-Type"]
-        return empty
+        return _empty(response)
     body = response.body
-    if not response.is_raw and "Content-Type" not in headers:
+    is_raw = type(body) is not dict and response.is_raw
+    has_type = bool(response.headers) and "Content-Type" in CaseInsensitiveMapping(response.headers)
+    if not (is_raw or has_type):
         return JsonAnswer(body, status=response.status, headers=response.headers)
-    if not response.is_raw:
+    if not is_raw:
         body = payloads.dumps(body)  # JSON under a content type of the handler's choice
     answer = HttpResponse(body, status=response.status, headers=response.headers)
-    if "Content-Type" not in headers:
+    if not has_type:
         answer.headers["Content-Type"] = "application/octet-stream"
     return answer
+
+
+def _empty(response: Response) -> HttpResponse:
+    """Return the response to a status that has no body; it has a content type only if asked to."""
+    empty = HttpResponse(status=response.status, headers=response.headers)
+    if "Content-Type" not in CaseInsensitiveMapping(response.headers):
+        del empty.headers["Content-Type"]
+    return empty
 
 
 def told(answer: Any) -> Any:

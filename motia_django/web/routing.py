@@ -27,12 +27,16 @@ class Routes(URLResolver):
         self._by_segments: dict[tuple[str | None, ...], list[URLPattern]] = {}
         for pattern in patterns:
             self._index(pattern)
+        literal = [each for each in patterns if not each.pattern.converters]
+        self._literal = {str(each.pattern): each for each in reversed(literal)}
+        """The routes without parameters by their path: they stand before all others that fit it."""
 
     def resolve(self, path: str) -> ResolverMatch:
         """Return the first match; raise `Resolver404`, which tells what was tried only in DEBUG."""
         if settings.DEBUG:
             return super().resolve(path)
-        for pattern in self._candidates(path):
+        literal = self._literal.get(path)
+        for pattern in (literal,) if literal else self._candidates(path):
             match = pattern.resolve(path)
             if match:
                 return match

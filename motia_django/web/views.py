@@ -35,6 +35,7 @@ Keep = Callable[[HttpResponseBase], None]
 logger = logging.getLogger("motia.http")
 
 TRACE_HEADER = "Motia-Trace-Id"
+_NONE: AbstractContextManager[None] = nullcontext()
 
 
 class StepView(EndpointView):
@@ -147,7 +148,7 @@ def _renderers() -> list[Any]:
 
 
 def _run(listener: Listener, request: IncomingRequest) -> Run:
-    trace_id, span = tracing.begun({"traceparent": request.META.get("HTTP_TRACEPARENT", "")})
+    trace_id, span = tracing.begun(request.META.get("HTTP_TRACEPARENT", ""))
     return Unread(
         id=new_run_id(),
         step=listener.step.name,
@@ -179,7 +180,7 @@ def _performed(
     outcome: Outcome | None = None
     response: HttpResponseBase | None = None
     try:
-        with _transactions(aliases):
+        with _transactions(aliases) if aliases else _NONE:
             outcome = runner.perform(run, raw)
             if outcome.error is not None:
                 raise outcome.error
@@ -237,8 +238,6 @@ def _transactions(aliases: Sequence[str]) -> AbstractContextManager[object]:
 
     So the history of a request that was rolled back is not rolled back with it.
     """
-    if not aliases:
-        return nullcontext()
     with ExitStack() as stack:
         for alias in aliases:
             stack.enter_context(transaction.atomic(using=alias))

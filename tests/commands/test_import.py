@@ -13,9 +13,10 @@ from types import ModuleType
 import pytest
 
 from motia_django import state
+from motia_django.celery_app import project_app
 from tests.commands.conftest import Fails, Steps
 from tests.dialects.firing import all_went_well, sent, ticked
-from tests.projects import Project
+from tests.projects import Project, modules_forgotten
 from tests.web.serving import post, served
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -39,10 +40,8 @@ class Motia:
 @pytest.fixture
 def motia(tmp_path: Path) -> Iterator[Motia]:
     """Return an empty folder; forget afterwards what its modules were imported as."""
-    modules = set(sys.modules)
-    yield Motia(tmp_path / "motia")
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    with modules_forgotten():
+        yield Motia(tmp_path / "motia")
 
 
 def written(project: Project) -> set[str]:
@@ -217,6 +216,20 @@ def test_modules_that_are_reached_are_copied_and_no_others(
     project.load()
 
 
+def test_modules_that_are_found_once_they_are_there_are_no_missing_packages(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write(
+        "src/orders/api/x_step.py",
+        f'import sys\nsys.path.append("src")\nfrom deep.texts import A\nfrom near import B\n{STEP}',
+    )
+    motia.write("src/deep/texts.py", "A = 1\n")
+    motia.write("src/orders/near.py", "B = 1\n")
+    report = steps("import", str(motia.folder), "--app", project.name)
+    assert "not installed" not in report
+    assert project.only_step().name == "Step"
+
+
 def test_dots_that_cannot_be_imported_leave_a_folders_name(
     motia: Motia, project: Project, steps: Steps
 ) -> None:
@@ -254,7 +267,7 @@ def test_each_file_that_needs_a_person_is_told_of_and_why(
         "package.json": "packages to be replaced by Python's: zod",
         "plugins/cron/index.ts": "a plugin of Motia's: there are none here",
         "requirements.txt": "not installed here: No.Such-Package",
-        "src/mail.ts": "JavaScript: what Steps need of it is to be written in Python",
+        "src/mail.ts": "TypeScript: what Steps need of it is to be written in Python",
         "steps/prompt.txt": "no Python: copy it if a Step reads it",
         "steps/x.step.rb": "rb: to be written in Python",
         "steps/x_step.tsx": "draws a Step in Motia's workbench: the console here draws its own",
@@ -367,7 +380,49 @@ def test_a_step_that_every_write_of_state_starts_is_told_of(
         f"config = {{'name': 'Watch', 'triggers': [{trigger}]}}\ndef handler(input, ctx): ...\n",
     )
     report = steps("import", str(motia.folder), "--app", project.name)
-    assert "Watch is started by every write of state in the project" in report
+    assert (
+        "Watch is started by every write of state in the project, and its condition is asked in a"
+        " run of its own: a groupId narrows that down." in report
+    )
+
+
+def test_a_step_that_some_writes_of_state_start_is_as_it_was(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write(
+        "steps/a_step.py",
+        """
+        triggers = [
+            {"type": "state", "groupId": "a"},
+            {"type": "state", "key": "b"},
+            {"type": "state", "condition": lambda change: False},  # which is asked before a run
+        ]
+        config = {"name": "Watch", "triggers": triggers}
+        def handler(input, ctx): ...
+        """,
+    )
+    assert "Watch is" not in steps("import", str(motia.folder), "--app", project.name)
+
+
+def test_schedules_that_may_be_due_at_other_times_are_told_of(
+    motia: Motia, project: Project, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedules = ("0 0 9 * * 2", "0 0 9 * * 2-6 2030", "0 0 9 * * MON#2", "0 9 * * 2")
+    triggers = [{"type": "cron", "expression": each} for each in schedules]
+    motia.write(
+        "steps/a_step.py",
+        f"config = {{'name': 'Due', 'triggers': {triggers}}}\ndef handler(input, ctx): ...\n",
+    )
+    words = ("import", str(motia.folder), "--app", project.name)
+    report = steps(*words)
+    told = [line for line in report.splitlines() if line.startswith("Due is due")]
+    assert [each.split("by ")[1][:12] for each in told] == ["'0 0 9 * * 2", "'0 0 9 * * 2"]
+    assert "'At 09:00 on Tuesday' by '0 0 9 * * 2'. Motia 1.0, unlike all others" in told[0]
+    assert "Schedules are due by the clocks of" not in report
+    monkeypatch.setattr(project_app().conf, "timezone", "Asia/Tokyo")
+    monkeypatch.delitem(vars(project_app()), "timezone", raising=False)
+    [*_, told_of_clocks] = json.loads(steps(*words, "--format", "json"))["remarks"]
+    assert told_of_clocks.startswith("Schedules are due by the clocks of Asia/Tokyo")
 
 
 def test_a_module_that_is_hidden_by_another_is_told_of(
@@ -668,6 +723,35 @@ def test_a_skeleton_says_what_the_config_says_and_waits_for_its_handler(
             "module.exports = { config: { name: 'X', type: 'event', subscribes: ['e'] } }",
             ["e"],
         ),
+        (
+            """
+            const config = { name: 'X', type: 'event', subscribes: ['e'] }
+            exports.config = config
+            """,
+            ["e"],
+        ),
+        (
+            """
+            let ignored, TOPICS: Record<string, Array<string>> = { 'a': 't' }, other, one = 1
+            export const config = { name: 'X', ['triggers']: [
+              { type: 'http', method: 'GET', path: '/x', middleware: [], condition: undefined,
+                responseSchema: { [200]: z.string() } },
+              queue(TOPICS['a']),
+            ], flows: [`f${one}`], }
+            """,
+            ["GET /x", "t"],
+        ),
+        (
+            """
+            const API = { V1: '/api/v1' }, MANY = ['b', 'c'] as const
+            const MADE = 'order'
+              + '.made'
+            export const config = { name: 'X', triggers: [
+              http('GET', `${API.V1}/x`), http('GET', API.V1 + '/y'), queue(MADE),
+            ], enqueues: ['a', ...MANY] }
+            """,
+            ["GET /api/v1/x", "GET /api/v1/y", "order.made"],
+        ),
         ("export const config = { type: 'noop', name: 'X', virtualEmits: ['v'] }", []),
     ],
 )
@@ -675,10 +759,64 @@ def test_configs_are_read_however_they_are_written(
     motia: Motia, project: Project, steps: Steps, source: str, triggers: list[str]
 ) -> None:
     motia.write("src/x_step.js", source)
-    steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    assert "left to you" not in report
     step = project.only_step()
     assert step.name == "X"
     assert [each.source for each in step.triggers] == triggers
+
+
+def test_what_a_skeleton_cannot_have_is_left_to_a_person(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write(
+        "steps/x.step.ts",
+        """
+        export const stepConfig = {
+          name: 'X',
+          version: 2,
+          triggers: [
+            http('POST', `${base()}/x`, { bodySchema: read }, (input) => input.a > 1),
+            queue('made', undefined, isLarge),
+            queue('sold', options),
+            cron('0 9 * * *', () => isOpen()),
+            state((input) => input.group_id === 'orders'),
+            stream('todos', { groupId: 'a', condition: isNew }),
+            { type: 'event', topic: 'paid', description: 'When it is paid' },
+          ],
+          enqueues: ['a', ...names(), names['b' + c]],
+          [key('description')]: 'x',
+        }
+        """,
+    )
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons", "--dry-run")
+    left = [line.strip() for line in report.splitlines() if "# Left to you: " in line]
+    assert [each.removeprefix("# Left to you: ") for each in left] == [
+        "triggers.0.condition: (input) => input.a > 1",
+        "triggers.0.path: `${base()}/x`",
+        "triggers.0.bodySchema: read",
+        "triggers.1.condition: isLarge",
+        "triggers.2.options: options",
+        "triggers.3.condition: () => isOpen()",
+        "triggers.4.condition: (input) => input.group_id === 'orders'",
+        "triggers.5.condition: isNew",
+        "enqueues.1: ...names()",
+        "enqueues.2: names['b' + c]",
+        "triggers.6.description: When it is paid (no key that is known here)",
+        "version: 2 (no key that is known here)",
+        "[...]: x (no key that is known here)",
+    ]
+    assert "            and 3 more" in report
+    assert '{"type": "queue", "topic": "paid"},' in report
+
+
+def test_only_skeletons_that_were_not_asked_for_are_offered(
+    motia: Motia, project: Project, steps: Steps
+) -> None:
+    motia.write("steps/x.step.ts", "export const config = make('x')")
+    words = ("import", str(motia.folder), "--app", project.name)
+    assert "--skeletons writes" in steps(*words)
+    assert "--skeletons writes" not in steps(*words, "--skeletons")
 
 
 def test_a_stream_in_typescript_is_complete(motia: Motia, project: Project, steps: Steps) -> None:
@@ -694,6 +832,30 @@ def test_a_stream_in_typescript_is_complete(motia: Motia, project: Project, step
     report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
     assert "stream 'chat': complete" in report
     assert "chat" in project.load().streams
+
+
+@pytest.mark.parametrize(
+    "listener",
+    [
+        "canAccess: (subscription, auth) => auth.userId === subscription.groupId",
+        "canAccess,",
+        "canAccess(subscription) { return false }",
+        "async canAccess(subscription) { return false }",
+        "onJoin: async () => ({ unauthorized: true })",
+    ],
+)
+def test_a_stream_that_kept_people_out_keeps_all_out_until_it_is_written(
+    motia: Motia, project: Project, steps: Steps, listener: str
+) -> None:
+    motia.write(
+        "streams/chat.stream.ts",
+        f"export const config: StreamConfig = {{ name: 'chat', {listener} }}",
+    )
+    report = steps("import", str(motia.folder), "--app", project.name, "--skeletons")
+    assert "stream 'chat': nobody may follow it until who may is written in Python" in report
+    config = project.load().streams["chat"]
+    assert config.can_access is not None
+    assert config.can_access(None, None) is False
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from motia_django import state
+from motia_django import state, streams
 from tests.dialects.firing import all_went_well, sent, ticked
 from tests.projects import Project
 from tests.web.serving import post, served
@@ -110,6 +110,70 @@ def test_helpers_and_todays_triggers_go_with_emits(project: Project) -> None:
     all_went_well()
     ticked("mixed")
     assert state.items("mixed") == [("cron", None), ("data", {"n": 1})]
+
+
+def test_changes_of_state_and_events_of_streams_start_steps(project: Project) -> None:
+    project.stream("parcels_stream.py", 'config = {"name": "parcels"}')
+    project.step(
+        "watch_step.py",
+        """
+        from motia_django import StateTriggerInput, StreamTriggerInput
+
+        config = {
+            "name": "watch",
+            "triggers": [
+                {"type": "state", "condition": lambda change, ctx: change.group_id == "parcels"},
+                {"type": "stream", "streamName": "parcels", "groupId": "sea"},
+                {"type": "event", "topic": "parcel.lost"},
+            ],
+            "emits": [{"topic": "parcel.told", "label": "Told"}],
+        }
+
+        async def handler(input, ctx):
+            if ctx.is_event():
+                told = [ctx.trigger.type, input]
+            elif ctx.is_state():
+                told = [input["type"], input.new_value]
+            else:
+                told = [input.event.type, input.id]
+            await ctx.emit({"topic": "parcel.told", "data": told})
+        """,
+    )
+    project.step(
+        "told_step.py",
+        """
+        config = {"name": "told", "triggers": [{"type": "event", "topic": "parcel.told"}],
+                  "emits": []}
+
+        async def handler(input, ctx):
+            ctx.state.set("told", input[0], input[1])
+        """,
+    )
+    project.load()
+    state.set("parcels", "p1", "at sea")
+    streams["parcels"].set("sea", "p2", {"at": "sea"})
+    streams["parcels"].set("land", "p3", {})
+    sent("parcel.lost", "p4")
+    all_went_well()
+    told = [("create", "p2"), ("event", "p4"), ("state", "at sea")]
+    assert state.items("told") == told
+
+
+def test_what_is_not_awaited_is_done_before_the_run_ends(project: Project) -> None:
+    project.step(
+        "hasty_step.py",
+        """
+        config = {"name": "hasty", "triggers": [{"type": "event", "topic": "go"}], "emits": ["go"]}
+
+        async def handler(input, ctx):
+            ctx.state.set("hasty", str(input), True)
+            if input:
+                ctx.emit({"topic": "go", "data": input - 1})
+        """,
+    )
+    project.load()
+    sent("go", 2)
+    assert [key for key, _ in state.items("hasty")] == ["0", "1", "2"]
 
 
 def test_a_cron_trigger_gives_a_handler_of_one_argument_the_context(project: Project) -> None:

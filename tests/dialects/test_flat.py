@@ -417,7 +417,7 @@ def test_a_stream_answers_its_items(project: Project) -> None:
         "todo_stream.py",
         """
         config = {"name": "todo", "schema": {"type": "object"},
-                  "baseConfig": {"storageType": "state"}}
+                  "baseConfig": {"storageType": "state", "property": "text"}}
         """,
     )
     project.step(

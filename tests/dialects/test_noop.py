@@ -28,6 +28,16 @@ FLAT = """
         "color": "green",
     }
 """
+ALPHA = """
+    config = {
+        "name": "Approve by hand",
+        "triggers": [],
+        "emits": [],
+        "virtualSubscribes": ["asked"],
+        "virtualEmits": [{"topic": "approved", "label": "Yes"}],
+        "flows": ["approval"],
+    }
+"""
 TODAYS = """
     config = {
         "name": "Approve by hand",
@@ -46,7 +56,7 @@ WORK = """
 """
 
 
-@pytest.fixture(params=[FLAT, TODAYS], ids=["0.x", "today's"])
+@pytest.fixture(params=[FLAT, ALPHA, TODAYS], ids=["0.x", "1.0-alpha", "today's"])
 def approval(request: pytest.FixtureRequest, project: Project) -> Project:
     """A flow with a Step in it that people do."""
     project.step("approve_step.py", request.param)

@@ -335,6 +335,43 @@ def test_a_body_is_what_the_annotation_says(project: Project) -> None:
         assert post(client, {}, "/a").status_code == 400
 
 
+def test_middleware_of_a_trigger_answers_or_goes_on(project: Project) -> None:
+    project.step(
+        "guarded_step.py",
+        """
+        from typing import Any
+
+        from motia_django import ApiRequest, ApiResponse, FlowContext, http
+
+        async def timed(req: ApiRequest[Any], ctx: FlowContext[Any], next: Any) -> Any:
+            answer = await next()
+            answer.headers["X-Timed"] = "yes"
+            return answer
+
+        async def guard(req: ApiRequest[Any], ctx: FlowContext[Any], next: Any) -> Any:
+            if req.headers.get("x-key") != "k":
+                return ApiResponse(status=403, body={"error": req.path_params["id"]})
+            ctx.who = req.headers["X-Key"]
+            return await next()
+
+        config = {
+            "name": "Guarded",
+            "triggers": [http("GET", "/guarded/:id", middleware=[timed, guard])],
+            "enqueues": [],
+        }
+
+        async def handler(request: ApiRequest[Any], ctx: FlowContext[Any]) -> ApiResponse[Any]:
+            return ApiResponse(status=200, body=ctx.who)
+        """,
+    )
+    project.load()
+    with served() as client:
+        refused = client.get("/guarded/7")
+        answer = client.get("/guarded/7", headers={"X-Key": "k"})
+    assert (refused.status_code, refused.json(), refused["X-Timed"]) == (403, {"error": "7"}, "yes")
+    assert (answer.json(), answer["X-Timed"]) == ("k", "yes")
+
+
 def test_a_state_change_starts_a_step_with_a_condition_of_two_arguments(project: Project) -> None:
     project.step(
         "changed_step.py",

@@ -9,7 +9,7 @@ import pytest
 
 from motia_django import state
 from tests.dialects.firing import sent
-from tests.projects import Project
+from tests.projects import Project, modules_forgotten
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -17,10 +17,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """Forget the modules that a test has imported, and what it has put on the path."""
-    modules, path = set(sys.modules), list(sys.path)
-    yield
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    path = list(sys.path)
+    with modules_forgotten():
+        yield
     sys.path[:] = path
 
 
@@ -53,8 +52,9 @@ STEP = """
             'sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "src"))',
             "from services.mail import text",
         ),
-        ("from ...src.services.mail import text", "pass"),
         ('sys.path.append("src")', "from services.mail import text"),
+        ("from services.mail import text", "pass"),
+        ("from ...src.services.mail import text", "pass"),
         ('sys.path.append("./src/services")', "from mail import text"),
     ],
 )
@@ -77,6 +77,7 @@ def test_a_sibling_is_found(project: Project, before: str, inside: str, is_packa
         ("steps/mail/texts.py", "from texts import text"),
         ("steps/texts.py", "from texts import text"),
         ("steps/parts/texts.py", "from parts.texts import text"),
+        ("src/texts.py", "from texts import text"),
     ],
 )
 def test_a_module_beside_a_file_or_one_folder_above_is_found(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.docs.pages import DOCS, ROOT, blocks, section
-from tests.projects import Project
+from tests.projects import Project, modules_forgotten
 
 SHOP = {
     "steps/orders/01-create-order.step.py": """
@@ -63,10 +62,8 @@ def test_every_cell_of_the_table_names_a_test() -> None:
 @pytest.fixture
 def modules_as_before() -> Iterator[None]:
     """Forget the modules that a test has imported."""
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+    with modules_forgotten():
+        yield
 
 
 @pytest.mark.django_db

@@ -42,6 +42,11 @@ def read(source: str) -> Any:
         ("zodToJsonSchema(z.string())", TEXT),
         ("jsonSchema({ 'type': 'string' })", TEXT),
         ("z.toJSONSchema(z.string())", TEXT),
+        ("z.string({ description: 'a name' })", {**TEXT, "description": "a name"}),
+        ("z.enum(['a'], { description: 'a kind' })", {"enum": ["a"], "description": "a kind"}),
+        (r"z.string().regex(/^\d+\/[a-z]$/, 'a code')", {**TEXT, "pattern": r"^\d+/[a-z]$"}),
+        ("z.string().or(z.null())", {"anyOf": [TEXT, NULL]}),
+        ("z.strictObject({}).readonly().meta({ id: 'X' })", {"additionalProperties": False}),
     ],
 )
 def test_what_json_schema_can_say_is_said(source: str, schema: dict[str, Any]) -> None:
@@ -60,6 +65,27 @@ def test_a_key_that_is_optional_is_not_required_and_of_a_partial_object_none_is(
 
 
 @pytest.mark.parametrize(
+    ("method", "keys", "required"),
+    [
+        ("extend({ a: z.null().optional(), c: z.null() })", "abc", "c"),
+        ("merge(z.object({ b: z.null(), c: z.null() }))", "abc", "abc"),
+        ("pick({ a: true })", "a", "a"),
+        ("omit({ a: true })", "b", ""),
+        ("partial({ a: true, x: true })", "ab", ""),
+        ("required()", "ab", "ab"),
+        ("required({ b: true })", "ab", "ab"),
+        ("strict()", "ab", "a"),
+    ],
+)
+def test_objects_are_made_of_others(method: str, keys: str, required: str) -> None:
+    base = "z.object({ a: z.string(), b: z.string().optional() })"
+    found = zod.schema(read(f"{base}.{method}"))
+    assert ("".join(found["properties"]), "".join(found.get("required", ()))) == (keys, required)
+    spread = zod.schema(read(f"z.object({{ ...{base}.shape, b: z.string() }})"))
+    assert spread["required"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
     ("source", "told"),
     [
         ("Order", "Order"),
@@ -75,6 +101,13 @@ def test_a_key_that_is_optional_is_not_required_and_of_a_partial_object_none_is(
         ("z.string().length(size)", ".min(...)"),
         ("z.string().transform(read)", ".transform(...)"),
         ("z.array(Order)", "Order"),
+        ("z.string().regex(/^a$/i)", ".regex(...)"),
+        ("z.string().regex(/(?<a/)", ".regex(...)"),
+        ("z.string().regex(/a/).regex(/b/)", ".regex(...)"),
+        ("z.object({ ...base })", "...base"),
+        ("z.enum([...kinds])", "[...]"),
+        ("z.object({}).pick(chosen)", "chosen"),
+        ("z.string().extend({})", "no object"),
     ],
 )
 def test_what_it_cannot_say_is_told(source: str, told: str) -> None:

@@ -508,6 +508,8 @@ def test_nothing_is_left_of_groups_that_are_empty(client: Any) -> None:
         ({"CACHE": None}, {"state": AWAY}, "there is no cache None"),
         ({"CACH": "state"}, {"state": AWAY}, "unknown option 'CACH' of motia_django.stores.redis."
          "RedisState. Did you mean 'CACHE'? Known are BACKEND, CACHE."),
+        ({"OPTIONS": {"cache": "state"}}, {"state": AWAY}, "unknown option 'OPTIONS' of"
+         " motia_django.stores.redis.RedisState. Known are BACKEND, CACHE."),
         ({}, {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
          'which is not django-redis. Write CACHES = {'),
         ({}, {"default": {**AWAY, "BACKEND": "django.core.cache.backends.redis.RedisCache"}},

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import User
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.utils.functional import SimpleLazyObject
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 
+from motia_django.twofold import is_in_loop
 from motia_django.web.incoming import Headers
 from tests.docs.pages import ROOT
 from tests.factories import make_step
+from tests.web.reading import Reading
 from tests.web.serving import answering, http, serving
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -162,6 +168,89 @@ def test_middleware_may_change_the_data_before_they_are_rendered() -> None:
     ):
         found = client.get("/x").json()
     assert found == {"a": 1, "added": [1, 2], "price": 10**30}
+
+
+@pytest.fixture
+def in_threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the names of the functions that async code has had threads do, as they are called."""
+    names: list[str] = []
+    usual: Any = SyncToAsync.__call__
+
+    async def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        names.append(self.func.__name__)
+        return await usual(self, *args, **kwargs)
+
+    monkeypatch.setattr(SyncToAsync, "__call__", noted)
+    return names
+
+
+def test_under_asgi_an_answer_is_rendered_without_a_thread(in_threads: list[str]) -> None:
+    with answering(lambda: {"status": 200, "body": {"a": 1}}):
+        reading = Reading("asgi")
+        reading.close()
+    assert reading.response.content == b'{"a":1}'
+    assert "view" in in_threads
+    assert "render" not in in_threads
+
+
+def test_under_asgi_a_renderer_of_the_projects_own_is_given_a_thread(in_threads: list[str]) -> None:
+    class Text(BaseRenderer):
+        media_type, format = "text/plain", "txt"
+
+        def render(self, data: Any, *args: Any, **kwargs: Any) -> str:
+            return f"{data} {is_in_loop()}"
+
+    with answering(lambda: {"body": {"a": 1}}, renderers=[JSONRenderer, Text]):
+        reading = Reading("asgi", accept="text/plain")
+        reading.close()
+    assert reading.response.content == b"{'a': 1} False"
+    assert "render" in in_threads
+
+
+@pytest.mark.parametrize("server", ["wsgi", "asgi"])
+def test_what_waits_for_the_rendering_may_change_the_answer(server: str) -> None:
+    def shortened(response: Any) -> Any:
+        assert not is_in_loop()
+        response.content = response.content[:4]
+        return response
+
+    class Shortening:
+        def __init__(self, get_response: Any) -> None:
+            self.get_response = get_response
+
+        def __call__(self, request: Any) -> Any:
+            return self.get_response(request)
+
+        def process_template_response(self, request: Any, response: Any) -> Any:
+            response.add_post_render_callback(shortened)
+            return response
+
+    globals()["Shortening"] = Shortening
+    with (
+        override_settings(MIDDLEWARE=[f"{__name__}.Shortening"]),
+        answering(lambda: {"status": 200, "body": {"a": 1}}),
+    ):
+        reading = Reading(server)
+        reading.close()
+    assert reading.response.content == b'{"a"'
+
+
+def test_nothing_of_a_request_that_was_answered_waits_for_pythons_collector() -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    def handler(request: Any) -> Any:
+        seen.append(weakref.ref(request.raw))
+        return {"status": 200, "body": {"a": 1}}
+
+    with answering(handler, "POST"):
+        asked = RequestFactory().post("/x", {"b": 2}, content_type="application/json")
+        gc.disable()
+        try:
+            handled: Any = WSGIHandler()
+            handled(asked.environ, lambda *_: None).close()
+            assert [each() for each in seen] == [None]
+        finally:
+            gc.enable()
 
 
 def test_headers_are_those_of_django() -> None:
