@@ -54,17 +54,21 @@ def keep_or_find(run: Run, note: Entry | None = None) -> UUID:
     """Insert a run unless another one has its dedupe key; return the id of the one there is.
 
     The constraint decides. Looking first spares the database's log the error, and MariaDB the lock
-    on the other run's key that comes with it: two could wait for each other with that. Raise
-    `DedupeConflict` if the other one is made by a transaction that this one cannot see.
+    on the other run's key that comes with it: two could wait for each other with that. So a key
+    whose time is over is taken away in the transaction that inserts: who comes second waits there.
+    Raise `DedupeConflict` if the other one is made by a transaction that this one cannot see.
     """
     assert run.dedupe_key is not None
+    own = {"unique_until": run.dedupe_until, **_noted(note)}
     for _ in range(_TRIES):
-        found = _holder(run.dedupe_key)
-        if found is not None:
-            return found
-        held = {"unique_until": run.dedupe_until, **_noted(note)}
-        if _inserted(row_of(run, input=payloads.plain(run.input), **held), run, waits=True):
-            return run.id
+        other = all_runs().filter(unique_key=run.dedupe_key).only("status", "unique_until").first()
+        if other is not None and not _has_lapsed(other):
+            return other.id
+        with transaction.atomic(using=database()) if other else nullcontext():
+            if other is not None:
+                _take_key(other, run.dedupe_key)
+            if _inserted(row_of(run, input=payloads.plain(run.input), **own), run, waits=True):
+                return run.id
     raise DedupeConflict(
         f"enqueue: a run of {run.step!r} with this dedupeKey is being made by another transaction,"
         " which this one, by its isolation level, cannot see"
@@ -152,20 +156,16 @@ def hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _holder(key: str) -> UUID | None:
-    """Return the run that has a dedupe key; if it is finished, and its time is over, take it away.
+def _has_lapsed(row: models.Run) -> bool:
+    """Return whether a run holds its dedupe key no more: it is finished, and its time is over."""
+    is_over = row.unique_until is not None and row.unique_until <= timezone.now()
+    return is_over and Status(row.status).final
 
-    Whoever is the second to take it away does nothing, and finds that the first has made a run.
-    """
-    held = all_runs().filter(unique_key=key)
-    row = held.only("status", "unique_until").first()
-    if row is None:
-        return None
-    over = row.unique_until is not None and row.unique_until <= timezone.now()
-    if not (over and Status(row.status).final):
-        return row.id
-    held.filter(id=row.id, status=row.status, unique_until=row.unique_until).update(unique_key=None)
-    return None
+
+def _take_key(row: models.Run, key: str) -> None:
+    """Take a run's key away if it is as it was read; who is second does nothing."""
+    as_read = {"id": row.id, "status": row.status, "unique_until": row.unique_until}
+    all_runs().filter(unique_key=key, **as_read).update(unique_key=None)
 
 
 def _as_one(runs: Sequence[Run]) -> AbstractContextManager[object]:
