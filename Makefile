@@ -5,7 +5,7 @@ VENV ?= .venv
 PORT ?= 8000
 # Most tests that take long wait for processes, so there are more of them at once than cores. What fails
 # on a busy machine may pass at once after: it is told (RERUN), and is a bug to be mended all the same.
-WORKERS ?= -n 5 --dist worksteal --reruns 1 -raR
+WORKERS ?= -n 4 --dist worksteal --reruns 1 -raR
 PYTEST ?= $(BIN)/python -m pytest
 # Of the mutants of each module, how many are tried, and how many at once.
 SHARE ?= 0.4

@@ -6,7 +6,6 @@ import gc
 import importlib
 import os
 from collections.abc import Callable, Iterator
-from itertools import cycle, groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -40,31 +39,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     It has run on SQLite: journeys, and tests that bring databases of their own, among them.
     """
-    if os.environ.get("MOTIA_TEST_DATABASE"):
-        left_out = [item for item in items if not _asks_the_database(item)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if _asks_the_database(item)]
-    items[:] = _journeys_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-
-
-def _journeys_first(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
-    """Have each of xdist's processes begin with some of the journeys, or the longest end alone.
-
-    Each gets an equal part of the list, and who has nothing left takes from the end of another's.
-    The journeys of a module stay together.
-    """
-    parts: list[list[pytest.Item]] = [[] for _ in range(processes)]
-    journeys = [item for item in items if item.get_closest_marker("journey")]
-    for part, (_, module) in zip(cycle(parts), groupby(journeys, _module_of), strict=False):
-        part.extend(module)
-    others = iter([item for item in items if not item.get_closest_marker("journey")])
-    share = len(items) // processes
-    whole = [item for part in parts for item in [*part, *islice(others, max(share - len(part), 0))]]
-    return [*whole, *others]
-
-
-def _module_of(item: pytest.Item) -> Path:
-    return item.path
+    if not os.environ.get("MOTIA_TEST_DATABASE"):
+        return
+    left_out = [item for item in items if not _asks_the_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if _asks_the_database(item)]
 
 
 def pytest_collection_finish() -> None:
