@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.filterwarnings("error::Warning")
+@pytest.mark.filterwarnings("error:StreamingHttpResponse must consume:Warning")
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_file_is_sent_in_pieces_and_closed(server: str, file: Path) -> None:
     opened: list[Any] = []
@@ -50,7 +50,7 @@ def test_a_file_is_sent_in_pieces_and_closed(server: str, file: Path) -> None:
     assert rows()[0].output["headers"]["Content-Length"] == str(len(LARGE))
 
 
-@pytest.mark.filterwarnings("error::Warning")
+@pytest.mark.filterwarnings("error:StreamingHttpResponse must consume:Warning")
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("kind", ["plain", "async"])
 def test_a_stream_of_djangos_is_sent_in_pieces_whatever_the_server(server: str, kind: str) -> None:
