@@ -161,8 +161,7 @@ class EndpointView(APIView):
     def _let_go(self) -> None:
         """Untie view, request and answer, which know each other, once the answer is sent.
 
-        Python's collector, which would have to find them, takes longer than most of what is done
-        for a request.
+        Else they wait for Python's collector, whose work for one request takes some microseconds.
         """
         self.__dict__.pop("response", None)
         for each in ("request", "view"):
