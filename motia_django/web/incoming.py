@@ -51,13 +51,12 @@ class IncomingRequest(RestRequest):
     """The body as the history keeps it, whatever becomes of the one that the handler is given."""
     is_kept_as_sent = False
     """Whether the history reads the body itself, from the bytes as they came."""
+    _parsers: Any = ()
 
     def __init__(self, request: HttpRequest, **known: Any) -> None:
         super().__init__(request, **known)
         # What is asked for again and again, and would be looked for here first each time.
         self.method, self.path, self.META = request.method, request.path, request.META
-
-    _parsers: Any = ()
 
     @property
     def parsers(self) -> Any:

@@ -35,7 +35,7 @@ Keep = Callable[[HttpResponseBase], None]
 logger = logging.getLogger("motia.http")
 
 TRACE_HEADER = "Motia-Trace-Id"
-_NONE: AbstractContextManager[None] = nullcontext()
+_NO_TRANSACTION: AbstractContextManager[None] = nullcontext()
 
 
 class StepView(EndpointView):
@@ -180,7 +180,7 @@ def _performed(
     outcome: Outcome | None = None
     response: HttpResponseBase | None = None
     try:
-        with _transactions(aliases) if aliases else _NONE:
+        with _transactions(aliases) if aliases else _NO_TRANSACTION:
             outcome = runner.perform(run, raw)
             if outcome.error is not None:
                 raise outcome.error

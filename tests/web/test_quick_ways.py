@@ -34,6 +34,16 @@ def echo(request: Any) -> Any:
     return {"status": 200, "body": {"got": request.body, "data": request.raw.data}}
 
 
+class PassingOn:
+    """A middleware that lets each request pass."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        return self.get_response(request)
+
+
 class Plainly(JSONParser):
     """REST framework's parser under another name: to it all is left."""
 
@@ -150,13 +160,7 @@ def test_what_accept_asks_for_is_asked_each_time() -> None:
 
 
 def test_middleware_may_change_the_data_before_they_are_rendered() -> None:
-    class Adding:
-        def __init__(self, get_response: Any) -> None:
-            self.get_response = get_response
-
-        def __call__(self, request: Any) -> Any:
-            return self.get_response(request)
-
+    class Adding(PassingOn):
         def process_template_response(self, request: Any, response: Any) -> Any:
             response.data = {**response.data, "added": {1, 2}, "price": 10**30}
             return response
@@ -214,13 +218,7 @@ def test_what_waits_for_the_rendering_may_change_the_answer(server: str) -> None
         response.content = response.content[:4]
         return response
 
-    class Shortening:
-        def __init__(self, get_response: Any) -> None:
-            self.get_response = get_response
-
-        def __call__(self, request: Any) -> Any:
-            return self.get_response(request)
-
+    class Shortening(PassingOn):
         def process_template_response(self, request: Any, response: Any) -> Any:
             response.add_post_render_callback(shortened)
             return response
