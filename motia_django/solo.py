@@ -1,0 +1,45 @@
+"""Workers of `--pool=solo`: what they have done is acknowledged at once.
+
+Celery leaves each acknowledgement to kombu's event loop. A solo pool works in that loop's thread,
+which may then sleep for up to a second with acknowledgements still on its list: once they are all
+that RabbitMQ lets the worker hold, four jobs a second are done. Celery's issue 7718 is of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from celery import bootsteps
+
+_ANSWERS = frozenset({"ack_log_error", "reject_log_error"})
+"""What a message has for its broker to be told what has become of it."""
+
+
+class PromptAnswers(bootsteps.Step):
+    """The part of a worker's consumer that tells the broker at once what became of a message."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def include_if(self, consumer: Any) -> bool:
+        """Return whether the worker's jobs run in the thread that speaks with its broker."""
+        from celery.concurrency.solo import TaskPool
+
+        return isinstance(consumer.pool, TaskPool)
+
+    def create(self, consumer: Any) -> None:
+        """Take the place of what puts answers on the loop's list, by the name it has in Celery."""
+        name = "call_soon_ack" if hasattr(consumer, "call_soon_ack") else "call_soon"
+        setattr(consumer, name, partial(_answer, getattr(consumer, name)))
+
+
+def join_worker(sender: Any, **kwargs: Any) -> None:
+    """Make this a part of the consumer of a worker that is being set up."""
+    sender.app.steps["consumer"].add(PromptAnswers)
+
+
+def _answer(later: Callable[..., Any], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Give an answer now; leave to the loop whatever else is to be called (before Celery 5.7)."""
+    is_one = getattr(call, "__name__", "") in _ANSWERS
+    return call(*args, **kwargs) if is_one else later(call, *args, **kwargs)

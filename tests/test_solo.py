@@ -1,0 +1,58 @@
+"""Workers of `--pool=solo`: a real one on RabbitMQ, in a thread of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery import Celery
+from celery.contrib.testing.worker import start_worker
+from celery.signals import task_received
+
+from motia_django import solo
+from tests.journeys.running import eventually
+from tests.servers import fresh_rabbitmq
+
+JOBS = 200
+BEATING: dict[str, Any] = {"without_heartbeat": False, "heartbeat_interval": 0.1}
+"""So that it soon sees that it is to stop."""
+
+pytestmark = [pytest.mark.one_database, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def app(rabbitmq_server: str) -> Iterator[Celery]:
+    """An app whose workers hold four messages of RabbitMQ's at once, as Celery's usually do."""
+    with Celery("solo", broker=fresh_rabbitmq(), set_as_current=False) as app:
+        solo.join_worker(SimpleNamespace(app=app))
+        yield app
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_what_is_done_is_acknowledged_before_what_is_next_begins(app: Celery, late: bool) -> None:
+    requests: list[Any] = []
+    unanswered: list[int] = []
+
+    @app.task(name=f"work.{late}", acks_late=late, ignore_result=True)
+    def work(number: int) -> None:
+        before = [each for each in requests[:-1] if not each.message.acknowledged]
+        unanswered.append(len(before))
+
+    def receive(request: Any, **kwargs: Any) -> None:
+        requests.append(request)
+
+    for number in range(JOBS):
+        work.delay(number)
+    task_received.connect(receive)
+    with start_worker(app, pool="solo", perform_ping_check=False, **BEATING):
+        eventually(lambda: len(unanswered) == JOBS, lambda: f"{len(unanswered)} of {JOBS} are done")
+    task_received.disconnect(receive)
+    assert unanswered == [0] * JOBS
+
+
+def test_what_is_not_an_answer_is_left_to_the_loop() -> None:
+    later: list[object] = []
+    solo._answer(lambda *what: later.append(what), print, "a remote control's command")
+    assert later == [(print, "a remote control's command")]
