@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from types import CodeType, FunctionType
 from typing import Any
 
-from asgiref.sync import async_to_sync, iscoroutinefunction
+from asgiref.sync import iscoroutinefunction
 
+from motia_django import loops
 from motia_django.exceptions import Abandoned, CalledOff, TimedOut
 from motia_django.twofold import finishing, settled
 
@@ -86,19 +87,19 @@ def call(
 
     To find out whether it `is_async` takes longer than to call it, so who knows says so.
 
-    A coroutine runs through asgiref's `async_to_sync`, so that Django's async ORM inside it works
-    in this very thread and sees this thread's open transaction. Raise `Abandoned` for a
+    A coroutine is run by `loops.run`, so that Django's async ORM inside it works in this very
+    thread and sees this thread's open transaction. Raise `Abandoned` for a
     cancellation or `sys.exit()`, which would end more than this call: `CalledOff` if the task was
     cancelled from outside. Raise `TimedOut` for a coroutine that takes more than `limit` seconds; a
     plain function is not interrupted.
     """
     try:
         if is_async(function) if known_async is None else known_async:
-            return async_to_sync(_within)(limit, function, args)
+            return loops.run(_within, limit, function, args)
         result = function(*args)
         if result is None or type(result) is dict or not inspect.isawaitable(result):
             return result
-        return async_to_sync(_awaited)(result)
+        return loops.run(_awaited, result)
     except (asyncio.CancelledError, SystemExit) as error:
         raise Abandoned.by(error) from error
 

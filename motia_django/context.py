@@ -8,13 +8,13 @@ from functools import cached_property, partial
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from asgiref.sync import sync_to_async
 from typing_extensions import TypeVar
 
 from motia_django import calls, dispatch, keys
 from motia_django.exceptions import NoMatch
 from motia_django.live.face import AsyncStreams, streams
 from motia_django.loggers import Logger
+from motia_django.loops import aside
 from motia_django.moments import utc
 from motia_django.registry import registry
 from motia_django.stores.face import AsyncState, state
@@ -153,12 +153,12 @@ class AsyncContext(BaseContext):
 
     state = AsyncState(state)
     streams = AsyncStreams()
-    enqueue = staticmethod(at_once(sync_to_async(dispatch.enqueue), "ctx.enqueue"))
+    enqueue = staticmethod(at_once(partial(aside, dispatch.enqueue), "ctx.enqueue"))
 
     @partial(at_once, name="ctx.invoke")
     async def invoke(self, step: str, data: Any = None) -> Any:
         """Run another Step here and now; return what its handler returns, raise what it raises."""
-        return await sync_to_async(self._invoke)(step, data)
+        return await aside(self._invoke, step, data)
 
 
 if TYPE_CHECKING:

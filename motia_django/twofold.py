@@ -10,7 +10,9 @@ from functools import wraps
 from inspect import isawaitable
 from typing import Any, TypeVar, cast
 
-from asgiref.sync import markcoroutinefunction, sync_to_async
+from asgiref.sync import markcoroutinefunction
+
+from motia_django.loops import aside
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -129,13 +131,11 @@ DONE = Done()
 def twofold(function: F) -> F:
     """Return a plain function that gives in async code what is to be awaited for its result."""
 
-    work = sync_to_async(function)
-
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if not is_in_loop():
             return function(*args, **kwargs)
-        return Pending(work(*args, **kwargs), function.__qualname__)
+        return Pending(aside(function, *args, **kwargs), function.__qualname__)
 
     return cast("F", call)
 

@@ -7,11 +7,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from motia_django import dispatch, payloads, telemetry, tracing
 from motia_django.live import items
 from motia_django.live.entries import channel_of, event_of, item_of
+from motia_django.loops import aside
 from motia_django.registry import registry
 from motia_django.stores.base import MISSING, by_key, checked_key, checked_keys, none_if_missing
 from motia_django.stores.options import expiry
@@ -139,49 +138,49 @@ class Stream:
 
     async def aget(self, group: str, item: str) -> Any:
         """Return an item, or None."""
-        return await sync_to_async(self.get)(group, item)
+        return await aside(self.get, group, item)
 
     async def aset(self, group: str, item: str, value: Any, *, ttl: float | None = None) -> Changed:
         """Write an item; return `{"old_value", "new_value"}`."""
-        return await sync_to_async(self.set)(group, item, value, ttl=ttl)
+        return await aside(self.set, group, item, value, ttl=ttl)
 
     async def aset_many(
         self, group: str, values: Mapping[str, Any], *, ttl: float | None = None
     ) -> dict[str, Changed]:
         """Write several items of a group, all or none; return by id what `set` returns."""
-        return await sync_to_async(self.set_many)(group, values, ttl=ttl)
+        return await aside(self.set_many, group, values, ttl=ttl)
 
     async def aupdate(
         self, group: str, item: str, ops: Ops, *, ttl: float | None = None
     ) -> Changed:
         """Apply operations to an item, all or none."""
-        return await sync_to_async(self.update)(group, item, ops, ttl=ttl)
+        return await aside(self.update, group, item, ops, ttl=ttl)
 
     async def adelete(self, group: str, item: str) -> Any:
         """Remove an item; return what it was, or None."""
-        return await sync_to_async(self.delete)(group, item)
+        return await aside(self.delete, group, item)
 
     async def adelete_many(self, group: str, ids: Iterable[str]) -> dict[str, Any]:
         """Remove several items of a group, all or none; return by id what `delete` returns."""
-        return await sync_to_async(self.delete_many)(group, ids)
+        return await aside(self.delete_many, group, ids)
 
     async def alist(self, group: str) -> Items:
         """Return the items of a group, in the order of their ids."""
-        return await sync_to_async(self.list)(group)
+        return await aside(self.list, group)
 
     async def aget_group(self, group: str) -> Items:
         """Return the items of a group, in the order of their ids."""
-        return await sync_to_async(self.list)(group)
+        return await aside(self.list, group)
 
     async def alist_groups(self) -> Names:
         """Return the names of all groups that hold an item, sorted."""
-        return await sync_to_async(self.list_groups)()
+        return await aside(self.list_groups)
 
     async def asend(
         self, channel: str | Mapping[str, Any], event: Any, data: Any = None, *, item: Any = None
     ) -> None:
         """Tell an event to the followers of a group, or of one item."""
-        await sync_to_async(self.send)(channel, event, data, item=item)
+        await aside(self.send, channel, event, data, item=item)
 
     def _config(self) -> StreamConfig:
         return registry().stream(self.name)

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from motia_django import telemetry, tracing
 from motia_django.exceptions import InvalidUpdate
+from motia_django.loops import aside
 from motia_django.stores import state_store
 from motia_django.stores.audience import WATCHERS
 from motia_django.stores.base import (
@@ -206,15 +205,15 @@ class State:
 
     async def aget(self, group: str, key: str) -> Any:
         """Return an item's value, or None."""
-        return await sync_to_async(self.get)(group, key)
+        return await aside(self.get, group, key)
 
     async def aget_item(self, group: str, key: str) -> Item | None:
         """Return an item with its version and expiry, or None."""
-        return await sync_to_async(self.get_item)(group, key)
+        return await aside(self.get_item, group, key)
 
     async def aget_many(self, group: str, keys: Iterable[str]) -> dict[str, Any]:
         """Return the values of those of these items that are there, by key."""
-        return await sync_to_async(self.get_many)(group, keys)
+        return await aside(self.get_many, group, keys)
 
     async def aset(
         self,
@@ -226,13 +225,13 @@ class State:
         if_version: int | None = None,
     ) -> Changed:
         """Write an item; return `{"old_value", "new_value", "version"}`."""
-        return await sync_to_async(self.set)(group, key, value, ttl=ttl, if_version=if_version)
+        return await aside(self.set, group, key, value, ttl=ttl, if_version=if_version)
 
     async def aset_many(
         self, group: str, values: Mapping[str, Any], *, ttl: float | None = None
     ) -> dict[str, Changed]:
         """Write several items of one group, all or none."""
-        return await sync_to_async(self.set_many)(group, values, ttl=ttl)
+        return await aside(self.set_many, group, values, ttl=ttl)
 
     async def aupdate(
         self,
@@ -244,35 +243,35 @@ class State:
         if_version: int | None = None,
     ) -> Changed:
         """Apply operations to an item, all or none."""
-        return await sync_to_async(self.update)(group, key, ops, ttl=ttl, if_version=if_version)
+        return await aside(self.update, group, key, ops, ttl=ttl, if_version=if_version)
 
     async def aupdate_many(
         self, group: str, ops: Mapping[str, Ops], *, ttl: float | None = None
     ) -> dict[str, Changed]:
         """Apply to several items of one group each its operations, all or none."""
-        return await sync_to_async(self.update_many)(group, ops, ttl=ttl)
+        return await aside(self.update_many, group, ops, ttl=ttl)
 
     async def adelete(self, group: str, key: str, *, if_version: int | None = None) -> Any:
         """Remove an item; return the value it had, or None."""
-        return await sync_to_async(self.delete)(group, key, if_version=if_version)
+        return await aside(self.delete, group, key, if_version=if_version)
 
     async def alist(self, group: str) -> Values:
         """Return the values of a group, in the order of their keys."""
-        return await sync_to_async(self.list)(group)
+        return await aside(self.list, group)
 
     async def aitems(
         self, group: str, *, after: str | None = None, limit: int | None = None
     ) -> Pairs:
         """Return the (key, value) pairs of a group, in the order of the keys."""
-        return await sync_to_async(self.items)(group, after=after, limit=limit)
+        return await aside(self.items, group, after=after, limit=limit)
 
     async def alist_groups(self) -> Names:
         """Return the names of all groups that hold an item, sorted."""
-        return await sync_to_async(self.list_groups)()
+        return await aside(self.list_groups)
 
     async def aclear(self, group: str) -> int:
         """Delete every item of a group; return how many there were."""
-        return await sync_to_async(self.clear)(group)
+        return await aside(self.clear, group)
 
 
 class AsyncState:

@@ -1,0 +1,236 @@
+"""Event loops that begin in the thread of whoever waits: async code that never waits needs no more.
+
+asgiref's `async_to_sync` starts a thread with an event loop for each call, and whatever is
+thread-sensitive goes from there to the caller's thread and back: some half a millisecond for a call
+and a tenth for each way. A handler that awaits nothing but its context has nothing for which a loop
+is needed. So a call begins on a loop in the caller's own thread, and what it does by `aside` is
+done on the spot. Once it waits for anything else, or has taken a while, that loop goes on in
+another thread, as asgiref's does, and the caller's does what is thread-sensitive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from asyncio.tasks import _enter_task, _leave_task
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar
+
+from asgiref import sync
+from asgiref.current_thread_executor import CurrentThreadExecutor
+from asgiref.sync import AsyncToSync, SyncToAsync, async_to_sync, sync_to_async
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_HERE = 0.1
+"""Seconds that a loop stays in the caller's thread: then timers and other tasks have their turn."""
+_TURNS = 2
+"""In how many turns all who wait for theirs have had it: in the first timers do, after others."""
+_adopt: Callable[[Context], None] | None = getattr(sync, "_restore_context", None)
+"""Makes a context's variables the current one's, and asgiref's locals among them this thread's."""
+_executors: dict[Any, Any] | None = getattr(AsyncToSync, "loop_thread_executors", None)
+"""Where asgiref looks up what runs a loop's thread-sensitive code."""
+_NO_OTHER = [None] * len(signature(CurrentThreadExecutor).parameters)
+"""Since asgiref 3.9 such an executor is told of the one before it."""
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop that takes its first turns in the thread of whoever waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pid = os.getpid()
+        self.executor = CurrentThreadExecutor(*_NO_OTHER)
+        self._is_here, self._is_used = True, False
+        self._asked, self._until = 0, 0.0
+        self._timers: list[asyncio.TimerHandle] = []
+        self._contexts: list[Context] = []
+        self._gone: asyncio.Future[None] | None = None
+
+    def __del__(self) -> None:
+        if not self.is_closed():
+            self.close()
+
+    def begin(self, task: asyncio.Task[Any]) -> None:
+        """Take turns until the task is done, or waits for something, or has taken a while."""
+        self._until = self.time() + _HERE
+        while self._asked and not task.done() and not self._gone and self.time() < self._until:
+            self._asked = 0
+            self.stop()
+            try:
+                self.run_forever()
+            except BaseException:  # such as `sys.exit()`: what else had its turn has not had it
+                self._is_used = True
+                if not task.done():
+                    raise
+
+    def go_on(self, task: asyncio.Task[Any]) -> None:
+        """Go on in another thread until the task is done, end what is left besides, and close."""
+        helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="motia-loop")
+        ended = helper.submit(self._go_on, task)
+        helper.shutdown(wait=False)
+        self.executor.run_until_future(ended)
+        ended.result()
+
+    def _go_on(self, task: asyncio.Task[Any]) -> None:
+        self._is_here = False
+        for context in self._contexts:
+            context.run(_adopted, context)
+        with asyncio.Runner(loop_factory=lambda: self) as runner:
+            runner.run(self._done(task))
+
+    async def _done(self, task: asyncio.Task[Any]) -> None:
+        if self._gone:
+            self._gone.set_result(None)
+        await asyncio.wait([task])
+
+    def is_as_new(self) -> bool:
+        """Return whether nothing is left of what was asked of it; forget it if so."""
+        if self._is_used or self._asked or not all(each.cancelled() for each in self._timers):
+            return False
+        self._timers.clear()
+        self._contexts.clear()
+        return True
+
+    def is_free(self) -> bool:
+        """Return whether what is done on the spot keeps nobody else waiting."""
+        return self._is_here and not self._asked and self.time() < self._until
+
+    def beside(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Call a plain function as if no loop ran in this thread."""
+        task = asyncio.current_task(self)
+        if task is not None:
+            _leave_task(self, task)
+        asyncio._set_running_loop(None)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            asyncio._set_running_loop(self)
+            if task is not None:
+                _enter_task(self, task)
+
+    def call_soon(self, *args: Any, **kwargs: Any) -> asyncio.Handle:  # type: ignore[override]
+        """Note that there is more to do."""
+        self._asked += 1
+        return super().call_soon(*args, **kwargs)
+
+    def call_at(self, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:  # type: ignore[override]
+        """Note the timer."""
+        timer = super().call_at(*args, **kwargs)
+        self._timers.append(timer)
+        return timer
+
+    def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> asyncio.Handle:  # type: ignore[override]
+        """Note that others have this loop."""
+        self._is_used = True
+        return super().call_soon_threadsafe(*args, **kwargs)
+
+    def add_reader(self, *args: Any) -> Any:  # type: ignore[override]
+        """Note that there is something to watch."""
+        self._is_used = True
+        return super().add_reader(*args)
+
+    def add_writer(self, *args: Any) -> Any:  # type: ignore[override]
+        """Note that there is something to watch."""
+        self._is_used = True
+        return super().add_writer(*args)
+
+    def _asyncgen_firstiter_hook(self, generator: Any) -> None:
+        self._is_used = True
+        super()._asyncgen_firstiter_hook(generator)  # type: ignore[misc]
+
+    def create_task(self, work: Any, **kwargs: Any) -> asyncio.Task[Any]:  # type: ignore[override]
+        """Note in which context it runs."""
+        if self._is_here:
+            kwargs["context"] = kwargs.get("context") or copy_context()
+            self._contexts.append(kwargs["context"])
+        return super().create_task(work, **kwargs)
+
+    def run_in_executor(self, executor: Any, function: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        """Have nothing done in the caller's thread before this loop has left it."""
+        if self._is_here and executor is self.executor:
+            self._gone = self._gone or self.create_future()
+            return self.create_task(self._once_gone(self._gone, executor, function, *args))
+        return super().run_in_executor(executor, function, *args)
+
+    async def _once_gone(self, gone: asyncio.Future[None], *call: Any) -> Any:
+        await gone
+        return await super().run_in_executor(*call)
+
+
+class _Idle(threading.local):
+    """The loops of a thread that nobody uses now: one, or more where calls were in each other."""
+
+    def __init__(self) -> None:
+        self.loops: list[Loop] = []
+
+
+_idle = _Idle()
+_inherited: list[Loop] = []
+"""Those of the process that forked this one; to close them would close what they watch there."""
+
+
+def run(function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call an async function from plain code and return its result, as asgiref's `async_to_sync`.
+
+    Below a loop that waits for this very thread it runs there, and it runs there alone.
+    """
+    if _adopt is None or _executors is None or _is_below_a_loop():
+        return async_to_sync(function)(*args, **kwargs)
+    context, loop = copy_context(), _loop()
+    _executors[loop] = loop.executor
+    try:
+        task = loop.create_task(function(*args, **kwargs), context=context)
+        loop.begin(task)
+        if task.done() and loop.is_as_new():
+            _idle.loops.append(loop)
+        else:
+            loop.go_on(task)
+    finally:
+        del _executors[loop]
+        _adopt(context)
+    try:
+        result: T = task.result()
+        return result
+    finally:
+        del task  # what it raised has this frame, and it has what it raised
+
+
+async def aside(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a plain function from async code, where asgiref's `sync_to_async` would."""
+    loop = asyncio.get_running_loop()
+    if not (isinstance(loop, Loop) and loop.is_free()):
+        return await sync_to_async(function)(*args, **kwargs)
+    result = loop.beside(function, *args, **kwargs)
+    if not loop.is_free():
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+    return result
+
+
+def _loop() -> Loop:
+    while _idle.loops:
+        loop = _idle.loops.pop()
+        if loop.pid == os.getpid():
+            return loop
+        _inherited.append(loop)
+    return Loop()
+
+
+def _is_below_a_loop() -> bool:
+    """Return whether a loop runs in this thread, or waits for what is called in it."""
+    if asyncio._get_running_loop() is not None:
+        return True
+    above = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
+    pid = getattr(SyncToAsync.threadlocal, "main_event_loop_pid", None)
+    return above is not None and pid == os.getpid() and above.is_running()
+
+
+def _adopted(context: Context) -> None:
+    assert _adopt is not None
+    _adopt(context.copy())
