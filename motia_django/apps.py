@@ -29,9 +29,9 @@ class MotiaConfig(AppConfig):
             conf,
             discovery,
             loggers,
+            pools,
             registry,
             sentry,
-            solo,
             strangers,
             upkeep,
         )
@@ -47,7 +47,7 @@ class MotiaConfig(AppConfig):
         worker_init.connect(_refuse_to_work, dispatch_uid="motia.worker_init.refuse")
         worker_init.connect(upkeep.join_worker, dispatch_uid="motia.worker_init.upkeep")
         worker_init.connect(strangers.join_worker, dispatch_uid="motia.worker_init.strangers")
-        worker_init.connect(solo.join_worker, dispatch_uid="motia.worker_init.solo")
+        worker_init.connect(pools.join_worker, dispatch_uid="motia.worker_init.pools")
         worker_init.connect(beat.join_worker, dispatch_uid="motia.worker_init.beat")
         beat_init.connect(_refuse_to_work, dispatch_uid="motia.beat_init.refuse")
         beat_init.connect(beat.catch_up, dispatch_uid="motia.beat_init.catch_up")

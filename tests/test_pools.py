@@ -1,4 +1,4 @@
-"""Workers of `--pool=solo`: a real one on RabbitMQ, in a thread of this process."""
+"""Pools of workers; a real one of `--pool=solo` on RabbitMQ, in a thread of this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from celery import Celery
 from celery.contrib.testing.worker import start_worker
 from celery.signals import task_received
 
-from motia_django import solo
+from motia_django import pools
+from tests.factories import installed, make_step
 from tests.journeys.running import eventually
 from tests.servers import fresh_rabbitmq
 
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.one_database, pytest.mark.django_db(transaction=True)]
 def app(rabbitmq_server: str) -> Iterator[Celery]:
     """An app whose workers hold four messages of RabbitMQ's at once, as Celery's usually do."""
     with Celery("solo", broker=fresh_rabbitmq(), set_as_current=False) as app:
-        solo.join_worker(SimpleNamespace(app=app))
+        pools.join_worker(SimpleNamespace(app=app))
         yield app
 
 
@@ -54,5 +55,23 @@ def test_what_is_done_is_acknowledged_before_what_is_next_begins(app: Celery, la
 
 def test_what_is_not_an_answer_is_left_to_the_loop() -> None:
     later: list[object] = []
-    solo._answer(lambda *what: later.append(what), print, "a remote control's command")
+    pools._answer(lambda *what: later.append(what), print, "a remote control's command")
     assert later == [(print, "a remote control's command")]
+
+
+def test_a_green_pool_names_the_async_steps_that_it_cannot_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def wait(input: Any, ctx: Any) -> None:
+        pass
+
+    steps = [
+        make_step(wait, name="Waiting"),
+        make_step(wait, {"type": "http", "method": "GET", "path": "/orders"}, name="Answering"),
+        make_step(name="Plain"),
+    ]
+    with installed(*steps):
+        for is_green in (True, False):
+            pools._warn(sender=SimpleNamespace(pool=SimpleNamespace(is_green=is_green)))
+    [record] = caplog.records
+    assert record.getMessage().endswith("with another pool: Waiting")

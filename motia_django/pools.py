@@ -1,4 +1,4 @@
-"""Workers of `--pool=solo`: what they have done is acknowledged at once.
+"""Pools of workers: `solo` acknowledges at once what it has done; `gevent` runs no async Steps.
 
 Celery leaves each acknowledgement to kombu's event loop. A solo pool works in that loop's thread,
 which may then sleep for up to a second with acknowledgements still on its list: once they are all
@@ -7,11 +7,17 @@ that RabbitMQ lets the worker hold, four jobs a second are done. Celery's issue 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from celery import bootsteps
+from celery.signals import worker_ready
+
+from motia_django.registry import registry
+
+logger = logging.getLogger("motia.tasks")
 
 _ANSWERS = frozenset({"ack_log_error", "reject_log_error"})
 """What a message has for its broker to be told what has become of it."""
@@ -35,11 +41,26 @@ class PromptAnswers(bootsteps.Step):
 
 
 def join_worker(sender: Any, **kwargs: Any) -> None:
-    """Make this a part of the consumer of a worker that is being set up."""
+    """Make this a part of a worker that is being set up."""
     sender.app.steps["consumer"].add(PromptAnswers)
+    worker_ready.connect(_warn, dispatch_uid="motia.pools.warn")
 
 
 def _answer(later: Callable[..., Any], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Give an answer now; leave to the loop whatever else is to be called (before Celery 5.7)."""
     is_one = getattr(call, "__name__", "") in _ANSWERS
     return call(*args, **kwargs) if is_one else later(call, *args, **kwargs)
+
+
+def _warn(sender: Any, **kwargs: Any) -> None:
+    """Tell of async Steps where all runs share one thread, in which only one event loop can run."""
+    if not getattr(sender.pool, "is_green", False):
+        return
+    names = [step.name for step in registry().in_background() if step.is_async]
+    if names:
+        logger.warning(
+            "All runs of this worker share a thread, as gevent and eventlet have it, and asyncio"
+            " has one event loop for each thread: runs of async Steps fail here, and others with"
+            " them. Send these to the queue of a worker with another pool: %s",
+            ", ".join(names),
+        )
