@@ -32,7 +32,6 @@ _HERE = 0.1
 _TURNS = 2
 """In how many turns all who wait for theirs have had it: in the first timers do, after others."""
 _adopt: Callable[[Context], None] | None = getattr(sync, "_restore_context", None)
-"""Makes a context's variables the current one's, and asgiref's locals among them this thread's."""
 _executors: dict[Any, Any] | None = getattr(AsyncToSync, "loop_thread_executors", None)
 """Where asgiref looks up what runs a loop's thread-sensitive code."""
 _NO_OTHER = [None] * len(signature(CurrentThreadExecutor).parameters)
@@ -80,7 +79,7 @@ class Loop(asyncio.SelectorEventLoop):
     def _go_on(self, task: asyncio.Task[Any]) -> None:
         self._is_here = False
         for context in self._contexts:
-            context.run(_adopted, context)
+            context.run(adopt, context.copy())
         with asyncio.Runner(loop_factory=lambda: self) as runner:
             runner.run(self._done(task))
 
@@ -193,12 +192,18 @@ def run(function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: 
             loop.go_on(task)
     finally:
         del _executors[loop]
-        _adopt(context)
+        adopt(context)
     try:
         result: T = task.result()
         return result
     finally:
         del task  # what it raised has this frame, and it has what it raised
+
+
+def adopt(context: Context) -> None:
+    """Make a context's variables the current one's, and asgiref's locals in it this thread's."""
+    if _adopt is not None:
+        _adopt(context)
 
 
 async def aside(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -229,8 +234,3 @@ def _is_below_a_loop() -> bool:
     above = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
     pid = getattr(SyncToAsync.threadlocal, "main_event_loop_pid", None)
     return above is not None and pid == os.getpid() and above.is_running()
-
-
-def _adopted(context: Context) -> None:
-    assert _adopt is not None
-    _adopt(context.copy())

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from asgiref.sync import markcoroutinefunction
 
-from motia_django.loops import aside
+from motia_django.loops import adopt, aside
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,6 +51,8 @@ class Pending(Coroutine[Any, Any, Any]):
             self._begun[self] = None
             self._context = copy_context()
             self._go_on(work.send, None)
+            if self.future.done():  # nothing came between: as if it had been called in plain code
+                adopt(self._context)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         is_first, self.is_awaited = not self.is_awaited, True

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from asgiref.local import Local
 
 from motia_django import calls
 from motia_django.twofold import DONE, finishing, folded, settled, twofold
@@ -186,3 +187,16 @@ def test_what_the_caller_sets_before_he_awaits_it_stays() -> None:
         return await pending, language.get()
 
     assert calls.call(work) == ("en", "de")
+
+
+def test_what_it_opens_for_its_thread_is_there_for_the_next() -> None:
+    """Else each call of a handler would connect to a cache anew."""
+    local = Local()
+
+    async def work() -> Any:
+        opened: Any = twofold(setattr)
+        await opened(local, "client", "connected")
+        return await twofold(getattr)(local, "client")
+
+    assert calls.call(work) == "connected"
+    assert local.client == "connected"

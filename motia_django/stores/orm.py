@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import DatabaseError, connections, router, transaction
 from django.db.models import ExpressionWrapper, F, Q, QuerySet, TextField, Value
 from django.utils import timezone
 
@@ -23,7 +23,7 @@ from motia_django.stores.base import (
     Write,
     values_of,
 )
-from motia_django.stores.rows import locked, make, transacted
+from motia_django.stores.rows import has_met_another, locked, make, transacted
 
 _NEW = 0
 """The version of an item that its own transaction is making: nobody else ever sees it."""
@@ -62,8 +62,12 @@ class OrmState(StateStore):
         return {key: payloads.loads(texts[key]) for key in keys if key in texts}
 
     def write(self, writes: Sequence[Write], audience: Audience) -> list[Change]:
+        once = _write_once(writes, audience)
+        made = _made_alone(writes[0]) if once else None
+        if made is not None:
+            return [made]
         work = partial(_all_written, writes, audience)
-        return transacted(_database(), work, savepoint=not _write_once(writes, audience))
+        return transacted(_database(), work, savepoint=not once)
 
     def database(self) -> str:
         return _database()
@@ -98,9 +102,24 @@ class OrmState(StateStore):
 
 def _write_once(writes: Sequence[Write], audience: Audience) -> bool:
     """Return whether one statement at most writes anything, so that nothing can be half done."""
-    if len(writes) > 1 or not _is_postgresql():
+    if len(writes) != 1 or not _is_postgresql():
         return False
     return not any(audience.hears(each.group, each.key) for each in writes)
+
+
+def _made_alone(write: Write) -> Change | None:
+    """Make an item by one statement that is a transaction in itself; None where that cannot be."""
+    connection = connections[_database()]
+    if write.text is None or write.if_version:
+        return None
+    if connection.in_atomic_block or not connection.get_autocommit():
+        return None
+    try:
+        return _made(write, write.text)
+    except DatabaseError as error:
+        if has_met_another(_database(), error):
+            return None
+        raise
 
 
 def _all_written(writes: Sequence[Write], audience: Audience) -> list[Change]:
