@@ -529,7 +529,7 @@ def test_a_message_carries_the_limits_of_its_attempt(
 
     with installed(make_step(waiting if is_async else nothing, queue(**config))):
         headers = published_headers()
-    assert tuple(headers["timelimit"]) == limits
+    assert tuple(headers.get("timelimit", (None, None))) == limits
 
 
 def published_headers() -> Any:
