@@ -13,6 +13,7 @@ from benchmarks import report, summary
 
 BENCHMARKS = (
     "http",
+    "handlers",
     "jobs",
     "latency",
     "sending",

@@ -83,7 +83,7 @@ def _of_the_orm(repeats: int) -> Contest:
 
 
 def _contest(work: str, acts: dict[str, Act], repeats: int) -> Contest:
-    turns = {name: lambda act=act: _took(act) for name, act in acts.items()}  # type: ignore[misc]
+    turns = {name: lambda act=act: _took(act) for name, act in acts.items()}
     in_turns(turns, 1)
     figures = in_turns(turns, repeats)
     goals = [Goal(beside=ASGIREF, as_fast=1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +24,13 @@ from motia_django.stores.base import (
     Write,
     values_of,
 )
-from motia_django.stores.rows import has_met_another, locked, make, transacted
+from motia_django.stores.rows import (
+    has_met_another,
+    is_in_transaction,
+    locked,
+    make,
+    transacted,
+)
 
 _NEW = 0
 """The version of an item that its own transaction is making: nobody else ever sees it."""
@@ -66,10 +73,12 @@ class OrmState(StateStore):
 
     def write(self, writes: Sequence[Write], audience: Audience) -> list[Change]:
         once = _write_once(writes, audience)
-        made = _made_alone(writes[0]) if once else None
+        text = _text_at_first(writes[0]) if once else None
+        alone = text is not None and not is_in_transaction(_database())
+        made = _made_alone(writes[0], text) if alone and text is not None else None
         if made is not None:
             return [made]
-        work = partial(_all_written, writes, audience)
+        work = partial(_all_written, writes, audience, was_there=alone)
         return transacted(_database(), work, savepoint=not once)
 
     def database(self) -> str:
@@ -110,38 +119,38 @@ def _write_once(writes: Sequence[Write], audience: Audience) -> bool:
     return not any(audience.hears(each.group, each.key) for each in writes)
 
 
-def _made_alone(write: Write) -> Change | None:
-    """Make an item by one statement that is a transaction in itself; None where that cannot be."""
-    connection = connections[_database()]
-    if write.text is None or write.if_version:
-        return None
-    if connection.in_atomic_block or not connection.get_autocommit():
-        return None
+def _text_at_first(write: Write) -> str | None:
+    """Return the text that the item is made with before it is looked for; None if it is not."""
+    return None if write.if_version or not _is_postgresql() else write.text
+
+
+def _made_alone(write: Write, text: str) -> Change | None:
+    """Make an item by one statement that is a transaction in itself; None if it is there."""
     try:
-        return _made(write, write.text)
+        return _made(write, text)
     except DatabaseError as error:
         if has_met_another(_database(), error):
             return None
         raise
 
 
-def _all_written(writes: Sequence[Write], audience: Audience) -> list[Change]:
+def _all_written(writes: Sequence[Write], audience: Audience, *, was_there: bool) -> list[Change]:
     """Write in the order of keys, so that two who write the same ones do not wait in a circle."""
     done: dict[str, Change] = {}
     news: list[Change] = []
     for each in sorted(writes, key=lambda write: write.key):
-        done[each.key] = _written(each, news)
+        done[each.key] = _written(each, news, was_there=was_there)
         news.append(done[each.key])
     _tell(news, audience)
     return [done[each.key] for each in writes]
 
 
-def _written(write: Write, news: list[Change]) -> Change:
+def _written(write: Write, news: list[Change], *, was_there: bool) -> Change:
     """Do a write; what else has to be told, that the item had expired, is added to the news."""
-    if write.text is not None and not write.if_version and _is_postgresql():
-        made = _made(write, write.text)
-        if made is not None:
-            return made
+    text = None if was_there else _text_at_first(write)
+    made = None if text is None else _made(write, text)
+    if made is not None:
+        return made
     row = _locked(write.group, write.key)
     if row is None:
         write.check(0)
@@ -174,12 +183,11 @@ def _put(write: Write, row: _Row, old: Any, text: str | None) -> Change:
     if version == _NEW:
         version = _begin(write, _items().filter(id=id), text)
         return _change(write, old, payloads.loads(text), version)
-    _items().filter(id=id).update(
-        value=Value(text, _PLAIN),
-        version=version + 1,
-        expires_at=expires_at if write.keeps_expiry else write.expires_at,
-        updated_at=timezone.now(),
-    )
+    connection = connections[_database()]
+    ends = expires_at if write.keeps_expiry else write.expires_at
+    moments = map(connection.ops.adapt_datetimefield_value, (ends, timezone.now()))
+    with prepared.cursor(connection) as cursor:
+        cursor.execute(_writing(connection.vendor), (text, version + 1, *moments, id))
     return _change(write, old, payloads.loads(text), version + 1)
 
 
@@ -250,12 +258,25 @@ def _is_postgresql() -> bool:
 @cache
 def _reading(vendor: str) -> str:
     """Return the statement that reads an item: to compose it takes Django longer than to ask."""
-    quote = connections[_database()].ops.quote_name
-    return (
-        f"SELECT {quote('value')} FROM {quote(_TABLE)} WHERE {quote('group')} = %s"
-        f" AND {quote('key')} = %s AND ({quote('expires_at')} IS NULL"
-        f" OR {quote('expires_at')} > %s)"
+    return _quoted(
+        "SELECT [value] FROM [{}] WHERE [group] = %s AND [key] = %s"
+        " AND ([expires_at] IS NULL OR [expires_at] > %s)"
     )
+
+
+@cache
+def _writing(vendor: str) -> str:
+    """Return the statement that writes a locked row anew."""
+    return _quoted(
+        "UPDATE [{}] SET [value] = %s, [version] = %s, [expires_at] = %s, [updated_at] = %s"
+        " WHERE [id] = %s"
+    )
+
+
+def _quoted(statement: str) -> str:
+    """Return a statement on the table of the items as its database quotes names."""
+    quote = connections[_database()].ops.quote_name
+    return re.sub(r"\[(.+?)]", lambda name: quote(name[1]), statement.format(_TABLE))
 
 
 def _lock(rows: QuerySet[StateItem]) -> None:

@@ -31,7 +31,7 @@ def transacted(alias: str, work: Callable[[], T], *, savepoint: bool = True) -> 
     by a savepoint, and the caller may go on; work that writes by one statement needs none.
     """
     connection = connections[alias]
-    if connection.in_atomic_block or not connection.get_autocommit():
+    if is_in_transaction(alias):
         if not savepoint:
             return _joined(alias, work)
         with transaction.atomic(using=alias):
@@ -47,6 +47,12 @@ def transacted(alias: str, work: Callable[[], T], *, savepoint: bool = True) -> 
                 raise
         let_go_first(tried)
     raise AssertionError("the last try returns or raises")
+
+
+def is_in_transaction(alias: str) -> bool:
+    """Return whether the caller has a transaction open, or has to commit by himself."""
+    connection = connections[alias]
+    return bool(connection.in_atomic_block or not connection.get_autocommit())
 
 
 def has_met_another(alias: str, error: Exception | None) -> bool:
