@@ -122,12 +122,15 @@ class Loop(asyncio.SelectorEventLoop):
             or self.get_task_factory()
             or self.get_exception_handler()
             or len(self._selector.get_map()) > 1  # it always watches what wakes it
-            or [None for task, _ in self._tasks if not task.done()]
-            or [None for timer in self._timers if not timer.cancelled()]
+            or self._waiting()
         )
         if not is_left:
             self._forget()
         return not is_left
+
+    def _waiting(self) -> int:
+        tasks = [task for task, _ in self._tasks if not task.done()]
+        return len(tasks) + len([timer for timer in self._timers if not timer.cancelled()])
 
     def _forget(self) -> None:
         self._tasks.clear()
@@ -136,6 +139,10 @@ class Loop(asyncio.SelectorEventLoop):
     def is_free(self) -> bool:
         """Return whether what is done on the spot keeps nobody else waiting."""
         return self._is_here and not self._asked and self.time() < self._until
+
+    def is_alone(self) -> bool:
+        """Return whether there is no task but the one that runs, and no time that anyone awaits."""
+        return self._waiting() == 1
 
     def beside(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a plain function as if no loop ran in this thread."""
@@ -256,6 +263,14 @@ async def aside(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) 
         for _ in range(_TURNS):
             await asyncio.sleep(0)
     return result
+
+
+async def at_length(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call aside what may itself wait for long, unless tasks or time limits would wait as well."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, Loop) and not loop.is_alone():
+        return await sync_to_async(function)(*args, **kwargs)
+    return await aside(function, *args, **kwargs)
 
 
 def _loop() -> Loop:

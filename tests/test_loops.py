@@ -23,7 +23,7 @@ from django.utils import translation
 
 from motia_django import calls, loops, twofold
 from motia_django.exceptions import TimedOut
-from motia_django.loops import aside
+from motia_django.loops import aside, at_length
 
 pytestmark = pytest.mark.one_database
 
@@ -497,6 +497,51 @@ class TestTurns:
         with pytest.raises(TimedOut):
             calls.call(work, limit=0.2)
         assert told == []
+
+    def test_a_limit_holds_for_what_a_call_that_is_called_waits_for(self, run: Run) -> None:
+        told: list[str] = []
+
+        async def inner() -> None:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                told.append("cancelled")
+
+        async def outer() -> None:
+            async with asyncio.timeout(0.1):
+                await at_length(run, inner)
+
+        with pytest.raises(TimeoutError):
+            run(outer)
+        assert told == ["cancelled"]
+
+    def test_tasks_go_on_while_a_call_that_is_called_waits(self, run: Run) -> None:
+        told: list[str] = []
+        ended = threading.Event()
+
+        async def inner() -> None:
+            await asyncio.to_thread(ended.wait, 60)
+            told.append("inner")
+
+        async def other() -> None:
+            await wait()
+            told.append("other")
+            ended.set()
+
+        async def outer() -> None:
+            task = asyncio.create_task(other())
+            await at_length(run, inner)
+            await task
+
+        run(outer)
+        assert told == ["other", "inner"]
+
+    def test_a_call_that_is_called_by_one_with_nothing_else_to_do_runs_here(self) -> None:
+        async def outer() -> int:
+            return await at_length(loops.run, here)
+
+        assert loops.run(outer) == thread()
+        assert is_kept()
 
     def test_a_task_has_its_turn_before_what_is_done_aside(self, run: Run) -> None:
         told: list[str] = []
