@@ -74,13 +74,14 @@ class Loop(asyncio.SelectorEventLoop):
             self.stop()
             try:
                 self.run_forever()
-            except (SystemExit, KeyboardInterrupt) as error:  # others have not had their turn
+            except BaseException as error:
                 self._is_used = True
-                if task.done() and not task.cancelled() and task.exception() is error:
+                if _has_raised(task, error):
                     return
-                task.cancel()
-                self.go_on(task)
-                raise
+                if any(_has_raised(each, error) for each, _ in self._tasks):
+                    task.cancel()
+                    self.go_on(task)
+                raise  # from a signal's handler: whose turn it was may never have another
 
     def go_on(self, task: asyncio.Task[Any]) -> None:
         """Go on in another thread until the task is done, end what is left besides, and close."""
@@ -290,3 +291,8 @@ def _is_below_a_loop() -> bool:
     if above is None or pid != os.getpid():
         return False
     return above.is_running() or (isinstance(above, Loop) and not above.is_closed())
+
+
+def _has_raised(task: asyncio.Task[Any], error: BaseException) -> bool:
+    """Return whether a task has ended by an error that ends turns, such as `SystemExit`."""
+    return task.done() and not task.cancelled() and task.exception() is error

@@ -585,6 +585,20 @@ class TestSignals:
         assert told == ["interrupted"]
         assert is_kept()
 
+    def test_nobody_waits_for_a_task_whose_turn_it_has_ended(self) -> None:
+        def interrupt(loop: Any) -> None:
+            loop._ready.clear()  # as if the signal had come when the task's turn began
+            raise KeyboardInterrupt
+
+        async def work() -> None:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(interrupt, loop)
+            await asyncio.sleep(0)
+
+        with pytest.raises(KeyboardInterrupt):
+            loops.run(work)
+        assert not is_kept()
+
     def test_one_that_waits_is_cancelled_and_ends_before_the_caller_goes_on(self) -> None:
         told: list[Any] = []
 
