@@ -76,6 +76,7 @@ class Loop(asyncio.SelectorEventLoop):
                 self.run_forever()
             except BaseException as error:
                 self._is_used = True
+                asyncio._set_running_loop(None)  # in case that a signal has kept it from that
                 if _has_raised(task, error):
                     return
                 if any(_has_raised(each, error) for each, _ in self._tasks):

@@ -599,6 +599,18 @@ class TestSignals:
             loops.run(work)
         assert not is_kept()
 
+    def test_the_next_call_finds_no_loop_that_seems_to_run(self) -> None:
+        class InterruptedAtItsEnd(loops.Loop):
+            def run_forever(self) -> None:
+                super().run_forever()
+                asyncio._set_running_loop(self)
+                signal.raise_signal(signal.SIGUSR2)
+
+        loops._idle.loops.append(InterruptedAtItsEnd())
+        with pytest.raises(Interrupted):
+            loops.run(here)
+        assert loops.run(here) == thread()
+
     def test_one_that_waits_is_cancelled_and_ends_before_the_caller_goes_on(self) -> None:
         told: list[Any] = []
 
