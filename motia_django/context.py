@@ -14,7 +14,7 @@ from motia_django import calls, dispatch, keys
 from motia_django.exceptions import NoMatch
 from motia_django.live.face import AsyncStreams, streams
 from motia_django.loggers import Logger
-from motia_django.loops import aside
+from motia_django.loops import aside, at_length
 from motia_django.moments import utc
 from motia_django.registry import registry
 from motia_django.stores.face import AsyncState, state
@@ -158,7 +158,7 @@ class AsyncContext(BaseContext):
     @partial(at_once, name="ctx.invoke")
     async def invoke(self, step: str, data: Any = None) -> Any:
         """Run another Step here and now; return what its handler returns, raise what it raises."""
-        return await aside(self._invoke, step, data)
+        return await at_length(self._invoke, step, data)
 
 
 if TYPE_CHECKING:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from inspect import signature
+from selectors import BaseSelector
+from socket import socket
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref import sync
@@ -41,64 +43,108 @@ _NO_OTHER = [None] * len(signature(CurrentThreadExecutor).parameters)
 class Loop(asyncio.SelectorEventLoop):
     """An event loop that takes its first turns in the thread of whoever waits for it."""
 
+    _selector: BaseSelector
+    _ssock: socket
+    _csock: socket
+
     def __init__(self) -> None:
-        super().__init__()
         self.pid = os.getpid()
+        super().__init__()
         self.executor = CurrentThreadExecutor(*_NO_OTHER)
         self._is_here, self._is_used = True, False
         self._asked, self._until = 0, 0.0
         self._timers: list[asyncio.TimerHandle] = []
-        self._contexts: list[Context] = []
-        self._gone: asyncio.Future[None] | None = None
+        self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
+        self._gone: asyncio.Event | None = None
 
     def __del__(self) -> None:
-        if not self.is_closed():
+        if self.is_closed():
+            return
+        if self.pid == os.getpid():
             self.close()
+        else:  # to close all of it would end what it watches in the process that forked this one
+            self._ssock.close()
+            self._csock.close()
 
     def begin(self, task: asyncio.Task[Any]) -> None:
         """Take turns until the task is done, or waits for something, or has taken a while."""
         self._until = self.time() + _HERE
-        while self._asked and not task.done() and not self._gone and self.time() < self._until:
+        while self._asked and not task.done() and self.time() < self._until:
             self._asked = 0
             self.stop()
             try:
                 self.run_forever()
-            except BaseException:  # such as `sys.exit()`: what else had its turn has not had it
+            except BaseException as error:
                 self._is_used = True
-                if not task.done():
-                    raise
+                asyncio._set_running_loop(None)  # in case that a signal has kept it from that
+                if _has_raised(task, error):
+                    return
+                if any(_has_raised(each, error) for each, _ in self._tasks):
+                    task.cancel()
+                    self.go_on(task)
+                raise  # from a signal's handler: whose turn it was may never have another
 
     def go_on(self, task: asyncio.Task[Any]) -> None:
         """Go on in another thread until the task is done, end what is left besides, and close."""
         helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="motia-loop")
         ended = helper.submit(self._go_on, task)
         helper.shutdown(wait=False)
-        self.executor.run_until_future(ended)
+        try:
+            self.executor.run_until_future(ended)
+        except BaseException:  # from the handler of a signal: nobody waits for the task any longer
+            if not task.done():
+                called_off = asyncio.run_coroutine_threadsafe(self._call_off(task), self)
+                self.executor.run_until_future(called_off)
+            SyncToAsync.threadlocal.main_event_loop = None  # what has run here ran below this one
+            raise
         ended.result()
 
     def _go_on(self, task: asyncio.Task[Any]) -> None:
         self._is_here = False
-        for context in self._contexts:
+        for _, context in self._tasks:
             context.run(adopt, context.copy())
+        self._forget()
         with asyncio.Runner(loop_factory=lambda: self) as runner:
             runner.run(self._done(task))
 
     async def _done(self, task: asyncio.Task[Any]) -> None:
         if self._gone:
-            self._gone.set_result(None)
-        await asyncio.wait([task])
+            self._gone.set()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _call_off(self, task: asyncio.Task[Any]) -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     def is_as_new(self) -> bool:
         """Return whether nothing is left of what was asked of it; forget it if so."""
-        if self._is_used or self._asked or not all(each.cancelled() for each in self._timers):
-            return False
+        is_left = (
+            self._is_used
+            or self._asked
+            or self.get_task_factory()
+            or self.get_exception_handler()
+            or len(self._selector.get_map()) > 1  # it always watches what wakes it
+            or self._waiting()
+        )
+        if not is_left:
+            self._forget()
+        return not is_left
+
+    def _waiting(self) -> int:
+        tasks = [task for task, _ in self._tasks if not task.done()]
+        return len(tasks) + len([timer for timer in self._timers if not timer.cancelled()])
+
+    def _forget(self) -> None:
+        self._tasks.clear()
         self._timers.clear()
-        self._contexts.clear()
-        return True
 
     def is_free(self) -> bool:
         """Return whether what is done on the spot keeps nobody else waiting."""
         return self._is_here and not self._asked and self.time() < self._until
+
+    def is_alone(self) -> bool:
+        """Return whether there is no task but the one that runs, and no time that anyone awaits."""
+        return self._waiting() == 1
 
     def beside(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a plain function as if no loop ran in this thread."""
@@ -121,7 +167,8 @@ class Loop(asyncio.SelectorEventLoop):
     def call_at(self, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:  # type: ignore[override]
         """Note the timer."""
         timer = super().call_at(*args, **kwargs)
-        self._timers.append(timer)
+        if self._is_here:
+            self._timers.append(timer)
         return timer
 
     def call_soon_threadsafe(self, *args: Any, **kwargs: Any) -> asyncio.Handle:  # type: ignore[override]
@@ -129,36 +176,40 @@ class Loop(asyncio.SelectorEventLoop):
         self._is_used = True
         return super().call_soon_threadsafe(*args, **kwargs)
 
-    def add_reader(self, *args: Any) -> Any:  # type: ignore[override]
-        """Note that there is something to watch."""
+    def set_default_executor(self, *args: Any) -> None:
+        """Note that this loop is no longer as others."""
         self._is_used = True
-        return super().add_reader(*args)
+        super().set_default_executor(*args)
 
-    def add_writer(self, *args: Any) -> Any:  # type: ignore[override]
-        """Note that there is something to watch."""
-        self._is_used = True
-        return super().add_writer(*args)
+    def add_signal_handler(self, *args: Any) -> None:  # type: ignore[override]
+        """Refuse it, as loops do outside of the main thread: where this one may go on."""
+        raise RuntimeError("signals can be handled by an event loop of the main thread only")
 
     def _asyncgen_firstiter_hook(self, generator: Any) -> None:
         self._is_used = True
         super()._asyncgen_firstiter_hook(generator)  # type: ignore[misc]
 
     def create_task(self, work: Any, **kwargs: Any) -> asyncio.Task[Any]:  # type: ignore[override]
-        """Note in which context it runs."""
-        if self._is_here:
-            kwargs["context"] = kwargs.get("context") or copy_context()
-            self._contexts.append(kwargs["context"])
-        return super().create_task(work, **kwargs)
+        """Note the task, and in which context it runs."""
+        if not self._is_here:
+            return super().create_task(work, **kwargs)
+        if kwargs.get("context") is None:
+            kwargs["context"] = copy_context()
+        task: asyncio.Task[Any] = super().create_task(work, **kwargs)
+        self._tasks.append((task, kwargs["context"]))
+        return task
 
     def run_in_executor(self, executor: Any, function: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        """Have nothing done in the caller's thread before this loop has left it."""
+        """Have nothing done in the caller's thread before this loop has left it, soon."""
+        self._until = 0.0
         if self._is_here and executor is self.executor:
-            self._gone = self._gone or self.create_future()
+            self._gone = self._gone or asyncio.Event()
             return self.create_task(self._once_gone(self._gone, executor, function, *args))
+        self._is_used = True
         return super().run_in_executor(executor, function, *args)
 
-    async def _once_gone(self, gone: asyncio.Future[None], *call: Any) -> Any:
-        await gone
+    async def _once_gone(self, gone: asyncio.Event, *call: Any) -> Any:
+        await gone.wait()
         return await super().run_in_executor(*call)
 
 
@@ -170,8 +221,6 @@ class _Idle(threading.local):
 
 
 _idle = _Idle()
-_inherited: list[Loop] = []
-"""Those of the process that forked this one; to close them would close what they watch there."""
 
 
 def run(function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -218,12 +267,19 @@ async def aside(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) 
     return result
 
 
+async def at_length(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call aside what may itself wait for long, unless tasks or time limits would wait as well."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, Loop) and not loop.is_alone():
+        return await sync_to_async(function)(*args, **kwargs)
+    return await aside(function, *args, **kwargs)
+
+
 def _loop() -> Loop:
     while _idle.loops:
         loop = _idle.loops.pop()
         if loop.pid == os.getpid():
             return loop
-        _inherited.append(loop)
     return Loop()
 
 
@@ -233,4 +289,11 @@ def _is_below_a_loop() -> bool:
         return True
     above = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
     pid = getattr(SyncToAsync.threadlocal, "main_event_loop_pid", None)
-    return above is not None and pid == os.getpid() and above.is_running()
+    if above is None or pid != os.getpid():
+        return False
+    return above.is_running() or (isinstance(above, Loop) and not above.is_closed())
+
+
+def _has_raised(task: asyncio.Task[Any], error: BaseException) -> bool:
+    """Return whether a task has ended by an error that ends turns, such as `SystemExit`."""
+    return task.done() and not task.cancelled() and task.exception() is error

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Any
 
 import pytest
 from asgiref.local import Local
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 from django.db import connection
 from django.utils import translation
 
 from motia_django import calls, loops, twofold
 from motia_django.exceptions import TimedOut
-from motia_django.loops import aside
+from motia_django.loops import aside, at_length
 
 pytestmark = pytest.mark.one_database
 
@@ -57,6 +59,11 @@ twofold_thread: Any = twofold.twofold(thread)
 
 async def wait() -> None:
     await asyncio.sleep(0.001)
+
+
+async def wait_for_the_caller() -> int:
+    async with asyncio.timeout(30):  # only this would wake a loop that nothing else can wake
+        return await sync_to_async(thread)()
 
 
 def is_kept() -> bool:
@@ -125,8 +132,16 @@ class TestOneThread:
         parents.pid = os.getppid()  # as a child sees it
         loops.run(here)
         assert loops._idle.loops != [parents]
-        assert loops._inherited.pop() is parents
-        assert not parents.is_closed()
+
+    def test_a_process_that_was_forked_leaves_alone_what_its_parent_watches(self) -> None:
+        loops.run(here)
+        child = os.fork()
+        if not child:
+            loops._idle.loops.clear()
+            gc.collect()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert loops.run(wait_for_the_caller) == thread()
 
 
 class TestAsByAsgiref:
@@ -234,6 +249,100 @@ class TestAsByAsgiref:
         assert told == ["begun", "ended"]
         assert not is_kept()
 
+    def test_a_task_that_waits_for_what_never_comes_is_cancelled_at_the_end(self, run: Run) -> None:
+        told: list[str] = []
+        kept: list[asyncio.Task[None]] = []
+
+        async def forever() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                told.append("ended")
+
+        async def work() -> None:
+            kept.append(asyncio.create_task(forever()))
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+        run(work)
+        assert told == ["ended"]
+        assert not is_kept()
+
+    def test_what_was_begun_in_other_threads_is_done_at_the_end(self, run: Run) -> None:
+        told: list[str] = []
+
+        def take_long() -> None:
+            threading.Event().wait(0.1)
+            told.append("done")
+
+        async def work() -> None:
+            asyncio.get_running_loop().run_in_executor(None, take_long)
+
+        run(work)
+        assert told == ["done"]
+        assert not is_kept()
+
+    def test_what_is_still_watched_is_nobody_elses(self, run: Run) -> None:
+        kept: list[Any] = []
+
+        async def work() -> None:
+            loop = asyncio.get_running_loop()
+            address = ("127.0.0.1", 0)
+            kept.append(
+                await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=address)
+            )
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it was left open
+            run(work)
+            assert not is_kept()
+            kept.clear()
+            gc.collect()
+
+    def test_what_is_set_of_a_loop_is_nobody_elses(self, run: Run) -> None:
+        async def set_the_factory() -> None:
+            asyncio.get_running_loop().set_task_factory(
+                lambda loop, work, **rest: asyncio.Task(work, loop=loop, **rest)
+            )
+
+        async def set_the_handler() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda loop, what: None)
+
+        async def set_the_executor() -> None:
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+
+        for function in (set_the_factory, set_the_handler, set_the_executor):
+            run(function)
+            assert not is_kept()
+
+    def test_signals_are_for_others_to_handle(self, run: Run) -> None:
+        async def work() -> None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, thread)
+
+        with pytest.raises(RuntimeError, match="main thread"):
+            run(work)
+
+    def test_a_task_may_have_a_context_with_nothing_in_it(self, run: Run) -> None:
+        async def see() -> str:
+            return said.get()
+
+        async def work() -> str:
+            said.set("by the handler")
+            return await asyncio.create_task(see(), context=Context())
+
+        assert run(work) == "nothing"
+
+    def test_one_of_several_that_want_the_callers_thread_is_cancelled(self, run: Run) -> None:
+        async def work() -> Any:
+            tasks = [asyncio.create_task(sync_to_async(thread)()) for _ in range(2)]
+            await asyncio.sleep(0)
+            tasks[0].cancel()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        cancelled, found = run(work)
+        assert isinstance(cancelled, asyncio.CancelledError)
+        assert found == thread()
+
     def test_an_async_generator_is_closed_at_the_end(self, run: Run) -> None:
         told: list[str] = []
         kept = []
@@ -277,6 +386,29 @@ class TestAsByAsgiref:
         assert above is own
         assert ours is own
 
+    def test_plain_code_in_another_thread_finds_the_loop_above_that_is_between_threads(
+        self,
+    ) -> None:
+        async def which() -> asyncio.AbstractEventLoop:
+            return asyncio.get_running_loop()
+
+        loop = loops.Loop()
+        found: list[Any] = []
+
+        def work() -> None:
+            SyncToAsync.threadlocal.main_event_loop = loop  # as `sync_to_async` leaves word
+            SyncToAsync.threadlocal.main_event_loop_pid = os.getpid()
+            found.append(loops.run(which))
+
+        other = threading.Thread(target=work)
+        other.start()
+        while not loop._is_used and other.is_alive():
+            other.join(0.01)
+        task = loop.create_task(asyncio.sleep(0.1))
+        loop.go_on(task)
+        other.join()
+        assert found == [loop]
+
     def test_groups_of_tasks_and_their_errors(self, run: Run) -> None:
         async def fail() -> None:
             await wait()
@@ -308,6 +440,26 @@ class TestAsByAsgiref:
         with pytest.raises(SystemExit):
             run(leave)
         assert run(here)
+
+    def test_sys_exit_in_a_task_comes_through_once_others_have_ended(self, run: Run) -> None:
+        told: list[str] = []
+        kept: list[asyncio.Task[None]] = []
+
+        async def leave() -> None:
+            raise SystemExit(3)
+
+        async def work() -> None:
+            kept.append(asyncio.create_task(leave()))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await wait()
+                told.append("ended")
+
+        with pytest.raises(SystemExit):
+            run(work)
+        assert told == ["ended"]
+        assert isinstance(kept.pop().exception(), SystemExit)
 
 
 class TestTurns:
@@ -343,6 +495,51 @@ class TestTurns:
             calls.call(work, limit=0.2)
         assert told == []
 
+    def test_a_limit_holds_for_what_a_call_that_is_called_waits_for(self, run: Run) -> None:
+        told: list[str] = []
+
+        async def inner() -> None:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                told.append("cancelled")
+
+        async def outer() -> None:
+            async with asyncio.timeout(0.1):
+                await at_length(run, inner)
+
+        with pytest.raises(TimeoutError):
+            run(outer)
+        assert told == ["cancelled"]
+
+    def test_tasks_go_on_while_a_call_that_is_called_waits(self, run: Run) -> None:
+        told: list[str] = []
+        ended = threading.Event()
+
+        async def inner() -> None:
+            await asyncio.to_thread(ended.wait, 60)
+            told.append("inner")
+
+        async def other() -> None:
+            await wait()
+            told.append("other")
+            ended.set()
+
+        async def outer() -> None:
+            task = asyncio.create_task(other())
+            await at_length(run, inner)
+            await task
+
+        run(outer)
+        assert told == ["other", "inner"]
+
+    def test_a_call_that_is_called_by_one_with_nothing_else_to_do_runs_here(self) -> None:
+        async def outer() -> int:
+            return await at_length(loops.run, here)
+
+        assert loops.run(outer) == thread()
+        assert is_kept()
+
     def test_a_task_has_its_turn_before_what_is_done_aside(self, run: Run) -> None:
         told: list[str] = []
         kept: list[asyncio.Task[None]] = []
@@ -358,6 +555,91 @@ class TestTurns:
         run(work)
         assert told[-1] == "on"
         assert sorted(told) == ["aside", "on", "other"]
+
+
+class TestSignals:
+    """What the handler of a signal raises in the main thread, as Celery's of a soft time limit."""
+
+    @pytest.fixture(autouse=True)
+    def _raising(self) -> Iterator[None]:
+        def interrupt(*_: Any) -> None:
+            raise Interrupted
+
+        before = signal.signal(signal.SIGUSR2, interrupt)
+        yield
+        signal.signal(signal.SIGUSR2, before)
+
+    def test_the_handler_that_runs_here_has_it(self) -> None:
+        told: list[str] = []
+
+        async def work() -> None:
+            try:
+                await aside(signal.raise_signal, signal.SIGUSR2)
+            except Interrupted:
+                told.append("interrupted")
+
+        loops.run(work)
+        assert told == ["interrupted"]
+        assert is_kept()
+
+    def test_nobody_waits_for_a_task_whose_turn_it_has_ended(self) -> None:
+        def interrupt(loop: Any) -> None:
+            loop._ready.clear()  # as if the signal had come when the task's turn began
+            raise KeyboardInterrupt
+
+        async def work() -> None:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(interrupt, loop)
+            await asyncio.sleep(0)
+
+        with pytest.raises(KeyboardInterrupt):
+            loops.run(work)
+        assert not is_kept()
+
+    def test_the_next_call_finds_no_loop_that_seems_to_run(self) -> None:
+        class InterruptedAtItsEnd(loops.Loop):
+            def run_forever(self) -> None:
+                super().run_forever()
+                asyncio._set_running_loop(self)
+                signal.raise_signal(signal.SIGUSR2)
+
+        loops._idle.loops.append(InterruptedAtItsEnd())
+        with pytest.raises(Interrupted):
+            loops.run(here)
+        assert loops.run(here) == thread()
+
+    def test_one_that_waits_is_cancelled_and_ends_before_the_caller_goes_on(self) -> None:
+        told: list[Any] = []
+
+        async def work() -> None:
+            try:
+                await asyncio.sleep(0.01)
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+                await asyncio.sleep(60)
+            finally:
+                told.append(await sync_to_async(thread)())
+
+        with pytest.raises(Interrupted):
+            loops.run(work)
+        assert told == [thread()]
+
+    def test_the_next_call_has_nothing_to_do_with_a_loop_that_has_not_ended(self) -> None:
+        may_end = threading.Event()
+
+        async def work() -> None:
+            await asyncio.sleep(0.01)
+            await sync_to_async(thread)()
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+            await asyncio.to_thread(may_end.wait)
+
+        with pytest.raises(Interrupted):
+            loops.run(work)
+        assert loops.run(here) == thread()
+        may_end.set()
+
+
+class Interrupted(Exception):
+    """What a signal's handler raises."""
 
 
 def test_nothing_is_left_of_what_was_raised() -> None:

@@ -215,6 +215,28 @@ def test_invoke_can_be_awaited_by_async_handlers_and_run_async_steps() -> None:
     assert state.get("paid", "1") == 5
 
 
+def test_a_limit_holds_for_what_an_invoked_step_waits_for() -> None:
+    told: list[str] = []
+
+    async def pay(input: Any, ctx: Any) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            told.append("cancelled")
+
+    async def order(input: Any, ctx: Any) -> None:
+        await ctx.invoke("Pay", 5)
+
+    child = make_step(pay, {"type": "queue", "topic": "pay"}, name="Pay")
+    limited = {"type": "queue", "topic": "work", "config": {"visibilityTimeout": 0.2}}
+    with installed(make_step(order, limited), child):
+        [run_id] = enqueue("work")
+        deliver([run_id])
+    assert told == ["cancelled"]
+    assert row(run_id).status == Status.SCHEDULED
+    assert "TimedOut" in row(run_id).error
+
+
 def test_invoke_raises_what_the_step_raises_and_keeps_the_failure() -> None:
     def fail(input: Any) -> None:
         raise LookupError("no such card")
