@@ -3,9 +3,10 @@
 asgiref's `async_to_sync` starts a thread with an event loop for each call, and whatever is
 thread-sensitive goes from there to the caller's thread and back: some half a millisecond for a call
 and a tenth for each way. A handler that awaits nothing but its context has nothing for which a loop
-is needed. So a call begins on a loop in the caller's own thread, and what it does by `aside` is
-done on the spot. Once it waits for anything else, or has taken a while, that loop goes on in
-another thread, as asgiref's does, and the caller's does what is thread-sensitive.
+is needed. So a call begins on a loop in the caller's own thread, and what it does by `aside`, or
+asks by Django's async ORM, is done on the spot. Once it waits for anything else, or has taken a
+while, that loop goes on in another thread, as asgiref's does, and the caller's does what is
+thread-sensitive.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
+from functools import partial
 from inspect import signature
 from selectors import BaseSelector
 from socket import socket
@@ -200,13 +202,24 @@ class Loop(asyncio.SelectorEventLoop):
         return task
 
     def run_in_executor(self, executor: Any, function: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        """Have nothing done in the caller's thread before this loop has left it, soon."""
+        """Do a query of Django's on the spot; nothing else here before this loop has left, soon."""
+        query = _query(function) if executor is self.executor and self.is_free() else None
+        if query is not None:
+            return self._asked_for(query)
         self._until = 0.0
         if self._is_here and executor is self.executor:
             self._gone = self._gone or asyncio.Event()
             return self.create_task(self._once_gone(self._gone, executor, function, *args))
         self._is_used = True
         return super().run_in_executor(executor, function, *args)
+
+    def _asked_for(self, query: Callable[[], Any]) -> asyncio.Future[Any]:
+        answer = self.create_future()
+        try:
+            answer.set_result(self.beside(query))
+        except Exception as error:
+            answer.set_exception(error)
+        return answer
 
     async def _once_gone(self, gone: asyncio.Event, *call: Any) -> Any:
         await gone.wait()
@@ -292,6 +305,16 @@ def _is_below_a_loop() -> bool:
     if above is None or pid != os.getpid():
         return False
     return above.is_running() or (isinstance(above, Loop) and not above.is_closed())
+
+
+def _query(function: Any) -> Callable[[], Any] | None:
+    """Return the call in what asgiref has executed, if it is one of Django's ORM.
+
+    It is not made as asgiref makes it: the plain code in it would find this loop, and wait for it.
+    """
+    *_, enter, call = getattr(function, "args", None) or (None, None)
+    module = getattr(getattr(call, "func", None), "__module__", None) or ""
+    return partial(enter, call) if callable(enter) and module.startswith("django.db.") else None
 
 
 def _has_raised(task: asyncio.Task[Any], error: BaseException) -> bool:

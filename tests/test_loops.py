@@ -19,11 +19,14 @@ import pytest
 from asgiref.local import Local
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 from django.db import connection
+from django.db.models.signals import post_save
 from django.utils import translation
 
 from motia_django import calls, loops, twofold
 from motia_django.exceptions import TimedOut
 from motia_django.loops import aside, at_length
+from motia_django.models import Pause
+from tests.factories import listening
 
 pytestmark = pytest.mark.one_database
 
@@ -144,6 +147,62 @@ class TestOneThread:
         assert loops.run(wait_for_the_caller) == thread()
 
 
+@pytest.mark.django_db
+class TestQueries:
+    """Django's async ORM asks on the spot, too."""
+
+    def test_they_need_neither_a_thread_nor_a_loop_of_their_own(self) -> None:
+        async def work() -> list[str]:
+            pause = await Pause.objects.acreate(step="Nobody", reason="on holiday")
+            pause.reason = "still on holiday"
+            await pause.asave()
+            assert await Pause.objects.filter(step="Nobody").aexists()
+            reasons = [each.reason async for each in Pause.objects.filter(step="Nobody")]
+            await (await Pause.objects.aget(step="Nobody")).adelete()
+            assert await here() == thread()
+            return reasons
+
+        assert loops.run(work) == ["still on holiday"]
+        assert not Pause.objects.filter(step="Nobody").exists()
+
+    def test_what_one_raises_is_raised(self) -> None:
+        async def work() -> str:
+            try:
+                await Pause.objects.aget(step="Nobody")
+            except Pause.DoesNotExist:
+                return "nobody"
+            return "somebody"
+
+        assert loops.run(work) == "nobody"
+        assert is_kept()
+
+    def test_a_receiver_of_a_signal_may_call_async_code(self) -> None:
+        told: list[int] = []
+
+        async def tell() -> None:
+            await wait()
+            told.append(await here())
+
+        def hear(**kwargs: Any) -> None:
+            assert not twofold.is_in_loop()
+            async_to_sync(tell)()
+            loops.run(tell)
+
+        async def work() -> None:
+            await Pause.objects.acreate(step="Nobody", reason="")
+
+        with listening(post_save, hear):
+            loops.run(work)
+        assert len(told) == 2
+        assert thread() not in told
+
+    def test_those_that_others_would_have_to_wait_for_are_asked_as_before(self) -> None:
+        async def work() -> list[int]:
+            return list(await asyncio.gather(Pause.objects.acount(), Pause.objects.acount()))
+
+        assert loops.run(work) == [0, 0]
+
+
 class TestAsByAsgiref:
     """Whatever a handler does comes out the same."""
 
@@ -178,8 +237,6 @@ class TestAsByAsgiref:
 
     @pytest.mark.django_db
     def test_djangos_async_orm_sees_the_callers_transaction(self, run: Run) -> None:
-        from motia_django.models import Pause
-
         async def work() -> int:
             await Pause.objects.acreate(step="Nobody", reason="")
             return await Pause.objects.acount()
