@@ -19,7 +19,6 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from functools import partial
-from inspect import signature
 from selectors import BaseSelector
 from socket import socket
 from typing import Any, ParamSpec, TypeVar
@@ -38,8 +37,6 @@ _TURNS = 2
 _adopt: Callable[[Context], None] | None = getattr(sync, "_restore_context", None)
 _executors: dict[Any, Any] | None = getattr(AsyncToSync, "loop_thread_executors", None)
 """Where asgiref looks up what runs a loop's thread-sensitive code."""
-_NO_OTHER = [None] * len(signature(CurrentThreadExecutor).parameters)
-"""Since asgiref 3.9 such an executor is told of the one before it."""
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -52,7 +49,7 @@ class Loop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.pid = os.getpid()
         super().__init__()
-        self.executor = CurrentThreadExecutor(*_NO_OTHER)
+        self.executor = CurrentThreadExecutor(None)
         self._is_here, self._is_used = True, False
         self._asked, self._until = 0, 0.0
         self._timers: list[asyncio.TimerHandle] = []

@@ -686,6 +686,7 @@ class TestSignals:
         async def work() -> None:
             await asyncio.sleep(0.01)
             await sync_to_async(thread)()
+            await asyncio.sleep(0.05)  # until the caller's thread waits again
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
             await asyncio.to_thread(may_end.wait)
 
