@@ -41,11 +41,12 @@ FRESH = "motia_fresh"
 class Sender:
     """Sends runs' messages through one producer; how those of a trigger go is looked up once.
 
-    Without a producer Celery runs them here and now.
+    Without a producer Celery runs them here and now. Where the connection turns out to be lost it
+    makes a new one and tries once more, but for those that are sent `in_one_go`.
     """
 
-    def __init__(self, producer: Producer | None, *, fresh: bool) -> None:
-        self._producer = producer
+    def __init__(self, producer: Producer | None, *, fresh: bool, in_one_go: bool = False) -> None:
+        self._producer, self._retries = producer, not in_one_go
         self._headers = {FRESH: True} if fresh else {}
         self._roads: dict[tuple[str, str, int, str], Road] = {}
 
@@ -70,15 +71,15 @@ class Sender:
         driver = connection.transport.driver_type if connection is not None else ""
         if producer is not None and is_usual(task):
             known = _routed(task, app.amqp.router, delivery, driver, is_async)
-            return short_road(task, known, producer)
-        return long_road(task, _options(delivery, driver, is_async), producer)
+            return short_road(task, {**known, "retry": self._retries}, producer)
+        options = _options(delivery, driver, is_async)
+        return long_road(task, {**options, "retry": self._retries}, producer)
 
 
 def _options(delivery: Delivery, driver: str, is_async: bool) -> dict[str, Any]:
     """Return Celery's options of the messages that are delivered so, to such a broker."""
     return {
         "queue": delivery.queue,
-        "retry": True,
         "retry_policy": _ONE_MORE_TRY,
         **_priority(delivery, driver),
         **_time_limits(delivery, is_async),

@@ -207,10 +207,12 @@ def _send_all(left: deque[Run], deadline: float, fresh: bool) -> None:
     delivered twice, as any message may.
     """
     with broker.producer() as producer:
-        sender = broker.Sender(producer, fresh=fresh)
+        alone = broker.Sender(producer, fresh=fresh)
+        together = broker.Sender(producer, fresh=fresh, in_one_go=True)
         count = 1
         while left and time.monotonic() <= deadline:
             some = list(islice(left, count))
+            sender = together if len(some) > 1 else alone
             with broker.in_one_go(producer, len(some)):
                 for run in some:
                     _send(run, sender)
