@@ -1,4 +1,4 @@
-"""What PostgreSQL plans once for a connection: the statements of a run, and nothing else."""
+"""What PostgreSQL plans once for a connection: statements of runs and of items of state alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def run_one(number: int) -> None:
-    """Let a run be born, taken and finished, an item written twice, and the newest runs listed."""
+    """Let a run be born, taken and finished, items written twice, and the newest runs listed."""
     kept = kept_run(input={"number": number, "text": "§ 1: 'ä' \\ %s"})
     run = ledger.claim(kept.id, worker="here", lease=timedelta(minutes=1), step=kept.step)
     assert run is not None
@@ -30,7 +30,7 @@ def run_one(number: int) -> None:
     done = Outcome(status=Status.SUCCEEDED, value=number, started_at=now, finished_at=now)
     assert ledger.finish(run, done, ONCE)
     assert row(run).output == number
-    for value in (number, None):
+    for value in (number, None, {"n": number}):
         state.set("numbers", str(number), value)
         assert state.get("numbers", str(number)) == value
     assert len(models.Run.objects.order_by("-id")[: number + 1]) == number + 1
@@ -44,7 +44,7 @@ def prepared() -> list[str]:
 
 
 @on_postgresql
-def test_the_statements_of_a_run_are_prepared_and_nothing_else(settings: Any) -> None:
+def test_the_statements_of_a_run_and_of_an_item_are_prepared_and_nothing_else(settings: Any) -> None:
     settings.MOTIA = {"PREPARE": True}
     connection.close()
     for number in range(10):
@@ -52,7 +52,9 @@ def test_the_statements_of_a_run_are_prepared_and_nothing_else(settings: Any) ->
     assert prepared() == [
         "INSERT INTO motia_run",
         "INSERT INTO motia_state",
+        'SELECT "value" FROM',
         "SELECT id, value,",
+        'UPDATE "motia_state" SET',
         "UPDATE motia_run SET",
         "UPDATE motia_run SET",
     ]
