@@ -2,7 +2,7 @@
 
 Celery leaves each acknowledgement to kombu's event loop. A solo pool works in that loop's thread,
 which may then sleep for up to a second with acknowledgements still on its list: once they are all
-that RabbitMQ lets the worker hold, four jobs a second are done. Celery's issue 7718 is of it.
+that RabbitMQ lets the worker hold, four jobs a second are done (Celery's issue 7718, for one).
 """
 
 from __future__ import annotations

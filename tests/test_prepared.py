@@ -44,7 +44,7 @@ def prepared() -> list[str]:
 
 
 @on_postgresql
-def test_the_statements_of_a_run_and_of_an_item_are_prepared_and_nothing_else(settings: Any) -> None:
+def test_the_statements_of_runs_and_items_are_prepared_and_nothing_else(settings: Any) -> None:
     settings.MOTIA = {"PREPARE": True}
     connection.close()
     for number in range(10):
