@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -88,6 +89,14 @@ def in_turns(turns: Mapping[str, Turn], repeats: int) -> dict[str, list[float]]:
         for name, turn in turns.items():
             figures[name].append(turn())
     return figures
+
+
+def microseconds(act: Callable[[], object], calls: int) -> float:
+    """Return those of one call, of so many one after the other."""
+    began = time.perf_counter()
+    for _ in range(calls):
+        act()
+    return (time.perf_counter() - began) / calls * 1e6
 
 
 def run(

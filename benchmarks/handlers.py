@@ -9,14 +9,14 @@ by `motia_django.loops`, and as one by asgiref's `async_to_sync` and `sync_to_as
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 
 from benchmarks import contests
-from benchmarks.contests import OURS, Contest, Goal, in_turns
+from benchmarks.contests import OURS, Contest, Goal, in_turns, microseconds
 
 PACKAGES = ("asgiref", "django", "psycopg")
 PLAIN = "def"
@@ -83,19 +83,11 @@ def _of_the_orm(repeats: int) -> Contest:
 
 
 def _contest(work: str, acts: dict[str, Act], repeats: int) -> Contest:
-    turns = {name: lambda act=act: _took(act) for name, act in acts.items()}
+    turns = {name: partial(microseconds, act, CALLS) for name, act in acts.items()}
     in_turns(turns, 1)
     figures = in_turns(turns, repeats)
     goals = [Goal(beside=ASGIREF, as_fast=1)]
     return Contest(work=work, unit="µs", figures=figures, goals=goals)
-
-
-def _took(act: Act) -> float:
-    """Return the microseconds of one call."""
-    began = time.perf_counter()
-    for _ in range(CALLS):
-        act()
-    return (time.perf_counter() - began) / CALLS * 1e6
 
 
 def _set_up() -> None:

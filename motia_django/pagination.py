@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from rest_framework.pagination import BasePagination
 from rest_framework.settings import api_settings
 
 from motia_django import payloads
 from motia_django.exceptions import InvalidInput, InvalidResponse, MotiaError
+from motia_django.loops import aside
 from motia_django.schemas import schema_for
 from motia_django.triggers.exchange import Request, Response, answered
 
@@ -52,7 +52,7 @@ async def apaginate(
     paginator: type[BasePagination] | BasePagination | None = None,
 ) -> Response:
     """Return a page as `paginate` does, from async code."""
-    return await sync_to_async(paginate)(request, queryset, schema, paginator)
+    return await aside(paginate, request, queryset, schema, paginator)
 
 
 def _dumped(request: Request, rows: Any, schema: Any) -> list[Any]:

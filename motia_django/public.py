@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-
 from motia_django import dispatch
 from motia_django.live.face import streams
 from motia_django.loggers import Logger
+from motia_django.loops import aside, at_length
 from motia_django.operations import lay_aside as discard
 from motia_django.repeats import wake
 from motia_django.runner import invoke
@@ -48,19 +47,19 @@ logger = Logger()
 
 async def aenqueue(message: Any = None, data: Any = None, /, **keys: Any) -> list[str]:
     """Send messages as `enqueue` does, from async code."""
-    return await sync_to_async(dispatch.enqueue)(message, data, **keys)
+    return await aside(dispatch.enqueue, message, data, **keys)
 
 
 async def ainvoke(name: str, data: Any = None) -> Any:
     """Run a Step here and now as `invoke` does, from async code."""
-    return await sync_to_async(invoke)(name, data)
+    return await at_length(invoke, name, data)
 
 
 async def adiscard(run_id: UUID | str, reason: str = "") -> bool:
     """Lay a dead run aside as `discard` does, from async code."""
-    return await sync_to_async(discard)(run_id, reason)
+    return await aside(discard, run_id, reason)
 
 
 async def awake(run_id: UUID | str) -> bool:
     """Have a run that is scheduled go on at once as `wake` does, from async code."""
-    return await sync_to_async(wake)(run_id)
+    return await aside(wake, run_id)

@@ -73,12 +73,11 @@ class OrmState(StateStore):
 
     def write(self, writes: Sequence[Write], audience: Audience) -> list[Change]:
         once = _write_once(writes, audience)
-        text = _text_at_first(writes[0]) if once else None
-        alone = text is not None and not is_in_transaction(_database())
-        made = _made_alone(writes[0], text) if alone and text is not None else None
+        text = _text_at_first(writes[0]) if once and not is_in_transaction(_database()) else None
+        made = None if text is None else _made_alone(writes[0], text)
         if made is not None:
             return [made]
-        work = partial(_all_written, writes, audience, was_there=alone)
+        work = partial(_all_written, writes, audience, was_there=text is not None)
         return transacted(_database(), work, savepoint=not once)
 
     def database(self) -> str:

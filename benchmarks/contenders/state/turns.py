@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -19,7 +18,7 @@ from typing import Any
 
 from benchmarks.contenders.state import by_hand
 from benchmarks.contenders.state.by_hand import VALUE, Act
-from benchmarks.contests import OURS, Contest, Goal, in_turns
+from benchmarks.contests import OURS, Contest, Goal, in_turns, microseconds
 
 BY_HAND = "by hand"
 ROUNDS = 7
@@ -51,22 +50,16 @@ def contests_on(store: str, repeats: int) -> list[Contest]:
 
 def _contest(work: str, acts: Mapping[str, Act], repeats: int, calls: int) -> Contest:
     for act in acts.values():
-        _took(act, calls)
+        microseconds(act, calls)
     figures: dict[str, list[float]] = {name: [] for name in acts}
     for _ in range(repeats):
-        rounds = in_turns({name: partial(_took, act, calls) for name, act in acts.items()}, ROUNDS)
+        rounds = in_turns(
+            {name: partial(microseconds, act, calls) for name, act in acts.items()}, ROUNDS
+        )
         for name, values in rounds.items():
             figures[name].append(median(values))
     goals = [Goal(beside=BY_HAND, as_fast=0.77)]
     return Contest(work=work, unit="µs", figures=figures, goals=goals)
-
-
-def _took(act: Act, calls: int) -> float:
-    """Return the microseconds of one call."""
-    began = time.perf_counter()
-    for _ in range(calls):
-        act()
-    return (time.perf_counter() - began) / calls * 1e6
 
 
 def _set_up() -> None:
