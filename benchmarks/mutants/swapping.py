@@ -53,9 +53,10 @@ def loaded(files: Sequence[Path]) -> Loaded:
     caches: list[_lru_cache_wrapper[Any]] = []
     gc.unfreeze()  # of what is frozen `gc` tells nothing
     for each in gc.get_objects():
-        if isinstance(each, FunctionType) and each.__code__.co_filename in wanted:
+        # Not `isinstance`, which asks a lazy object of somebody's for what it stands for.
+        if type(each) is FunctionType and each.__code__.co_filename in wanted:
             functions[_named(each.__code__)].append(each)
-        elif isinstance(each, _lru_cache_wrapper) and each.__module__.startswith("motia_django"):
+        elif type(each) is _lru_cache_wrapper and each.__module__.startswith("motia_django"):
             caches.append(each)
     return Loaded(functions=functions, caches=caches)
 
