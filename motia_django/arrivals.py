@@ -13,23 +13,24 @@ from collections import deque
 from typing import Any
 from uuid import UUID
 
-from celery.signals import task_received
-
 from motia_django.broker import FRESH
-from motia_django.celery_app import task_name
 from motia_django.queues import queue_of
 from motia_django.runs import Run, birth_of
 
 _REMEMBERED = 64
 """Arrivals of each queue that are looked back upon."""
-_PREFIX = task_name("")
 _arrivals: dict[str, deque[tuple[float, str]]] = {}
 """Of each queue when a message came, and its run's id, which nobody reads unless he is asked."""
 
 
-def watch() -> None:
-    """Note from now on what this worker receives."""
-    task_received.connect(_note, dispatch_uid="motia.arrivals")
+def note(request: Any) -> None:
+    """Note the message of a run that this worker has received, as Celery's `Request` has it."""
+    if request.request_dict.get(FRESH):
+        queue = request.delivery_info.get("routing_key") or ""
+        arrivals = _arrivals.get(queue)
+        if arrivals is None:
+            arrivals = _arrivals[queue] = deque(maxlen=_REMEMBERED)
+        arrivals.append((time.monotonic(), request.id))
 
 
 def is_on_its_way(run: Run, within: float) -> bool:
@@ -43,19 +44,6 @@ def is_on_its_way(run: Run, within: float) -> bool:
     lately = (_read(run_id) for at, run_id in arrivals if at >= since)
     born = [birth_of(run_id) for run_id in lately if run_id is not None]
     return bool(born) and max(born) < birth_of(run.id)
-
-
-def _note(sender: Any, request: Any, **kwargs: Any) -> None:
-    """Note a message; never fail the worker that received it."""
-    try:
-        if request.name.startswith(_PREFIX) and request.request_dict.get(FRESH):
-            queue = request.delivery_info.get("routing_key") or ""
-            arrivals = _arrivals.get(queue)
-            if arrivals is None:
-                arrivals = _arrivals[queue] = deque(maxlen=_REMEMBERED)
-            arrivals.append((time.monotonic(), request.id))
-    except (AttributeError, TypeError):
-        return
 
 
 def _read(run_id: Any) -> UUID | None:

@@ -1,4 +1,8 @@
-"""Messages whose process ends in vain what it began, or is killed; workers alone load this."""
+"""Runs' messages in the worker that has received them; nobody else loads this.
+
+It notes that they have arrived, and does what is to be done if their process ends in vain what it
+began, or is killed.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,16 @@ from uuid import UUID
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
-from motia_django import upkeep
+from motia_django import arrivals, upkeep
 from motia_django.exceptions import MotiaError, TimedOut, WorkerLost
 
 
 class KeptRequest(Request):
     """The message of a run in the ledger: the run need not wait until its lease is over."""
+
+    def __init__(self, message: Any, **known: Any) -> None:
+        super().__init__(message, **known)
+        arrivals.note(self)
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         """Have upkeep rescue the run that its process has no more, as Celery has found out."""

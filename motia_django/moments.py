@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
+from functools import cache
+from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import (
     get_default_timezone,
@@ -16,6 +20,27 @@ from django.utils.timezone import (
 
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 9000))
 """What lies before and after has no runs; ids, and times of other zones, could not tell of it."""
+
+
+@cache
+def _zone() -> tzinfo | None:
+    """Return the zone of the times in the project's tables: UTC, or none without `USE_TZ`."""
+    return UTC if settings.USE_TZ else None
+
+
+@receiver(setting_changed, dispatch_uid="motia.moments")
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    """Ask for the zone anew: a test has changed it, or gives it back."""
+    if setting == "USE_TZ":
+        _zone.cache_clear()
+
+
+def now() -> datetime:
+    """Return this moment as the project's tables have it.
+
+    It is what Django's `timezone.now` returns, in half the time: each run asks some four times.
+    """
+    return datetime.now(_zone())
 
 
 def utc(moment: datetime) -> datetime:
@@ -31,9 +56,10 @@ def local(moment: datetime) -> datetime:
 
 def as_kept(moment: datetime) -> datetime:
     """Return a moment as the project's tables have it: without a zone unless `USE_TZ` is set."""
-    if is_aware(moment) == settings.USE_TZ:
+    zone = _zone()
+    if is_aware(moment) == (zone is not None):
         return moment
-    return utc(moment) if settings.USE_TZ else make_naive(moment, get_default_timezone())
+    return utc(moment) if zone else make_naive(moment, get_default_timezone())
 
 
 def told(moment: datetime) -> str:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
-from django.utils import timezone
 
 from motia_django import (
     deaths,
     handling,
     ledger,
+    moments,
     observers,
     offspring,
     payloads,
@@ -103,7 +103,7 @@ def _as_one(
 def _undone(outcome: Outcome | None, error: Exception) -> Outcome:
     """Return the outcome of an attempt whose transaction could not be opened, or not committed."""
     if outcome is None:
-        now = timezone.now()
+        now = moments.now()
         return Outcome(status=Status.DEAD, error=error, started_at=now, finished_at=now)
     return (
         outcome if outcome.failed else replace(outcome, status=Status.DEAD, value=None, error=error)
@@ -124,7 +124,7 @@ def perform(
     goes wrong is in the outcome; nothing is raised. An outcome that is RUNNING is for the caller to
     end, with `finished`.
     """
-    timeline, started_at = Timeline(registry().masks(run.step)), timezone.now()
+    timeline, started_at = Timeline(registry().masks(run.step)), moments.now()
     sentry.watch()
     observers.tell(signals.run_started, run)
     result: dict[str, Any]
@@ -145,7 +145,7 @@ def perform(
         result["keys"] = scope.keys
     result["started_at"] = started_at
     if result["status"] is Status.RUNNING:
-        return Outcome(**result, finished_at=timezone.now())
+        return Outcome(**result, finished_at=moments.now())
     return _over(run, result, timeline)
 
 
@@ -178,7 +178,7 @@ def _over(run: Run, result: dict[str, Any], timeline: Timeline) -> Outcome:
         timeline.add("note", message=str(result["error"]))
     result["timeline"] = tuple(timeline.entries())
     noted = timeline if timeline.may_be_undone else None
-    over = Outcome(**result, finished_at=timezone.now(), noted=noted)
+    over = Outcome(**result, finished_at=moments.now(), noted=noted)
     observers.tell(signals.run_finished, run, outcome=over)
     return over
 
@@ -217,7 +217,7 @@ def _announce(run: Run, outcome: Outcome, settlement: Settlement) -> None:
         _tell(logging.ERROR, run, outcome, "it is dead")
         observers.tell(signals.run_died, run, error=outcome.summary)
     elif outcome.failed and settlement.wake_at:
-        wait = (settlement.wake_at - timezone.now()).total_seconds()
+        wait = (settlement.wake_at - moments.now()).total_seconds()
         _tell(logging.WARNING, run, outcome, f"next try in {max(wait, 0):.1f} s")
 
 
@@ -328,7 +328,7 @@ def _child(step: Step, index: int, data: Any) -> Run:
         depth=depth,
         status=Status.RUNNING,
         attempt=1,
-        created_at=timezone.now(),
+        created_at=moments.now(),
     )
 
 

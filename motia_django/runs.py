@@ -55,6 +55,7 @@ class Status(StrEnum):
 
 
 UNFINISHED = tuple(each for each in Status if not each.final)
+_FAILED = (Status.DEAD, Status.CANCELLED)
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.SCHEDULED: frozenset({Status.QUEUED, Status.CANCELLED}),
@@ -134,35 +135,40 @@ class Run:
         return Cause(trace_id=self.trace_id, run_id=self.id, depth=self.depth, span=span)
 
     def to_message(self) -> dict[str, Any]:
-        """Return what a light run is sent as, in plain JSON."""
-        return {
+        """Return what a light run is sent as, in plain JSON: what most are without is left out."""
+        message: dict[str, Any] = {
             "step": self.step,
             "trigger": self.trigger,
-            "index": self.index,
             "source": self.source,
             "input": self.input,
             "traceId": self.trace_id,
-            "parentId": str(self.parent_id) if self.parent_id else None,
-            "parentSpan": self.parent_span,
-            "depth": self.depth,
             "createdAt": moments.told(self.created_at),
         }
+        if self.index:
+            message["index"] = self.index
+        if self.depth:
+            message["depth"] = self.depth
+        if self.parent_id:
+            message["parentId"] = str(self.parent_id)
+        if self.parent_span:
+            message["parentSpan"] = self.parent_span
+        return message
 
     @classmethod
     def from_message(cls, run_id: str, message: Mapping[str, Any]) -> Run:
         """Read a light run from its message, as the first attempt at it."""
-        parent = message["parentId"]
+        parent = message.get("parentId")
         return cls(
             id=UUID(run_id),
             step=message["step"],
             trigger=message["trigger"],
-            index=message["index"],
+            index=message.get("index", 0),
             source=message["source"],
             input=message["input"],
             trace_id=message["traceId"],
             parent_id=UUID(parent) if parent else None,
             parent_span=message.get("parentSpan"),
-            depth=message["depth"],
+            depth=message.get("depth", 0),
             created_at=moments.as_kept(datetime.fromisoformat(message["createdAt"])),
             status=Status.RUNNING,
             attempt=1,
@@ -238,7 +244,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether the attempt did not do its work."""
-        return self.status in (Status.DEAD, Status.CANCELLED)
+        return self.status in _FAILED
 
     @property
     def snoozed(self) -> bool:
@@ -287,9 +293,9 @@ def new_run_id() -> UUID:
     that one process makes in a row keep their order.
     """
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
-    fraction = rest * 4096 // 1_000_000
-    random = int.from_bytes(os.urandom(8), "big") & (2**62 - 1)
-    return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | random)
+    first = milliseconds << 16 | 7 << 12 | rest * 4096 // 1_000_000
+    last = 0b10 << 62 | int.from_bytes(os.urandom(8), "big") >> 2
+    return UUID(int=first << 64 | last)
 
 
 def birth_of(run_id: UUID) -> datetime:

@@ -232,7 +232,6 @@ def consumed_by(worker: Any) -> list[str] | None:
 def join_worker(sender: Any, **kwargs: Any) -> None:
     """Make upkeep a part of a worker that is being set up, whichever Celery app it works for."""
     sender.app.steps["worker"].add(Upkeep)
-    arrivals.watch()
     os.register_at_fork(
         before=_before_fork, after_in_parent=_chore.release, after_in_child=_chore.release
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery.signals import task_received
 from django.utils import timezone
+from kombu.message import Message
 
 from motia_django import arrivals, enqueue, models
 from motia_django.broker import FRESH
+from motia_django.celery_app import project_app
+from motia_django.killed import KeptRequest, LightRequest
 from motia_django.runs import birth_of, new_run_id
 from motia_django.upkeep import upkeep
 from tests.factories import installed, make_step, nothing, published, row
@@ -21,10 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def worker() -> Iterator[None]:
-    arrivals.watch()
     arrivals._arrivals.clear()
     yield
-    task_received.disconnect(dispatch_uid="motia.arrivals")
     arrivals._arrivals.clear()
 
 
@@ -44,16 +43,18 @@ def sent() -> Iterator[list[str]]:
 
 
 def arrive(
-    ids: Sequence[str], queue: str = "celery", name: str = "motia.Work", fresh: bool = True
+    ids: Sequence[str], queue: str | None = "celery", fresh: bool = True, kind: Any = KeptRequest
 ) -> None:
+    """Receive messages, as a worker does."""
     for run_id in ids:
-        request = SimpleNamespace(
-            name=name,
-            id=run_id,
+        message: Any = Message(
+            headers={"id": run_id, "task": "motia.Work", **({FRESH: True} if fresh else {})},
+            body=f'[["{run_id}"], {{}}, {{}}]',
+            content_type="application/json",
+            content_encoding="utf-8",
             delivery_info={"routing_key": queue},
-            request_dict={FRESH: True} if fresh else {},
         )
-        task_received.send(sender=None, request=request)
+        kind(message, app=project_app(), task=project_app().tasks["motia.Work"])
 
 
 def test_what_was_overtaken_is_published_again_and_what_is_behind_is_not(
@@ -82,19 +83,12 @@ def test_what_arrived_long_ago_tells_nothing(
     assert sorted(sent) == queued
 
 
-@pytest.mark.parametrize(
-    ("queue", "name", "fresh"),
-    [
-        ("another", "motia.Work", True),
-        ("celery", "shop.tasks.pay", True),
-        ("celery", "motia.Work", False),
-    ],
-)
-def test_other_queues_other_tasks_and_retries_tell_nothing(
-    queued: list[str], sent: list[str], queue: str, name: str, fresh: bool
+@pytest.mark.parametrize(("queue", "fresh"), [("another", True), (None, True), ("celery", False)])
+def test_other_queues_and_retries_tell_nothing(
+    queued: list[str], sent: list[str], queue: str | None, fresh: bool
 ) -> None:
     sent.clear()
-    arrive([queued[0]], queue, name, fresh)
+    arrive([queued[0]], queue, fresh)
     upkeep()
     assert sorted(sent) == queued
 
@@ -110,9 +104,18 @@ def test_what_is_due_for_the_first_time_is_published_whatever_arrives(
     assert sent == [run_id]
 
 
-def test_messages_that_are_none_of_ours_are_no_trouble() -> None:
+def test_messages_of_light_runs_are_arrivals_too(queued: list[str], sent: list[str]) -> None:
+    sent.clear()
+    arrive([queued[1]], kind=LightRequest)
+    upkeep()
+    assert sorted(sent) == queued[:2]
+
+
+def test_messages_that_are_none_of_ours_are_no_trouble(queued: list[str], sent: list[str]) -> None:
+    sent.clear()
     arrive(["no id at all"])
-    task_received.send(sender=None, request=SimpleNamespace(name="motia.Work", id="x"))
+    upkeep()
+    assert sorted(sent) == queued
 
 
 def test_a_run_was_born_when_its_id_says() -> None:

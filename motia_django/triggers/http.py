@@ -45,7 +45,6 @@ logger = logging.getLogger("motia.http")
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _WITHOUT_BODY = ("GET", "HEAD", "OPTIONS")
-_USUAL = {"status", "body"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +187,9 @@ class HttpTrigger(Trigger):
 
     def _usual_output(self, value: Any) -> Response | None:
         """Return the answer that a plain `{"status": ..., "body": ...}` is; None for any other."""
-        if self.response_schemas or type(value) is not dict or value.keys() != _USUAL:
+        if self.response_schemas or type(value) is not dict or len(value) != 2:
             return None
-        status, body = value["status"], value["body"]
+        status, body = value.get("status"), value.get("body")
         if not isinstance(body, dict) or not is_status(status):
             return None
         return Response(payloads.plain(body), status=int(status))

@@ -149,7 +149,7 @@ class EndpointView(APIView):
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Give a response its headers, and ask the request's conditions of it."""
-        if type(response) is JsonAnswer and "Vary" not in response.headers:
+        if type(response) is JsonAnswer and "vary" not in response.headers._store:
             response.negotiated(request, self.get_renderer_context())
             set_known_headers(response, self.headers)
             final: Any = response

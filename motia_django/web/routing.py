@@ -30,14 +30,21 @@ class Routes(URLResolver):
         literal = [each for each in patterns if not each.pattern.converters]
         self._literal = {str(each.pattern): each for each in reversed(literal)}
         """The routes without parameters by their path: they stand before all others that fit it."""
+        self._matches: dict[str, ResolverMatch] = {}
+        """How they have matched, which is the same each time: Django copies it into its own."""
 
     def resolve(self, path: str) -> ResolverMatch:
         """Return the first match; raise `Resolver404`, which tells what was tried only in DEBUG."""
+        match = self._matches.get(path)
+        if match is not None:
+            return match
         if settings.DEBUG:
             return super().resolve(path)
         literal = self._literal.get(path)
         for pattern in (literal,) if literal else self._candidates(path):
             match = pattern.resolve(path)
+            if match and literal:
+                self._matches[path] = match
             if match:
                 return match
         raise Resolver404({"path": path})

@@ -11,10 +11,9 @@ from typing import Any
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.http import HttpResponseBase, StreamingHttpResponse
-from django.utils import timezone
 from rest_framework.renderers import BrowsableAPIRenderer
 
-from motia_django import ledger, recording, runner, tracing
+from motia_django import ledger, moments, recording, runner, tracing
 from motia_django.exceptions import CalledOff, InvalidInput
 from motia_django.registry import Listener, Route, registry
 from motia_django.runs import Outcome, Run, Status, Unread, new_run_id
@@ -160,7 +159,7 @@ def _run(listener: Listener, request: IncomingRequest) -> Run:
         parent_span=span,
         status=Status.RUNNING,
         attempt=1,
-        created_at=timezone.now(),
+        created_at=moments.now(),
     )
 
 
