@@ -10,7 +10,7 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-_ENTRY_POINTS = {"django.core.wsgi", "django.core.asgi"}
+_ENTRY_POINTS = {"django.core.wsgi", "django.core.asgi", "motia_django.asgi"}
 
 
 class MotiaConfig(AppConfig):

@@ -7,9 +7,8 @@ from importlib.util import find_spec
 
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
-from django.core.asgi import get_asgi_application
 
-from motia_django.asgi import with_streams
+from motia_django.asgi import get_asgi_application, with_streams
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sample_project.settings")
 

@@ -47,8 +47,11 @@ def arrive(
 ) -> None:
     """Receive messages, as a worker does."""
     for run_id in ids:
+        headers: Any = {"id": run_id, "task": "motia.Work"}
+        if fresh:
+            headers[FRESH] = True
         message: Any = Message(
-            headers={"id": run_id, "task": "motia.Work", **({FRESH: True} if fresh else {})},
+            headers=headers,
             body=f'[["{run_id}"], {{}}, {{}}]',
             content_type="application/json",
             content_encoding="utf-8",

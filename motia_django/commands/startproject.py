@@ -21,6 +21,7 @@ _NEW = ("{name}/celery.py", "{name}/__init__.py", "pytest.ini")
 """What it writes besides, by its path in the project's folder."""
 _PARTS = ("settings_apps", "settings_sqlite", "settings_celery")
 _CHANGED = {
+    "asgi.py": {r"from django\.core\.asgi import": "from motia_django.asgi import"},
     "settings.py": {
         r"from pathlib import Path\n": "import os\nfrom pathlib import Path\n",
         r"""(['"])django.contrib.staticfiles\1,\n""": "{0}{settings_apps}",

@@ -189,7 +189,8 @@ class HttpTrigger(Trigger):
         """Return the answer that a plain `{"status": ..., "body": ...}` is; None for any other."""
         if self.response_schemas or type(value) is not dict or len(value) != 2:
             return None
-        status, body = value.get("status"), value.get("body")
+        status: Any = value.get("status")
+        body = value.get("body")
         if not isinstance(body, dict) or not is_status(status):
             return None
         return Response(payloads.plain(body), status=int(status))

@@ -17,6 +17,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from motia_django import refusals
+from motia_django.calls import is_async
 from motia_django.exceptions import some_of
 from motia_django.registry import Listener, Route
 from motia_django.steps import Step
@@ -46,6 +47,9 @@ class Endpoint:
         named = self.trigger.policies.makers().items()
         self.policies = {f"{name}_classes": made for name, made in named if made is not None}
         """What stands in the place of the project's."""
+        asked = (self.listener.step.handler, self.trigger.condition, *self.trigger.middleware)
+        self.is_async = any(is_async(each) for each in asked if each is not None)
+        """Whether it may wait for something while its request goes on, and then be called off."""
         self.negotiated: dict[str, tuple[int, str]] = {}
         """For an `Accept` header that came before: which renderer it is, and the media type."""
 

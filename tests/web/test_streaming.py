@@ -20,6 +20,7 @@ from rest_framework.exceptions import NotFound
 from motia_django import Response, invoke, signals, sse
 from motia_django.exceptions import InvalidResponse, PayloadError
 from motia_django.runs import Status
+from motia_django.web.handler import Handler
 from tests.factories import installed, make_step, rows
 from tests.web.reading import Reading
 from tests.web.serving import answering, http, serving
@@ -338,7 +339,8 @@ def test_a_client_that_goes_away_closes_the_generator_and_the_run_says_so(
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-def test_a_client_may_go_away_before_the_first_part(kind: str) -> None:
+@pytest.mark.parametrize("handler", [ASGIHandler, Handler])
+def test_a_client_may_go_away_before_the_first_part(handler: type[ASGIHandler], kind: str) -> None:
     gate = threading.Event()
     waiting = asyncio.Event()
 
@@ -356,7 +358,7 @@ def test_a_client_may_go_away_before_the_first_part(kind: str) -> None:
         headers = [(b"host", b"testserver")]
         scope = {"type": "http", "method": "GET", "path": "/x", "query_string": b""}
         communicator: Any = ApplicationCommunicator
-        client = communicator(ASGIHandler(), {**scope, "headers": headers})
+        client = communicator(handler(), {**scope, "headers": headers})
         await client.send_input({"type": "http.request", "body": b""})
         await waiting.wait()
         await client.send_input({"type": "http.disconnect"})
