@@ -64,16 +64,22 @@ class Handler(ASGIHandler):
                 await sync_to_async(response.close)()
 
     async def _unless_gone(self, receive: Any, work: Coroutine[Any, Any, T]) -> T | None:
-        """Await work, and call it off if the client goes away meanwhile: then return None."""
+        """Await work, and call it off if the client goes away meanwhile.
+
+        Return what it gives; None if it has ended by that.
+        """
+        working = asyncio.ensure_future(work)
+        leaving = asyncio.ensure_future(self.listen_for_disconnect(receive))
         try:
-            async with asyncio.TaskGroup() as group:
-                leaving = group.create_task(self.listen_for_disconnect(receive))
-                done = await work
-                leaving.cancel()
-                return done
-        except* RequestAborted:
-            pass
-        return None
+            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in (working, leaving):
+                each.cancel()
+            await asyncio.wait((working, leaving))
+        error = None if leaving.cancelled() else leaving.exception()
+        if error is not None and not isinstance(error, RequestAborted):
+            raise error  # the server says what no server should
+        return None if working.cancelled() else working.result()
 
     def _answered(self, scope: Any, body: Any) -> Any:
         """Return the answer; nothing is left to be done for it unless it is still being made."""

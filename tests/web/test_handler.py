@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +36,17 @@ async def asked(
     path: str = "/x",
     content: bytes = b"",
     headers: dict[bytes, bytes] | None = None,
-    until: Awaitable[object] | None = None,
+    until: asyncio.Event | None = None,
     **scope: Any,
 ) -> Answer:
-    """Return what a request is answered; its client goes away when `until` is over."""
+    """Return what a request is answered; its client goes away when `until` is set."""
     sent: list[dict[str, Any]] = []
     waiting = [{"type": "http.request", "body": content}]
 
     async def receive() -> dict[str, Any]:
         if waiting:
             return waiting.pop()
-        await (until or asyncio.Event().wait())
+        await (until or asyncio.Event()).wait()
         return {"type": "http.disconnect"}
 
     async def send(message: dict[str, Any]) -> None:
@@ -209,7 +210,7 @@ def test_an_async_step_is_called_off_when_its_client_goes(application: Any) -> N
             ended.append((await sync_to_async(threading.current_thread)()).name)
 
     with listening(request_finished, lambda **_: ended.append("finished")), answering(handler):
-        assert ask(application, until=begun.wait()) == (0, {}, b"")
+        assert ask(application, until=begun) == (0, {}, b"")
     assert ended == ["motia-request", "finished"]
     (run,) = rows()
     assert run.status == Status.CANCELLED
@@ -244,7 +245,7 @@ def test_parts_are_made_in_one_thread_until_the_client_goes(application: Any) ->
     async def visit() -> Answer:
         nonlocal loop
         loop = asyncio.get_running_loop()
-        return await asked(application, until=gone.wait())
+        return await asked(application, until=gone)
 
     def handler() -> Iterator[str]:
         try:
@@ -288,20 +289,59 @@ def test_who_goes_before_he_has_sent_all_is_not_waited_for(application: Any) -> 
     assert rows() == []
 
 
-def test_what_is_raised_through_djangos_handler_is_told_to_the_server(application: Any) -> None:
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_is_raised_through_djangos_handler_is_told_to_the_server(
+    application: Any, is_async: bool
+) -> None:
     over: list[bool] = []
 
-    def handler() -> Any:
+    def plain() -> Any:
+        raise ValueError("for the server")
+
+    async def asynchronous() -> Any:
         raise ValueError("for the server")
 
     with (
         override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True),
         listening(request_finished, lambda **_: over.append(True)),
-        answering(handler),
+        answering(asynchronous if is_async else plain),
         pytest.raises(ValueError, match="for the server"),
     ):
         ask(application)
     assert over == [True]
+
+
+def test_what_is_done_though_its_client_has_gone_is_closed_as_ever(application: Any) -> None:
+    """It took no notice that it was called off: its answer goes nowhere, and its run is over."""
+    begun = asyncio.Event()
+
+    async def handler() -> Any:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return {"body": (part for part in ("a", "b"))}
+
+    with answering(handler):
+        ask(application, until=begun)
+    (run,) = rows()
+    assert run.status == Status.SUCCEEDED
+
+
+def test_a_server_that_says_nonsense_is_told_so(application: Any) -> None:
+    messages = [{"type": "http.request"}, {"type": "http.request"}]
+
+    async def receive() -> Any:
+        return messages.pop()
+
+    async def handler() -> Any:
+        await asyncio.Event().wait()
+
+    async def visit() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+        await application({**scope, "query_string": b""}, receive, None)
+
+    with answering(handler), pytest.raises(AssertionError, match="Invalid ASGI message"):
+        asyncio.run(visit())
 
 
 def test_a_broken_urlconf_is_djangos_to_tell_of() -> None:
