@@ -17,7 +17,7 @@ from motia_django.celery_app import project_app, task_name
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.registry import registry
-from motia_django.roads import Road, is_usual, long_road, routed, short_road
+from motia_django.roads import Road, Way, is_usual, long_road, routed
 from motia_django.runs import Run
 
 _ONE_MORE_TRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -70,8 +70,8 @@ class Sender:
         connection = producer.connection if producer is not None else None
         driver = connection.transport.driver_type if connection is not None else ""
         if producer is not None and is_usual(task):
-            known = _routed(task, app.amqp.router, delivery, driver, is_async)
-            return short_road(task, {**known, "retry": self._retries}, producer)
+            way = _way(task, app.amqp.router, delivery, driver, is_async)
+            return way.road(producer, retry=self._retries)
         options = _options(delivery, driver, is_async)
         return long_road(task, {**options, "retry": self._retries}, producer)
 
@@ -87,11 +87,9 @@ def _options(delivery: Delivery, driver: str, is_async: bool) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _routed(
-    task: Any, router: Any, delivery: Delivery, driver: str, is_async: bool
-) -> dict[str, Any]:
-    """Return the same with the queue that the project's routes choose, looked for once."""
-    return routed(task, router, _options(delivery, driver, is_async))
+def _way(task: Any, router: Any, delivery: Delivery, driver: str, is_async: bool) -> Way:
+    """Return the way of such messages, to the queue that the project's routes choose."""
+    return Way(task, routed(task, router, _options(delivery, driver, is_async)))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ _OPTIONAL = frozenset(
     }
 )
 """Headers that Celery's workers need not find; to write them takes a tenth of a message's time."""
+_LIMITS = ("time_limit", "soft_time_limit", "expires")
 _NOTHING: tuple[Any, ...] = (None, 0, [None, None], {})
 
 
@@ -64,29 +65,51 @@ def routed(task: Any, router: Any, options: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def short_road(task: Any, options: dict[str, Any], producer: Producer) -> Road:
-    """Return the road that `apply_async` takes in the end, for tasks that are `is_usual`.
+class Way:
+    """What the messages of a task that `is_usual` have in common, looked up once for all of them.
 
-    What it looks up for each message is known here, and `routed`. Celery's signals are sent.
+    Its roads are the one that `apply_async` takes in the end. Celery's signals are sent.
     """
-    app: Any = task.app
-    options = {**options}
-    facts = {name: options.pop(name, None) for name in ("time_limit", "soft_time_limit", "expires")}
-    facts |= {"ignore_result": task.ignore_result, **_common(app)}
-    queue = options.get("queue")
-    if isinstance(queue, Queue) and not isinstance(queue, Broadcast):
-        options["declare"] = _Undeclared([queue], producer)
 
-    message_of = partial(app.amqp.as_task_v2, name=task.name, kwargs={}, kwargsrepr="{}", **facts)
-    unsaid = _unsaid(message_of("").headers)
+    def __init__(self, task: Any, options: Mapping[str, Any]) -> None:
+        """Take the options of messages, which are `routed`."""
+        self._task, self._options = task, {**options}
+        self._facts = {name: self._options.pop(name, None) for name in _LIMITS} | {
+            "name": task.name,
+            "kwargsrepr": "{}",
+            "ignore_result": task.ignore_result,
+            "create_sent_event": task.app.conf.task_send_sent_event,
+        }
+        queue = self._options.get("queue")
+        is_declared = isinstance(queue, Queue) and not isinstance(queue, Broadcast)
+        self._declared = [queue] if is_declared else None
+        self._unsaid = _unsaid(task.app.amqp.as_task_v2("", **self._facts).headers)
 
-    def send(task_id: str, arguments: tuple[Any, ...], headers: dict[str, Any]) -> None:
-        message = message_of(task_id, args=arguments, argsrepr=f"({task_id!r},)")
-        for name in unsaid:
-            del message.headers[name]
-        app.amqp.send_task_message(producer, task.name, message, headers=headers, **options)
+    def road(self, producer: Producer, *, retry: bool) -> Road:
+        """Return the road from what goes on here and now, through one producer."""
+        app: Any = self._task.app
+        name, options = self._task.name, {**self._options, "retry": retry}
+        if self._declared is not None:
+            options["declare"] = _Undeclared(self._declared, producer)
+        parent = app.current_worker_task
+        request = parent and parent.request
+        unsaid = [each for each in self._unsaid if each != "parent_id"] if parent else self._unsaid
+        message_of = partial(
+            app.amqp.as_task_v2,
+            **self._facts,
+            root_id=request and (request.root_id or request.id),
+            parent_id=request and request.id,
+            reply_to=app.thread_oid,
+            origin=anon_nodename(),
+        )
 
-    return send
+        def send(task_id: str, arguments: tuple[Any, ...], headers: dict[str, Any]) -> None:
+            message = message_of(task_id, args=arguments, argsrepr=f"({task_id!r},)")
+            for each in unsaid:
+                del message.headers[each]
+            app.amqp.send_task_message(producer, name, message, headers=headers, **options)
+
+        return send
 
 
 def _unsaid(headers: Mapping[str, Any]) -> list[str]:
@@ -108,18 +131,6 @@ class _Undeclared(list[Any]):
     def __iter__(self) -> Iterator[Any]:
         connection: Any = self._producer.connection
         return (e for e in super().__iter__() if hash(e) not in connection.declared_entities)
-
-
-def _common(app: Any) -> dict[str, Any]:
-    """Return what all messages say that are sent from here."""
-    parent = app.current_worker_task
-    return {
-        "root_id": parent and (parent.request.root_id or parent.request.id),
-        "parent_id": parent and parent.request.id,
-        "reply_to": app.thread_oid,
-        "origin": anon_nodename(),
-        "create_sent_event": app.conf.task_send_sent_event,
-    }
 
 
 def _is_celerys(method: Any) -> bool:

@@ -21,7 +21,7 @@ from redis import Redis
 from motia_django import broker as carrier
 from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
-from motia_django.roads import long_road, routed, short_road
+from motia_django.roads import Way, long_road, routed
 from motia_django.upkeep import upkeep
 from tests.factories import deliver, heard, installed, make_step, nothing, routing, row, rows
 from tests.servers import fresh_rabbitmq, fresh_redis
@@ -381,12 +381,15 @@ def test_who_has_put_himself_in_the_place_of_celerys_sending_is_asked_for_each_m
 def test_both_roads_send_the_same_message() -> None:
     task = project_app().tasks["motia.Work"]
     sent = []
-    for road in (long_road, short_road):
+    for is_short in (False, True):
         with carrier.producer() as producer:
             options = {"queue": None, "priority": 3, "soft_time_limit": 5, "time_limit": 15}
-            if road is short_road:
-                options = routed(task, task.app.amqp.router, options)
-            road(task, options, producer)("1", ("1",), {"motia_fresh": True})
+            if is_short:
+                way = Way(task, routed(task, task.app.amqp.router, options))
+                road = way.road(producer, retry=True)
+            else:
+                road = long_road(task, options, producer)
+            road("1", ("1",), {"motia_fresh": True})
         [message] = taken()
         besides = {"delivery_tag", "delivery_info", "argsrepr", "kwargsrepr"}  # also in the headers
         properties = {key: value for key, value in message.properties.items() if key not in besides}
