@@ -3,7 +3,8 @@
     python -m benchmarks.http
 
 Each contender is served by one gunicorn worker of the kind `sync`, then by one uvicorn worker;
-`wrk` asks one contender after the other, with four connections. The history is in PostgreSQL. Where
+`wrk` asks one contender after the other, with four connections. Under uvicorn Steps are served by
+`motia_django.asgi`, and by Django's own application once more. The history is in PostgreSQL. Where
 the work is to write and to enqueue, the messages go to Redis, and nobody works them off.
 """
 
@@ -38,6 +39,7 @@ APPLICATIONS = {"gunicorn": f"{PROJECT}.wsgi", "uvicorn": f"{PROJECT}.asgi:appli
 KEPT = "Step, history on"
 LIGHT = "Step, history off"
 SERIALIZER = "REST framework, Serializer"
+BY_DJANGO = "Step, history off, Django's ASGI"
 MODEL = "REST framework, pydantic"
 NINJA = "django-ninja"
 PLAIN = "Django, pydantic, orjson"
@@ -45,6 +47,7 @@ PATHS = {
     KEPT: ("steps", "kept/{fields}"),
     SERIALIZER: ("serializer", "{fields}"),
     LIGHT: ("steps", "light/{fields}"),
+    BY_DJANGO: ("steps_by_django", "light/{fields}"),
     MODEL: ("model", "{fields}"),
     NINJA: ("ninja", "{fields}"),
     PLAIN: ("plain", "{fields}"),
@@ -199,6 +202,8 @@ def served(server: str) -> Iterator[dict[str, int]]:
         for process in dict.fromkeys(process for process, _ in PATHS.values()):
             if process == "ninja" and find_spec("ninja") is None:
                 print(f"{NINJA}: left out, it is not installed", file=sys.stderr)
+                continue
+            if process == PATHS[BY_DJANGO][0] and server == "gunicorn":
                 continue
             ports[process] = free_port()
             command = [*COMMANDS[server], APPLICATIONS[server]]

@@ -121,6 +121,7 @@ MAKERS: dict[str, Callable[[], list[Any]]] = {
     "plain": lambda: views(plain(Todo), plain(Order)),
     "ninja": ninja,
     "steps": lambda: [path("", include("motia_django.urls"))],
+    "steps_by_django": lambda: [path("", include("motia_django.urls"))],
 }
 """Each is served by a process of its own, so that nobody's paths are tried before another's."""
 urlpatterns = MAKERS[os.environ["BENCHMARK_CONTENDER"]]()
