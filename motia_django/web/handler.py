@@ -31,6 +31,7 @@ class Handler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._in_one_go = _InOneGo()
+        self._answer = sync_to_async(self._answered)
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
@@ -49,7 +50,7 @@ class Handler(ASGIHandler):
         except RequestAborted:
             return
         with closing(body):
-            answering = sync_to_async(self._answered)(scope, body)
+            answering = self._answer(scope, body)
             may_wait = any(each.is_async for each in view.endpoints.values())
             response = await (self._unless_gone(receive, answering) if may_wait else answering)
             if response is None:

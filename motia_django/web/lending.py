@@ -69,7 +69,7 @@ class Lent(Executor):
         """Give the thread back, once it has done what it was asked for; nobody waits for that."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._last.add_done_callback(lambda _: _threads.take_back(thread))
+            self._last.add_done_callback(partial(_give_back, thread))
 
 
 class _Kept(Thread):
@@ -78,7 +78,7 @@ class _Kept(Thread):
     def __init__(self, threads: _Threads) -> None:
         super().__init__(name="motia-request", daemon=True)
         self.calls: SimpleQueue[Call] = SimpleQueue()
-        self._threads = threads
+        self.threads = threads
 
     def run(self) -> None:
         """Do what it is asked for, for one request after the other."""
@@ -91,7 +91,7 @@ class _Kept(Thread):
         try:
             call = self.calls.get(timeout=_KEPT)
         except Empty:
-            return not self._threads.let_go(self)
+            return not self.threads.let_go(self)
         if call is _END:
             return False
         _perform(*call)
@@ -112,9 +112,9 @@ class _Threads:
             if self._idle:
                 return self._idle.pop()
             thread = _Kept(self)
+            thread.start()
             self._all.add(thread)
-        thread.start()
-        return thread
+            return thread
 
     def take_back(self, thread: _Kept) -> None:
         """Have a thread ready for another request."""
@@ -158,6 +158,20 @@ def _perform(future: Future[Any], call: Callable[[], Any]) -> None:
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+def _give_back(thread: _Kept, last: Future[Any]) -> None:
+    """Give a thread back that has done the last call, and if that was cancelled, those before."""
+    if last.cancelled():
+        last = Future()
+        thread.calls.put((last, _nothing))
+        last.add_done_callback(partial(_give_back, thread))
+    else:
+        thread.threads.take_back(thread)
+
+
+def _nothing() -> None:
+    """Do nothing, but in turn."""
 
 
 def _begin_anew() -> None:

@@ -7,6 +7,7 @@ import contextvars
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,6 +65,21 @@ def test_a_thread_that_is_still_at_work_is_lent_to_nobody_else(threads: Any) -> 
     second.shutdown()
     third.shutdown()
     assert len(threads._idle) == 2
+
+
+def test_a_thread_is_not_back_while_it_does_what_came_before_a_cancelled_call(
+    threads: Any,
+) -> None:
+    gate, lent = threading.Event(), Lent()
+    working = lent.submit(gate.wait, 10)
+    unwanted = lent.submit(int)
+    lent.shutdown()
+    assert unwanted.cancel()
+    assert threads._idle == []
+    gate.set()
+    assert working.result(10)
+    while not threads._idle:
+        time.sleep(0.01)
 
 
 def test_what_nobody_wants_any_more_is_not_done() -> None:
