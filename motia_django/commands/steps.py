@@ -6,7 +6,6 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from django.core import checks
@@ -17,7 +16,7 @@ from motia_django import ledger
 from motia_django.celery_app import task_name
 from motia_django.checks import ALL as CHECKS
 from motia_django.commands import schedules
-from motia_django.commands.base import Subcommand, add_format, zone
+from motia_django.commands.base import Subcommand, add_format, near, zone
 from motia_django.exceptions import UnknownFlow, UnknownStep
 from motia_django.models import Pause
 from motia_django.moments import utc
@@ -46,7 +45,7 @@ class ListSteps(Subcommand):
             self.json([described(step, resting.get(step.name)) for step in steps])
             return
         rows = [
-            (_marked(step, resting), words, ", ".join(step.flows), _near(step.file))
+            (_marked(step, resting), words, ", ".join(step.flows), near(step.file))
             for step in steps
             for words in _triggers(step, remark)
         ]
@@ -166,7 +165,7 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
     return {
         "name": step.name,
         "description": step.description,
-        "file": f"{_near(step.file)}:{step.line or 1}",
+        "file": f"{near(step.file)}:{step.line or 1}",
         "app": step.app,
         "task": task_name(step.name),
         "flows": list(step.flows),
@@ -237,10 +236,6 @@ def _triggers(step: Step, remark: Callable[[Listener], str]) -> Iterator[str]:
         listener = Listener(step=step, index=index, trigger=trigger)
         remarks = remark(listener) if isinstance(trigger, CronTrigger) else ""
         yield f"{trigger.kind} {trigger.source}{conditional}{remarks}"
-
-
-def _near(file: Path) -> Path:
-    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
 def described_message(message: checks.CheckMessage) -> dict[str, Any]:
