@@ -304,6 +304,7 @@ def _described(row: Run, keys: Sequence[str]) -> dict[str, Any]:
         "source": row.source,
         "messageGroup": row.message_group or None,
         "attempt": row.attempt,
+        "worker": row.worker or None,
         "keys": list(keys),
         "traceId": row.trace_id,
         "parentId": row.parent_id,
