@@ -322,8 +322,11 @@ def _described(row: Run, keys: Sequence[str]) -> dict[str, Any]:
 def length(row: Run, *, besides: float = 0) -> str:
     """Return how long a run's last attempt took, or has taken until now; "" if that is unknown.
 
-    The seconds that it took `besides` count as well.
+    Of a run that was cancelled only when that was done is known. The seconds that the attempt took
+    `besides` count as well.
     """
+    if row.status == Status.CANCELLED:
+        return ""
     ended = timezone.now() if row.status == Status.RUNNING else row.finished_at
     if row.started_at is None or ended is None or ended < row.started_at:
         return ""

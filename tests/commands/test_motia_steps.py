@@ -336,6 +336,17 @@ def test_a_later_attempt_that_goes_on_has_taken_no_negative_time() -> None:
         assert re.search(r"running for \d+\.\d{3} s", steps("trace", str(run.id)))
 
 
+def test_a_run_that_was_cancelled_later_took_no_time_until_then() -> None:
+    now = timezone.now()
+    run = kept_run(status=Status.CANCELLED)
+    models.Run.objects.filter(id=run.id).update(
+        attempt=1, started_at=now - timedelta(hours=2), finished_at=now, error="ValueError: no"
+    )
+    with installed(make_step()):
+        assert "7200" not in steps("runs")
+        assert "took" not in steps("trace", str(run.id))
+
+
 def test_runs_of_several_statuses_are_asked_for_as_in_the_admin() -> None:
     for status in ("scheduled", "queued", "dead"):
         kept_run(status=Status(status))
