@@ -88,8 +88,7 @@ class Show(Subcommand):
         for trigger in facts["triggers"]:
             self.say(f"{'trigger':12} {trigger.pop('type')} {trigger.pop('source')}")
             for key, value in trigger.items():
-                text = _told_pause(value) if key == "paused" else _told_value(value)
-                self.say(f"{'':12}   {key}: {text}")
+                self.say(f"{'':12}   {key}: {_told_value(key, value)}")
 
 
 class Check(Subcommand):
@@ -125,8 +124,10 @@ def found(name: str) -> Step:
         raise CommandError(str(error), returncode=2) from error
 
 
-def _told_value(value: Any) -> Any:
+def _told_value(key: str, value: Any) -> Any:
     """Return a fact for people: a time in the zone that it is of, which is the schedule's own."""
+    if key in ("paused", "overridden"):
+        return f"{value.get('expression', '')} {_told_deed(value)}".strip()
     is_time = isinstance(value, datetime)
     return f"{value:%Y-%m-%d %H:%M:%S} {value.tzinfo}" if is_time else value
 
@@ -149,10 +150,11 @@ def paused() -> Mapping[str, Pause]:
 
 def told(pause: Pause) -> str:
     """Return since when, by whom and why a Step is paused."""
-    return _told_pause({"since": pause.paused_at, "by": pause.by, "reason": pause.reason})
+    return _told_deed({"since": pause.paused_at, "by": pause.by, "reason": pause.reason})
 
 
-def _told_pause(facts: Mapping[str, Any]) -> str:
+def _told_deed(facts: Mapping[str, Any]) -> str:
+    """Return since when, by whom and why something is paused or overridden."""
     if facts["since"] is None:
         return "in celery-beat's rows"
     by = f" by {facts['by']}" if facts["by"] else ""
