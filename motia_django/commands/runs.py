@@ -30,7 +30,13 @@ from motia_django.commands.selection import (
 from motia_django.commands.steps import found
 from motia_django.conf import are_readable
 from motia_django.dispatch import enqueue
-from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, did_you_mean
+from motia_django.exceptions import (
+    CannotIntervene,
+    InvalidInput,
+    InvalidMessage,
+    MotiaError,
+    did_you_mean,
+)
 from motia_django.ledger.rows import masked_input
 from motia_django.models import Run
 from motia_django.moments import utc
@@ -113,7 +119,8 @@ class Enqueue(Subcommand):
                 _refuse_invalid(topic, data)
             ids = enqueue(message)
         except MotiaError as error:
-            raise CommandError(str(error)) from error
+            code = 2 if isinstance(error, InvalidMessage) else 1
+            raise CommandError(str(error), returncode=code) from error
         for run_id in ids:
             self.say(run_id)
 

@@ -211,9 +211,9 @@ def test_prune_of_one_status_and_age_is_asked_about(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--older-than", "3"], "with --status"),
-        (["--status", "dead", "--older-than", "-1"], "expected a number of days"),
-        (["--status", "dead", "--older-than", "nan"], "expected a number of days"),
+        (["--older-than", "3"], "--older-than is said with --status"),
+        (["--status", "dead", "--older-than", "-1"], "expected days, from 0 to 100,000, got -1"),
+        (["--status", "dead", "--older-than", "nan"], "expected days, from 0 to 100,000, got nan"),
         (["--status", "dead"], "keeps dead runs for ever: say --older-than"),
         (["--status", "queued"], "invalid choice: 'queued'"),
         (["--status", "dead", "--older-than", "soon"], "invalid float value"),

@@ -304,8 +304,10 @@ def test_enqueue_has_a_group_and_a_key() -> None:
         assert steps(*words) == steps(*words)
         [listed] = json.loads(steps("runs", "--format", "json"))
     assert listed["messageGroup"] == "größe 17"
-    with installed(make_step()), pytest.raises(CommandError, match="messageGroupId"):
-        steps("enqueue", "work", "--group", "")
+    for option, value, told in (("--group", "", "messageGroupId"), ("--delay", "-3", "got -3.0")):
+        with installed(make_step()), pytest.raises(CommandError, match=told) as error:
+            steps("enqueue", "work", option, value)
+        assert error.value.returncode == 2
 
 
 def test_what_a_trigger_says_of_its_runs_is_shown() -> None:
