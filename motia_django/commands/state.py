@@ -102,6 +102,8 @@ class State(Subcommand):
         groups = state.list_groups()
         if options.get("format") == "json":
             self.json(groups)
+        elif not groups:
+            self.say("There is no item of state.")
         else:
             self.table(("GROUP",), [(repr(group)[1:-1],) for group in groups])
 

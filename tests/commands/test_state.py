@@ -71,6 +71,7 @@ def test_a_group_is_listed_page_by_page(steps: Steps) -> None:
 
 
 def test_groups_are_listed(steps: Steps) -> None:
+    assert steps("state", "groups") == "There is no item of state.\n"
     state.set("b", "k", 1)
     state.set("a", "k", 1)
     assert steps("state", "groups").split() == ["GROUP", "a", "b"]
