@@ -20,7 +20,7 @@ _PATIENCE = 8.0
 def main(command: Sequence[str]) -> int:
     """Run the command to its end; return its exit code, as a shell gives it."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the group is signalled, so the child is too
+    signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
     threading.Thread(target=_end_with_stdin, args=(child,), daemon=True).start()
     code = child.wait()
     return code if code >= 0 else 128 - code

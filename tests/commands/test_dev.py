@@ -197,7 +197,7 @@ def test_a_process_that_does_not_want_to_end_is_killed() -> None:
     part.start(lambda _, line: said.append(line))
     while not said:
         assert part.exit_code is None
-    stop([part, ends(0)], patience=0.1)
+    stop([part, ends(0)], patience=0.1, last_patience=0.1)
     assert part.exit_code == -9
 
 
