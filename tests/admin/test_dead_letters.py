@@ -301,10 +301,20 @@ def test_who_may_not_see_runs_has_no_links_to_them(client_of: ClientOf, dead: De
 def test_an_error_shows_an_example_and_its_newest_runs(admin_client: Client, dead: Dead) -> None:
     runs = [dead(minutes=number) for number in range(55)]
     response = admin_client.get(f"{PAGE}{ONE}/change/")
-    shown = [run.id for run, _, _ in response.context["runs"]]
+    shown = [run.id for run, *_ in response.context["runs"]]
     assert shown == [run.id for run in runs[:50]]
     assert response.context["more"]
     assert "Traceback (most recent call last)" in response.content.decode()
+
+
+def test_the_runs_of_an_error_say_what_they_are_found_by(admin_client: Client, dead: Dead) -> None:
+    address = f"{PAGE}{ONE}/change/"
+    dead(minutes=5)
+    assert "Found by" not in text(admin_client, address)
+    models.RunKey.objects.create(run_id=dead().id, name="orderId", value="17")
+    html = text(admin_client, address)
+    assert '<td class="motia-break" data-label="Found by">orderId=17</td>' in html
+    assert '<td class="motia-break" data-label="Found by"></td>' in html
 
 
 @pytest.mark.parametrize("mark", ["x", "A" * 16, "a" * 17, "%00", "é" * 16, "../x", "1" * 500])
