@@ -124,7 +124,6 @@ def _error_page(
             (row, links.run(row.id), words.moment(row.finished_at), _found_by(keys.get(row.id, ())))
             for row in runs
         ],
-        have_keys=bool(keys),
         errors_url=links.dead_letters(**asked(request)),
         more=group.runs > LAST_RUNS,
     )
