@@ -192,6 +192,16 @@ def test_other_commands_tell_times_too() -> None:
     printed("batches")
 
 
+def test_commands_tell_since_when_a_schedule_is_not_what_its_file_says() -> None:
+    with installed(make_step(handler, {"type": "cron", "schedule": "@daily"})):
+        printed("pause", "Work", "--schedule", "0")
+        printed("override", "Work", "@hourly")
+        [trigger] = json.loads(printed("show", "Work", "--format", "json"))["triggers"]
+        assert has_zone(trigger["paused"]["since"])
+        assert has_zone(trigger["overridden"]["since"])
+        assert printed("show", "Work").count(" since 20") == 2
+
+
 # -- the admin
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +112,7 @@ def _error_page(
     step, error = group.last.step, group.last.error
     may_see_runs = permits.may(request, "motia.view_run", step)
     runs = _newest(group.fingerprint, request) if may_see_runs else []
+    keys = ledger.keys_of_runs(row.id for row in runs) if runs else {}
     return admin.page(
         request,
         "admin/motia/deadletter/error.html",
@@ -118,10 +120,17 @@ def _error_page(
         group=_group(group, request, links),
         mark=group.fingerprint,
         traceback=words.traceback(error) if may_see_runs else "",
-        runs=[(row, links.run(row.id), words.moment(row.finished_at)) for row in runs],
+        runs=[
+            (row, links.run(row.id), words.moment(row.finished_at), _found_by(keys.get(row.id, ())))
+            for row in runs
+        ],
         errors_url=links.dead_letters(**asked(request)),
         more=group.runs > LAST_RUNS,
     )
+
+
+def _found_by(keys: Sequence[str]) -> str:
+    return ", ".join(map(words.spelled, keys))
 
 
 def _killing(shown: list[DeadBy], is_cut: bool, among: list[str]) -> tuple[list[DeadBy], bool]:

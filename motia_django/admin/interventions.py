@@ -250,7 +250,9 @@ ALL = (
     Intervention(
         name="discard",
         label=gettext_lazy("Discard"),
-        explained=gettext_lazy("It becomes cancelled, and nothing follows. This is final."),
+        explained=gettext_lazy(
+            "It becomes cancelled, and nothing follows. It cannot be redriven after that."
+        ),
         past=_discarded,
         permission="motia.discard_run",
         statuses=(Status.DEAD,),

@@ -52,6 +52,7 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "problem": words.error_line(row.error),
         "problem_of": _earlier(row, attempts),
         "traceback": words.traceback(row.error),
+        "error_url": _error_url(row, links),
         "attempts": _told(attempts, timelines.lines(row, redrives(row.timeline), links)),
         "input": None if row.input is None else words.document(words.masked_input(row)),
         "output": None if row.output is None else words.document(words.masked_output(row)),
@@ -59,6 +60,12 @@ def context(row: models.Run, links: Links, request: HttpRequest) -> dict[str, An
         "has_attempts": any(line.attempt not in (None, 1) for line in lines),
         "copies": copies.of_run(row, request),
     }
+
+
+def _error_url(row: models.Run, links: Links) -> str:
+    """Return the address of the error that a dead run died of, as others may have; or nothing."""
+    is_dead = row.status == Status.DEAD
+    return links.dead_letter(row.fingerprint) if is_dead and row.fingerprint else ""
 
 
 def lead(row: models.Run, attempts: Sequence[Attempt]) -> list[str]:

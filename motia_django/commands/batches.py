@@ -34,6 +34,9 @@ class Batches(Subcommand):
         if options.get("format") == "json":
             self.json([_described(batch) for batch in shown])
             return
+        if not shown:
+            self.say("There is no batch.")
+            return
         self.table(
             (
                 "BATCH",

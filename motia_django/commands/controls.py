@@ -185,9 +185,11 @@ def _ages(options: Mapping[str, Any]) -> dict[Status, float]:
     """Return after how many days the runs of each status are deleted."""
     days, status = options.get("older_than"), options.get("status")
     if days is not None:
-        if not status or not 0 <= days < 1e5:
+        if not status:
+            raise CommandError("--older-than is said with --status", returncode=2)
+        if not 0 <= days < 1e5:
             raise CommandError(
-                "--older-than: expected a number of days, with --status", returncode=2
+                f"--older-than: expected days, from 0 to 100,000, got {days:g}", returncode=2
             )
         return {Status(status): days}
     kept = settings().retention

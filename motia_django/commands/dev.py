@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
+from celery.app.utils import find_app
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -182,6 +183,7 @@ def _say_what_is_missing(options: Mapping[str, Any]) -> None:
             "There is no Celery app: write <project>/celery.py and import it in"
             " <project>/__init__.py, as Celery's guide for Django shows."
         )
+    _find_app(options)
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
@@ -196,6 +198,21 @@ def _say_what_is_missing(options: Mapping[str, Any]) -> None:
             raise CommandError(
                 f"Port {options['port']} is taken ({error.strerror}): choose another with --port."
             ) from error
+
+
+def _find_app(options: Mapping[str, Any]) -> None:
+    """Raise `CommandError` unless `celery -A` finds an app where worker and beat will look."""
+    name = _app_name(options)
+    try:
+        find_app(name)
+    except Exception as error:  # whatever the import of the project's modules raises
+        raise CommandError(
+            f"--app: expected a Celery app, as for celery -A, got {name!r}: {error}", returncode=2
+        ) from error
+
+
+def _app_name(options: Mapping[str, Any]) -> str:
+    return options.get("app") or os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
 
 
 def _broker(options: Mapping[str, Any]) -> tuple[list[Part], dict[str, str]]:
@@ -228,9 +245,8 @@ def _reach_the_projects() -> None:
 
 
 def _parts(options: Mapping[str, Any], environment: dict[str, str], folder: Path) -> list[Part]:
-    app = options.get("app") or os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
     tied = [sys.executable, "-m", "motia_django.commands.tied"]
-    celery, of_app = [*tied, sys.executable, "-m"], ["--quiet", "-A", app]
+    celery, of_app = [*tied, sys.executable, "-m"], ["--quiet", "-A", _app_name(options)]
     worker = ["worker", "-l", "INFO", "-c", "2", "--without-gossip", "--without-mingle"]
     beat = ["beat", "-l", "INFO", "--pidfile=", "--schedule", str(folder / "celerybeat-schedule")]
     return [

@@ -15,12 +15,21 @@ from django.apps import AppConfig, apps
 from django.core.management.base import CommandError
 
 from motia_django.commands import new_http
-from motia_django.commands.base import Subcommand
+from motia_django.commands.base import Subcommand, near
 from motia_django.registry import registry
 from motia_django.triggers.cron import CronExpression
 from motia_django.triggers.http import METHODS
 
 KINDS = ("http", "queue", "cron", "state", "stream")
+_KIND_OF = {
+    "path": "http",
+    "method": "http",
+    "topic": "queue",
+    "schedule": "cron",
+    "group": "state",
+    "stream": "stream",
+}
+"""The options that are of one kind of trigger."""
 _SENDING = '    ctx.enqueue({{"topic": {}, "data": {{"id": ctx.run_id}}}})\n'
 
 
@@ -39,36 +48,31 @@ class New(Subcommand):
         parser.add_argument("--app", help="the label of the Django app it goes into")
         parser.add_argument("--path", help="of an http Step; default: /<step-name>")
         parser.add_argument(
-            "--method", default="POST", type=str.upper, choices=METHODS, help="of an http Step"
+            "--method", type=str.upper, choices=METHODS, help="of an http Step; default: POST"
         )
         parser.add_argument("--topic", help="of a queue Step; default: <step.name>")
         parser.add_argument(
-            "--schedule", type=_schedule, default="0 * * * *", help="of a cron Step"
+            "--schedule", type=_schedule, help="of a cron Step; default: 0 * * * *, hourly"
         )
-        parser.add_argument("--group", default="orders", help="of state, of a state Step")
-        parser.add_argument("--stream", default="orders", help="of a stream Step")
+        parser.add_argument("--group", help="of state, of a state Step; default: orders")
+        parser.add_argument("--stream", help="of a stream Step; default: orders")
         parser.add_argument(
             "--enqueues", metavar="TOPIC", action="append", default=[], help="what it sends; again"
         )
 
     def run(self, options: Mapping[str, Any]) -> None:
+        _refuse_others(options)
         words = _words(options["step_name"])
         config = chosen_app(options.get("app"))
         if options["step_name"] in registry():
             raise CommandError(f"There is a Step named {options['step_name']!r} already.")
-        templates = _files(Path(config.path), "_".join(words), options)
+        texts = {"name": options["step_name"]} | {
+            option: options.get(option) or usual for option, usual in _usual(words).items()
+        }
+        templates = _files(Path(config.path), "_".join(words), options["trigger"], texts["stream"])
         for file in templates:
             if file.exists():
-                raise CommandError(f"{file} exists already; nothing was written.")
-        texts = {
-            "name": options["step_name"],
-            "path": options.get("path") or f"/{'-'.join(words)}",
-            "method": options["method"],
-            "topic": options.get("topic") or ".".join(words),
-            "schedule": options["schedule"],
-            "group": options["group"],
-            "stream": options["stream"],
-        }
+                raise CommandError(f"{near(file)} exists already; nothing was written.")
         values = {key: _quoted(text)[1:-1] for key, text in texts.items()} | {
             "class_name": _class_name(words),
             "topics": _quoted(options["enqueues"]),
@@ -85,12 +89,33 @@ class New(Subcommand):
         source = files("motia_django.commands").joinpath("templates", template).read_text("utf-8")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(Template(source).substitute(values), "utf-8")
-        self.say(f"wrote {file}")
+        self.say(f"wrote {near(file)}")
 
 
-def _files(app: Path, name: str, options: Mapping[str, Any]) -> dict[Path, str]:
+def _refuse_others(options: Mapping[str, Any]) -> None:
+    """Raise `CommandError` for an option of another trigger: left out, another Step would do."""
+    for option, kind in _KIND_OF.items():
+        if options.get(option) is not None and kind != options["trigger"]:
+            raise CommandError(
+                f"--{option} is an option of --trigger {kind}, got --trigger {options['trigger']}",
+                returncode=2,
+            )
+
+
+def _usual(words: Sequence[str]) -> dict[str, str]:
+    """Return what the options are that nobody gives, of a Step whose name is of these words."""
+    return {
+        "path": f"/{'-'.join(words)}",
+        "method": "POST",
+        "topic": ".".join(words),
+        "schedule": "0 * * * *",
+        "group": "orders",
+        "stream": "orders",
+    }
+
+
+def _files(app: Path, name: str, kind: str, stream: str) -> dict[Path, str]:
     """Return the files that are to be written, each with its template."""
-    kind, stream = options["trigger"], options["stream"]
     templates = {
         app / "steps" / f"{name}_step.py": f"{kind}_step.py.tpl",
         _tests_folder(app) / f"test_{name}_step.py": f"test_{kind}_step.py.tpl",

@@ -8,12 +8,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 _COLOURS = {"web": 36, "worker": 32, "beat": 35, "redis": 33}
 _QUIET = {"PYTHONUNBUFFERED": "1", "DJANGO_RUNSERVER_HIDE_WARNING": "true"}
-_PATIENCE = 8.0
-"""Seconds that processes get to end by themselves."""
+_PATIENCE = 5.0
+"""Seconds that processes get to end by themselves, with what they run."""
+_LAST_PATIENCE = 3.0
+"""Seconds that they get besides to put off what is interrupted then."""
 _ENDS = 3
 _ENDS_WITHIN = 60.0
 """A part that ends so often within so many seconds is given up."""
@@ -65,6 +68,11 @@ class Part:
         self.ends = [*(each for each in self.ends if now - each < _ENDS_WITHIN), now]
         return len(self.ends) >= _ENDS
 
+    def ask_to_end(self) -> None:
+        """Send TERM to the process alone: a worker's children end with what they run, if asked."""
+        if self.process is not None and self.exit_code is None:
+            self.process.terminate()
+
     def send(self, number: int) -> None:
         """Send a signal to the process and all its children."""
         if self.process is None:
@@ -79,22 +87,33 @@ class Part:
             write(self.name, line.rstrip("\n"))
 
 
-def stop(parts: Sequence[Part], patience: float = _PATIENCE) -> None:
-    """End the parts, kindly first; when this returns, no process of theirs is left."""
+def stop(
+    parts: Sequence[Part], patience: float = _PATIENCE, last_patience: float = _LAST_PATIENCE
+) -> None:
+    """End the parts, kindly first; when this returns, no process of theirs is left.
+
+    What a worker runs may end within `patience` seconds; then it is interrupted, to be tried again.
+    """
+    for part in parts:
+        part.ask_to_end()
+    _wait(parts, patience)
     for part in parts:
         if part.exit_code is None:
             part.send(signal.SIGTERM)
-    deadline = time.monotonic() + patience
-    for part in parts:
-        if part.process is not None:
-            try:
-                part.process.wait(max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                pass
+    _wait(parts, last_patience)
     for part in parts:
         part.send(signal.SIGKILL)
         if part.process is not None:
             part.process.wait()
+
+
+def _wait(parts: Sequence[Part], patience: float) -> None:
+    """Wait until all have ended, or the seconds are over."""
+    deadline = time.monotonic() + patience
+    for part in parts:
+        if part.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                part.process.wait(max(deadline - time.monotonic(), 0))
 
 
 def prefixed(name: str, line: str, coloured: bool) -> str:

@@ -30,7 +30,13 @@ from motia_django.commands.selection import (
 from motia_django.commands.steps import found
 from motia_django.conf import are_readable
 from motia_django.dispatch import enqueue
-from motia_django.exceptions import CannotIntervene, InvalidInput, MotiaError, did_you_mean
+from motia_django.exceptions import (
+    CannotIntervene,
+    InvalidInput,
+    InvalidMessage,
+    MotiaError,
+    did_you_mean,
+)
 from motia_django.ledger.rows import masked_input
 from motia_django.models import Run
 from motia_django.moments import utc
@@ -113,7 +119,8 @@ class Enqueue(Subcommand):
                 _refuse_invalid(topic, data)
             ids = enqueue(message)
         except MotiaError as error:
-            raise CommandError(str(error)) from error
+            code = 2 if isinstance(error, InvalidMessage) else 1
+            raise CommandError(str(error), returncode=code) from error
         for run_id in ids:
             self.say(run_id)
 
@@ -304,6 +311,7 @@ def _described(row: Run, keys: Sequence[str]) -> dict[str, Any]:
         "source": row.source,
         "messageGroup": row.message_group or None,
         "attempt": row.attempt,
+        "worker": row.worker or None,
         "keys": list(keys),
         "traceId": row.trace_id,
         "parentId": row.parent_id,
@@ -321,8 +329,11 @@ def _described(row: Run, keys: Sequence[str]) -> dict[str, Any]:
 def length(row: Run, *, besides: float = 0) -> str:
     """Return how long a run's last attempt took, or has taken until now; "" if that is unknown.
 
-    The seconds that it took `besides` count as well.
+    Of a run that was cancelled only when that was done is known. The seconds that the attempt took
+    `besides` count as well.
     """
+    if row.status == Status.CANCELLED:
+        return ""
     ended = timezone.now() if row.status == Status.RUNNING else row.finished_at
     if row.started_at is None or ended is None or ended < row.started_at:
         return ""

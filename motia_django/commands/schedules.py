@@ -17,6 +17,7 @@ from motia_django.beat import DATABASE_APP, operators
 from motia_django.commands.base import Subcommand, add_format, operator
 from motia_django.commands.selection import known
 from motia_django.exceptions import CannotIntervene
+from motia_django.moments import utc
 from motia_django.registry import Listener, registry
 from motia_django.schedule import entry_name
 
@@ -86,8 +87,11 @@ def schedule_of(step: str, index: int | None) -> Listener:
     if index is None and len(there) == 1:
         [index] = there
     if index not in there:
-        has = f"its schedules are {', '.join(map(str, there))}" if there else "it has no schedule"
-        raise CommandError(f"{step}: name one by --schedule; {has}", returncode=2)
+        named = "" if index is None else f" {index}"
+        others = f": its schedules are {', '.join(map(str, there))}" if there else ""
+        wrong = f"{step} has no schedule{named}{others}"
+        asked = f"{step}: name one by --schedule{others}"
+        raise CommandError(asked if there and index is None else wrong, returncode=2)
     return operators.schedule(step, index)
 
 
@@ -103,7 +107,12 @@ def facts(listener: Listener) -> dict[str, Any]:
     if operators.is_paused(listener, override, states):
         told["paused"] = _pause(override)
     if override is not None and override.expression:
-        told["overridden"] = timing.expression.text
+        told["overridden"] = {
+            "expression": timing.expression.text,
+            "since": override.timed_at and utc(override.timed_at),
+            "by": override.timed_by,
+            "reason": override.timing_reason,
+        }
     return told
 
 
@@ -111,7 +120,7 @@ def _pause(override: models.Override | None) -> dict[str, Any]:
     """Return since when, by whom and why a schedule is paused; none of it is in beat's own rows."""
     if override is None or not override.is_paused:
         return {"since": None, "by": "", "reason": ""}
-    since = override.paused_at
+    since = override.paused_at and utc(override.paused_at)
     return {"since": since, "by": override.paused_by, "reason": override.pause_reason}
 
 

@@ -79,6 +79,10 @@ class State(Subcommand):
         if options.get("format") == "json":
             self.json([{"key": key, "value": value} for key, value in page])
             return
+        if not page:
+            after = f" after {options['after']!r}" if options.get("after") else ""
+            self.say(f"There is no item in the group {options['in_group']!r}{after}.")
+            return
         self.table(("KEY", "VALUE"), [(repr(key)[1:-1], _shown(value)) for key, value in page])
         if len(page) == limit:
             self.say("", f"There may be more: --after {page[-1][0]!r}, or a larger --limit.")
@@ -98,6 +102,8 @@ class State(Subcommand):
         groups = state.list_groups()
         if options.get("format") == "json":
             self.json(groups)
+        elif not groups:
+            self.say("There is no item of state.")
         else:
             self.table(("GROUP",), [(repr(group)[1:-1],) for group in groups])
 

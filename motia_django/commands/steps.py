@@ -6,7 +6,6 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from django.core import checks
@@ -17,7 +16,7 @@ from motia_django import ledger
 from motia_django.celery_app import task_name
 from motia_django.checks import ALL as CHECKS
 from motia_django.commands import schedules
-from motia_django.commands.base import Subcommand, add_format, zone
+from motia_django.commands.base import Subcommand, add_format, near, zone
 from motia_django.exceptions import UnknownFlow, UnknownStep
 from motia_django.models import Pause
 from motia_django.moments import utc
@@ -46,7 +45,7 @@ class ListSteps(Subcommand):
             self.json([described(step, resting.get(step.name)) for step in steps])
             return
         rows = [
-            (_marked(step, resting), words, ", ".join(step.flows), _near(step.file))
+            (_marked(step, resting), words, ", ".join(step.flows), near(step.file))
             for step in steps
             for words in _triggers(step, remark)
         ]
@@ -89,8 +88,7 @@ class Show(Subcommand):
         for trigger in facts["triggers"]:
             self.say(f"{'trigger':12} {trigger.pop('type')} {trigger.pop('source')}")
             for key, value in trigger.items():
-                text = _told_pause(value) if key == "paused" else _told_value(value)
-                self.say(f"{'':12}   {key}: {text}")
+                self.say(f"{'':12}   {key}: {_told_value(key, value)}")
 
 
 class Check(Subcommand):
@@ -126,8 +124,10 @@ def found(name: str) -> Step:
         raise CommandError(str(error), returncode=2) from error
 
 
-def _told_value(value: Any) -> Any:
+def _told_value(key: str, value: Any) -> Any:
     """Return a fact for people: a time in the zone that it is of, which is the schedule's own."""
+    if key in ("paused", "overridden"):
+        return f"{value.get('expression', '')} {_told_deed(value)}".strip()
     is_time = isinstance(value, datetime)
     return f"{value:%Y-%m-%d %H:%M:%S} {value.tzinfo}" if is_time else value
 
@@ -150,10 +150,11 @@ def paused() -> Mapping[str, Pause]:
 
 def told(pause: Pause) -> str:
     """Return since when, by whom and why a Step is paused."""
-    return _told_pause({"since": pause.paused_at, "by": pause.by, "reason": pause.reason})
+    return _told_deed({"since": pause.paused_at, "by": pause.by, "reason": pause.reason})
 
 
-def _told_pause(facts: Mapping[str, Any]) -> str:
+def _told_deed(facts: Mapping[str, Any]) -> str:
+    """Return since when, by whom and why something is paused or overridden."""
     if facts["since"] is None:
         return "in celery-beat's rows"
     by = f" by {facts['by']}" if facts["by"] else ""
@@ -166,7 +167,7 @@ def described(step: Step, pause: Pause | None) -> dict[str, Any]:
     return {
         "name": step.name,
         "description": step.description,
-        "file": f"{_near(step.file)}:{step.line or 1}",
+        "file": f"{near(step.file)}:{step.line or 1}",
         "app": step.app,
         "task": task_name(step.name),
         "flows": list(step.flows),
@@ -237,10 +238,6 @@ def _triggers(step: Step, remark: Callable[[Listener], str]) -> Iterator[str]:
         listener = Listener(step=step, index=index, trigger=trigger)
         remarks = remark(listener) if isinstance(trigger, CronTrigger) else ""
         yield f"{trigger.kind} {trigger.source}{conditional}{remarks}"
-
-
-def _near(file: Path) -> Path:
-    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
 def described_message(message: checks.CheckMessage) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from types import FrameType
 
 _PATIENCE = 8.0
 """Seconds that the command gets to end by itself."""
@@ -19,8 +20,15 @@ _PATIENCE = 8.0
 
 def main(command: Sequence[str]) -> int:
     """Run the command to its end; return its exit code, as a shell gives it."""
+    children: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        for each in children:
+            each.send_signal(number)
+
+    signal.signal(signal.SIGTERM, pass_on)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the group is signalled, so the child is too
+    children.append(child)
     threading.Thread(target=_end_with_stdin, args=(child,), daemon=True).start()
     code = child.wait()
     return code if code >= 0 else 128 - code

@@ -103,13 +103,13 @@ def _told(timeline: Sequence[Entry]) -> Iterator[tuple[str, str]]:
 
 
 def _took(row: Run) -> str:
-    """Return how long a run took, or has been running; nothing if it waits.
+    """Return how long a run took, or has been running, and where; nothing if it waits.
 
     An attempt that was snoozed took what all calls of the handler did.
     """
     if row.status == Status.RUNNING:
-        text = length(row)
-        return f"  running for {text}" if text else ""
+        text, on = length(row), f" on {row.worker}" if row.worker else ""
+        return f"  running for {text}{on}" if text else ""
     times, seconds = called_before(row.timeline, row.attempt)
     text = length(row, besides=seconds)
     calls = f" in {times + 1} calls" if times else ""

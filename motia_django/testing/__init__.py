@@ -60,7 +60,7 @@ def check_set_up() -> None:
 
 
 def check_step_files() -> None:
-    """Raise `StepFilesError`, which lists the problems of Step files, if there are any."""
+    """Raise `StepFilesError` or `SettingsError`, which lists all that is wrong, if anything is."""
     from motia_django.discovery import refuse_to_start
     from motia_django.registry import registry
 

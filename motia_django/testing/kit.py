@@ -50,8 +50,8 @@ class Motia:
     `state` is where state lives meanwhile: `"project"` as the settings say, `"memory"`; None is
     memory where the settings name a Redis, which no test rolls back, and the project's store else.
     `tasks` is where calls of other Celery tasks go: None to the test as well, `"project"` where
-    they go without the kit. Step files with problems raise `StepFilesError`, unless a test wants
-    `broken_files`.
+    they go without the kit. Step files with problems raise `StepFilesError`, and a wrong `MOTIA`
+    raises `SettingsError`, unless a test wants `broken_files`.
     """
 
     def __init__(

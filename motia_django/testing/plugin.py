@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from motia_django.exceptions import NotSetUp, StepFilesError
+from motia_django.exceptions import NotSetUp, SettingsError, StepFilesError
 from motia_django.testing import check_set_up, check_step_files
 
 if TYPE_CHECKING:
     from motia_django.testing.kit import Motia
 
 _TOLD = pytest.StashKey[dict[str, str]]()
-"""The problems of Step files, and the test at which they were listed."""
+"""The problems of Step files or of settings, and the test at which they were listed."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,7 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail where pytest-django would skip, since tests that are skipped look well.
 
-    Fail as well, before a database is made, while Step files have problems: pytest runs no checks.
+    Fail as well, before a database is made, while Step files or settings have problems: pytest runs
+    no checks.
     """
     wrong = _wrong(item)
     if wrong:
@@ -60,17 +61,17 @@ def _wrong(item: pytest.Item) -> str:
             check_step_files()
     except NotSetUp as error:
         return str(error)
-    except StepFilesError as error:
+    except (SettingsError, StepFilesError) as error:
         return _told_once(item, str(error))
     return ""
 
 
 def _told_once(item: pytest.Item, problems: str) -> str:
-    """Return what is wrong with Step files, or at which test this session has listed it."""
+    """Return what is wrong, or at which test this session has listed it."""
     told = item.config.stash.setdefault(_TOLD, {})
     if told.setdefault(problems, item.nodeid) == item.nodeid:
         return problems
-    return f"Step files have problems, which are listed at {told[problems]}"
+    return f"Step files or settings have problems, which are listed at {told[problems]}"
 
 
 @pytest.hookimpl(wrapper=True)

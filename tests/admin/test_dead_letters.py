@@ -301,10 +301,19 @@ def test_who_may_not_see_runs_has_no_links_to_them(client_of: ClientOf, dead: De
 def test_an_error_shows_an_example_and_its_newest_runs(admin_client: Client, dead: Dead) -> None:
     runs = [dead(minutes=number) for number in range(55)]
     response = admin_client.get(f"{PAGE}{ONE}/change/")
-    shown = [run.id for run, _, _ in response.context["runs"]]
+    shown = [run.id for run, *_ in response.context["runs"]]
     assert shown == [run.id for run in runs[:50]]
     assert response.context["more"]
     assert "Traceback (most recent call last)" in response.content.decode()
+
+
+def test_the_runs_of_an_error_say_what_they_are_found_by(admin_client: Client, dead: Dead) -> None:
+    address, stack = f"{PAGE}{ONE}/change/", '<span class="motia-stack">{}</span>'
+    dead(minutes=5)
+    run = dead()
+    assert stack.format("orderId=17") not in text(admin_client, address)
+    models.RunKey.objects.create(run_id=run.id, name="orderId", value="17")
+    assert text(admin_client, address).count(stack.format("orderId=17")) == 1
 
 
 @pytest.mark.parametrize("mark", ["x", "A" * 16, "a" * 17, "%00", "é" * 16, "../x", "1" * 500])

@@ -169,6 +169,19 @@ def test_of_a_run_that_goes_on_it_is_said_whose_error_it_shows(
     assert ('class="errornote motia-problem"' in page.content.decode()) is not bool(said)
 
 
+def test_a_dead_run_leads_to_all_that_died_of_its_error(
+    admin_client: Client, client_of: Callable[..., Client], make_run: MakeRun
+) -> None:
+    mark = "9ef7b3a52323ac91"
+    failed = {**MESSAGE, "error": "KeyError: 1", "fingerprint": mark}
+    dead = make_run(**failed, status="dead")
+    link = f'<a href="/admin/motia/deadletter/{mark}/change/">All dead runs with this error</a>'
+    assert link in html(admin_client, dead)
+    assert admin_client.get(f"/admin/motia/deadletter/{mark}/change/").status_code == 200
+    assert mark not in html(admin_client, make_run(**failed, status="scheduled"))
+    assert "deadletter" not in html(client_of("view_run"), dead)
+
+
 def test_the_waterfall_has_a_line_for_each_run_with_a_link_and_words(
     admin_client: Client, make_run: MakeRun
 ) -> None:

@@ -170,6 +170,18 @@ def told_by(client: Client, deed: str, sent: dict[str, str]) -> str:
     return html.unescape(page.content.decode())
 
 
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [("", "Please correct the error below."), ("Mars", "Please correct the errors below.")],
+)
+def test_of_one_wrong_field_the_form_says_so_and_of_several_too(
+    admin_client: Client, zone: str, said: str
+) -> None:
+    with installed(make_step(print, HOURLY, name="Report")):
+        typed = {"expression": "61 * * * *", "zone": zone, "reason": ""}
+        assert said in told_by(admin_client, "override", typed)
+
+
 def test_a_pause_that_was_made_since_the_page_was_shown_is_not_lifted(admin_client: Client) -> None:
     with installed(make_step(print, HOURLY, name="Report")):
         report = operators.schedule("Report", 0)

@@ -56,10 +56,12 @@ def test_the_list_says_what_starts_each_step_and_where_it_sends(
             {"type": "stream", "streamName": "chat"},
             description="Does it all",
             enqueues=["sent.topic"],
+            onDead="died.topic",
             flows=["the flow"],
         )
     )
     html = text_of(admin_client, STEPS)
+    assert '<code>died.topic</code> <span class="quiet">(when dead)</span>' in html
     for words in (
         "Does it all", "POST /todos/:id", "todo.created", "if is_large", "0 9 * * *", "next due 20",
         "09:00:00 in Europe/Berlin", "group orders, key 17", "when updated", "chat: any group",

@@ -18,6 +18,7 @@ DEAD = Selection(wanted={"status__in": ["dead"]})
 
 
 def test_batches_are_listed_the_newest_first(steps: Steps) -> None:
+    assert steps("batches") == "There is no batch.\n"
     batches.begin("redrive", DEAD, by="ada (admin)", reason="it is back", total=7)
     batches.work_off()
     batches.begin("discard", DEAD, by="bob", total=3)

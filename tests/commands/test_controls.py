@@ -211,9 +211,9 @@ def test_prune_of_one_status_and_age_is_asked_about(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--older-than", "3"], "with --status"),
-        (["--status", "dead", "--older-than", "-1"], "expected a number of days"),
-        (["--status", "dead", "--older-than", "nan"], "expected a number of days"),
+        (["--older-than", "3"], "--older-than is said with --status"),
+        (["--status", "dead", "--older-than", "-1"], "expected days, from 0 to 100,000, got -1"),
+        (["--status", "dead", "--older-than", "nan"], "expected days, from 0 to 100,000, got nan"),
         (["--status", "dead"], "keeps dead runs for ever: say --older-than"),
         (["--status", "queued"], "invalid choice: 'queued'"),
         (["--status", "dead", "--older-than", "soon"], "invalid float value"),
@@ -516,10 +516,15 @@ def test_of_a_schedule_that_is_paused_in_celery_beats_row_no_more_is_known(steps
 
 def test_a_schedule_is_overridden_and_left_to_its_file_again(steps: Steps) -> None:
     with installed(*scheduled()):
-        printed = steps("override", "One", "*/5 * * * *", "--timezone", "Asia/Tokyo")
+        asked = ("--timezone", "Asia/Tokyo", "--reason", "too many")
+        printed = steps("override", "One", "*/5 * * * *", *asked)
         assert printed == "motia:One:0 is due by */5 * * * * in Asia/Tokyo.\n"
         shown = steps("show", "One")
-        assert "overridden: */5 * * * *" in shown
+        told = r"overridden: \*/5 \* \* \* \* since 20\S+ \S+ UTC by motia_steps \(.+\): too many\n"
+        assert re.search(told, shown)
+        [trigger] = json.loads(steps("show", "One", "--format", "json"))["triggers"]
+        assert trigger["overridden"]["expression"] == "*/5 * * * *"
+        assert trigger["overridden"]["reason"] == "too many"
         assert "timezone: Asia/Tokyo" in shown
         assert steps("override", "One", "--drop") == "motia:One:0 is due as its file says.\n"
         assert steps("override", "One", "--drop") == "motia:One:0 was not overridden.\n"
@@ -531,13 +536,14 @@ def test_a_schedule_is_overridden_and_left_to_its_file_again(steps: Steps) -> No
         (["override", "One"], "either an expression or --drop"),
         (["override", "One", "soon"], "'soon' is no cron expression"),
         (["override", "One", "@daily", "--timezone", "Mars"], "no time zone 'Mars'"),
-        (["override", "Two", "@daily"], "its schedules are 1, 2"),
-        (["pause", "Two", "--schedule", "0"], "its schedules are 1, 2"),
+        (["override", "Two", "@daily"], "Two: name one by --schedule: its schedules are 1, 2"),
+        (["pause", "Two", "--schedule", "0"], "Two has no schedule 0: its schedules are 1, 2"),
+        (["override", "Work", "@daily"], "Work has no schedule"),
         (["pause", "Other", "--schedule", "0"], "no Step named 'Other'"),
     ],
 )
 def test_what_is_no_schedule_or_no_time_is_told(fails: Fails, words: list[str], told: str) -> None:
-    with installed(*scheduled()):
+    with installed(*scheduled(), make_step()):
         _printed, error, code = fails(*words)
     assert told in error
     assert code == 2

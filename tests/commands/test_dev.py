@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 from django.test import override_settings
 from kombu import Queue
@@ -197,7 +197,7 @@ def test_a_process_that_does_not_want_to_end_is_killed() -> None:
     part.start(lambda _, line: said.append(line))
     while not said:
         assert part.exit_code is None
-    stop([part, ends(0)], patience=0.1)
+    stop([part, ends(0)], patience=0.1, last_patience=0.1)
     assert part.exit_code == -9
 
 
@@ -235,6 +235,14 @@ def test_a_broker_that_the_project_names_is_its_broker_unless_another_is_asked_f
     assert dev._broker({"embedded": False}) == ([], {})
     [redis], environment = dev._broker({"embedded": True})
     assert environment == {"CELERY_BROKER_URL": f"redis://127.0.0.1:{redis.command[-1]}/0"}
+
+
+@pytest.mark.parametrize("app", ["nowhere", "sample_project.settings"])
+@pytest.mark.django_db
+def test_an_app_that_celery_would_not_find_is_refused_before_anything_starts(app: str) -> None:
+    with pytest.raises(CommandError, match=f"--app: expected a Celery app.*got '{app}'") as error:
+        call_command("motia_steps", "dev", app=app)
+    assert error.value.returncode == 2
 
 
 def test_an_address_is_given_as_to_runserver() -> None:

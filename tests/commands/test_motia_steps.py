@@ -304,8 +304,10 @@ def test_enqueue_has_a_group_and_a_key() -> None:
         assert steps(*words) == steps(*words)
         [listed] = json.loads(steps("runs", "--format", "json"))
     assert listed["messageGroup"] == "größe 17"
-    with installed(make_step()), pytest.raises(CommandError, match="messageGroupId"):
-        steps("enqueue", "work", "--group", "")
+    for option, value, told in (("--group", "", "messageGroupId"), ("--delay", "-3", "got -3.0")):
+        with installed(make_step()), pytest.raises(CommandError, match=told) as error:
+            steps("enqueue", "work", option, value)
+        assert error.value.returncode == 2
 
 
 def test_what_a_trigger_says_of_its_runs_is_shown() -> None:
@@ -334,6 +336,17 @@ def test_a_later_attempt_that_goes_on_has_taken_no_negative_time() -> None:
     with installed(make_step()):
         assert re.search(r"  \d+\.\d{3} s so far", steps("runs"))
         assert re.search(r"running for \d+\.\d{3} s", steps("trace", str(run.id)))
+
+
+def test_a_run_that_was_cancelled_later_took_no_time_until_then() -> None:
+    now = timezone.now()
+    run = kept_run(status=Status.CANCELLED)
+    models.Run.objects.filter(id=run.id).update(
+        attempt=1, started_at=now - timedelta(hours=2), finished_at=now, error="ValueError: no"
+    )
+    with installed(make_step()):
+        assert "7200" not in steps("runs")
+        assert "took" not in steps("trace", str(run.id))
 
 
 def test_runs_of_several_statuses_are_asked_for_as_in_the_admin() -> None:

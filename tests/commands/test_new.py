@@ -120,6 +120,32 @@ def test_a_step_of_any_name_loads_and_its_test_passes(
     assert result.testsRun
 
 
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [("--topic", "queue"), ("--schedule", "cron"), ("--group", "state"), ("--stream", "stream")],
+)
+def test_an_option_of_another_trigger_is_refused(
+    option: str, kind: str, project: Project, fails: Fails
+) -> None:
+    said, error, code = fails("new", "PackOrder", option, "@daily")
+    assert (said, code) == ("", 2)
+    assert error == f"{option} is an option of --trigger {kind}, got --trigger http"
+    _, error, code = fails("new", "PackOrder", "--trigger", kind, "--path", "/orders")
+    assert error == f"--path is an option of --trigger http, got --trigger {kind}"
+    assert not (project.folder / "steps").exists()
+
+
+def test_the_files_are_named_as_seen_from_here(
+    project: Project, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder.parent)
+    said = steps("new", "PayOrder", "--trigger", "queue", "--topic", "order.placed")
+    assert said == (
+        f"wrote {project.name}/steps/pay_order_step.py\n"
+        f"wrote {project.name}/test_pay_order_step.py\n"
+    )
+
+
 def test_a_stream_that_it_writes_lets_in_who_is_logged_in(
     project: Project, steps: Steps, motia: Motia
 ) -> None:

@@ -63,11 +63,15 @@ def test_a_group_is_listed_page_by_page(steps: Steps) -> None:
     assert listed[2] == 'b    {"n":1}'
     assert listed[4] == "There may be more: --after 'b', or a larger --limit."
     assert steps("state", "list", "g", "--after", "b").splitlines()[1] == "c\\n  null"
+    assert steps("state", "list", "h") == "There is no item in the group 'h'.\n"
+    said = steps("state", "list", "g", "--after", "z")
+    assert said == "There is no item in the group 'g' after 'z'.\n"
     listed_json = json.loads(steps("state", "list", "g", "--after", "a", "--format", "json"))
     assert listed_json == [{"key": "b", "value": {"n": 1}}, {"key": "c\n", "value": None}]
 
 
 def test_groups_are_listed(steps: Steps) -> None:
+    assert steps("state", "groups") == "There is no item of state.\n"
     state.set("b", "k", 1)
     state.set("a", "k", 1)
     assert steps("state", "groups").split() == ["GROUP", "a", "b"]

@@ -195,6 +195,15 @@ def test_a_run_that_goes_on_says_how_long_and_one_that_waits_nothing(steps: Step
     assert re.search(r"\+0\.000 s  running for \d+\.\d{3} s  \w{8}-", steps("trace", str(run.id)))
 
 
+def test_a_run_that_goes_on_says_in_which_process_of_which_worker(steps: Steps) -> None:
+    run, goes_on = kept_run(), {"status": Status.RUNNING, "started_at": timezone.now()}
+    models.Run.objects.filter(id=run.id).update(**goes_on, worker="waiting@shop/4711")
+    told = steps("trace", str(run.id))
+    assert re.search(r"running for \d+\.\d{3} s on waiting@shop/4711  \w{8}-", told)
+    [listed] = json.loads(steps("runs", "--format", "json"))
+    assert listed["worker"] == "waiting@shop/4711"
+
+
 def test_runs_are_found_by_their_index_key(steps: Steps, fails: Fails) -> None:
     with installed(make_step(lambda: 1 / 0, {**QUEUE, "config": {"maxRetries": 0}}, index=["id"])):
         ids = enqueue("work", {"id": "A-17"}) + enqueue("work", {"id": "A-17"})

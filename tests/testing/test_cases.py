@@ -163,6 +163,16 @@ def test_who_uses_the_kit_fails_while_files_are_broken(broken: None) -> None:
     assert "HINT: Did you mean 'schema'?" in text
 
 
+def test_who_uses_the_kit_fails_while_the_settings_are_wrong(settings: Any) -> None:
+    settings.MOTIA = {"LEASE": "a minute"}
+    stash = pytest.Stash()
+    with pytest.raises(pytest.fail.Exception) as listed:
+        plugin.pytest_runtest_setup(item_of("first", stash, ("motia",)))
+    assert str(listed.value).startswith("MOTIA['LEASE']: expected")
+    with pytest.raises(pytest.fail.Exception, match=r"which are listed at first$"):
+        plugin.pytest_runtest_setup(item_of("second", stash, ("motia",)))
+
+
 class BrokenFilesTest(MotiaMixin, SimpleTestCase):
     """Wants broken files; run below, when there are some."""
 
