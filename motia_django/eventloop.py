@@ -186,7 +186,8 @@ class Loop(asyncio.SelectorEventLoop):
     def _told(self) -> Callable[[], None]:
         """Do what is asked of this thread next; return what tells it to whoever has asked."""
         answer, call = self._calls.get()
-        return partial(_tell, answer, *_outcome(call))
+        outcome = (None, None) if answer.cancelled() else _outcome(call)
+        return partial(_tell, answer, *outcome)
 
     def is_as_new(self) -> bool:
         """Return whether nothing is left of what was asked of it."""

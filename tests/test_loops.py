@@ -506,6 +506,22 @@ class TestAsByAsgiref:
         assert isinstance(cancelled, asyncio.CancelledError)
         assert found == thread()
 
+    def test_plain_code_that_is_cancelled_before_its_turn_is_not_done(self, run: Run) -> None:
+        told: list[str] = []
+        may_end = threading.Event()
+
+        async def work() -> None:
+            first = asyncio.create_task(sync_to_async(may_end.wait)(30))
+            second = asyncio.create_task(sync_to_async(told.append)("done"))
+            await wait()
+            second.cancel()
+            await asyncio.wait([second])
+            may_end.set()
+            await first
+
+        run(work)
+        assert told == []
+
     def test_an_async_generator_is_closed_at_the_end(self, run: Run) -> None:
         told: list[str] = []
         kept = []
