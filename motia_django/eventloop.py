@@ -98,6 +98,8 @@ class Loop(asyncio.SelectorEventLoop):
             else:  # whose turn it was may never have another
                 self._give_up()
             raise
+        finally:
+            del task  # what it raised may have this frame, and it has what it raised
 
     def _give_up(self) -> None:
         """End all tasks where they are, and close: left to the collector, they end anywhere."""
@@ -120,18 +122,20 @@ class Loop(asyncio.SelectorEventLoop):
         return future.result()
 
     def _run_until(self, future: asyncio.Future[Any]) -> None:
-        self.stop()  # after one turn, in which most are done
-        self.run_forever()
-        if future.done():
-            return
-        future.add_done_callback(self._leave)
-        while not future.done():
-            if self._raised is not None:
-                raise self._raised
-            if self._calls.empty():
-                self.run_forever()
-            else:
-                self._lend()
+        try:
+            self.stop()  # after one turn, in which most are done
+            self.run_forever()
+            if not future.done():
+                future.add_done_callback(self._leave)
+            while not future.done():
+                self._go_on_here()
+        finally:
+            del future
+
+    def _go_on_here(self) -> None:
+        if self._raised is not None:
+            raise self._raised
+        self.run_forever() if self._calls.empty() else self._lend()
 
     def _leave(self, future: asyncio.Future[Any]) -> None:
         if self._is_here:
