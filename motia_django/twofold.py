@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 
 from asgiref.sync import markcoroutinefunction
 
-from motia_django.loops import adopt, aside
+from motia_django.eventloop import adopt
+from motia_django.loops import aside
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])

@@ -6,23 +6,26 @@ import asyncio
 import gc
 import os
 import signal
+import socket
+import sqlite3
 import threading
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from contextvars import Context, ContextVar
 from typing import Any
 
 import pytest
 from asgiref.local import Local
-from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import connection
 from django.db.models.signals import post_save
 from django.utils import translation
 
 from motia_django import calls, loops, twofold
+from motia_django.eventloop import Loop
 from motia_django.exceptions import TimedOut
 from motia_django.loops import aside, at_length
 from motia_django.models import Pause
@@ -113,6 +116,37 @@ class TestOneThread:
         assert loops.run(outer, 3) == thread()
         assert len(loops._idle.loops) == 5
 
+    def test_it_is_one_from_first_to_last_whatever_is_awaited(self, run: Run) -> None:
+        async def work() -> list[int]:
+            database, lock = sqlite3.connect(":memory:"), threading.RLock()
+            with lock:
+                await wait()
+                await sync_to_async(thread)()
+                await sync_to_async(async_to_sync(wait))()
+                await asyncio.to_thread(thread)
+            with closing(database):
+                return list(database.execute("select 1").fetchone())
+
+        assert run(work) == [1]
+
+    def test_other_tasks_go_on_while_plain_code_is_done(self, run: Run) -> None:
+        ended = threading.Event()
+
+        async def other() -> None:
+            await wait()
+            ended.set()
+
+        async def work(plain: Callable[..., Any]) -> Any:
+            task = asyncio.create_task(other())
+            await asyncio.sleep(0)
+            is_set = await plain(ended.wait, 30)
+            await task
+            return is_set
+
+        for plain in (aside, lambda function, *args: sync_to_async(function)(*args)):
+            assert run(work, plain)
+            ended.clear()
+
     def test_gathered_calls_end_here_if_none_waits(self) -> None:
         async def work() -> Any:
             return await asyncio.gather(twofold_thread(), twofold_thread(), here())
@@ -176,6 +210,13 @@ class TestQueries:
         assert loops.run(work) == "nobody"
         assert is_kept()
 
+    def test_rows_that_are_read_one_by_one_leave_nothing(self) -> None:
+        async def work() -> list[Pause]:
+            return [each async for each in Pause.objects.all()]
+
+        assert loops.run(work) == []
+        assert is_kept()
+
     def test_a_receiver_of_a_signal_may_call_async_code(self) -> None:
         told: list[int] = []
 
@@ -193,8 +234,9 @@ class TestQueries:
 
         with listening(post_save, hear):
             loops.run(work)
-        assert len(told) == 2
-        assert thread() not in told
+        by_asgiref, ours = told
+        assert by_asgiref != thread()
+        assert ours == thread()
 
     def test_those_that_others_would_have_to_wait_for_are_asked_as_before(self) -> None:
         async def work() -> list[int]:
@@ -356,6 +398,70 @@ class TestAsByAsgiref:
             kept.clear()
             gc.collect()
 
+    def test_what_could_be_watched_again_is_nobody_elses(self, run: Run) -> None:
+        kept: list[Any] = []
+
+        async def work() -> None:
+            ours, kept[:] = socket.socketpair(), []
+            kept.append(await asyncio.open_connection(sock=ours[0]))
+            kept[0][1].transport.pause_reading()  # as anyio does, and so httpx
+            kept.append(ours[1])
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it was left open
+            run(work)
+            assert not is_kept()
+            kept.clear()
+            gc.collect()
+
+    def test_all_tasks_are_those_of_the_call(self, run: Run) -> None:
+        async def work() -> list[Any]:
+            kept = asyncio.create_task(asyncio.sleep(0.01, "another"))
+            await wait()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            assert others == {kept}
+            return await asyncio.gather(*others)
+
+        assert run(work) == ["another"]
+
+    def test_a_task_factory_may_know_of_no_contexts(self, run: Run) -> None:
+        async def work() -> str:
+            loop = asyncio.get_running_loop()
+            loop.set_task_factory(lambda loop, work: asyncio.Task(work, loop=loop))
+            return await asyncio.create_task(asyncio.sleep(0.001, "done"))
+
+        assert run(work) == "done"
+
+    def test_the_loops_that_a_project_has_chosen_are_used(self, run: Run) -> None:
+        class Chosen(asyncio.SelectorEventLoop):
+            pass
+
+        class Policy(asyncio.DefaultEventLoopPolicy):
+            _loop_factory = Chosen
+
+        async def which() -> type:
+            return type(asyncio.get_running_loop())
+
+        asyncio.set_event_loop_policy(Policy())
+        try:
+            assert run(which) is Chosen
+        finally:
+            asyncio.set_event_loop_policy(None)
+
+    def test_plain_code_of_a_thread_beside_an_asgi_request_is_done_in_it(self, run: Run) -> None:
+        async def work() -> int:
+            return await sync_to_async(thread)()
+
+        def beside() -> tuple[int, int]:
+            return run(work), thread()
+
+        async def request() -> tuple[int, int]:
+            async with ThreadSensitiveContext():
+                return await asyncio.to_thread(beside)
+
+        there, here = asyncio.run(request())
+        assert there == here
+
     def test_what_is_set_of_a_loop_is_nobody_elses(self, run: Run) -> None:
         async def set_the_factory() -> None:
             asyncio.get_running_loop().set_task_factory(
@@ -399,6 +505,22 @@ class TestAsByAsgiref:
         cancelled, found = run(work)
         assert isinstance(cancelled, asyncio.CancelledError)
         assert found == thread()
+
+    def test_plain_code_that_is_cancelled_before_its_turn_is_not_done(self, run: Run) -> None:
+        told: list[str] = []
+        may_end = threading.Event()
+
+        async def work() -> None:
+            first = asyncio.create_task(sync_to_async(may_end.wait)(30))
+            second = asyncio.create_task(sync_to_async(told.append)("done"))
+            await wait()
+            second.cancel()
+            await asyncio.wait([second])
+            may_end.set()
+            await first
+
+        run(work)
+        assert told == []
 
     def test_an_async_generator_is_closed_at_the_end(self, run: Run) -> None:
         told: list[str] = []
@@ -449,7 +571,7 @@ class TestAsByAsgiref:
         async def which() -> asyncio.AbstractEventLoop:
             return asyncio.get_running_loop()
 
-        loop = loops.Loop()
+        loop = Loop()
         found: list[Any] = []
 
         def work() -> None:
@@ -462,7 +584,7 @@ class TestAsByAsgiref:
         while not loop._is_used and other.is_alive():
             other.join(0.01)
         task = loop.create_task(asyncio.sleep(0.1))
-        loop.go_on(task)
+        loop.finish(task)
         other.join()
         assert found == [loop]
 
@@ -653,8 +775,24 @@ class TestSignals:
             loops.run(work)
         assert not is_kept()
 
+    def test_it_is_not_lost_in_the_midst_of_asyncio(self) -> None:
+        told: list[str] = []
+
+        async def work() -> None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.01, signal.raise_signal, signal.SIGUSR2)
+            try:
+                await asyncio.sleep(60)
+            finally:
+                told.append("ended")
+
+        with pytest.raises(Interrupted):
+            loops.run(work)
+        assert told == ["ended"]
+        assert loops.run(here) == thread()
+
     def test_the_next_call_finds_no_loop_that_seems_to_run(self) -> None:
-        class InterruptedAtItsEnd(loops.Loop):
+        class InterruptedAtItsEnd(Loop):
             def run_forever(self) -> None:
                 super().run_forever()
                 asyncio._set_running_loop(self)
@@ -719,12 +857,12 @@ def test_nothing_is_left_of_what_was_raised() -> None:
         gc.enable()
 
 
-def test_the_loop_of_a_thread_goes_with_it() -> None:
-    kept: list[weakref.ref[loops.Loop]] = []
+def test_the_loop_of_a_thread_is_closed_as_it_ends() -> None:
+    kept: list[Loop] = []
 
     def work() -> None:
         loops.run(here)
-        kept.append(weakref.ref(loops._idle.loops[0]))
+        kept.extend(loops._idle.loops)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -733,12 +871,11 @@ def test_the_loop_of_a_thread_goes_with_it() -> None:
             each.start()
         for each in threads:
             each.join()
-        gc.collect()
-    assert [each() for each in kept] == [None] * 3
+    assert [each.is_closed() for each in kept] == [True] * 3
 
 
 def test_without_what_asgiref_keeps_to_itself_it_is_asgirefs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(loops, "_adopt", None)
+    monkeypatch.setattr(loops, "_is_known", False)
     assert loops.run(here) != thread()
