@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import django
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 
 Scope = MutableMapping[str, Any]
@@ -21,8 +23,15 @@ def get_asgi_application() -> ASGIHandler:
     It stands in the place of Django's function of that name. It answers more than twice as many
     requests for Steps, and its threads are kept from one request to the next, with their database
     connections: `CONN_MAX_AGE` counts, as under WSGI.
+
+    Raise `ImproperlyConfigured` if the project is without `motia_django`.
     """
     django.setup(set_prefix=False)
+    if not apps.is_installed("motia_django"):
+        raise ImproperlyConfigured(
+            'motia_django.asgi: "motia_django" is not in INSTALLED_APPS. Add it, or import'
+            " get_asgi_application from django.core.asgi"
+        )
     from motia_django.web.handler import Handler
 
     return Handler()
