@@ -190,6 +190,9 @@ print("ends")
 )
 def test_a_process_that_forks_and_one_that_ends_lose_nothing(script: str, said: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.stdout.splitlines(), done.stderr) == (said, "")
