@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from motia_django.conf import settings
 from motia_django.declarations import Problem
 from motia_django.delivery import Delivery
 from motia_django.exceptions import MotiaError, UnknownStep, UnknownStream, did_you_mean
+from motia_django.sources import near
 from motia_django.steps import Step
 from motia_django.stream_config import StreamConfig, is_stream_file
 from motia_django.triggers import CronTrigger, HttpTrigger, StateTrigger, StreamTrigger, Trigger
@@ -176,7 +176,7 @@ class Registry:
         first = self._streams.setdefault(stream.name, stream)
         if first is stream:
             return []
-        message = f"the name {stream.name!r} is taken by {_shown(first.file)}"
+        message = f"the name {stream.name!r} is taken by {near(first.file)}"
         return [_problem(DUPLICATE_NAME, message, "Names of streams must be unique.", stream)]
 
     def _watchers_of(self, group: str) -> list[Listener]:
@@ -185,7 +185,7 @@ class Registry:
     def _add(self, step: Step) -> list[Problem]:
         first = self._steps.setdefault(step.name, step)
         if first is not step:
-            message = f"the name {step.name!r} is taken by {_shown(first.file)}"
+            message = f"the name {step.name!r} is taken by {near(first.file)}"
             return [_problem(DUPLICATE_NAME, message, "Step names must be unique.", step)]
         self._signed_by[step.name] = _signature_headers(step)
         problems = []
@@ -225,7 +225,7 @@ class Registry:
             return []
         message = (
             f"{trigger.source} is already served by Step {first.step.name!r}"
-            f" in {_shown(first.step.file)}"
+            f" in {near(first.step.file)}"
         )
         return [_problem(DUPLICATE_ROUTE, message, "Change the method or the path.", listener.step)]
 
@@ -265,11 +265,6 @@ def _path(endpoints: Mapping[str, Listener]) -> str:
     trigger = next(iter(endpoints.values())).trigger
     assert isinstance(trigger, HttpTrigger)
     return trigger.path
-
-
-def _shown(file: Path) -> str:
-    """Return the file as seen from the working directory, where it lies below it."""
-    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
 
 
 def _problem(id: str, message: str, hint: str, declared: Step | StreamConfig) -> Problem:

@@ -12,6 +12,11 @@ Place = tuple[str | int, ...]
 """Where inside `config`: ("triggers", 0, "path")."""
 
 
+def near(file: Path) -> Path:
+    """Return a file as seen from the working directory, if it lies below that."""
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+
+
 class Source:
     """A Step file's text, asked for the line on which something is declared."""
 

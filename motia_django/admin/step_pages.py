@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -29,6 +28,7 @@ from motia_django.admin.links import Links
 from motia_django.admin.pages import ReadOnlyAdmin
 from motia_django.admin.triggers import InForce
 from motia_django.registry import registry
+from motia_django.sources import near
 from motia_django.steps import Step, Topic
 
 LAST_RUNS = 20
@@ -111,9 +111,7 @@ def one_step(admin: ReadOnlyAdmin, request: HttpRequest, name: str) -> HttpRespo
 
 def where(step: Step) -> str:
     """Return a Step's file and line, from the working directory if it lies below that."""
-    file = step.file
-    here = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
-    line = step.line
+    here, line = near(step.file), step.line
     return f"{here}:{line}" if line else str(here)
 
 

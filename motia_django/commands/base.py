@@ -18,7 +18,6 @@ from argparse import (
 )
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.management.base import (
@@ -98,11 +97,6 @@ def how_many(text: str) -> int:
         if number >= 1:
             return min(number, _MOST_ROWS)
     raise ArgumentTypeError(f"expected a whole number of at least 1, got {text!r:.100}")
-
-
-def near(file: Path) -> Path:
-    """Return a file's path as seen from here, if it lies below."""
-    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
 def operator() -> str:

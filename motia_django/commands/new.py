@@ -15,8 +15,9 @@ from django.apps import AppConfig, apps
 from django.core.management.base import CommandError
 
 from motia_django.commands import new_http
-from motia_django.commands.base import Subcommand, near
+from motia_django.commands.base import Subcommand
 from motia_django.registry import registry
+from motia_django.sources import near
 from motia_django.triggers.cron import CronExpression
 from motia_django.triggers.http import METHODS
 

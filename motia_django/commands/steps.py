@@ -16,11 +16,12 @@ from motia_django import ledger
 from motia_django.celery_app import task_name
 from motia_django.checks import ALL as CHECKS
 from motia_django.commands import schedules
-from motia_django.commands.base import Subcommand, add_format, near, zone
+from motia_django.commands.base import Subcommand, add_format, zone
 from motia_django.exceptions import UnknownFlow, UnknownStep
 from motia_django.models import Pause
 from motia_django.moments import utc
 from motia_django.registry import Listener, registry
+from motia_django.sources import near
 from motia_django.steps import Step
 from motia_django.timeline import clock
 from motia_django.triggers import CronTrigger, HttpTrigger

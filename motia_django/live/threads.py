@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, ParamSpec, TypeVar
@@ -40,7 +41,7 @@ class Threads(Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have a function called, and its connections seen to, before its result is told."""
         future: Future[T] = Future()
-        self._calls.put((future, lambda: fn(*args, **kwargs)))
+        self._calls.put((future, partial(_tidied, fn, *args, **kwargs)))
         with self._lock:
             if self._started < _MOST:
                 self._started += 1
@@ -50,11 +51,11 @@ class Threads(Executor):
     def _work(self) -> None:
         """Wait without a connection; once there is a call, keep what it has opened for others."""
         while True:
-            _perform(*self._calls.get())
+            perform(*self._calls.get())
             end = time.monotonic() + _KEPT
             while _holds_any() and (left := end - time.monotonic()) > 0:
                 try:
-                    _perform(*self._calls.get(timeout=left))
+                    perform(*self._calls.get(timeout=left))
                 except Empty:
                     break
             close_connections()
@@ -104,25 +105,26 @@ def is_pooled(connection: BaseDatabaseWrapper) -> bool:
     return "pool" in connection.settings_dict.get("OPTIONS", {})
 
 
-def _perform(future: Future[Any], call: Callable[[], Any]) -> None:
+def perform(future: Future[T], call: Callable[[], T]) -> None:
+    """Call a function unless nobody wants it any more, and tell what it returns, or raises."""
     if not future.set_running_or_notify_cancel():
         return
     try:
-        result = _tidied(call)
+        result = call()
     except BaseException as error:
         future.set_exception(error)
     else:
         future.set_result(result)
 
 
-def _tidied(call: Callable[[], T]) -> T:
-    """Call it, then close each connection that cannot be kept.
+def _tidied(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function, then close each connection that cannot be kept.
 
     One that is kept is looked at before it is used again, as with `CONN_HEALTH_CHECKS`: a database
     that went away meanwhile fails nobody who joins when it is back.
     """
     try:
-        return call()
+        return fn(*args, **kwargs)
     finally:
         connection: Any  # its health checks are no part of the public face
         for connection in connections.all(initialized_only=True):

@@ -19,6 +19,8 @@ from typing import Any, ParamSpec, TypeVar
 from asgiref.sync import SyncToAsync
 from django.db import connections
 
+from motia_django.live.threads import perform
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -94,7 +96,7 @@ class _Kept(Thread):
             return not self.threads.let_go(self)
         if call is _END:
             return False
-        _perform(*call)
+        perform(*call)
         return True
 
 
@@ -147,17 +149,6 @@ def _asgirefs() -> tuple[Any, MutableMapping[Any, Executor]]:
     """Return what asgiref takes for this request, and where it has the thread of each."""
     executors: Any = SyncToAsync.context_to_thread_executor
     return SyncToAsync.thread_sensitive_context.get(), executors
-
-
-def _perform(future: Future[Any], call: Callable[[], Any]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        result = call()
-    except BaseException as error:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
 
 
 def _give_back(thread: _Kept, last: Future[Any]) -> None:
