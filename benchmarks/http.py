@@ -3,9 +3,9 @@
     python -m benchmarks.http
 
 Each contender is served by one gunicorn worker of the kind `sync`, then by one uvicorn worker;
-`wrk` asks one contender after the other, with four connections. Under uvicorn Steps are served by
-`motia_django.asgi`, and by Django's own application once more. The history is in PostgreSQL. Where
-the work is to write and to enqueue, the messages go to Redis, and nobody works them off.
+`wrk` asks one contender after the other, with four connections. Steps are served by our
+applications, and by Django's own once more. The history is in PostgreSQL. Where the work is to
+write and to enqueue, the messages go to Redis, and nobody works them off.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ APPLICATIONS = {"gunicorn": f"{PROJECT}.wsgi", "uvicorn": f"{PROJECT}.asgi:appli
 KEPT = "Step, history on"
 LIGHT = "Step, history off"
 SERIALIZER = "REST framework, Serializer"
-BY_DJANGO = "Step, history off, Django's ASGI"
+BY_DJANGO = "Step, history off, Django's handler"
 MODEL = "REST framework, pydantic"
 NINJA = "django-ninja"
 PLAIN = "Django, pydantic, orjson"
@@ -202,8 +202,6 @@ def served(server: str) -> Iterator[dict[str, int]]:
         for process in dict.fromkeys(process for process, _ in PATHS.values()):
             if process == "ninja" and find_spec("ninja") is None:
                 print(f"{NINJA}: left out, it is not installed", file=sys.stderr)
-                continue
-            if process == PATHS[BY_DJANGO][0] and server == "gunicorn":
                 continue
             ports[process] = free_port()
             command = [*COMMANDS[server], APPLICATIONS[server]]

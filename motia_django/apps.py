@@ -10,7 +10,9 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-_ENTRY_POINTS = {"django.core.wsgi", "django.core.asgi", "motia_django.asgi"}
+_ENTRY_POINTS = {
+    f"{package}.{kind}" for package in ("django.core", "motia_django") for kind in ("wsgi", "asgi")
+}
 
 
 class MotiaConfig(AppConfig):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import django
-from django.apps import apps
-from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
+
+from motia_django.web.setup import set_up
 
 Scope = MutableMapping[str, Any]
 Application = Callable[..., Awaitable[None]]
@@ -26,15 +25,10 @@ def get_asgi_application() -> ASGIHandler:
 
     Raise `ImproperlyConfigured` if the project is without `motia_django`.
     """
-    django.setup(set_prefix=False)
-    if not apps.is_installed("motia_django"):
-        raise ImproperlyConfigured(
-            'motia_django.asgi: "motia_django" is not in INSTALLED_APPS. Add it, or import'
-            " get_asgi_application from django.core.asgi"
-        )
-    from motia_django.web.handler import Handler
+    set_up("asgi")
+    from motia_django.web.asgi_handler import AsgiHandler
 
-    return Handler()
+    return AsgiHandler()
 
 
 def with_streams(application: Application, path: str | None = None) -> Application:

@@ -22,6 +22,7 @@ _NEW = ("{name}/celery.py", "{name}/__init__.py", "pytest.ini")
 _PARTS = ("settings_apps", "settings_sqlite", "settings_celery")
 _CHANGED = {
     "asgi.py": {r"from django\.core\.asgi import": "from motia_django.asgi import"},
+    "wsgi.py": {r"from django\.core\.wsgi import": "from motia_django.wsgi import"},
     "settings.py": {
         r"from pathlib import Path\n": "import os\nfrom pathlib import Path\n",
         r"""(['"])django.contrib.staticfiles\1,\n""": "{0}{settings_apps}",

@@ -20,7 +20,7 @@ from rest_framework.exceptions import NotFound
 from motia_django import Response, invoke, signals, sse
 from motia_django.exceptions import InvalidResponse, PayloadError
 from motia_django.runs import Status
-from motia_django.web.handler import Handler
+from motia_django.web.asgi_handler import AsgiHandler
 from tests.factories import installed, make_step, rows
 from tests.web.reading import Reading
 from tests.web.serving import answering, http, serving
@@ -339,7 +339,7 @@ def test_a_client_that_goes_away_closes_the_generator_and_the_run_says_so(
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-@pytest.mark.parametrize("handler", [ASGIHandler, Handler])
+@pytest.mark.parametrize("handler", [ASGIHandler, AsgiHandler])
 def test_a_client_may_go_away_before_the_first_part(handler: type[ASGIHandler], kind: str) -> None:
     gate = threading.Event()
     waiting = asyncio.Event()

@@ -1,10 +1,13 @@
-"""The application of the benchmark of http, for gunicorn."""
+"""The application of the benchmark of http, for gunicorn: ours for Steps, Django's for others."""
 
 from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+from django.core import wsgi as djangos
+
+from motia_django import wsgi as ours
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.contenders.http.settings"
-application = get_wsgi_application()
+of_steps = os.environ["BENCHMARK_CONTENDER"] == "steps"
+application = (ours if of_steps else djangos).get_wsgi_application()

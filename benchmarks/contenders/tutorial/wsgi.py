@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from django.core.wsgi import get_wsgi_application
-
 from benchmarks.contenders.tutorial.celery import app as celery_app
+from motia_django.wsgi import get_wsgi_application
 
 __all__ = ["application", "celery_app"]
 

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import connection
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.test import override_settings
 from django.utils.decorators import sync_and_async_middleware
 
@@ -22,12 +21,12 @@ from motia_django.asgi import get_asgi_application
 from motia_django.models import Pause
 from motia_django.runs import Status
 from tests.factories import listening, make_step, rows
+from tests.web.handled import ASKED, tell, telling
 from tests.web.serving import answering, http, serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 Answer = tuple[int, dict[bytes, bytes], bytes]
-JSON = {b"content-type": b"application/json"}
 
 
 async def asked(
@@ -90,59 +89,14 @@ def application() -> Iterator[Any]:
         yield get_asgi_application()
 
 
-def tell(request: Any) -> Any:
-    """Answer with all that is known of a request, or as its `answer` says."""
-    kind = request.query.get("answer") or (request.body or {}).get("answer")
-    if kind == "error":
-        raise ValueError("no")
-    if kind == "file":
-        return FileResponse(Path(__file__).open("rb"))  # Django closes it
-    if kind == "parts":
-        return {"status": 201, "body": (part for part in ("a", {"b": 1}))}
-    if kind == "cookie":
-        response = HttpResponse("yes", status=202)
-        response.set_cookie("a", "b", httponly=True)
-        return response
-    told = {name: getattr(request, name) for name in ("method", "path", "params", "query", "body")}
-    meta = request.raw.META
-    return {"body": {**told, "headers": dict(request.headers), "root": meta["SCRIPT_NAME"]}}
-
-
-@pytest.mark.parametrize(
-    "asks",
-    [
-        {},
-        {"method": "HEAD"},
-        {"method": "OPTIONS"},
-        {"method": "DELETE"},
-        {"path": "/nowhere"},
-        {"path": "/p/%C3%A4/17"},
-        {"path": "/mounted/p/b/17", "root_path": "/mounted"},
-        {"method": "POST", "content": b'{"n": "\xc3\xa4"}', "headers": JSON},
-        {"method": "POST", "content": b"{", "headers": JSON},
-        {"method": "POST", "content": b"a=1&b=2"},
-        {"method": "POST", "content": b'{"answer": "error"}', "headers": JSON},
-        {"method": "POST", "content": b'{"answer": "cookie"}', "headers": JSON},
-        {"method": "POST", "content": b'{"answer": "parts"}', "headers": JSON},
-        {"method": "POST", "content": b'{"answer": "file"}', "headers": JSON},
-        {"method": "POST", "content": b"x" * 70_000, "headers": JSON},
-        {"headers": {b"accept": b"text/plain"}},
-        {"query_string": b"answer=file"},
-        {"query_string": b"\xff"},
-        {"query_string": b"a=1&a=2&b=%C3%A4"},
-        {"headers": {b"host": b"no_host_at_all!"}},
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("asks", ASKED, ids=repr)
 def test_the_answer_is_that_of_djangos_own_handler(asks: dict[str, Any]) -> None:
-    methods = [http(each) for each in ("GET", "DELETE")]
-    steps = [
-        make_step(tell, *methods, http("POST", maxBodySize=50_000), http("GET", "/p/:name/:id")),
-    ]
-    with serving(*steps):
+    with telling():
         ours, theirs = ask(get_asgi_application(), **asks), ask(ASGIHandler(), **asks)
-    for _, headers, _ in (ours, theirs):
+    for _, headers, content in (ours, theirs):
         headers.pop(b"Motia-Trace-Id", None)
+        length = headers.pop(b"Content-Length", None)  # Django's own may leave it out
+        assert length in (None, b"%d" % len(content))
     assert ours == theirs
     assert len(rows()) % 2 == 0
     assert len({(row.status, repr(row.output)) for row in rows()}) <= 1

@@ -11,17 +11,19 @@ from asgiref.sync import sync_to_async
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.core.handlers.base import BaseHandler
 from django.http import FileResponse
-from django.urls import resolve, set_script_prefix
+from django.urls import set_script_prefix
 
+from motia_django.web import turnover
+from motia_django.web.base_handler import StepHandler
 from motia_django.web.lending import lent_thread
+from motia_django.web.paths import step_view
 from motia_django.web.views import StepView
 
 T = TypeVar("T")
 
 
-class Handler(ASGIHandler):
+class AsgiHandler(ASGIHandler):
     """What answers requests; those for Steps are answered in their thread, from end to end.
 
     Django's own goes to that thread and back for each signal, the view, and what of the middleware
@@ -36,11 +38,19 @@ class Handler(ASGIHandler):
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
         with lent_thread():
-            view = _step_view(scope)
+            view = self._step_view(scope)
             if view is None:
                 await super().handle(scope, receive, send)
             else:
                 await self._handle_in_one_go(view, scope, receive, send)
+
+    def _step_view(self, scope: Any) -> type[StepView] | None:
+        """Return the view of the Steps at a path; what is wrong with URLs Django tells of later."""
+        try:
+            path = scope["path"].removeprefix(get_script_prefix(scope))
+            return step_view(self._in_one_go.match(path).func)
+        except Exception:
+            return None
 
     async def _handle_in_one_go(
         self, view: type[StepView], scope: Any, receive: Any, send: Any
@@ -85,7 +95,7 @@ class Handler(ASGIHandler):
     def _answered(self, scope: Any, body: Any) -> Any:
         """Return the answer; nothing is left to be done for it unless it is still being made."""
         set_script_prefix(get_script_prefix(scope))
-        signals.request_started.send(sender=self.__class__, scope=scope)
+        turnover.begin(self.__class__, scope=scope)
         try:
             request, refusal = self.create_request(scope, body)
             response: Any = refusal if request is None else self._in_one_go.get_response(request)
@@ -96,23 +106,13 @@ class Handler(ASGIHandler):
         if isinstance(response, FileResponse):
             response.block_size = self.chunk_size
         if not response.streaming:
-            response.close()
+            turnover.close(response)
         return response
 
 
-class _InOneGo(BaseHandler):
+class _InOneGo(StepHandler):
     """The project's middleware and views, as a WSGI server has them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.load_middleware()
-
-
-def _step_view(scope: Any) -> type[StepView] | None:
-    """Return the view of the Steps at a path; what is wrong with the URLs Django tells of later."""
-    try:
-        match = resolve(scope["path"].removeprefix(get_script_prefix(scope)))
-    except Exception:
-        return None
-    view = getattr(match.func, "view_class", None)
-    return view if isinstance(view, type) and issubclass(view, StepView) else None

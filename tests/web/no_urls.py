@@ -1,0 +1,1 @@
+"""A module that is included as URLs, and has none."""
