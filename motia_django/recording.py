@@ -166,7 +166,7 @@ def _is_asked_for_at_once() -> bool:
 
     In that it is looked for at once, and often in a transaction that no other thread can see.
     """
-    return not settings().history_delay or _note.get() is not None or hasattr(mail, "outbox")
+    return not settings().history_delay or _note.get() is not None or "outbox" in vars(mail)
 
 
 def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
