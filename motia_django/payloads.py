@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
@@ -306,14 +307,12 @@ def _refuse_nan(value: Any) -> None:
     left = [value]
     while left:
         each = left.pop()
-        if type(each) in _NEVER_NAN:
-            continue
-        each = _opened(each)
+        if type(each) not in _CONTAINERS:
+            each = _opened(each)
         if isinstance(each, float) and not math.isfinite(each):
             which = "" if math.isnan(each) else ", a number beyond 1.8e308,"
             raise PayloadError(f"{each!r}{which} is nothing that JSON can hold")
         if isinstance(each, dict):
-            left += each
-            left += each.values()
+            left += [part for part in chain(each, each.values()) if type(part) not in _NEVER_NAN]
         elif isinstance(each, list):
-            left += each
+            left += [part for part in each if type(part) not in _NEVER_NAN]

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from motia_django import moments, payloads
 from motia_django.conf import settings
+from motia_django.exceptions import PayloadError
 from motia_django.hooks import Fate, fate_in
 from motia_django.moments import told
 
@@ -99,8 +100,16 @@ class Timeline:
 
     def _entry(self, kind: str, facts: Entry) -> Entry:
         at = round(time.monotonic() - self._started, 4)
-        presentable = payloads.masked(payloads.presentable(facts), self.masks)
-        return {"at": at, "kind": kind, **_bounded(presentable)}
+        return {"at": at, "kind": kind, **self._shown(facts)}
+
+    def _shown(self, facts: Entry) -> Entry:
+        """Return facts for people to read: their secrets masked, and the large ones cut."""
+        try:
+            content = payloads.dump(facts)
+        except PayloadError:
+            return _bounded(payloads.masked(payloads.presentable(facts), self.masks))
+        shown: Entry = payloads.masked(payloads.loads(content), self.masks)
+        return shown if len(content) <= _LARGEST_FACT else _bounded(shown)
 
 
 def operation(kind: str, by: str, reason: str = "", **facts: Any) -> Entry:
