@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from types import MethodType
 from typing import Any
 
 from celery.app.routes import MapRoute
 from celery.utils.nodenames import anon_nodename
 from kombu import Producer, Queue
 from kombu.common import Broadcast
+
+from motia_django.sources import is_own
 
 Road = Callable[[str, tuple[Any, ...], dict[str, Any]], object]
 """Takes a message: the task's id, its arguments and the message's headers."""
@@ -37,7 +38,9 @@ def is_usual(task: Any) -> bool:
         and not (app.current_worker_task and app.conf.task_inherit_parent_priority)
         and task.expires is None
         and all(isinstance(each, MapRoute) for each in app.amqp.router.routes)
-        and all(map(_is_celerys, (task.apply_async, task.shadow_name, app.send_task)))
+        and all(
+            is_own(each, "celery") for each in (task.apply_async, task.shadow_name, app.send_task)
+        )
     )
 
 
@@ -131,11 +134,3 @@ class _Undeclared(list[Any]):
     def __iter__(self) -> Iterator[Any]:
         connection: Any = self._producer.connection
         return (e for e in super().__iter__() if hash(e) not in connection.declared_entities)
-
-
-def _is_celerys(method: Any) -> bool:
-    """Return whether a method is the one that Celery has written, and not wrapped or replaced."""
-    if type(method) is not MethodType:
-        return False
-    module: str = method.__func__.__globals__["__name__"]
-    return module.startswith("celery.")

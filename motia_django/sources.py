@@ -1,4 +1,4 @@
-"""A Step file's text, asked where in it a thing is declared."""
+"""Whose a piece of code is, and a Step file's text, asked where in it a thing is declared."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import FunctionType, MethodType
+from typing import Any
 
 Place = tuple[str | int, ...]
 """Where inside `config`: ("triggers", 0, "path")."""
@@ -15,6 +17,18 @@ Place = tuple[str | int, ...]
 def near(file: Path) -> Path:
     """Return a file as seen from the working directory, if it lies below that."""
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+
+
+def is_own(method: Any, package: str) -> bool:
+    """Return whether a method of a package's is the one that it has written.
+
+    Who watches, such as Sentry, wraps it, or puts one of his own in its place.
+    """
+    function = method.__func__ if type(method) is MethodType else method
+    return (
+        type(function) is FunctionType
+        and function.__globals__["__name__"].partition(".")[0] == package
+    )
 
 
 class Source:

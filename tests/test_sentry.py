@@ -212,3 +212,30 @@ def test_an_answer_that_breaks_off_is_told_of_once_with_its_run() -> None:
     assert event["exception"]["values"][-1]["value"] == "no second part"
     assert tags(event)["motia.step"] == "Work"
     assert broke_off["message"] == "it broke off"
+
+
+BY_WSGI = """
+from motia_django.wsgi import get_wsgi_application
+from tests.web.test_wsgi_handler import ask
+
+def answer(request, ctx):
+    sentry_sdk.set_tag("of_the_first", "yes")
+    raise LookupError("no such order")
+
+application = get_wsgi_application()
+with serving(make_step(answer, http("GET", "/x/:kind"), http())):
+    ask(application, path="/x/missing")
+    ask(application)
+    sentry_sdk.capture_message("Outside")
+"""
+
+
+def test_our_wsgi_application_is_watched_as_djangos_own_is() -> None:
+    *errors, outside = told(BY_WSGI)
+    assert [each["transaction"] for each in errors] == ["/x/{kind}", "/x"]
+    assert [each["request"]["url"] for each in errors] == [
+        "http://testserver/x/missing",
+        "http://testserver/x",
+    ]
+    assert {tags(each)["motia.step"] for each in errors} == {"Work"}
+    assert "of_the_first" not in (outside.get("tags") or {}), "each request has a scope of its own"

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.handlers.base import BaseHandler
 from django.urls import ResolverMatch, get_resolver
 
+from motia_django.sources import is_own
 from motia_django.web.paths import Paths, step_view
 from motia_django.web.responses import WITHOUT_BODY, set_known_headers
 
@@ -36,7 +37,9 @@ class StepHandler(BaseHandler):
 
     def make_view_atomic(self, view: Any) -> Any:
         """Return the view in the transactions of its request; Steps open theirs themselves."""
-        return super().make_view_atomic(view) if step_view(view) is None else view
+        if step_view(view) is not None and is_own(BaseHandler.make_view_atomic, "django"):
+            return view
+        return super().make_view_atomic(view)
 
     def get_response(self, request: Any) -> Any:
         """Return the answer to a request.

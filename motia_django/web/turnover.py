@@ -14,8 +14,9 @@ from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections, reset_queries
 from django.dispatch import Signal
-from django.http import HttpResponseBase
 from django.urls import set_urlconf
+
+from motia_django.sources import is_own
 
 _BEFORE = [id(each) for each in (reset_queries, close_old_connections)]
 _AFTER = [id(each) for each in (close_old_connections, close_caches, reset_urlconf)]
@@ -33,10 +34,7 @@ def begin(handler: type, **about: Any) -> None:
 
 def close(response: Any) -> None:
     """Close a response: as `request_finished` has it, which is sent if anybody else listens."""
-    if not (
-        type(response).close is HttpResponseBase.close
-        and _is_djangos_alone(request_finished, _AFTER)
-    ):
+    if not (is_own(response.close, "django") and _is_djangos_alone(request_finished, _AFTER)):
         response.close()
         return
     for let_go in response._resource_closers:

@@ -9,6 +9,7 @@ from django.core.handlers.wsgi import WSGIHandler, get_script_name
 from django.http import HttpResponse
 from django.urls import set_script_prefix
 
+from motia_django.sources import is_own
 from motia_django.web import turnover
 from motia_django.web.base_handler import StepHandler
 
@@ -17,7 +18,9 @@ class WsgiHandler(StepHandler, WSGIHandler):
     """What answers requests, as Django's own does."""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Answer a request."""
+        """Answer a request; as Django's own method does, if somebody watches that."""
+        if not is_own(WSGIHandler.__call__, "django"):
+            return super().__call__(environ, start_response)
         set_script_prefix(get_script_name(environ))
         turnover.begin(self.__class__, environ=environ)
         response: Any = self.get_response(self.request_class(environ))
