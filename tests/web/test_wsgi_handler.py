@@ -77,7 +77,7 @@ def ask(
     status, told = begun
     said: dict[str, list[str]] = {}
     for name, value in told:
-        said.setdefault(name, []).append(value)
+        said.setdefault(name, []).append(value.strip())  # as servers do
     try:
         return status, said, b"".join(parts)
     finally:
