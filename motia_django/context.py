@@ -17,8 +17,10 @@ from motia_django.loggers import Logger
 from motia_django.loops import aside, at_length
 from motia_django.moments import utc
 from motia_django.registry import registry
+from motia_django.runs import INVOKE, Run
 from motia_django.stores.face import AsyncState, state
 from motia_django.tracing import Scope
+from motia_django.triggers import Trigger
 from motia_django.triggers.base import OLD_NAMES, Spelled, TriggerInfo
 from motia_django.twofold import DONE, Done, at_once
 
@@ -41,18 +43,30 @@ class BaseContext(Spelled):
     def __class_getitem__(cls, item: Any) -> GenericAlias:
         return GenericAlias(cls, item)
 
-    def __init__(self, scope: Scope, trigger: TriggerInfo, input: Any, invoke: Invoke) -> None:
-        self.trigger = trigger
-        """What started this run."""
-        self.trace_id = scope.trace_id
+    def __init__(
+        self, scope: Scope, run: Run, trigger: Trigger, input: Any, invoke: Invoke
+    ) -> None:
+        self.trace_id = run.trace_id
         """32 hex digits, the same for all runs that one outside cause led to."""
-        self.attempt = scope.attempt
+        self.attempt = run.attempt or 1
         """Which try of this run it is, from 1."""
-        self.step = scope.step
+        self.step = run.step
         """The name of this Step."""
         self.input = input
         """What the handler is given besides this."""
         self._scope, self._first, self._invoke = scope, input, invoke
+        self._run, self._trigger = run, trigger
+
+    @cached_property
+    def trigger(self) -> TriggerInfo:
+        """What started this run."""
+        run, trigger = self._run, self._trigger
+        return TriggerInfo(
+            type=trigger.kind,
+            source=trigger.source if run.trigger == INVOKE else run.source,
+            index=run.index,
+            scheduled_time=None if run.trigger == "http" else trigger.scheduled_time(run.input),
+        )
 
     @cached_property
     def logger(self) -> Logger:
@@ -62,12 +76,12 @@ class BaseContext(Spelled):
     @cached_property
     def created_at(self) -> datetime:
         """When this run was born, an aware time in UTC: as a rule, when its message was sent."""
-        return utc(self._scope.created_at)
+        return utc(self._run.created_at)
 
     @cached_property
     def run_id(self) -> str:
         """This run, in the ledger, in Celery and in the admin."""
-        return str(self._scope.run_id)
+        return str(self._run.id)
 
     @cached_property
     def user(self) -> Any:
@@ -107,7 +121,7 @@ class BaseContext(Spelled):
         value that is neither a text nor a number, and for a name that no key may have. What it
         gives may be awaited, and need not be.
         """
-        masks = registry().masks(self._scope.step)
+        masks = registry().masks(self._run.step)
         self._scope.keys = keys.joined(self._scope.keys, found_by, masks)
         return DONE
 

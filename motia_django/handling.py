@@ -26,12 +26,14 @@ from motia_django.registry import registry
 from motia_django.runs import ANSWERED, INVOKE, Run, Status
 from motia_django.steps import Step
 from motia_django.triggers import Trigger
-from motia_django.triggers.base import Condition, TriggerInfo
+from motia_django.triggers.base import Condition
 
 logger = logging.getLogger("motia.runs")
 
 _SOONEST, _LATEST = timedelta(seconds=5), timedelta(minutes=10)
 """Between two looks whether the trigger of a run is here."""
+_KINDS: tuple[type[BaseContext], ...] = (Context, AsyncContext)
+"""Of contexts: for plain code, and for async code."""
 
 
 def handled(
@@ -41,10 +43,10 @@ def handled(
 
     Return the status, and what else of the outcome is known then. Nothing is raised.
     """
-    own = BaseContext(scope, _info(run, trigger), given, invoke)
+    own = _KINDS[step.is_async](scope, run, trigger, given, invoke)
 
     def context(is_async: bool) -> BaseContext:
-        return twin(own, AsyncContext if is_async else Context)
+        return own if is_async is step.is_async else twin(own, _KINDS[is_async])
 
     began = time.monotonic()
     with tracing.entered(scope):
@@ -111,7 +113,7 @@ def _answer(
         own = context(step.is_async)
         own.input = input
         arguments = (input, own)[: step.arity]
-        limit = _limit(run, trigger)
+        limit = _limit(run, trigger) if step.is_async else None
         value = calls.call(step.handler, *arguments, limit=limit, known_async=step.is_async)
         return trigger.clean_output(value, subject, input)
 
@@ -153,12 +155,3 @@ def _hard_limit(run: Run, trigger: Trigger) -> tuple[float | None, str]:
         return own, f"it did not end at its limit of {own or 0:g} s"
     text = f"it took longer than Celery's task_time_limit of {project:g} s"
     return project - min(1, project / 10), text
-
-
-def _info(run: Run, trigger: Trigger) -> TriggerInfo:
-    return TriggerInfo(
-        type=trigger.kind,
-        source=run.source if run.trigger != INVOKE else trigger.source,
-        index=run.index,
-        scheduled_time=None if run.trigger == "http" else trigger.scheduled_time(run.input),
-    )

@@ -17,10 +17,17 @@ from motia_django.exceptions import MotiaError, TimedOut, WorkerLost
 
 
 class KeptRequest(Request):
-    """The message of a run in the ledger: the run need not wait until its lease is over."""
+    """The message of a run in the ledger: the run need not wait until its lease is over.
 
-    def __init__(self, message: Any, **known: Any) -> None:
-        super().__init__(message, **known)
+    The worker has read it to look at it, and hands on what it has read: by Celery its process would
+    be given the text once more.
+    """
+
+    def __init__(
+        self, message: Any, *, body: Any = None, decoded: bool = False, **known: Any
+    ) -> None:
+        read = body if decoded else message.payload
+        super().__init__(message, body=read, decoded=True, **known)
         arrivals.note(self)
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:

@@ -57,7 +57,7 @@ def local(moment: datetime) -> datetime:
 def as_kept(moment: datetime) -> datetime:
     """Return a moment as the project's tables have it: without a zone unless `USE_TZ` is set."""
     zone = _zone()
-    if is_aware(moment) == (zone is not None):
+    if moment.tzinfo is zone or is_aware(moment) == (zone is not None):
         return moment
     return utc(moment) if zone else make_naive(moment, get_default_timezone())
 

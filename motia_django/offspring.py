@@ -243,7 +243,7 @@ def _told(run: Run, outcome: Outcome) -> dict[str, Any]:
 
 def _noted(dead: Run, message: Message, runs: list[Run]) -> list[Entry]:
     """Return what the dead run's timeline says of its message."""
-    timeline = Timeline(registry().masks(dead.step))
+    timeline = Timeline(partial(registry().masks, dead.step))
     steps = [each.step for each in runs]
     timeline.add("enqueue", topic=message.topic, data=message.data, steps=steps)
     return [{**entry, "at": None} for entry in timeline.entries()]

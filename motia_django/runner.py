@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
@@ -124,7 +125,7 @@ def perform(
     goes wrong is in the outcome; nothing is raised. An outcome that is RUNNING is for the caller to
     end, with `finished`.
     """
-    timeline, started_at = Timeline(registry().masks(run.step)), moments.now()
+    timeline, started_at = Timeline(partial(registry().masks, run.step)), moments.now()
     sentry.watch()
     observers.tell(signals.run_started, run)
     result: dict[str, Any]
@@ -280,7 +281,7 @@ def _scope(
     run: Run, step: Step, timeline: Timeline, check_lease: CheckLease | None
 ) -> tracing.Scope:
     return tracing.Scope(
-        check_lease=check_lease or tracing.check_lease_of(tracing.current()),
+        check_lease=check_lease or tracing.lease_check(),
         nested=_nested() if run.trigger == INVOKE else 0,
         trace_id=run.trace_id,
         span=run.parent_span,
@@ -288,8 +289,6 @@ def _scope(
         run_id=run.id,
         step=step.name,
         depth=run.depth,
-        attempt=max(run.attempt, 1),
-        created_at=run.created_at,
         topics=step.topics,
         timeline=timeline,
     )

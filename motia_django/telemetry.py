@@ -86,7 +86,7 @@ def span_of(
 
 def going_on() -> Span | None:
     """Return the span going on here, to go on with it `within` another place."""
-    if _here() is None:
+    if not is_on() or _here() is None:
         return None
     from opentelemetry import trace
 

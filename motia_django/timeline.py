@@ -50,24 +50,28 @@ _DUE = timedelta(seconds=1)
 class Timeline:
     """A run's list of events. Each is `{"at": seconds since the start, "kind": ..., ...}`."""
 
-    __slots__ = ("_entries", "_error", "_fates", "_left_out", "_settings", "_started", "masks")
+    __slots__ = ("_entries", "_error", "_fates", "_left_out", "_masks", "_started")
 
-    def __init__(self, masks: tuple[str, ...] | None = None) -> None:
-        """Mask what is under keys with these words in them; by None, with those of the setting."""
+    def __init__(self, masks: Callable[[], tuple[str, ...]] = lambda: settings().redact) -> None:
+        """Mask what is under keys with the words that `masks` gives, asked when there is one."""
         self._started = time.monotonic()
         self._entries: list[Entry] = []
         self._error: Entry | None = None
         self._fates: dict[int, Fate] = {}
         self._left_out = 0
-        self._settings = settings()
-        self.masks = self._settings.redact if masks is None else masks
+        self._masks = masks
+
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """The words in keys whose values are masked."""
+        return self._masks()
 
     def add(self, kind: str, database: str | None = None, /, **facts: Any) -> None:
         """Note that `kind` happened just now; past the bound only its number is kept.
 
         What was written in a `database`, by its alias, is marked as undone if that rolls back.
         """
-        if len(self._entries) >= self._settings.timeline_entries:
+        if len(self._entries) >= settings().timeline_entries:
             self._left_out += 1
             return
         fate = fate_in(database)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,8 +29,6 @@ class Scope:
     run_id: UUID
     step: str
     depth: int
-    attempt: int
-    created_at: datetime
     topics: frozenset[str]
     """The topics that the Step's config says it enqueues to."""
     timeline: Timeline
@@ -96,11 +93,12 @@ def note(kind: str, database: Callable[[], str | None] | None = None, /, **facts
 
 def check_lease() -> None:
     """Raise `LeaseLost` if a run goes on here that was given to another process meanwhile."""
-    check_lease_of(_scope.get())()
+    lease_check()()
 
 
-def check_lease_of(scope: Scope | None) -> Callable[[], None]:
-    """Return what checks the lease of a run, or of the run that invoked it."""
+def lease_check() -> Callable[[], None]:
+    """Return what checks the lease of the run going on here, and of those that it invokes."""
+    scope = _scope.get()
     return scope.check_lease if scope is not None else lambda: None
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from celery.exceptions import WorkerLostError
 from celery.signals import worker_init
 from django.db import OperationalError, connection
 from django.utils import timezone
+from kombu.message import Message
 from kombu.utils.imports import symbol_by_name
 
 from motia_django import enqueue, leases, ledger, models, runner, tasks
@@ -65,6 +67,26 @@ def test_a_step_may_be_named_as_the_task_of_ticks_is() -> None:
         [run_id] = enqueue("work")
         project_app().tasks["motia.tick"].apply(args=(run_id,), throw=True)
         assert row(run_id).status == Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("record", ["all", "failures"])
+def test_a_process_is_handed_what_its_worker_has_read_of_a_message(record: str) -> None:
+    said, handed = [["1", {"input": [1]}], {}, {"chain": None}], []
+    message = Message(
+        headers={"id": "1", "task": "motia.Work"},
+        body=json.dumps(said),
+        content_type="application/json",
+        content_encoding="utf-8",
+    )
+    pool = SimpleNamespace(apply_async=lambda trace, args, **options: handed.append(args))
+    with installed(make_step(record=record)):
+        app = project_app()
+        task: Any = app.tasks["motia.Work"]
+        request = symbol_by_name(task.Request)(message, app=app, task=task)
+        request.execute_using_pool(pool)
+    [(_, _, facts, body, *types)] = handed
+    assert (body, types) == (said, [None, None])
+    assert facts["args"] is body[0]
 
 
 def test_a_tick_whose_process_was_killed_goes_back_to_the_broker() -> None:

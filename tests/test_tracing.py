@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.http import HttpRequest
-from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,8 +29,6 @@ def make_scope(step: str = "Work") -> Scope:
         run_id=new_run_id(),
         step=step,
         depth=0,
-        attempt=1,
-        created_at=timezone.now(),
         topics=frozenset(),
         timeline=Timeline(),
     )

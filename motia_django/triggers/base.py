@@ -84,7 +84,8 @@ class Trigger(ABC):
 
     def clean_input(self, raw: Any, subject: str) -> Any:
         """Return what the handler is given; raise `InvalidInput`."""
-        return raw if self.schema is None else self.schema.clean(raw, subject)
+        schema = self.schema
+        return raw if schema is None else schema.clean(raw, subject)
 
     def clean_output(self, value: Any, subject: str, given: Any = None) -> Any:
         """Return what becomes of the result on the input `given`; raise `InvalidResponse`."""

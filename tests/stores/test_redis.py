@@ -222,8 +222,8 @@ def test_what_a_step_changes_is_its_child_though_upkeep_tells_of_it(
 ) -> None:
     run = make_run(depth=3)
     scope = tracing.Scope(
-        trace_id=run.trace_id, run_id=run.id, step=run.step, depth=run.depth, attempt=1,
-        created_at=run.created_at, topics=frozenset(), timeline=Timeline(),
+        trace_id=run.trace_id, run_id=run.id, step=run.step, depth=run.depth,
+        topics=frozenset(), timeline=Timeline(),
         span="00f067aa0ba902b7-01",
     )  # fmt: skip
     with installed(watcher()):
