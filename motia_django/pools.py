@@ -13,9 +13,11 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
 from celery import bootsteps
 from celery.signals import worker_before_create_process, worker_ready
 
@@ -48,7 +50,7 @@ def join_worker(sender: Any, **kwargs: Any) -> None:
     """Make this a part of a worker that is being set up."""
     sender.app.steps["consumer"].add(PromptAnswers)
     worker_ready.connect(_warn, dispatch_uid="motia.pools.warn")
-    worker_before_create_process.connect(_freeze, dispatch_uid="motia.pools.freeze")
+    worker_before_create_process.connect(_share, dispatch_uid="motia.pools.share")
 
 
 def _answer(later: Callable[..., Any], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -57,11 +59,14 @@ def _answer(later: Callable[..., Any], call: Callable[..., Any], *args: Any, **k
     return call(*args, **kwargs) if is_one else later(call, *args, **kwargs)
 
 
-def _freeze(**kwargs: Any) -> None:
-    """Exempt what is loaded from garbage collection before the first fork, unless that was done."""
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+def _share(**kwargs: Any) -> None:
+    """Before the first fork, load what each process would load, and exempt all from collection."""
+    if gc.get_freeze_count():
+        return
+    with suppress(OSError):
+        get_pdeathsig()  # each process sets its own, for which billiard loads a parser of C
+    gc.collect()
+    gc.freeze()
 
 
 def _warn(sender: Any, **kwargs: Any) -> None:
