@@ -17,7 +17,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
 from celery import bootsteps
 from celery.signals import worker_before_create_process, worker_ready
 
@@ -63,6 +62,8 @@ def _share(**kwargs: Any) -> None:
     """Before the first fork, load what each process would load, and exempt all from collection."""
     if gc.get_freeze_count():
         return
+    from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
+
     with suppress(OSError):
         get_pdeathsig()  # each process sets its own, for which billiard loads a parser of C
     gc.collect()
