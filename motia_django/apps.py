@@ -59,14 +59,17 @@ class MotiaConfig(AppConfig):
 
 def _install_steps() -> None:
     """Find the Steps, and make them tasks and schedules; without settings there can be none."""
-    from motia_django import beat, celery_app, discovery, registry, schedule, tasks
+    from motia_django import beat, celery_app, discovery, registry, tasks
 
     app = celery_app.adopt()
     steps = discovery.discover()
     registry.install(steps)
     tasks.register(steps)
-    schedule.join_beat(app, steps)
     beat.join(app)
+    if steps.schedules:
+        from motia_django import schedule
+
+        schedule.join_beat(app, steps)
 
 
 def _refuse_to_work(**kwargs: Any) -> None:

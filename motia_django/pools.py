@@ -1,19 +1,24 @@
-"""Pools of workers: `solo` acknowledges at once what it has done; `gevent` runs no async Steps.
+"""Pools of workers: `prefork` shares what is loaded; `solo` answers at once; `gevent` has no async.
 
 Celery leaves each acknowledgement to kombu's event loop. A solo pool works in that loop's thread,
 which may then sleep for up to a second with acknowledgements still on its list: once they are all
 that RabbitMQ lets the worker hold, four jobs a second are done (Celery's issue 7718, for one).
+
+Before each fork of a prefork pool Celery collects garbage. Python writes into all that it looks at
+for that, and a process that was forked before then has the pages as they were for itself.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from celery import bootsteps
-from celery.signals import worker_ready
+from celery.signals import worker_before_create_process, worker_ready
 
 from motia_django.registry import registry
 
@@ -44,12 +49,25 @@ def join_worker(sender: Any, **kwargs: Any) -> None:
     """Make this a part of a worker that is being set up."""
     sender.app.steps["consumer"].add(PromptAnswers)
     worker_ready.connect(_warn, dispatch_uid="motia.pools.warn")
+    worker_before_create_process.connect(_share, dispatch_uid="motia.pools.share")
 
 
 def _answer(later: Callable[..., Any], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Give an answer now; leave to the loop whatever else is to be called (before Celery 5.7)."""
     is_one = getattr(call, "__name__", "") in _ANSWERS
     return call(*args, **kwargs) if is_one else later(call, *args, **kwargs)
+
+
+def _share(**kwargs: Any) -> None:
+    """Before the first fork, load what each process would load, and exempt all from collection."""
+    if gc.get_freeze_count():
+        return
+    from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
+
+    with suppress(OSError):
+        get_pdeathsig()  # each process sets its own, for which billiard loads a parser of C
+    gc.collect()
+    gc.freeze()
 
 
 def _warn(sender: Any, **kwargs: Any) -> None:

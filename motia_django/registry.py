@@ -17,7 +17,6 @@ from motia_django.stream_config import StreamConfig, is_stream_file
 from motia_django.triggers import CronTrigger, HttpTrigger, StateTrigger, StreamTrigger, Trigger
 from motia_django.triggers.state import StateChange
 from motia_django.triggers.stream import StreamChange
-from motia_django.webhooks import signatures_of
 
 DUPLICATE_NAME = "motia.E008"
 DUPLICATE_ROUTE = "motia.E009"
@@ -257,7 +256,12 @@ def installed(new: Registry) -> Iterator[Registry]:
 
 def _signature_headers(step: Step) -> tuple[str, ...]:
     """Return the headers that sign requests to a Step, each as a word that masks it."""
-    kinds = (each for trigger in step.http_triggers for each in signatures_of(trigger))
+    own = [each for each in step.http_triggers if each.policies.authentication]
+    if not own:
+        return ()
+    from motia_django.webhooks import signatures_of
+
+    kinds = (each for trigger in own for each in signatures_of(trigger))
     return tuple(f"={name}" for name in dict.fromkeys(each.header for each in kinds) if name)
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from celery import bootsteps
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
-from motia_django import arrivals, batches, ledger, publish, runner
+from motia_django import arrivals, ledger, publish, runner
 from motia_django.conf import settings
 from motia_django.exceptions import MotiaError, StoreUnavailable
 from motia_django.live import face as streams
@@ -101,6 +101,18 @@ def keep_streams() -> int:
     return streams.look_after(BATCH)
 
 
+def work_off() -> bool:
+    """Work on the batches that wait; return whether there is more to do at once.
+
+    What does so is loaded with the first batch.
+    """
+    if not ledger.waiting_batches():
+        return False
+    from motia_django import batches
+
+    return batches.work_off()
+
+
 def prune() -> int:
     """Delete what is older than the setting `RETENTION` allows, in one small batch per status.
 
@@ -171,7 +183,7 @@ class Upkeep(bootsteps.StartStopStep):
     def _look_after_all(self) -> bool:
         """Look after the runs, all items and the batches; return whether these have more to do."""
         chores = (upkeep, keep_state, keep_streams)
-        *numbers, has_more = self._do(*chores, batches.work_off)
+        *numbers, has_more = self._do(*chores, work_off)
         for chore, number in zip(chores, numbers, strict=True):
             found, rounds = number or 0, 1
             while found >= BATCH and rounds < _MOST_ROUNDS and not self._stopping.is_set():

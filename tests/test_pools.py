@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from celery.contrib.testing.worker import start_worker
-from celery.signals import task_received
+from celery.signals import task_received, worker_before_create_process
 
 from motia_django import pools
 from tests.factories import installed, make_step
@@ -57,6 +58,24 @@ def test_what_is_not_an_answer_is_left_to_the_loop() -> None:
     later: list[object] = []
     pools._answer(lambda *what: later.append(what), print, "a remote control's command")
     assert later == [(print, "a remote control's command")]
+
+
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """Nothing is exempt from garbage collection, as in a worker that has just begun."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_before_the_first_fork_all_that_is_loaded_is_exempted_from_collection() -> None:
+    pools.join_worker(SimpleNamespace(app=SimpleNamespace(steps={"consumer": set()})))
+    worker_before_create_process.send(sender=None)
+    loaded = gc.get_freeze_count()
+    later = [[number] for number in range(10_000)]
+    worker_before_create_process.send(sender=None)
+    assert len(later) < gc.get_freeze_count() <= loaded
 
 
 def test_a_green_pool_names_the_async_steps_that_it_cannot_run(

@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from motia_django import models, payloads
 from motia_django.conf import settings
-from motia_django.ledger import pulse
 from motia_django.ledger.rows import shown_input, without_credentials
 from motia_django.lines import escaped, spelled_out
 from motia_django.moments import local
@@ -127,7 +126,10 @@ def hidden_runs(number: int) -> str:
 
 def counted(number: int, most: int | None = None) -> str:
     """Return a number that was counted no further than `most`, `pulse.MOST` unless told."""
-    most = pulse.MOST if most is None else most
+    if most is None:
+        from motia_django.ledger import pulse
+
+        most = pulse.MOST
     return f"{most:,}+" if number >= most else f"{number:,}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.core import checks
 from django.core.management.base import CommandError
 
-from motia_django.checks import ALL as CHECKS
+from motia_django.checks import usual
 from motia_django.commands.base import Subcommand, add_format
 from motia_django.commands.new import chosen_app
 from motia_django.commands.steps import described_message
@@ -134,7 +134,7 @@ class _Done:
 
 
 def _said() -> list[checks.CheckMessage]:
-    return [message for check in CHECKS for message in check(None)]
+    return usual(None)
 
 
 def _file_of(message: checks.CheckMessage) -> str:

@@ -14,7 +14,7 @@ from django.db import Error
 
 from motia_django import ledger
 from motia_django.celery_app import task_name
-from motia_django.checks import ALL as CHECKS
+from motia_django.checks import usual
 from motia_django.commands import schedules
 from motia_django.commands.base import Subcommand, add_format, zone
 from motia_django.exceptions import UnknownFlow, UnknownStep
@@ -103,7 +103,7 @@ class Check(Subcommand):
         add_format(parser)
 
     def run(self, options: Mapping[str, Any]) -> None:
-        messages = [message for check in CHECKS for message in check(None)]
+        messages = usual(None)
         if options.get("format") == "json":
             self.json([described_message(each) for each in messages])
         else:

@@ -1,7 +1,7 @@
 """Motia's older dialects: what a file says in their words is read as if it were said in today's.
 
 Each is one small module that rewrites the config and fits the handler when a file is loaded, so
-that whatever runs a Step knows one model only.
+that whatever runs a Step knows one model only. It is loaded with the first file in its words.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from motia_django.dialects import alpha, early, flat, release, streams
+from motia_django.dialects import release, streams
 from motia_django.dialects.declared import Declared, by_people
+from motia_django.dialects.signatures import takes_emit
+from motia_django.triggers.base import OLD_NAMES
 
 __all__ = ["Declared", "modern", "modern_stream"]
 
 _ROOT_WORDS = frozenset({"type", "emits", "subscribes", "infrastructure"})
 """Keys that no config has in today's words."""
+_TRIGGER_WORDS = ("infrastructure", "subscribes")
+"""Keys that no trigger has in today's words."""
 _VIRTUAL = frozenset(
     {"virtualEnqueues", "virtual_enqueues", "virtualEmits", "virtual_emits"}
     | {"virtualSubscribes", "virtual_subscribes"}
@@ -41,10 +45,32 @@ def _read(module: Any) -> Declared:
     handler = getattr(module, "handler", None)
     if isinstance(config, Mapping):
         executor = getattr(module, "executor", None) if handler is None else handler
-        if early.is_spoken(config, executor):
+        if _is_early(config, executor):
+            from motia_django.dialects import early
+
             return early.read(config, executor)
         if "triggers" not in config and "type" in config:
+            from motia_django.dialects import flat
+
             return flat.read(config, handler)
-        if not _ROOT_WORDS.isdisjoint(config) or alpha.is_spoken(config.get("triggers")):
+        if not _ROOT_WORDS.isdisjoint(config) or _has_old_words(config.get("triggers")):
+            from motia_django.dialects import alpha
+
             return alpha.read(config, handler)
     return release.read(module, config, handler)
+
+
+def _is_early(config: Mapping[str, Any], handler: Any) -> bool:
+    """Return whether a config has topics and no type, or its handler is given `emit`."""
+    if "triggers" in config:
+        return False
+    return ("subscribes" in config and "type" not in config) or takes_emit(handler)
+
+
+def _has_old_words(triggers: Any) -> bool:
+    """Return whether one in a list of triggers has a type, or a key, of Motia 1.0-alpha only."""
+    return isinstance(triggers, list | tuple) and any(
+        isinstance(each, Mapping)
+        and (each.get("type") in [*OLD_NAMES] or any(key in each for key in _TRIGGER_WORDS))
+        for each in triggers
+    )

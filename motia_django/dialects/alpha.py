@@ -12,24 +12,15 @@ from motia_django.dialects.declared import Declared, Keys, functions, given, lis
 from motia_django.dialects.handlers import Habits, fitted
 from motia_django.dialects.release import streaming
 from motia_django.dialects.requests import TriggerInput
-from motia_django.dialects.signatures import takes_request, takes_trigger_input
+from motia_django.dialects.signatures import takes
 from motia_django.triggers.base import OLD_NAMES
+from motia_django.triggers.exchange import Request
 
 _DUE = frozenset({"schedule", "expression", "cron"})
 _REWRITTEN = {
     "http": ("type", "method", "path", "middleware", *triggers.OF_HTTP, "input"),
     "queue": ("type", "topic", "input", "config", "infrastructure"),
 }
-_ONLY_HERE = ("infrastructure", "subscribes")
-
-
-def is_spoken(declared: Any) -> bool:
-    """Return whether a list of triggers has one with a type, or a key, that is known only here."""
-    return isinstance(declared, list | tuple) and any(
-        isinstance(each, Mapping)
-        and (each.get("type") in [*OLD_NAMES] or any(key in each for key in _ONLY_HERE))
-        for each in declared
-    )
 
 
 def read(config: Mapping[str, Any], handler: Any) -> Declared:
@@ -41,7 +32,7 @@ def read(config: Mapping[str, Any], handler: Any) -> Declared:
         flows=tuple(listed(root.get("flows"))),
         middleware=functions(root.get("middleware")),
         own_middleware={at: functions(each.get("middleware")) for at, each in enumerate(old)},
-        **_first_habits(old) if takes_trigger_input(handler) else _habits(old, handler),
+        **_first_habits(old) if takes(TriggerInput, handler) else _habits(old, handler),
     )
     made = [asked(_trigger(each, root), at) for at, each in enumerate(old)]
     new = {**rest(root), "triggers": made, "enqueues": sent(root)}
@@ -50,7 +41,7 @@ def read(config: Mapping[str, Any], handler: Any) -> Declared:
 
 def _habits(old: list[Keys], handler: Any) -> Keys:
     words = {at: str(each.get("type")) for at, each in enumerate(old)}
-    return {"words": words, "gives_request": takes_request(handler)}
+    return {"words": words, "gives_request": takes(Request, handler)}
 
 
 def _first_habits(old: list[Keys]) -> Keys:

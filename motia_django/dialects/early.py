@@ -10,19 +10,11 @@ from motia_django.dialects.contexts import OldContext
 from motia_django.dialects.declared import Declared, listed
 from motia_django.dialects.handlers import Habits
 from motia_django.dialects.requests import Named
-from motia_django.dialects.signatures import takes_emit
 
 _FLOWS = ("flows", "workflows", "workflow")
 """What the flows that a Step is part of were called, one after the other."""
 _OF_THE_TRACE = {"get": 1, "set": 2, "delete": 1, "clear": 0}
 """With how many arguments the methods of state were called when they named no group."""
-
-
-def is_spoken(config: Mapping[str, Any], handler: Any) -> bool:
-    """Return whether a config has topics and no type, or its handler is given `emit`."""
-    if "triggers" in config:
-        return False
-    return ("subscribes" in config and "type" not in config) or takes_emit(handler)
 
 
 def read(config: Mapping[str, Any], handler: Any) -> Declared:

@@ -10,7 +10,6 @@ from motia_django import calls
 from motia_django.dialects.builders import StepDefinition
 from motia_django.dialects.declared import Declared, listed
 from motia_django.dialects.guards import is_cron_trigger, is_http_trigger
-from motia_django.dialects.handlers import Habits, fitted
 from motia_django.dialects.signatures import names_in, takes_context_alone, takes_dict
 from motia_django.dialects.triggers import plain_schema
 from motia_django.triggers.channel import Channel, ChannelParts
@@ -29,6 +28,8 @@ def read(module: Any, config: Any, handler: Any) -> Declared:
         config = {key: value for key, value in config.items() if key not in _DEPLOYED}
     triggers = listed(config.get("triggers")) if isinstance(config, Mapping) else []
     if triggers and all(map(is_cron_trigger, triggers)) and takes_context_alone(handler):
+        from motia_django.dialects.handlers import Habits, fitted
+
         return Declared(config=config, handler=fitted(handler, Habits()))
     if not any(map(is_http_trigger, triggers)) or not callable(handler):
         return Declared(config=config, handler=handler)

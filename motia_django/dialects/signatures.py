@@ -8,7 +8,6 @@ from types import CodeType
 from typing import Any, get_args, get_origin
 
 from motia_django import calls
-from motia_django.dialects.requests import TriggerInput
 from motia_django.triggers.exchange import Request
 
 Function = Callable[..., Any]
@@ -17,14 +16,10 @@ _WORDS = ("Req", "Http", "TriggerInput")
 """What is in each name of `Request`, and of `TriggerInput`."""
 
 
-def takes_request(handler: Function) -> bool:
-    """Return whether a handler says that it is given a `Request`, under any of its names."""
-    return _is_annotated(handler, Request)
-
-
-def takes_trigger_input(handler: Function) -> bool:
-    """Return whether a handler says that it is given a `TriggerInput`."""
-    return _is_annotated(handler, TriggerInput)
+def takes(kind: type, handler: Function) -> bool:
+    """Return whether a handler says that it is given a `Request`, say, under any of its names."""
+    given = _first_annotation(handler)
+    return (get_origin(given) or given) is kind
 
 
 def takes_dict(handler: Function) -> bool:
@@ -77,11 +72,6 @@ def names_in(handler: Function) -> set[str]:
 def _parameters(handler: Any) -> list[str]:
     code = getattr(handler, "__code__", None)
     return [name.lstrip("_") for name in code.co_varnames[: code.co_argcount]] if code else []
-
-
-def _is_annotated(handler: Function, kind: type) -> bool:
-    given = _first_annotation(handler)
-    return (get_origin(given) or given) is kind
 
 
 def _first_annotation(handler: Function) -> Any:

@@ -38,7 +38,8 @@ def forget() -> None:
 @lru_cache(maxsize=8)
 def _store(path: str, options: Options) -> StateStore:
     store_class = _class_at(path)
-    _check_names(store_class, options)
+    if options:
+        _check_names(store_class, options)
     return store_class(**{key.lower(): value for key, value in options})
 
 

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
-from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver, path
+from django.core.checks import CheckMessage
+from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver
 from django.urls.resolvers import RoutePattern
 
 from motia_django.registry import Route
-from motia_django.web.views import view_for
+
+
+class StepPattern(URLPattern):
+    """A pattern whose view is made when it is first looked for.
+
+    Until then nothing of what serves requests is loaded. A worker never does: it only has Django
+    check the URLs.
+    """
+
+    @property
+    def callback(self) -> Any:
+        """The view; it is set to what makes it."""
+        return self._made()
+
+    @callback.setter
+    def callback(self, made: Callable[[], Any]) -> None:
+        self._made = made
+
+    def _check_callback(self) -> list[CheckMessage]:
+        return []  # it is a view
 
 
 class Routes(URLResolver):
@@ -68,10 +89,17 @@ def urlpatterns_for(routes: Iterable[Route]) -> list[Any]:
     """Return a pattern for each Step of each route: the first answers, each can be reversed."""
     patterns = []
     for route in routes:
-        view = view_for(route)
-        names = {listener.step.url_name for listener in route.endpoints.values()}
-        patterns += [path(_django_route(route.path), view, name=name) for name in sorted(names)]
+        made = cache(partial(_view, route))
+        for name in sorted({listener.step.url_name for listener in route.endpoints.values()}):
+            pattern = RoutePattern(_django_route(route.path), name=name, is_endpoint=True)
+            patterns.append(StepPattern(pattern, made, name=name))
     return [Routes(patterns)]
+
+
+def _view(route: Route) -> Any:
+    from motia_django.web.views import view_for
+
+    return view_for(route)
 
 
 def _django_route(declared: str) -> str:

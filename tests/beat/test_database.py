@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import time_machine
@@ -20,6 +20,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 from motia_django import beat, schedule, ticks
 from motia_django.beat.database import StepEntry, StepScheduler, aware_of_steps
 from motia_django.beat.heeding import Heeding, Remembering
+from motia_django.beat.service import adapted
 from motia_django.celery_app import project_app
 from motia_django.declarations import Problem
 from motia_django.moments import as_kept
@@ -79,14 +80,15 @@ def test_whatever_the_database_scheduler_is_called_by_ours_is_used(name: Any) ->
 
 def test_other_schedulers_stay_what_they_are_and_heed_operators() -> None:
     for name in ("celery.beat:PersistentScheduler", PersistentScheduler):
-        found = beat.adapted(name)
+        found = adapted(name)
         assert found.__mro__[1:4] == (Remembering, Heeding, PersistentScheduler)
-        assert beat.adapted(found) is found
+        assert adapted(found) is found
 
 
 def test_a_worker_with_beat_inside_uses_ours_too() -> None:
     class Worker:
         scheduler: Any = "django"
+        options: ClassVar = {"beat": True}
 
     beat.join_worker(Worker)
     assert issubclass(Worker.scheduler, StepScheduler)

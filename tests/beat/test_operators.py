@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import time_machine
@@ -450,15 +450,21 @@ def test_beat_that_begins_without_the_database_makes_up_for_missed_ticks_later(
 def test_a_worker_with_beat_inside_heeds_operators_too() -> None:
     class Worker:
         scheduler: Any = "celery.beat:PersistentScheduler"
+        options: ClassVar = {"beat": True}
 
-    class Odd:
-        scheduler: Any = "nowhere:Scheduler"
+    class Odd(Worker):
+        scheduler = "nowhere:Scheduler"
 
-    beat.join_worker(Worker)
-    beat.join_worker(Odd)
+    class Beatless(Worker):
+        scheduler = "celery.beat:PersistentScheduler"
+        options: ClassVar = {"beat": False}
+
+    for each in (Worker, Odd, Beatless):
+        beat.join_worker(each)
     assert issubclass(Worker.scheduler, PersistentScheduler)
     assert Worker.scheduler is not PersistentScheduler
     assert Odd.scheduler == "nowhere:Scheduler"
+    assert Beatless.scheduler == "celery.beat:PersistentScheduler"
 
 
 # -- with django-celery-beat's rows

@@ -10,7 +10,7 @@ from django.core import checks
 from django.test import override_settings
 
 from motia_django import registry
-from motia_django.checks import ALL, deployment
+from motia_django.checks import deployment, usual
 from motia_django.declarations import Problem
 from motia_django.registry import Registry
 from tests.factories import QUEUE, make_step, nothing
@@ -20,7 +20,7 @@ HTTP = {"type": "http", "path": "/x"}
 
 def found(*steps: Any) -> list[checks.CheckMessage]:
     with registry.installed(Registry(steps)):
-        return [message for check in ALL for message in check(None)]
+        return usual(None)
 
 
 def ids(*steps: Any) -> list[str | None]:
@@ -28,12 +28,12 @@ def ids(*steps: Any) -> list[str | None]:
 
 
 def test_the_sample_project_is_all_right() -> None:
-    assert [message for check in ALL for message in check(None)] == []
+    assert usual(None) == []
 
 
 def test_the_checks_are_djangos_too() -> None:
     registered: list[Any] = list(checks.registry.registry.get_checks())
-    assert {*ALL} <= {*registered}
+    assert usual in registered
     before_deploying: list[Any] = list(checks.registry.registry.get_checks(True))
     assert deployment not in registered
     assert deployment in before_deploying
@@ -74,7 +74,7 @@ def test_a_step_that_only_requests_start_warns_that_nobody_hears_of_its_dead() -
 def test_while_a_file_is_broken_it_may_be_the_one_that_would_hear() -> None:
     broken = Problem(id="motia.E001", message="expected a config")
     with registry.installed(Registry([make_step(nothing, enqueues=["work"])], [broken])):
-        assert [each.id for check in ALL for each in check(None)] == ["motia.E001"]
+        assert [each.id for each in usual(None)] == ["motia.E001"]
 
 
 def test_http_steps_that_no_url_includes_are_a_warning() -> None:
@@ -179,7 +179,7 @@ def test_settings_that_cannot_be_read_are_told_alone_whatever_else_is_wrong() ->
         override_settings(MOTIA={"LEASES": 3}),
         registry.installed(Registry([make_step(nothing, enqueues=["wrok"])], [broken])),
     ):
-        [error] = [message for check in ALL for message in check(None)]
+        [error] = usual(None)
     assert error.id == "motia.E020"
     assert "Did you mean 'LEASE'?" in error.msg
 

@@ -6,23 +6,33 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 PROJECT = "benchmarks.contenders.memory"
 ELSEWHERE = [
+    "celery.beat",  # in beat, and where there are schedules
     "celery.worker.request",  # in workers
+    "motia_django.batches",  # where there is a batch
     "motia_django.checks.database",  # in `check --deploy`
+    "motia_django.dialects.handlers",  # where a file speaks an older dialect
     "motia_django.graph.drawing",  # in who looks at the flows
     "motia_django.live.following",  # where there are streams
     "jsonschema_rs",  # where a schema is written so
+]
+NOT_IN_WORKERS = [
+    *ELSEWHERE,
+    "motia_django.checks.project",  # in `check`, and all commands that check first
+    "motia_django.web.views",  # where requests are served
+    "motia_django.webhooks",  # where Steps have their requests signed
 ]
 ADMIN = {
     "bases", "batches", "dead_letters", "filters", "flows", "items", "links", "once", "overview",
     "pages", "paging", "permits", "runs", "schedules", "state", "steps", "streams", "words",
 }  # fmt: skip
 """What the admin's addresses and Django's checks of them take; the pages load the rest."""
-SCRIPT = f"""
+WEB = f"""
 import importlib, json, sys
 importlib.import_module("{PROJECT}.wsgi")
 at_start = set(sys.modules)
@@ -31,10 +41,22 @@ from django.core import checks
 checks.run_checks()
 print(json.dumps([sorted(at_start), sorted(sys.modules)]))
 """
+WORKER = f"""
+import importlib, json, sys
+app = importlib.import_module("{PROJECT}").app
+app.loader.init_worker()
+print(json.dumps(sorted(sys.modules)))
+"""
 
 
 def modules(schemas: str) -> tuple[list[str], list[str]]:
     """Return what a process has loaded at its start, and once it has its URLs and is checked."""
+    at_start, checked = printed(WEB, schemas)
+    return at_start, checked
+
+
+def printed(script: str, schemas: str) -> Any:
+    """Return what a script prints as JSON that is run in the project."""
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     environment = {
         **os.environ,
@@ -43,10 +65,9 @@ def modules(schemas: str) -> tuple[list[str], list[str]]:
         "BENCHMARK_DATABASE": json.dumps(database),
         "BENCHMARK_BROKER": "memory://",
     }
-    command = [sys.executable, "-W", "ignore", "-c", SCRIPT]
-    printed = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
-    at_start, checked = json.loads(printed)
-    return at_start, checked
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +78,12 @@ def test_a_process_loads_what_its_steps_use(schemas: str, is_loaded: bool) -> No
     assert "motia_django.schemas" in at_start and "motia_django.web.views" in checked
     assert ("pydantic" in at_start) is ("pydantic" in checked) is is_loaded
     assert [name for name in ELSEWHERE if name in checked] == []
+
+
+def test_a_worker_loads_nothing_for_what_it_does_not_do() -> None:
+    loaded = printed(WORKER, "serializers")
+    assert "motia_django.urls" in loaded  # Celery has Django check them
+    assert [name for name in NOT_IN_WORKERS if name in loaded] == []
 
 
 def test_a_process_that_shows_no_page_of_the_admin_loads_none() -> None:
