@@ -9,11 +9,11 @@ from django.urls import ResolverMatch, URLPattern, URLResolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 from django.utils.functional import cached_property
 
-from motia_django.web.routing import Routes
+from motia_django.web.routing import Routes, StepPattern
 from motia_django.web.views import StepView
 
 _MOST_KNOWN = 4096
-_PLAIN = (URLPattern, URLResolver, Routes, RegexPattern, RoutePattern)
+_PLAIN = (URLPattern, StepPattern, URLResolver, Routes, RegexPattern, RoutePattern)
 """Patterns that ask for nothing but the path; of other classes it is not known."""
 _CONVERTERS = ("django.urls.converters", "rest_framework.urlpatterns")
 """Where converters are from that ask for nothing else; those of others may ask the database."""

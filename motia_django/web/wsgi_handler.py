@@ -27,9 +27,7 @@ class WsgiHandler(StepHandler, WSGIHandler):
         response._handler_class = self.__class__
         headers = [*response.headers._store.values()]
         if response.cookies:
-            headers += [
-                ("Set-Cookie", each.OutputString()) for each in response.cookies.values()
-            ]
+            headers += [("Set-Cookie", each.OutputString()) for each in response.cookies.values()]
         start_response(f"{response.status_code} {response.reason_phrase}", headers)
         return _in_parts(response, environ) if response.streaming else _Whole(response)
 
