@@ -2,9 +2,9 @@
 
     python -m benchmarks.memory
 
-starts gunicorn and a worker with one child each, has them take an order and work on one, which both
-keep in a table of the project's, looks at how many MB of the machine's memory are theirs, and ends
-them. What processes share is counted once.
+starts gunicorn and a worker with one child each, and a worker with four children, has them take an
+order and work on some, which both keep in a table of the project's, looks at how many MB of the
+machine's memory are theirs, and ends them. What processes share is counted once.
 """
 
 from __future__ import annotations
@@ -46,8 +46,12 @@ def measure(repeats: int) -> list[Contest]:
     migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity=0"]
     subprocess.run(migrate, env={**os.environ, "BENCHMARK_MOTIA": "serializers"}, check=True)
     contenders = {WITH_SERIALIZERS: "serializers", WITH_PYDANTIC: "shapes", WITHOUT: ""}
-    found: dict[str, dict[str, list[float]]] = {"a worker": {}, "a web process": {}}
-    for work, weigh in (("a worker", _worker), ("a web process", _web)):
+    found: dict[str, dict[str, list[float]]] = {}
+    for work, weigh in (
+        ("a worker", partial(_worker, 1)),
+        ("a worker with 4 children", partial(_worker, 4)),
+        ("a web process", _web),
+    ):
         turns: dict[str, Turn] = {name: partial(weigh, on) for name, on in contenders.items()}
         found[work] = in_turns(turns, repeats)
     return [
@@ -71,11 +75,11 @@ def _web(motia: str) -> float:
         return _weight(server)
 
 
-def _worker(motia: str) -> float:
-    """Return what a worker with one child takes that has worked on an order."""
-    command = ("celery", "-q", "-A", PROJECT, "worker", "-c", "1", "-n", f"{motia}@%h")
+def _worker(children: int, motia: str) -> float:
+    """Return what a worker with so many children takes, each of which has worked on an order."""
+    command = ("celery", "-q", "-A", PROJECT, "worker", "-c", f"{children}", "-n", f"{motia}@%h")
     with _running(command, motia) as worker:
-        send = [sys.executable, "-m", f"{PROJECT}.sending"]
+        send = [sys.executable, "-m", f"{PROJECT}.sending", f"{1 if children == 1 else 100}"]
         subprocess.run(send, env={**os.environ, "BENCHMARK_MOTIA": motia}, check=True)
         return _weight(worker)
 

@@ -1,10 +1,11 @@
-"""Sends one order to be worked on, and waits until it is.
+"""Sends orders to be worked on, and waits until they are.
 
-python -m benchmarks.contenders.memory.sending
+python -m benchmarks.contenders.memory.sending NUMBER
 """
 
 from __future__ import annotations
 
+import sys
 import time
 
 import django
@@ -15,15 +16,16 @@ LONGEST = 30
 
 
 def main() -> int:
-    """Send it; return 0 once it is done, 1 if it is not."""
+    """Send them; return 0 once they are done, 1 if they are not."""
     django.setup()
     from benchmarks.contenders.memory.models import Order
 
-    order = Order.objects.create(title="a lamp")
-    _send(order.pk)
+    orders = [Order.objects.create(title="a lamp").pk for _ in range(int(sys.argv[1]))]
+    for order in orders:
+        _send(order)
     deadline = time.monotonic() + LONGEST
     while time.monotonic() < deadline:
-        if Order.objects.filter(pk=order.pk, is_done=True).exists():
+        if not Order.objects.filter(pk__in=orders, is_done=False).exists():
             return 0
         time.sleep(0.1)
     return 1
