@@ -86,13 +86,13 @@ def test_whatever_is_no_websocket_goes_on(kind: str) -> None:
 WITHOUT_THE_APP = """
 from django.conf import settings
 settings.configure(ROOT_URLCONF="tests")
-from motia_django.asgi import get_asgi_application
-get_asgi_application()
+from motia_django.{kind} import get_{kind}_application
+get_{kind}_application()
 """
 
 
-def test_a_project_without_the_app_is_told_so() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_THE_APP], capture_output=True, text=True, timeout=60
-    )
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_a_project_without_the_app_is_told_so(kind: str) -> None:
+    code = WITHOUT_THE_APP.format(kind=kind)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert '"motia_django" is not in INSTALLED_APPS. Add it, or import' in done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler, get_script_name
@@ -48,12 +48,10 @@ class _Whole:
         turnover.close(self._response)
 
 
-def _in_parts(response: Any, environ: dict[str, Any]) -> Iterable[bytes]:
+def _in_parts(response: Any, environ: dict[str, Any]) -> Any:
     """Return what the server reads the parts of an answer from: of a file it may do so itself."""
     file, wrapped = getattr(response, "file_to_stream", None), environ.get("wsgi.file_wrapper")
     if file is None or wrapped is None:
-        parts: Iterable[bytes] = response
-    else:
-        file.close = response.close  # it is what the server closes
-        parts = wrapped(file, response.block_size)
-    return parts
+        return response
+    file.close = response.close  # it is what the server closes
+    return wrapped(file, response.block_size)
