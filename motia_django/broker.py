@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
@@ -24,8 +23,6 @@ _ONE_MORE_TRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "int
 _POOL_SIZE = 10
 _BATCH = 100
 """How many messages go together, where the broker's transport has a way to do that."""
-_CORK: int | None = getattr(socket, "TCP_CORK", None)
-"""Linux's way to hold small packets back until there is enough for a large one."""
 _GRACE = 10.0
 """Seconds between asking an attempt to end and killing its process."""
 HIGHEST_PRIORITY = 9
@@ -110,7 +107,7 @@ def is_replaced() -> bool:
 
 def most_at_once(producer: Producer) -> int:
     """Return how many messages it can send in one go: one, unless its transport can more."""
-    return _BATCH if _has_batches(producer) or _patient_socket(producer) else 1
+    return _BATCH if _has_batches(producer) or _can_bundle(producer) else 1
 
 
 def in_one_go(producer: Any, count: int) -> AbstractContextManager[Any]:
@@ -120,7 +117,12 @@ def in_one_go(producer: Any, count: int) -> AbstractContextManager[Any]:
     """
     if count == 1:
         return nullcontext()
-    return producer.batch(count) if _has_batches(producer) else _corked(_patient_socket(producer))
+    if _has_batches(producer):
+        together: AbstractContextManager[Any] = producer.batch(count)
+        return together
+    from motia_django.bundles import bundled  # with py-amqp, which only AMQP brokers need
+
+    return bundled(producer.channel)
 
 
 @contextmanager
@@ -139,27 +141,16 @@ def _has_batches(producer: Any) -> bool:
     return bool(getattr(producer, "supports_batch_publish", False))
 
 
-def _patient_socket(producer: Any) -> Any:
-    """Return the socket of a connection to an AMQP broker whose messages may wait for others.
+def _can_bundle(producer: Any) -> bool:
+    """Return whether it has a connection to an AMQP broker whose messages may wait for others.
 
-    None if there is none: not where each message is confirmed, since then each is waited for, nor
-    where there is no connection yet, since the first message makes it, with its own time limit.
+    Not so where each message is confirmed, since then each is waited for, nor where there is no
+    connection yet, since the first message makes it, with its own time limit.
     """
     connection = producer.connection
-    if _CORK is None or connection.transport.driver_name != "py-amqp" or not connection.connected:
-        return None
-    own = connection.connection
-    return None if own.confirm_publish else own.transport.sock
-
-
-@contextmanager
-def _corked(open_socket: Any) -> Iterator[None]:
-    """Have the kernel put what the block sends into few large packets; raise if it is closed."""
-    open_socket.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
-    try:
-        yield
-    finally:
-        open_socket.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
+    if connection.transport.driver_name != "py-amqp" or not connection.connected:
+        return False
+    return not connection.connection.confirm_publish
 
 
 def _time_limits(delivery: Delivery, is_async: bool) -> dict[str, float]:

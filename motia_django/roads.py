@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import orjson
+from celery import signals
 from celery.app.routes import MapRoute
 from celery.utils.nodenames import anon_nodename
 from kombu import Producer, Queue
 from kombu.common import Broadcast
+from kombu.serialization import dumps
 
 from motia_django.sources import is_own
 
@@ -24,6 +27,7 @@ _OPTIONAL = frozenset(
 """Headers that Celery's workers need not find; to write them takes a tenth of a message's time."""
 _LIMITS = ("time_limit", "soft_time_limit", "expires")
 _NOTHING: tuple[Any, ...] = (None, 0, [None, None], {})
+_JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 
 
 def is_usual(task: Any) -> bool:
@@ -87,6 +91,7 @@ class Way:
         is_declared = isinstance(queue, Queue) and not isinstance(queue, Broadcast)
         self._declared = [queue] if is_declared else None
         self._unsaid = _unsaid(task.app.amqp.as_task_v2("", **self._facts).headers)
+        self._is_json = _is_json(self._options.get("serializer") or task.app.conf.task_serializer)
 
     def road(self, producer: Producer, *, retry: bool) -> Road:
         """Return the road from what goes on here and now, through one producer."""
@@ -97,6 +102,7 @@ class Way:
         parent = app.current_worker_task
         request = parent and parent.request
         unsaid = [each for each in self._unsaid if each != "parent_id"] if parent else self._unsaid
+        written = _written if self._is_json and not _are_seen() else _as_it_is
         message_of = partial(
             app.amqp.as_task_v2,
             **self._facts,
@@ -110,9 +116,33 @@ class Way:
             message = message_of(task_id, args=arguments, argsrepr=f"({task_id!r},)")
             for each in unsaid:
                 del message.headers[each]
-            app.amqp.send_task_message(producer, name, message, headers=headers, **options)
+            app.amqp.send_task_message(producer, name, written(message), headers=headers, **options)
 
         return send
+
+
+def _is_json(serializer: str) -> bool:
+    """Return whether what it writes says of itself that it is JSON."""
+    content_type, encoding, _ = dumps([], serializer=serializer)
+    return {"content_type": content_type, "content_encoding": encoding} == _JSON
+
+
+def _are_seen() -> bool:
+    """Return whether messages are shown to somebody before they are written."""
+    return bool(signals.before_task_publish.receivers or signals.after_task_publish.receivers)
+
+
+def _written(message: Any) -> Any:
+    """Return a task's message with its body as JSON, which takes kombu twenty times as long."""
+    try:
+        body = orjson.dumps(message.body)
+    except orjson.JSONEncodeError:  # an integer over 64 bits
+        return message
+    return message._replace(body=body, properties={**message.properties, **_JSON})
+
+
+def _as_it_is(message: Any) -> Any:
+    return message
 
 
 def _unsaid(headers: Mapping[str, Any]) -> list[str]:

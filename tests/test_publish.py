@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
@@ -15,6 +16,7 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 from kombu import Queue
 from kombu.exceptions import OperationalError as BrokerError
+from kombu.serialization import register, unregister
 from kombu.transport import redis as transport
 from redis import Redis
 
@@ -293,6 +295,35 @@ def test_a_list_goes_to_a_real_redis_in_its_order_each_with_celerys_signals(
     assert told == [run_id for run_id in ids for _ in range(2)]
 
 
+def test_a_signal_is_shown_the_arguments_and_not_the_bytes_that_are_sent() -> None:
+    shown = []
+
+    def look(sender: str, body: Any, **kwargs: Any) -> None:
+        shown.append(body[0])
+
+    with heard(before_task_publish, look), heard(after_task_publish, look):
+        [run_id] = enqueue("work")
+    assert shown == [(run_id,)] * 2
+    [message] = taken()
+    assert message.payload[0] == [run_id]
+
+
+def test_a_serializer_of_the_projects_own_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    register("shouted", lambda body: json.dumps(body).upper(), json.loads, "text/shouted", "utf-8")
+    task = project_app().tasks["motia.Work"]
+    monkeypatch.setattr(task, "serializer", "shouted")
+    monkeypatch.setattr(task, "_exec_options", None)
+    carrier._way.cache_clear()
+    try:
+        [run_id] = enqueue("work")
+    finally:
+        carrier._way.cache_clear()
+        unregister("shouted")
+    [message] = taken()
+    assert message.content_type == "text/shouted"
+    assert run_id.upper() in message.body.decode()
+
+
 def test_what_a_signal_adds_to_a_message_arrives_with_it() -> None:
     def add(sender: str, headers: dict[str, Any], **kwargs: Any) -> None:
         headers["tenant"] = "acme"
@@ -378,7 +409,8 @@ def test_who_has_put_himself_in_the_place_of_celerys_sending_is_asked_for_each_m
     assert [message.headers["id"] for message in taken()] == ids
 
 
-def test_both_roads_send_the_same_message() -> None:
+@pytest.mark.parametrize("value", ["ü 🙂", {"wide": 2**70}, 0.1])
+def test_both_roads_send_the_same_message(value: Any) -> None:
     task = project_app().tasks["motia.Work"]
     sent = []
     for is_short in (False, True):
@@ -389,7 +421,7 @@ def test_both_roads_send_the_same_message() -> None:
                 road = way.road(producer, retry=True)
             else:
                 road = long_road(task, options, producer)
-            road("1", ("1",), {"motia_fresh": True})
+            road("1", ("1", value), {"motia_fresh": True})
         [message] = taken()
         besides = {"delivery_tag", "delivery_info", "argsrepr", "kwargsrepr"}  # also in the headers
         properties = {key: value for key, value in message.properties.items() if key not in besides}
@@ -451,6 +483,42 @@ def test_a_list_goes_to_a_real_rabbitmq_in_its_order(
         assert arrived(250) == ids
     finally:
         conf.broker_transport_options = before
+
+
+def test_a_list_with_a_message_that_is_larger_than_a_frame_goes_in_its_order(
+    broker: Any, rabbitmq_server: str, settings: Any
+) -> None:
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 10}
+    broker(fresh_rabbitmq())
+    data = ["a", "b", "ü" * 300_000, "d"]
+    with installed(make_step(nothing, {"type": "queue", "topic": "work"}, record="failures")):
+        enqueue([{"topic": "work", "data": each} for each in data])
+    messages: list[Any] = []
+    while len(messages) < len(data):
+        messages += taken()
+    assert [message.payload[0][1]["input"] for message in messages] == data
+
+
+def test_of_messages_that_were_to_go_together_none_goes_if_one_cannot(
+    broker: Any, rabbitmq_server: str
+) -> None:
+    broker(fresh_rabbitmq())
+    enqueue("work")
+    assert len(arrived(1)) == 1
+    with carrier.producer() as producer:
+        lent: Any = producer
+        with pytest.raises(ValueError, match="no more"), carrier.in_one_go(producer, 2):
+            lent.publish("one", routing_key="celery")
+            raise ValueError("no more")
+        assert taken() == []
+        with carrier.in_one_go(producer, 2):
+            lent.publish("one", routing_key="celery")
+            assert taken() == []
+            lent.publish("two", routing_key="celery")
+    messages: list[Any] = []
+    while len(messages) < 2:
+        messages += taken()
+    assert [message.payload for message in messages] == ["one", "two"]
 
 
 def test_a_list_goes_over_a_new_connection_if_the_old_one_was_lost_meanwhile(
