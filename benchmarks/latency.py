@@ -13,7 +13,7 @@ from benchmarks.contests import OURS, Contest, Goal
 from benchmarks.working import BROKERS, Crew, crews
 
 PACKAGES = ("django", "celery", "redis", "amqp", "psycopg")
-JOBS = 100
+JOBS = 300
 """Of each contender in each turn."""
 PAUSE = 0.03
 """Seconds between two."""

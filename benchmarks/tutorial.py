@@ -26,8 +26,8 @@ from benchmarks import contests
 from benchmarks.contenders.tutorial import servers
 from benchmarks.contests import OURS, Contest, Goal
 
-PACKAGES = ("django", "celery", "gunicorn", "psycopg", "redis")
-LIGHT = f"{OURS}, light path"
+PACKAGES = ("django", "celery", "gunicorn", "psycopg", "redis", "amqp")
+REDIS, RABBITMQ, LIGHT = OURS_ALL = f"{OURS}, Redis", f"{OURS}, RabbitMQ", f"{OURS}, light path"
 PYTHON = "Motia, Python Steps"
 JAVASCRIPT = "Motia, JavaScript Steps"
 CLIENTS = 4
@@ -85,7 +85,8 @@ Serve = Callable[[Path], AbstractContextManager[int]]
 def contenders() -> dict[str, tuple[Serve, int]]:
     """Return how each is served, and how many POSTs a turn of it has."""
     named: dict[str, tuple[Serve, int]] = {
-        OURS: (partial(servers.ours, light=False), 500),
+        REDIS: (servers.ours, 500),
+        RABBITMQ: (partial(servers.ours, rabbitmq=True), 500),
         LIGHT: (partial(servers.ours, light=True), 500),
     }
     try:
@@ -127,7 +128,7 @@ def measure(repeats: int) -> Sequence[Contest]:
                 events.setdefault(name, []).append(processed)
     goals = [
         Goal(beside=other, ours=mine, as_fast=TIMES)
-        for mine in (OURS, LIGHT)
+        for mine in OURS_ALL
         for other in (PYTHON, JAVASCRIPT)
         if other in requests
     ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks import report
-from tests.servers import fresh_postgresql, fresh_redis
+from tests.servers import fresh_postgresql, fresh_rabbitmq, fresh_redis
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "benchmarks.contenders.tutorial"
@@ -25,12 +25,14 @@ PATIENCE = 60
 
 
 @contextmanager
-def ours(done: Path, *, light: bool) -> Iterator[int]:
+def ours(done: Path, *, light: bool = False, rabbitmq: bool = False) -> Iterator[int]:
     """Serve our project by two gunicorn processes and one Celery worker process."""
+    redis = fresh_redis()
     environment = {
         "DJANGO_SETTINGS_MODULE": f"{PACKAGE}.settings",
         "DATABASE_URL": fresh_postgresql(),
-        "REDIS_URL": fresh_redis(),
+        "REDIS_URL": redis,
+        "TODOS_BROKER": fresh_rabbitmq() if rabbitmq else redis,
         "TODOS_DONE": str(done),
         "TODOS_LIGHT": "1" if light else "",
     }

@@ -31,7 +31,7 @@ CACHES = {
         "LOCATION": os.environ.get("REDIS_URL"),
     }
 }
-CELERY_BROKER_URL = os.environ.get("REDIS_URL")
+CELERY_BROKER_URL = os.environ.get("TODOS_BROKER")
 CELERY_DB_REUSE_MAX = 1000
 
 MOTIA: dict[str, Any] = {"PREPARE": True}
