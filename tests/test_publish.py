@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from celery import _state
@@ -25,6 +26,7 @@ from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
 from motia_django.roads import Way, long_road, routed
 from motia_django.upkeep import upkeep
+from tests.browser.proxy import proxy
 from tests.factories import deliver, heard, installed, make_step, nothing, routing, row, rows
 from tests.servers import fresh_rabbitmq, fresh_redis
 
@@ -519,6 +521,27 @@ def test_of_messages_that_were_to_go_together_none_goes_if_one_cannot(
     while len(messages) < 2:
         messages += taken()
     assert [message.payload for message in messages] == ["one", "two"]
+
+
+@pytest.mark.timeout(60)
+def test_what_follows_a_list_that_the_broker_took_a_part_of_goes_over_a_new_connection(
+    broker: Any, rabbitmq_server: str, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("motia").propagate = True
+    settings.MOTIA = {"PUBLISH_TIMEOUT": 1}
+    url = urlsplit(fresh_rabbitmq())
+    with proxy() as between, installed(make_step(record="failures")):
+        between.upstream = url.port
+        broker(url._replace(netloc=f"guest:guest@127.0.0.1:{between.port}").geturl())
+        enqueue("work")
+        assert len(arrived(1)) == 1
+        between.flows.clear()
+        enqueue([{"topic": "work", "data": "x" * size} for size in (1, *[1_000_000] * 10)])
+        assert "upkeep will try again" in caplog.text
+        between.flows.set()
+        publish._down_until = 0.0
+        [run_id] = enqueue("work")
+        assert run_id in arrived(1)
 
 
 def test_a_list_goes_over_a_new_connection_if_the_old_one_was_lost_meanwhile(

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import cast
 
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\nConnection: close\r\n\r\n502"
@@ -17,6 +17,8 @@ class Proxy(ThreadingTCPServer):
 
     daemon_threads = True
     upstream: int | None = None
+    flows: Event
+    """Set, unless what comes is to be held up."""
     refused = 0
     """How often it has answered 502."""
 
@@ -35,16 +37,17 @@ class _Passing(BaseRequestHandler):
             browser.sendall(BAD_GATEWAY)
             return
         with socket.create_connection(("127.0.0.1", proxy.upstream)) as server:
-            back = Thread(target=_pass_on, args=(server, browser), daemon=True)
+            back = Thread(target=_pass_on, args=(server, browser, proxy.flows), daemon=True)
             back.start()
-            _pass_on(browser, server)
+            _pass_on(browser, server, proxy.flows)
             back.join()
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+def _pass_on(source: socket.socket, target: socket.socket, flows: Event) -> None:
     """Pass on what comes until either end is gone, then end both."""
     try:
         while data := source.recv(65536):
+            flows.wait()
             target.sendall(data)
     except OSError:
         pass
@@ -60,6 +63,8 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 def proxy() -> Iterator[Proxy]:
     """Run a proxy."""
     with Proxy(("127.0.0.1", 0), _Passing) as running:
+        running.flows = Event()
+        running.flows.set()
         thread = Thread(target=running.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         yield running
