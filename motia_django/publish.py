@@ -218,7 +218,8 @@ def _send_all(left: deque[Run], deadline: float, fresh: bool) -> None:
                     _send(run, sender)
             for _ in some:
                 left.popleft()
-            count = broker.most_at_once(producer)
+            if left:
+                count = broker.most_at_once(producer)
 
 
 def _run_here(runs: Sequence[Run]) -> None:
