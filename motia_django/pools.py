@@ -5,7 +5,8 @@ which may then sleep for up to a second with acknowledgements still on its list:
 that RabbitMQ lets the worker hold, four jobs a second are done (Celery's issue 7718, for one).
 
 Before each fork of a prefork pool Celery collects garbage. Python writes into all that it looks at
-for that, and a process that was forked before then has the pages as they were for itself.
+for that, and a process that was forked before then has the pages as they were for itself. What is
+loaded before the first fork is there once for all; loaded later, it is there in each process.
 """
 
 from __future__ import annotations
@@ -19,8 +20,15 @@ from typing import Any
 
 from celery import bootsteps
 from celery.signals import worker_before_create_process, worker_ready
+from django.db import connections
+from django.utils import timezone
+from kombu.utils.imports import symbol_by_name
 
+from motia_django.celery_app import project_app
+from motia_django.ledger import database
+from motia_django.ledger.due import overdue
 from motia_django.registry import registry
+from motia_django.runs import Status
 
 logger = logging.getLogger("motia.tasks")
 
@@ -62,12 +70,35 @@ def _share(**kwargs: Any) -> None:
     """Before the first fork, load what each process would load, and exempt all from collection."""
     if gc.get_freeze_count():
         return
-    from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
-
-    with suppress(OSError):
-        get_pdeathsig()  # each process sets its own, for which billiard loads a parser of C
+    for load in (_load_parser, _load_from_celery, _load_from_django):
+        with suppress(Exception):  # whoever needs it fails by it as well, and says so
+            load()
     gc.collect()
     gc.freeze()
+
+
+def _load_parser() -> None:
+    """Load the parser of C by which billiard has each process end with its parent."""
+    from billiard.util import get_pdeathsig  # type: ignore[attr-defined]
+
+    get_pdeathsig()
+
+
+def _load_from_celery() -> None:
+    """Load what runs' messages are read by, and the result backend, as Celery's banner does."""
+    app = project_app()
+    for task in app.tasks.values():
+        symbol_by_name(task.Request)
+    app.backend  # noqa: B018
+
+
+def _load_from_django() -> None:
+    """Make what Django keeps for connections and queries at its first ones; ask no database.
+
+    psycopg's adapters are among the one, what leads from a model's fields to others the other.
+    """
+    connections[database()].get_connection_params()
+    overdue(timezone.now(), (Status.RUNNING,))
 
 
 def _warn(sender: Any, **kwargs: Any) -> None:

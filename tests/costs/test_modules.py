@@ -47,6 +47,25 @@ app = importlib.import_module("{PROJECT}").app
 app.loader.init_worker()
 print(json.dumps(sorted(sys.modules)))
 """
+FIRST_FORK = f"""
+import gc, importlib, json, sys
+app = importlib.import_module("{PROJECT}").app
+app.loader.init_worker()
+from celery.signals import worker_before_create_process
+from django.db import connection
+from types import SimpleNamespace
+from motia_django import pools
+pools.join_worker(SimpleNamespace(app=SimpleNamespace(steps={{"consumer": set()}})))
+worker_before_create_process.send(sender=None)
+template = sys.modules.get("django.db.backends.postgresql.psycopg_any")
+print(json.dumps([
+    sorted(sys.modules),
+    app._backend is not None,
+    template and template.get_adapters_template.cache_info().currsize,
+    connection.connection is None,
+    gc.get_freeze_count() > 0,
+]))
+"""
 
 
 def modules(schemas: str) -> tuple[list[str], list[str]]:
@@ -55,9 +74,9 @@ def modules(schemas: str) -> tuple[list[str], list[str]]:
     return at_start, checked
 
 
-def printed(script: str, schemas: str) -> Any:
+def printed(script: str, schemas: str, **database: str) -> Any:
     """Return what a script prints as JSON that is run in the project."""
-    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    database = database or {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings",
@@ -90,3 +109,19 @@ def test_a_process_that_shows_no_page_of_the_admin_loads_none() -> None:
     package = "motia_django.admin."
     _at_start, checked = modules("serializers")
     assert {name.removeprefix(package) for name in checked if name.startswith(package)} == ADMIN
+
+
+def test_a_worker_loads_before_its_first_fork_what_each_process_would() -> None:
+    loaded, has_backend, adapters, asked_nothing, is_frozen = printed(
+        FIRST_FORK, "serializers", ENGINE="django.db.backends.postgresql", NAME="nowhere"
+    )
+    assert "motia_django.killed" in loaded
+    assert has_backend and adapters == 1
+    assert asked_nothing and is_frozen
+
+
+def test_what_cannot_be_loaded_then_keeps_no_worker_from_starting() -> None:
+    *_, is_frozen = printed(
+        FIRST_FORK, "serializers", ENGINE="django.db.backends.postgresql", NAME=""
+    )
+    assert is_frozen
