@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from urllib.request import Request, urlopen
@@ -27,8 +27,13 @@ from benchmarks.streams import free_port
 
 PACKAGES = ("django", "djangorestframework", "celery", "gunicorn", "pydantic", "psycopg", "redis")
 PROJECT = "benchmarks.contenders.memory"
+SCHEMAS = {"serializers": "serializers", "pydantic": "shapes"}
+"""The modules that check an order, by what they do it with."""
 WITHOUT = "without motia_django"
-OURS_BOTH = WITH_SERIALIZERS, WITH_PYDANTIC = f"{OURS}, serializers", f"{OURS}, pydantic"
+GOALS = [
+    *(Goal(ours=f"{OURS}, {kind}", beside=f"{WITHOUT}, {kind}", plus=15) for kind in SCHEMAS),
+    Goal(ours=f"{OURS}, pydantic", beside=f"{WITHOUT}, serializers", plus=15),
+]
 ORDER = json.dumps({"title": "a lamp"}).encode()
 
 
@@ -44,8 +49,12 @@ def measure(repeats: int) -> list[Contest]:
         "BENCHMARK_BROKER": servers.fresh_redis(),
     }
     migrate = [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity=0"]
-    subprocess.run(migrate, env={**os.environ, "BENCHMARK_MOTIA": "serializers"}, check=True)
-    contenders = {WITH_SERIALIZERS: "serializers", WITH_PYDANTIC: "shapes", WITHOUT: ""}
+    subprocess.run(migrate, env={**os.environ, **_environment("1", "serializers")}, check=True)
+    contenders = {
+        f"{name}, {kind}": _environment(motia, schema)
+        for name, motia in ((OURS, "1"), (WITHOUT, ""))
+        for kind, schema in SCHEMAS.items()
+    }
     found: dict[str, dict[str, list[float]]] = {}
     for work, weigh in (
         ("a worker", partial(_worker, 1)),
@@ -55,38 +64,38 @@ def measure(repeats: int) -> list[Contest]:
         turns: dict[str, Turn] = {name: partial(weigh, on) for name, on in contenders.items()}
         found[work] = in_turns(turns, repeats)
     return [
-        Contest(
-            work=work,
-            unit="MB",
-            figures=figures,
-            goals=[Goal(ours=ours, beside=WITHOUT, plus=15) for ours in OURS_BOTH],
-        )
+        Contest(work=work, unit="MB", figures=figures, goals=GOALS)
         for work, figures in found.items()
     ]
 
 
-def _web(motia: str) -> float:
+def _environment(motia: str, schema: str) -> dict[str, str]:
+    """Return what says how the project is."""
+    return {"BENCHMARK_MOTIA": motia, "BENCHMARK_SCHEMA": schema}
+
+
+def _web(project: Mapping[str, str]) -> float:
     """Return what gunicorn with one worker takes that has served an order."""
     port = free_port()
     command = ("gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "error")
-    with _running((*command, f"{PROJECT}.wsgi"), motia) as server:
-        path = "steps/orders" if motia else "orders"
+    with _running((*command, f"{PROJECT}.wsgi"), project) as server:
+        path = "steps/orders" if project["BENCHMARK_MOTIA"] else "orders"
         _insist(partial(_post, f"http://127.0.0.1:{port}/{path}"))
         return _weight(server)
 
 
-def _worker(children: int, motia: str) -> float:
+def _worker(children: int, project: Mapping[str, str]) -> float:
     """Return what a worker with so many children takes, each of which has worked on an order."""
-    command = ("celery", "-q", "-A", PROJECT, "worker", "-c", f"{children}", "-n", f"{motia}@%h")
-    with _running(command, motia) as worker:
+    command = ("celery", "-q", "-A", PROJECT, "worker", "-c", f"{children}")
+    with _running(command, project) as worker:
         send = [sys.executable, "-m", f"{PROJECT}.sending", f"{1 if children == 1 else 100}"]
-        subprocess.run(send, env={**os.environ, "BENCHMARK_MOTIA": motia}, check=True)
+        subprocess.run(send, env={**os.environ, **project}, check=True)
         return _weight(worker)
 
 
 @contextmanager
-def _running(command: Sequence[str], motia: str) -> Iterator[psutil.Process]:
-    environment = {**os.environ, "BENCHMARK_MOTIA": motia}
+def _running(command: Sequence[str], project: Mapping[str, str]) -> Iterator[psutil.Process]:
+    environment = {**os.environ, **project}
     process = subprocess.Popen([sys.executable, "-W", "ignore", "-m", *command], env=environment)
     try:
         yield psutil.Process(process.pid)
@@ -122,7 +131,7 @@ def _weight(process: psutil.Process) -> float:
 
 def main() -> int:
     """Measure and print."""
-    return contests.run("memory", __doc__, PACKAGES, measure, repeats=3)
+    return contests.run("memory", __doc__, PACKAGES, measure)
 
 
 if __name__ == "__main__":

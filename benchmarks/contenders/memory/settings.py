@@ -1,7 +1,7 @@
 """Settings of the project.
 
-The environment says whether motia_django is in it: `BENCHMARK_MOTIA` is empty, or the name of the
-module that its Step has its schema from.
+The environment says whether motia_django is in it: `BENCHMARK_MOTIA` is empty if not. The module
+`BENCHMARK_SCHEMA` has what an order is checked by, in the Step and in the view.
 """
 
 import json

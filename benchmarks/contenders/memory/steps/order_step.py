@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.contenders.memory.models import Order
 
-schemas = import_module(f"benchmarks.contenders.memory.{os.environ['BENCHMARK_MOTIA']}")
+schemas = import_module(f"benchmarks.contenders.memory.{os.environ['BENCHMARK_SCHEMA']}")
 config = {
     "name": "TakeOrder",
     "triggers": [
