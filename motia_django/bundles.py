@@ -40,8 +40,8 @@ class _Bundle:
 def bundled(channel: Any) -> Iterator[None]:
     """Hold back what the block publishes through a channel of py-amqp, and write it at its end.
 
-    If the block raises nothing is written. Before the last moment is looked at what the broker has
-    to say, such as that the connection is closed; otherwise py-amqp does that for each message.
+    If the block raises nothing is written. What the broker has to say, such as that it closes the
+    connection, is heard once before that, where py-amqp listens for each message.
     """
     bundle = _Bundle(channel)
     channel.basic_publish = bundle.publish

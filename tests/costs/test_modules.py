@@ -80,7 +80,8 @@ def printed(script: str, schemas: str, **database: str) -> Any:
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings",
-        "BENCHMARK_MOTIA": schemas,
+        "BENCHMARK_MOTIA": "1",
+        "BENCHMARK_SCHEMA": schemas,
         "BENCHMARK_DATABASE": json.dumps(database),
         "BENCHMARK_BROKER": "memory://",
     }
