@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -49,15 +49,9 @@ def bundled(channel: Any) -> Iterator[None]:
         yield
     finally:
         del channel.basic_publish
-    _listen(channel.connection)
+    with suppress(TimeoutError):  # it has nothing to say
+        channel.connection.drain_events(timeout=0)
     bundle.write_to(channel.connection.transport)
-
-
-def _listen(connection: Any) -> None:
-    try:
-        connection.drain_events(timeout=0)
-    except TimeoutError:
-        """It has nothing to say."""
 
 
 @lru_cache(maxsize=1024)

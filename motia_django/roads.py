@@ -102,7 +102,7 @@ class Way:
         parent = app.current_worker_task
         request = parent and parent.request
         unsaid = [each for each in self._unsaid if each != "parent_id"] if parent else self._unsaid
-        written = _written if self._is_json and not _are_seen() else _as_it_is
+        is_written = self._is_json and not _are_seen()
         message_of = partial(
             app.amqp.as_task_v2,
             **self._facts,
@@ -116,7 +116,9 @@ class Way:
             message = message_of(task_id, args=arguments, argsrepr=f"({task_id!r},)")
             for each in unsaid:
                 del message.headers[each]
-            app.amqp.send_task_message(producer, name, written(message), headers=headers, **options)
+            if is_written:
+                message = _written(message)
+            app.amqp.send_task_message(producer, name, message, headers=headers, **options)
 
         return send
 
@@ -138,11 +140,8 @@ def _written(message: Any) -> Any:
         body = orjson.dumps(message.body)
     except orjson.JSONEncodeError:  # an integer over 64 bits
         return message
-    return message._replace(body=body, properties={**message.properties, **_JSON})
-
-
-def _as_it_is(message: Any) -> Any:
-    return message
+    message.properties.update(_JSON)
+    return message._replace(body=body)
 
 
 def _unsaid(headers: Mapping[str, Any]) -> list[str]:

@@ -53,6 +53,14 @@ def taken(name: str = "celery") -> list[Any]:
     return messages
 
 
+def awaited(least: int) -> list[Any]:
+    """Take at least so many messages, which a broker may take its time to hand out."""
+    messages: list[Any] = []
+    while len(messages) < least:
+        messages += taken()
+    return messages
+
+
 def arrived(least: int) -> list[str]:
     """Take the messages of at least so many runs, which a broker may take its time to hand out."""
     ids: list[str] = []
@@ -495,9 +503,7 @@ def test_a_list_with_a_message_that_is_larger_than_a_frame_goes_in_its_order(
     data = ["a", "b", "ü" * 300_000, "d"]
     with installed(make_step(nothing, {"type": "queue", "topic": "work"}, record="failures")):
         enqueue([{"topic": "work", "data": each} for each in data])
-    messages: list[Any] = []
-    while len(messages) < len(data):
-        messages += taken()
+    messages = awaited(len(data))
     assert [message.payload[0][1]["input"] for message in messages] == data
 
 
@@ -517,10 +523,7 @@ def test_of_messages_that_were_to_go_together_none_goes_if_one_cannot(
             lent.publish("one", routing_key="celery")
             assert taken() == []
             lent.publish("two", routing_key="celery")
-    messages: list[Any] = []
-    while len(messages) < 2:
-        messages += taken()
-    assert [message.payload for message in messages] == ["one", "two"]
+    assert [message.payload for message in awaited(2)] == ["one", "two"]
 
 
 @pytest.mark.timeout(60)
