@@ -30,7 +30,22 @@ class ImportRefused(MotiaError):
 
 
 class PayloadError(MotiaError, TypeError):
-    """A value cannot be written as JSON."""
+    """A value cannot be written as JSON.
+
+    `path` is where in it ("items.0.owner"; the empty path is the whole value), `reason` says why.
+    """
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        self.reason = reason
+        self.path = path
+        super().__init__(reason, path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
+    def within(self, subject: str) -> PayloadError:
+        """Return the same of what holds the value, such as a message."""
+        return PayloadError(self.reason, f"{subject}: {self.path}" if self.path else subject)
 
 
 class Inexpressible(MotiaError):

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from motia_django import ledger, observers, payloads, publish, signals, tallies, tracing
 from motia_django.conf import settings
-from motia_django.exceptions import TooDeep
+from motia_django.exceptions import PayloadError, TooDeep
 from motia_django.ledger.interventions import PASSING
 from motia_django.messages import Message
 from motia_django.registry import Listener, registry
@@ -82,7 +82,10 @@ def runs_of(message: Message) -> list[Run]:
     Those of one that begins a new trace are children of the run going on as well, in a trace of
     their own, where they are the first in a row.
     """
-    data = payloads.plain(message.data)
+    try:
+        data = payloads.plain(message.data)
+    except PayloadError as error:
+        raise error.within(f"enqueue: the data of {message.topic!r}") from error.__cause__
     listeners = registry().subscribers(message.topic)
     runs = [_run_for(each, message, data) for each in listeners]
     if not (runs and message.new_trace):

@@ -28,6 +28,9 @@ _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _MANY_ZEROS = b"0" * 19
 _SHALLOW = 200
 """So many brackets cannot be nested too deeply to be written."""
+_LONGEST_PATH = 20
+"""So many levels deep a part is looked for that JSON cannot hold."""
+_NOT_WRITTEN = (ValueError, RecursionError, orjson.JSONEncodeError)
 _CONTAINERS = (dict, list)
 _NEVER_NAN = frozenset((str, int, bool, type(None)))
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
@@ -263,16 +266,54 @@ def _described(value: Any) -> str:
 
 
 def _dump_slowly(value: Any, error: Exception) -> bytes:
-    """Write integers over 64 bits, which orjson refuses; all else is an error that says why."""
+    """Write integers over 64 bits, which orjson refuses; all else is an error: where, and why."""
     if "64-bit" in str(error):
         try:
-            wide = _with_wide_integers(value)
-            return orjson.dumps(wide, default=_plain, option=_OPTIONS)
-        except (ValueError, RecursionError, orjson.JSONEncodeError) as reason:
+            return _dump_wide(value)
+        except _NOT_WRITTEN as reason:
             error = reason
+    path, part = ("", value) if "Recursion" in str(error) else _at_fault(value)
     if isinstance(error.__cause__, PayloadError):
-        raise error.__cause__
-    raise PayloadError(f"{shown(value)} cannot be written as JSON: {error}") from error
+        raise PayloadError(error.__cause__.reason, path) from error
+    raise PayloadError(f"{shown(part)} cannot be written as JSON: {error}", path) from error
+
+
+def _dump_wide(value: Any) -> bytes:
+    return orjson.dumps(_with_wide_integers(value), default=_plain, option=_OPTIONS)
+
+
+def _at_fault(value: Any) -> tuple[str, Any]:
+    """Return the path of the first part that JSON cannot hold, and that part; else of all of it."""
+    left: list[tuple[tuple[str, ...], Any]] = [((), value)]
+    seen: dict[int, Any] = {}
+    while left:
+        path, part = left.pop()
+        parts = _parts(part)
+        if not _is_held(part if parts is None else dict.fromkeys(parts)):
+            return ".".join(path), part
+        if parts and len(path) < _LONGEST_PATH and id(part) not in seen:
+            seen[id(part)] = part
+            left += [((*path, _key(key)[:100]), each) for key, each in reversed(parts.items())]
+    return "", value
+
+
+def _parts(value: Any) -> dict[Any, Any] | None:
+    """Return what a container holds by its keys or places; None if it is none."""
+    try:
+        opened = _opened(value)
+    except Exception:
+        return None
+    if isinstance(opened, list):
+        return dict(enumerate(opened))
+    return opened if isinstance(opened, dict) else None
+
+
+def _is_held(value: Any) -> bool:
+    """Return whether JSON can hold a value that is no container, or keys."""
+    try:
+        return _dump_wide(value) != b"null" or _opened(value) is None
+    except _NOT_WRITTEN:
+        return False
 
 
 def _loads_slowly(text: str) -> Any:
@@ -311,7 +352,8 @@ def _refuse_nan(value: Any) -> None:
             each = _opened(each)
         if isinstance(each, float) and not math.isfinite(each):
             which = "" if math.isnan(each) else ", a number beyond 1.8e308,"
-            raise PayloadError(f"{each!r}{which} is nothing that JSON can hold")
+            path, _ = _at_fault(value)
+            raise PayloadError(f"{each!r}{which} is nothing that JSON can hold", path)
         if isinstance(each, dict):
             left += [part for part in chain(each, each.values()) if type(part) not in _NEVER_NAN]
         elif isinstance(each, list):

@@ -81,8 +81,15 @@ def test_a_message_with_data_beside_it_is_refused(listener: None) -> None:
 
 @pytest.mark.parametrize("data", [object(), float("nan"), {"x": float("inf")}, b"bytes", "\ud800"])
 def test_data_that_json_cannot_hold_is_refused(listener: None, data: Any) -> None:
-    with pytest.raises(PayloadError):
+    with pytest.raises(PayloadError, match=r"^enqueue: the data of 'work': "):
         enqueue("work", data)
+    assert rows() == []
+
+
+def test_what_json_cannot_hold_is_said_of_its_message(listener: None) -> None:
+    bad = {"topic": "work", "data": {"items": [1, {"owner": object()}]}}
+    with pytest.raises(PayloadError, match=r"the data of 'work': items\.1\.owner: <object"):
+        enqueue([{"topic": "work", "data": 1}, bad])
     assert rows() == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pickle
 import uuid
 from collections import OrderedDict, namedtuple
 from datetime import UTC, date, datetime, time
@@ -183,11 +184,33 @@ def test_what_json_cannot_hold_is_a_payload_error_with_a_short_text(value: Any) 
     str(caught.value).encode()
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"items": [{"n": 1}, {"owner": 1j}]}, "items.1.owner: 1j of type complex cannot be"),
+        ({"a": [WIDE, {"b": 1j}]}, "a.1.b: 1j of type complex cannot be"),
+        ({"a": WIDE, "b": "\ud800"}, "b: '\\ud800' cannot be written as JSON: str is not valid"),
+        ({"a": {(1, 2): 3}}, "a: {(1, 2): 3} cannot be written as JSON: Dict key must"),
+        ({"a": [1.0, math.nan]}, "a.1: nan is nothing that JSON can hold"),
+        (Point(1, {"deep": Colour.NAN}), "y.deep: nan is nothing"),
+        ({"a" * 5000: 1j}, f"{'a' * 100}: 1j of type"),
+        (1j, "1j of type complex cannot be written as JSON"),
+    ],
+)
+def test_the_error_says_where_in_the_value(value: Any, said: str) -> None:
+    with pytest.raises(PayloadError) as caught:
+        payloads.dumps(value)
+    assert str(caught.value).startswith(said)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.path) == (str(caught.value), caught.value.path)
+
+
 def test_a_value_that_holds_itself_is_refused() -> None:
     circle: list[Any] = [WIDE]
-    circle.append(circle)
-    with pytest.raises(PayloadError):
+    circle += [circle, circle]
+    with pytest.raises(PayloadError) as caught:
         payloads.dumps(circle)
+    assert caught.value.path == ""
 
 
 def test_a_model_instance_is_refused_with_the_advice_to_send_its_key() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from motia_django import payloads
-from motia_django.exceptions import InvalidInput, InvalidItem
+from motia_django.exceptions import InvalidInput, InvalidItem, PayloadError
 from motia_django.schemas import Schema
 from motia_django.stream_config import StreamConfig
 
@@ -26,7 +26,7 @@ def item_of(stream: StreamConfig, group: str, item: str, value: Any) -> dict[str
     schema = stream.schema
     if isinstance(value, Mapping) and value.get("id") in _NO_ID:
         value = {**value, "id": item}
-    plain = payloads.plain(value) if schema is None else _fitting(schema, value, subject)
+    plain = _plain(value, subject) if schema is None else _fitting(schema, value, subject)
     if not isinstance(plain, dict):
         raise InvalidItem(f"{subject}: expected an object, got {payloads.shown(value)}")
     own = plain.get("id")
@@ -45,7 +45,14 @@ def _fitting(schema: Schema, value: Any, subject: str) -> Any:
         if not schema.is_loose:
             raise
         logger.warning("%s; it is kept all the same", error)
-    return payloads.plain(value)
+    return _plain(value, subject)
+
+
+def _plain(value: Any, subject: str) -> Any:
+    try:
+        return payloads.plain(value)
+    except PayloadError as error:
+        raise error.within(subject) from error.__cause__
 
 
 def channel_of(channel: Any, item: Any) -> tuple[Any, Any]:

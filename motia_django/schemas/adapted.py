@@ -70,8 +70,10 @@ class TypeSchema(Schema):
                     cleaned, mode="json", by_alias=True, exclude_unset=only_given
                 )
             )
-        except (PydanticSerializationError, PayloadError) as error:
+        except PydanticSerializationError as error:
             raise InvalidInput(subject, {"": [str(error)]}) from error
+        except PayloadError as error:
+            raise InvalidInput(subject, {error.path: [error.reason]}) from error
 
     def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
         return self._document(mode="serialization" if of_answers else "validation")

@@ -41,7 +41,7 @@ class JsonSchema(Schema):
         try:
             return self.clean(payloads.plain(value), subject)
         except PayloadError as error:
-            raise InvalidInput(subject, {"": [str(error)]}) from error
+            raise InvalidInput(subject, {error.path: [error.reason]}) from error
 
     def json_schema(self, *, of_answers: bool = False) -> dict[str, Any]:
         return self._document

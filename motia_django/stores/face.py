@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from motia_django import telemetry, tracing
-from motia_django.exceptions import InvalidUpdate
+from motia_django.exceptions import InvalidUpdate, PayloadError
 from motia_django.loops import aside
 from motia_django.stores import state_store
 from motia_django.stores.audience import WATCHERS
@@ -88,7 +88,7 @@ class State:
             Write(
                 group=group,
                 key=key,
-                text=text_of(value),
+                text=_text(group, key, value),
                 expires_at=expiry(ttl),
                 if_version=checked_version(if_version),
             ),
@@ -100,7 +100,7 @@ class State:
         """Write several items of one group, all or none; return by key what `set` returns."""
         group = checked_key("group", group)
         until = expiry(ttl)
-        texts = {key: text_of(value) for key, value in by_key(values).items()}
+        texts = {key: _text(group, key, value) for key, value in by_key(values).items()}
         writes = [
             Write(group=group, key=key, text=text, expires_at=until) for key, text in texts.items()
         ]
@@ -129,7 +129,7 @@ class State:
             Write(
                 group=group,
                 key=key,
-                compute=lambda old: text_of(updated(old, ops)),
+                compute=lambda old: _text(group, key, updated(old, ops)),
                 expires_at=expiry(ttl),
                 keeps_expiry=ttl is None,
                 if_version=checked_version(if_version),
@@ -150,7 +150,7 @@ class State:
             Write(
                 group=group,
                 key=key,
-                compute=partial(_updated, own, key),
+                compute=partial(_updated, own, group, key),
                 expires_at=until,
                 keeps_expiry=ttl is None,
             )
@@ -304,9 +304,16 @@ def _place(group: Any, key: Any) -> tuple[str, str]:
     return checked_key("group", group), checked_key("key", key)
 
 
-def _updated(ops: Ops, key: str, old: Any) -> str:
+def _text(group: str, key: str, value: Any) -> str:
     try:
-        return text_of(updated(old, ops))
+        return text_of(value)
+    except PayloadError as error:
+        raise error.within(f"state: {group}/{key}") from error.__cause__
+
+
+def _updated(ops: Ops, group: str, key: str, old: Any) -> str:
+    try:
+        return _text(group, key, updated(old, ops))
     except InvalidUpdate as error:
         raise InvalidUpdate(f"{key}: {error}") from error
 

@@ -481,7 +481,7 @@ def test_update_takes_a_function_of_the_value(state: State) -> None:
     assert (changed["old_value"], changed["new_value"]) == ([None], [None, 1])
     with pytest.raises(ZeroDivisionError):
         state.update("g", "k", lambda old: 1 / 0)
-    with pytest.raises(PayloadError):
+    with pytest.raises(PayloadError, match=r"^state: g/k: <object"):
         state.update("g", "k", lambda old: object())
     assert state.get("g", "k") == [None, 1]
 
@@ -505,8 +505,8 @@ def test_many_are_set_and_read_by_their_keys(state: State) -> None:
     assert old_and_new == {"b": (None, 2), "a": (1, [1, 2])}
     assert state.get_many("g", ["a", "nobody", "b", "a"]) == {"a": [1, 2], "b": 2}
     assert state.set_many("g", {}) == {}
-    with pytest.raises(PayloadError):
-        state.set_many("g", {"a": 0, "b": object()})
+    with pytest.raises(PayloadError, match=r"^state: g/b: c: <object"):
+        state.set_many("g", {"a": 0, "b": {"c": object()}})
     with pytest.raises(InvalidKey):
         state.set_many("g", {"a": 0, "": 0})
     assert state.list("g") == [[1, 2], 2]
