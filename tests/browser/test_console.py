@@ -121,11 +121,19 @@ def test_a_list_of_runs_keeps_itself_fresh_unless_somebody_is_at_work_in_it(
     expect(page.locator(f"{first}.selected")).to_have_count(1)
 
 
-def test_the_list_of_runs_has_room_beside_its_filters(console: Console, page: Page) -> None:
-    page.set_viewport_size({"width": 1300, "height": 800})
+@pytest.mark.parametrize("width", [1300, 1200, 1024, 850])
+def test_the_list_of_runs_has_room_beside_its_filters(
+    console: Console, page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
     console.open(page, "motia_run_changelist ?status=dead")
-    over = page.locator("#result_list").evaluate("e => e.scrollWidth - e.parentElement.clientWidth")
-    assert over <= 0
+    listed = page.locator("#result_list")
+    assert listed.evaluate("e => e.scrollWidth - e.parentElement.clientWidth") <= 0
+    status, step = (listed.locator(f".field-{each}").first for each in ("standing", "name"))
+    below = "e => [e.getBoundingClientRect().left, e.getBoundingClientRect().top]"
+    left, top = status.evaluate(below)
+    box = step.evaluate("e => { const b = e.getBoundingClientRect(); return [b.right, b.bottom]; }")
+    assert left >= box[0] or top >= box[1]
 
 
 def test_a_run_that_goes_on_is_followed_to_its_end(console: Console, page: Page) -> None:
