@@ -161,12 +161,19 @@ def _table(contests: Sequence[Contest]) -> str:
 
 
 def _rows(contest: Contest) -> list[list[str]]:
-    """Return a line for each contender; the work is named in the first."""
+    """Return a line for each contender; the work is named in the first.
+
+    One beside which several of ours are measured has a line for each, which names it.
+    """
     rows = []
     for name, values in contest.figures.items():
         said = _figures(Spread.of(values))
-        goals = [beside(contest, goal) for goal in contest.goals if goal.beside == name]
-        rows += [[name, said, *goal] for goal in goals] or [[name, said, "", "", ""]]
+        goals = [goal for goal in contest.goals if goal.beside == name]
+        for goal in goals:
+            named = f"{name} ({goal.ours})" if len(goals) > 1 else name
+            rows.append([named, said, *beside(contest, goal)])
+        if not goals:
+            rows.append([name, said, "", "", ""])
     return [[contest.work if not at else "", *row] for at, row in enumerate(rows)]
 
 

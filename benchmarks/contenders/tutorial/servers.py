@@ -25,8 +25,17 @@ PATIENCE = 60
 
 
 @contextmanager
-def ours(done: Path, *, light: bool = False, rabbitmq: bool = False) -> Iterator[int]:
-    """Serve our project by two gunicorn processes and one Celery worker process."""
+def ours(
+    done: Path,
+    *,
+    light: bool = False,
+    rabbitmq: bool = False,
+    pool: Sequence[str] = ("--concurrency=1",),
+) -> Iterator[int]:
+    """Serve our project by two gunicorn processes, and a Celery worker that does one job at once.
+
+    By default that has a process of its own for the jobs.
+    """
     redis = fresh_redis()
     environment = {
         "DJANGO_SETTINGS_MODULE": f"{PACKAGE}.settings",
@@ -38,7 +47,7 @@ def ours(done: Path, *, light: bool = False, rabbitmq: bool = False) -> Iterator
     }
     port = free_port()
     web = ["gunicorn", "--bind", f"127.0.0.1:{port}", "--workers=2", f"{PACKAGE}.wsgi"]
-    worker = ["celery", "-A", f"{PACKAGE}.celery", "worker", "--concurrency=1", "--loglevel=error"]
+    worker = ["celery", "-A", f"{PACKAGE}.celery", "worker", *pool, "--loglevel=error"]
     _run([sys.executable, "-m", "django", "migrate", "--verbosity=0"], environment)
     with ExitStack() as stack:
         for command in (web, worker):
