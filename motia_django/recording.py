@@ -23,7 +23,6 @@ from django.db import (
     DatabaseError,
     IntegrityError,
     InterfaceError,
-    OperationalError,
     connections,
 )
 
@@ -96,14 +95,13 @@ class Recorder:
     def _written(self, some: list[tuple[Run, Outcome]]) -> bool:
         try:
             ledger.record_answered(some)
-        except (OperationalError, InterfaceError) as error:
-            connections[ledger.database()].close()
-            self._failures += 1
-            if self._failures < _TRIES:
-                logger.warning("The history could not be written (%s); trying again", error)
-                return False
-            _write_each(some)
-        except DatabaseError:
+        except (DatabaseError, InterfaceError) as error:
+            if ledger.is_away(error):
+                connections[ledger.database()].close()
+                self._failures += 1
+                if self._failures < _TRIES:
+                    logger.warning("The history could not be written (%s); trying again", error)
+                    return False
             _write_each(some)
         self._failures = 0
         return True

@@ -121,6 +121,19 @@ def test_while_the_database_takes_nothing_it_waits_in_its_order(caplog: Any) -> 
     assert (len(recorder._waiting), models.Run.objects.count()) == (0, 3)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="others have no such connection")
+def test_what_a_replica_does_not_take_is_written_over_another_connection() -> None:
+    recorder, many = Recorder(), [answered() for _ in range(3)]
+    recorder._waiting.extend(many)
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    recorder.write()
+    assert [*recorder._waiting] == many
+    recorder.write()
+    assert (len(recorder._waiting), models.Run.objects.count()) == (0, 3)
+
+
 @pytest.mark.one_database
 @pytest.mark.django_db(transaction=True)
 def test_what_the_database_never_takes_is_told_to_the_log_in_the_end(caplog: Any) -> None:
