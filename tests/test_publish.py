@@ -124,6 +124,19 @@ def test_a_rolled_back_transaction_publishes_nothing() -> None:
     assert taken() == []
 
 
+def test_a_block_that_is_rolled_back_within_another_publishes_nothing_of_its_own() -> None:
+    light = {"type": "queue", "topic": "light"}
+    with installed(make_step(), make_step(nothing, light, name="L", record="failures")):
+        with transaction.atomic():
+            ids = enqueue([{"topic": "work"}, {"topic": "light"}])
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                enqueue([{"topic": "work"}, {"topic": "light"}])
+                raise ZeroDivisionError
+            with transaction.atomic(), transaction.atomic(savepoint=False):
+                ids += enqueue([{"topic": "light"}, {"topic": "work"}])
+        assert [message.headers["id"] for message in taken()] == ids
+
+
 def test_a_trigger_chooses_its_celery_queue() -> None:
     trigger = {"type": "queue", "topic": "heavy", "config": {"queue": "gpu"}}
     with installed(make_step(nothing, trigger, name="Heavy")):
