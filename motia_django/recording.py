@@ -41,6 +41,7 @@ _LATE = 2.0
 _KEPT = 2.0
 """Seconds for which the thread keeps its connection while there is nothing to write."""
 _TRIES = 10
+_LAST_TRIES = 2
 _PAUSE = 1.0
 """Seconds between tries, while the database is away."""
 _note: ContextVar[Entry | None] = ContextVar("motia_by_hand", default=None)
@@ -76,6 +77,11 @@ class Recorder:
         """Return whether nobody writes what waits, though the database is there."""
         since = time.monotonic() - self._since
         return since > settings().history_delay + _LATE and not self._failures
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is still to be written."""
+        return bool(self._waiting)
 
     def write(self) -> None:
         """Write what waits now; what the database, being away, does not take waits on.
@@ -181,8 +187,16 @@ def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
 
 
 def _write_the_rest() -> None:
-    """Write what waits when this process ends; of a forked one, what it has answered itself."""
-    _recorder.write()
+    """Write what waits when this process ends; of a forked one, what it has answered itself.
+
+    The connection of this thread, the main one, may be that of the process that forked this one,
+    where something was asked before the fork; or it is lost, and nobody has noticed.
+    """
+    for _ in range(_LAST_TRIES):
+        if not _recorder.waits:
+            return
+        del connections[ledger.database()]
+        _recorder.write()
 
 
 def _begin_anew() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, connections
 
 from motia_django import ledger, models, recording
 from motia_django.recording import Recorder
@@ -210,6 +210,22 @@ def test_a_forked_process_that_ends_leaves_alone_what_its_parent_may_be_writing(
         at_end[0]()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="others are cut off in other ways")
+def test_a_process_that_ends_writes_what_waits_over_a_connection_of_its_own(
+    monkeypatch: Any,
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(recording, "_recorder", recorder)
+    recorder._waiting.extend(answered() for _ in range(3))
+    inherited = connections["default"]
+    with pytest.raises(OperationalError), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    recording._write_the_rest()
+    assert models.Run.objects.count() == 3
+    assert connections["default"] is not inherited
 
 
 SERVE = """
