@@ -141,6 +141,22 @@ def record(run: Run, outcome: Outcome) -> None:
     _recorder.add(run, outcome)
 
 
+def record_now(run: Run, outcome: Outcome) -> None:
+    """Write a run that is over at once; over a new connection if its own turns out to be lost.
+
+    That is often what such a run died by.
+    """
+    database = connections[ledger.database()]
+    try:
+        ledger.record(run, outcome)
+    except (DatabaseError, InterfaceError) as error:
+        if database.in_atomic_block or not ledger.is_away(error):
+            raise
+        database.close()
+        if ledger.find(run.id) is None:
+            ledger.record(run, outcome)
+
+
 def record_within(run: Run, outcome: Outcome) -> None:
     """Write a run that went well in the transaction that is open, which it is a part of."""
     ledger.record_within([(run, with_note(outcome))])

@@ -19,8 +19,9 @@ from django.db import OperationalError, connection, connections
 from motia_django import ledger, models, recording
 from motia_django.recording import Recorder
 from motia_django.runs import Outcome, Run, Status
-from tests.factories import installed, make_run, make_step, row
+from tests.factories import installed, make_run, make_step, row, rows
 from tests.served import DATABASE, served
+from tests.web.serving import answering
 
 pytestmark = pytest.mark.django_db
 
@@ -210,6 +211,19 @@ def test_a_forked_process_that_ends_leaves_alone_what_its_parent_may_be_writing(
         at_end[0]()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="others are cut off in other ways")
+def test_a_request_that_dies_by_a_lost_connection_is_recorded_over_another() -> None:
+    def handler() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with answering(handler) as client:
+        assert client.get("/x").status_code == 500
+    [run] = rows()
+    assert (run.status, "terminating connection" in run.error) == ("dead", True)
 
 
 @pytest.mark.django_db(transaction=True)
