@@ -44,16 +44,29 @@ def prepares(connection: Any) -> bool:
 def _kind_of_cursor() -> Any:
     """Return the cursor that prepares, made where there is psycopg."""
     from django.db.backends.postgresql import base
+    from psycopg import errors
+    from psycopg.pq import TransactionStatus
 
     usual: Any = base.ServerBindingCursor
+    stale = (errors.FeatureNotSupported, errors.InvalidSqlStatementName)
 
     class Preparing(usual):  # type: ignore[misc]
-        """What it executes is prepared at once, whatever its connection does with all else."""
+        """What it executes is prepared at once, whatever its connection does with all else.
+
+        PostgreSQL does not execute what was prepared before a migration changed a column, or what
+        somebody has thrown away: that is prepared anew. Within a transaction, which has failed by
+        that, it raises; the rollback has psycopg forget what is prepared.
+        """
 
         def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
             connection = self.connection
             kept, connection.prepare_threshold = connection.prepare_threshold, 0
             try:
+                return super().execute(query, params, prepare=True, **options)
+            except stale:
+                if connection.info.transaction_status != TransactionStatus.IDLE:
+                    raise
+                super().execute("ROLLBACK", prepare=False)  # has psycopg forget it, here as well
                 return super().execute(query, params, prepare=True, **options)
             finally:
                 connection.prepare_threshold = kept

@@ -23,7 +23,6 @@ from django.db import (
     DatabaseError,
     IntegrityError,
     InterfaceError,
-    OperationalError,
     connections,
 )
 
@@ -42,6 +41,7 @@ _LATE = 2.0
 _KEPT = 2.0
 """Seconds for which the thread keeps its connection while there is nothing to write."""
 _TRIES = 10
+_LAST_TRIES = 2
 _PAUSE = 1.0
 """Seconds between tries, while the database is away."""
 _note: ContextVar[Entry | None] = ContextVar("motia_by_hand", default=None)
@@ -78,6 +78,11 @@ class Recorder:
         since = time.monotonic() - self._since
         return since > settings().history_delay + _LATE and not self._failures
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything is still to be written."""
+        return bool(self._waiting)
+
     def write(self) -> None:
         """Write what waits now; what the database, being away, does not take waits on.
 
@@ -96,14 +101,13 @@ class Recorder:
     def _written(self, some: list[tuple[Run, Outcome]]) -> bool:
         try:
             ledger.record_answered(some)
-        except (OperationalError, InterfaceError) as error:
-            connections[ledger.database()].close()
-            self._failures += 1
-            if self._failures < _TRIES:
-                logger.warning("The history could not be written (%s); trying again", error)
-                return False
-            _write_each(some)
-        except DatabaseError:
+        except (DatabaseError, InterfaceError) as error:
+            if ledger.is_away(error):
+                connections[ledger.database()].close()
+                self._failures += 1
+                if self._failures < _TRIES:
+                    logger.warning("The history could not be written (%s); trying again", error)
+                    return False
             _write_each(some)
         self._failures = 0
         return True
@@ -135,6 +139,22 @@ _recorder = Recorder()
 def record(run: Run, outcome: Outcome) -> None:
     """Write a run that went well to the history, soon after its answer is sent."""
     _recorder.add(run, outcome)
+
+
+def record_now(run: Run, outcome: Outcome) -> None:
+    """Write a run that is over at once; over a new connection if its own turns out to be lost.
+
+    That is often what such a run died by.
+    """
+    database = connections[ledger.database()]
+    try:
+        ledger.record(run, outcome)
+    except (DatabaseError, InterfaceError) as error:
+        if database.in_atomic_block or not ledger.is_away(error):
+            raise
+        database.close()
+        if ledger.find(run.id) is None:
+            ledger.record(run, outcome)
 
 
 def record_within(run: Run, outcome: Outcome) -> None:
@@ -183,8 +203,16 @@ def _write_each(answered: list[tuple[Run, Outcome]]) -> None:
 
 
 def _write_the_rest() -> None:
-    """Write what waits when this process ends; of a forked one, what it has answered itself."""
-    _recorder.write()
+    """Write what waits when this process ends; of a forked one, what it has answered itself.
+
+    The connection of this thread, the main one, may be that of the process that forked this one,
+    where something was asked before the fork; or it is lost, and nobody has noticed.
+    """
+    for _ in range(_LAST_TRIES):
+        if not _recorder.waits:
+            return
+        del connections[ledger.database()]
+        _recorder.write()
 
 
 def _begin_anew() -> None:

@@ -13,6 +13,7 @@ from celery.utils.nodenames import anon_nodename
 from kombu import Producer, Queue
 from kombu.common import Broadcast
 from kombu.serialization import dumps
+from kombu.utils import json
 
 from motia_django.sources import is_own
 
@@ -101,8 +102,9 @@ class Way:
             options["declare"] = _Undeclared(self._declared, producer)
         parent = app.current_worker_task
         request = parent and parent.request
-        unsaid = [each for each in self._unsaid if each != "parent_id"] if parent else self._unsaid
-        is_written = self._is_json and not _are_seen()
+        is_seen = _is_seen()
+        unsaid = [] if is_seen else [e for e in self._unsaid if not (parent and e == "parent_id")]
+        is_written = self._is_json and not is_seen
         message_of = partial(
             app.amqp.as_task_v2,
             **self._facts,
@@ -124,13 +126,14 @@ class Way:
 
 
 def _is_json(serializer: str) -> bool:
-    """Return whether what it writes says of itself that it is JSON."""
-    content_type, encoding, _ = dumps([], serializer=serializer)
-    return {"content_type": content_type, "content_encoding": encoding} == _JSON
+    """Return whether what it writes says of itself that it is JSON, and is nothing more."""
+    content_type, encoding, content = dumps([None], serializer=serializer)
+    is_said = {"content_type": content_type, "content_encoding": encoding} == _JSON
+    return is_said and content == json.dumps([None])
 
 
-def _are_seen() -> bool:
-    """Return whether messages are shown to somebody before they are written."""
+def _is_seen() -> bool:
+    """Return whether a message is shown to somebody, who is to find in it what Celery promises."""
     return bool(signals.before_task_publish.receivers or signals.after_task_publish.receivers)
 
 

@@ -231,7 +231,7 @@ def record(run: Run, outcome: Outcome) -> None:
         outcome = recording.with_note(outcome)
     try:
         if outcome.failed or run.trigger != "http":
-            write = ledger.record
+            write = recording.record_now
         else:
             write = recording.record
         if outcome.failed or registry().step(run.step).keeps_all:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from motia_django import moments, telemetry, tracebacks
+from motia_django import moments, payloads, telemetry, tracebacks
 from motia_django.delivery import Delivery, Turn
 from motia_django.exceptions import Dead, Retry, Snooze
 from motia_django.keys import Keys
@@ -29,6 +29,9 @@ _CHAINED = (
     "During handling of the above exception",
 )
 """How the lines begin after which Python tells of the next exception: one of ours has no other."""
+_TEXT = "inputText"
+_OF_KOMBU = '"__type__"'
+"""A key of the dicts that kombu writes what JSON lacks as, and takes for that when it reads."""
 _SAID_BESIDE = re.compile(r"(?<=^InvalidInput: )The input of Step '[^']*' is invalid: ")
 
 
@@ -140,7 +143,7 @@ class Run:
             "step": self.step,
             "trigger": self.trigger,
             "source": self.source,
-            "input": self.input,
+            **_carried(self.input),
             "traceId": self.trace_id,
             "createdAt": moments.told(self.created_at),
         }
@@ -164,7 +167,7 @@ class Run:
             trigger=message["trigger"],
             index=message.get("index", 0),
             source=message["source"],
-            input=message["input"],
+            input=payloads.loads(message[_TEXT]) if _TEXT in message else message["input"],
             trace_id=message["traceId"],
             parent_id=UUID(parent) if parent else None,
             parent_span=message.get("parentSpan"),
@@ -284,6 +287,15 @@ def settle(run: Run, outcome: Outcome, delivery: Delivery, now: datetime) -> Set
     wait = delivery.backoff(run.attempt) if asked is None else asked
     wake_at = now + min(wait, delivery.left(tried_for))
     return Settlement(status=Status.SCHEDULED, wake_at=wake_at, snoozed=outcome.snoozed)
+
+
+def _carried(input: Any) -> dict[str, Any]:
+    """Return a light run's input as its message has it.
+
+    What kombu might read as something else, or refuse to read, which loses a message, goes as text.
+    """
+    text = payloads.dumps(input)
+    return {_TEXT: text} if _OF_KOMBU in text else {"input": input}
 
 
 def new_run_id() -> UUID:

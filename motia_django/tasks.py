@@ -14,7 +14,7 @@ from uuid import UUID
 
 from celery import Task, shared_task
 from celery.exceptions import Reject, SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from motia_django import leases, ledger, publish, runner, ticks
 from motia_django.celery_app import task_name
@@ -141,7 +141,9 @@ def tick(task: Task[Any, Any], step: str, index: int, due: str | None = None) ->
         return
     try:
         _insisting(partial(ticks.tick, step, index, moment))
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
+        if not ledger.is_away(error):
+            raise
         raise Reject(f"the ledger cannot be reached: {error}", requeue=True) from error
 
 
@@ -151,8 +153,8 @@ def _insisting(work: Callable[[], T]) -> T:
     for pause in _PAUSES:
         try:
             return work()
-        except (OperationalError, InterfaceError) as error:
-            if database.in_atomic_block:
+        except (DatabaseError, InterfaceError) as error:
+            if database.in_atomic_block or not ledger.is_away(error):
                 raise
             logger.warning("The database failed (%s); trying again in %s s", error, pause)
             database.close()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import NotSupportedError, connection, transaction
 from django.utils import timezone
 
 from motia_django import ledger, models, state
@@ -66,3 +66,46 @@ def test_nothing_is_prepared_unless_it_is_asked_for(settings: Any) -> None:
     for number in range(10):
         run_one(number)
     assert connection.vendor != "postgresql" or prepared() == []
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE motia_run ALTER source TYPE varchar(400)",
+        "ALTER TABLE motia_state ALTER value TYPE varchar",
+        "DISCARD ALL",
+    ],
+)
+def test_what_is_prepared_outlives_a_migration(settings: Any, statement: str) -> None:
+    settings.MOTIA = {"PREPARE": True}
+    connection.close()
+    run_one(0)
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    try:
+        run_one(1)
+        run_one(2)
+        assert len(prepared()) == len({*prepared()}) + 1
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE motia_run ALTER source TYPE varchar(255)")
+            cursor.execute("ALTER TABLE motia_state ALTER value TYPE text")
+
+
+@on_postgresql
+def test_a_transaction_that_a_migration_has_failed_can_begin_anew(settings: Any) -> None:
+    settings.MOTIA = {"PREPARE": True}
+    connection.close()
+    state.set("numbers", "one", 1)
+    assert state.get("numbers", "one") == 1
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE motia_state ALTER value TYPE varchar")
+    try:
+        with pytest.raises(NotSupportedError, match="cached plan"), transaction.atomic():
+            state.get("numbers", "one")
+        with transaction.atomic():
+            assert state.get("numbers", "one") == 1
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE motia_state ALTER value TYPE text")

@@ -5,7 +5,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,22 +15,49 @@ from celery import _state
 from celery.signals import after_task_publish, before_task_publish
 from django.db import OperationalError, transaction
 from django.utils import timezone
+from hypothesis import given
+from hypothesis.strategies import (
+    booleans,
+    dictionaries,
+    floats,
+    integers,
+    lists,
+    none,
+    recursive,
+    sampled_from,
+    text,
+)
 from kombu import Queue
 from kombu.exceptions import OperationalError as BrokerError
-from kombu.serialization import register, unregister
+from kombu.serialization import register, register_json, unregister
 from kombu.transport import redis as transport
 from redis import Redis
 
 from motia_django import broker as carrier
 from motia_django import enqueue, ledger, models, publish
 from motia_django.celery_app import project_app
-from motia_django.roads import Way, long_road, routed
+from motia_django.roads import Road, Way, long_road, routed
+from motia_django.runs import Run
 from motia_django.upkeep import upkeep
 from tests.browser.proxy import proxy
-from tests.factories import deliver, heard, installed, make_step, nothing, routing, row, rows
+from tests.factories import (
+    deliver,
+    heard,
+    installed,
+    make_run,
+    make_step,
+    nothing,
+    routing,
+    row,
+    rows,
+    unheard,
+)
 from tests.servers import fresh_rabbitmq, fresh_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+KOMBUS = ("__type__", "__value__")
+"""The keys of the dicts that kombu writes what JSON lacks as."""
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +122,19 @@ def test_a_rolled_back_transaction_publishes_nothing() -> None:
         enqueue("work")
         raise ZeroDivisionError
     assert taken() == []
+
+
+def test_a_block_that_is_rolled_back_within_another_publishes_nothing_of_its_own() -> None:
+    light = {"type": "queue", "topic": "light"}
+    with installed(make_step(), make_step(nothing, light, name="L", record="failures")):
+        with transaction.atomic():
+            ids = enqueue([{"topic": "work"}, {"topic": "light"}])
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                enqueue([{"topic": "work"}, {"topic": "light"}])
+                raise ZeroDivisionError
+            with transaction.atomic(), transaction.atomic(savepoint=False):
+                ids += enqueue([{"topic": "light"}, {"topic": "work"}])
+        assert [message.headers["id"] for message in taken()] == ids
 
 
 def test_a_trigger_chooses_its_celery_queue() -> None:
@@ -318,19 +358,50 @@ def test_a_signal_is_shown_the_arguments_and_not_the_bytes_that_are_sent() -> No
     assert message.payload[0] == [run_id]
 
 
-def test_a_serializer_of_the_projects_own_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
-    register("shouted", lambda body: json.dumps(body).upper(), json.loads, "text/shouted", "utf-8")
+def test_a_signal_is_shown_all_headers_that_celery_promises() -> None:
+    shown: list[set[str]] = []
+
+    def look(sender: str, headers: dict[str, Any], **kwargs: Any) -> None:
+        shown.append({*headers})
+
+    with heard(before_task_publish, look):
+        enqueue("work")
+    assert shown[0] >= {"eta", "expires", "group", "parent_id", "shadow", "timelimit"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"__type__": "uuid", "__value__": {"hex": "0" * 32, "version": 4}},
+        [{"__type__": "datetime", "__value__": "never"}],
+        {"said": '{"__type__": 1}', "deep": {"__type__": "nothing", "__value__": 2**70}},
+    ],
+)
+def test_data_that_looks_like_what_kombu_writes_arrive_as_they_were_sent(data: Any) -> None:
+    with installed(make_step(record="failures")):
+        enqueue("work", data)
+    [message] = taken()
+    assert Run.from_message(*message.payload[0]).input == data
+
+
+@pytest.mark.parametrize("content_type", ["text/shouted", "application/json"])
+def test_a_serializer_of_the_projects_own_is_heeded(
+    monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    register("shouted", lambda body: json.dumps(body).upper(), json.loads, content_type, "utf-8")
     task = project_app().tasks["motia.Work"]
     monkeypatch.setattr(task, "serializer", "shouted")
     monkeypatch.setattr(task, "_exec_options", None)
     carrier._way.cache_clear()
     try:
-        [run_id] = enqueue("work")
+        with unheard():
+            [run_id] = enqueue("work")
     finally:
         carrier._way.cache_clear()
         unregister("shouted")
+        register_json()
     [message] = taken()
-    assert message.content_type == "text/shouted"
+    assert message.content_type == content_type
     assert run_id.upper() in message.body.decode()
 
 
@@ -419,26 +490,49 @@ def test_who_has_put_himself_in_the_place_of_celerys_sending_is_asked_for_each_m
     assert [message.headers["id"] for message in taken()] == ids
 
 
+def sent_by(road_of: Callable[[Any, Any], Road], *arguments: Any) -> Any:
+    """Return what arrives of a message that goes by this road of a task's through a producer."""
+    with carrier.producer() as producer, unheard():
+        road_of(project_app().tasks["motia.Work"], producer)("1", arguments, {"motia_fresh": True})
+    [message] = taken()
+    besides = {"delivery_tag", "delivery_info", "argsrepr", "kwargsrepr"}  # also in the headers
+    properties = {key: value for key, value in message.properties.items() if key not in besides}
+    return message.headers, properties, message.payload, message.delivery_info
+
+
+OPTIONS = {"queue": None, "priority": 3, "soft_time_limit": 5, "time_limit": 15}
+
+
+def by_the_short_road(task: Any, producer: Any) -> Road:
+    return Way(task, routed(task, task.app.amqp.router, OPTIONS)).road(producer, retry=True)
+
+
+def by_the_long_road(task: Any, producer: Any) -> Road:
+    return long_road(task, OPTIONS, producer)
+
+
 @pytest.mark.parametrize("value", ["ü 🙂", {"wide": 2**70}, 0.1])
 def test_both_roads_send_the_same_message(value: Any) -> None:
-    task = project_app().tasks["motia.Work"]
-    sent = []
-    for is_short in (False, True):
-        with carrier.producer() as producer:
-            options = {"queue": None, "priority": 3, "soft_time_limit": 5, "time_limit": 15}
-            if is_short:
-                way = Way(task, routed(task, task.app.amqp.router, options))
-                road = way.road(producer, retry=True)
-            else:
-                road = long_road(task, options, producer)
-            road("1", ("1", value), {"motia_fresh": True})
-        [message] = taken()
-        besides = {"delivery_tag", "delivery_info", "argsrepr", "kwargsrepr"}  # also in the headers
-        properties = {key: value for key, value in message.properties.items() if key not in besides}
-        sent.append((message.headers, properties, message.payload, message.delivery_info))
-    (long, *others), (short, *same) = sent
+    long, *others = sent_by(by_the_long_road, "1", value)
+    short, *same = sent_by(by_the_short_road, "1", value)
     assert others == same
     assert short == {name: value for name, value in long.items() if value or name == "retries"}
+
+
+JSON = recursive(
+    none() | booleans() | integers() | floats(allow_nan=False, allow_infinity=False) | text(),
+    lambda inner: lists(inner) | dictionaries(text() | sampled_from(KOMBUS), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_what_arrives_of_a_light_run_is_what_was_sent_by_either_road(input: Any) -> None:
+    run = make_run(input=input, light=True)
+    for road in (by_the_short_road, by_the_long_road):
+        [arguments, *_] = sent_by(road, str(run.id), run.to_message())[2]
+        arrived = Run.from_message(*arguments).input
+        assert repr(arrived) == repr(input)
 
 
 def test_a_task_that_sends_is_the_parent_of_what_it_sends() -> None:

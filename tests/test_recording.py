@@ -14,13 +14,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, connections
 
 from motia_django import ledger, models, recording
 from motia_django.recording import Recorder
 from motia_django.runs import Outcome, Run, Status
-from tests.factories import installed, make_run, make_step, row
+from tests.factories import installed, make_run, make_step, row, rows
 from tests.served import DATABASE, served
+from tests.web.serving import answering
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +122,19 @@ def test_while_the_database_takes_nothing_it_waits_in_its_order(caplog: Any) -> 
     assert (len(recorder._waiting), models.Run.objects.count()) == (0, 3)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="others have no such connection")
+def test_what_a_replica_does_not_take_is_written_over_another_connection() -> None:
+    recorder, many = Recorder(), [answered() for _ in range(3)]
+    recorder._waiting.extend(many)
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    recorder.write()
+    assert [*recorder._waiting] == many
+    recorder.write()
+    assert (len(recorder._waiting), models.Run.objects.count()) == (0, 3)
+
+
 @pytest.mark.one_database
 @pytest.mark.django_db(transaction=True)
 def test_what_the_database_never_takes_is_told_to_the_log_in_the_end(caplog: Any) -> None:
@@ -197,6 +211,35 @@ def test_a_forked_process_that_ends_leaves_alone_what_its_parent_may_be_writing(
         at_end[0]()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="others are cut off in other ways")
+def test_a_request_that_dies_by_a_lost_connection_is_recorded_over_another() -> None:
+    def handler() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with answering(handler) as client:
+        assert client.get("/x").status_code == 500
+    [run] = rows()
+    assert (run.status, "terminating connection" in run.error) == ("dead", True)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="others are cut off in other ways")
+def test_a_process_that_ends_writes_what_waits_over_a_connection_of_its_own(
+    monkeypatch: Any,
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(recording, "_recorder", recorder)
+    recorder._waiting.extend(answered() for _ in range(3))
+    inherited = connections["default"]
+    with pytest.raises(OperationalError), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    recording._write_the_rest()
+    assert models.Run.objects.count() == 3
+    assert connections["default"] is not inherited
 
 
 SERVE = """

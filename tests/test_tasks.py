@@ -274,6 +274,27 @@ def test_a_worker_whose_connection_was_cut_goes_on() -> None:
     assert {run.status for run in rows()} == {"succeeded"}
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="of others it is an error as above")
+def test_a_worker_whose_connection_leads_to_what_is_a_replica_now_makes_another() -> None:
+    def fail_over() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+
+    ran: list[int] = []
+
+    def handler(input: int) -> None:
+        ran.append(input)
+        fail_over()
+
+    with installed(make_step(handler)):
+        ids = enqueue([{"topic": "work", "data": 1}, {"topic": "work", "data": 2}])
+        fail_over()
+        deliver_without_looking(ids)
+    assert ran == [1, 2]
+    assert {run.status for run in rows()} == {"succeeded"}
+
+
 def deliver_without_looking(run_ids: list[str]) -> None:
     for run_id in run_ids:
         project_app().tasks["motia.Work"].apply(args=(run_id,), throw=True)

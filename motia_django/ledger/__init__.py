@@ -101,7 +101,7 @@ from motia_django.ledger.overrides import (
     retime,
     timing_seen,
 )
-from motia_django.ledger.rows import database
+from motia_django.ledger.rows import database, is_away
 from motia_django.ledger.tallies import (
     Refused,
     Tallied,
@@ -151,6 +151,7 @@ __all__ = [
     "hashed",
     "holds",
     "hour_of",
+    "is_away",
     "keep",
     "keep_answer",
     "keep_failed",

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connections, router, transaction
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    router,
+    transaction,
+)
 from django.db.models import Model, QuerySet
 
 from motia_django import models, payloads, timeline
@@ -19,11 +26,22 @@ from motia_django.timeline import Entry
 LONGEST_SOURCE: int = models.Run._meta.get_field("source").max_length or 0
 LARGE = ("input", "output", "error", "timeline")
 """The columns that need not be read to publish a run."""
+_READ_ONLY = "25006"
+"""PostgreSQL's read_only_sql_transaction, an error that Django counts among the internal ones."""
 
 
 def database() -> str:
     """Return the alias of the database that runs are written to."""
     return router.db_for_write(models.Run)
+
+
+def is_away(error: Exception) -> bool:
+    """Return whether the database failed since it is not there, or not there to be written.
+
+    After a failover a connection may lead to what is a replica by then; another leads elsewhere.
+    """
+    names = (getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode"))
+    return isinstance(error, OperationalError | InterfaceError) or _READ_ONLY in names
 
 
 def all_runs() -> QuerySet[models.Run]:
