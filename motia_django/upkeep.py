@@ -106,7 +106,7 @@ def work_off() -> bool:
 
     What does so is loaded with the first batch.
     """
-    if not ledger.waiting_batches():
+    if not ledger.are_batches_waiting():
         return False
     from motia_django import batches
 

@@ -10,6 +10,7 @@ from motia_django.ledger.answers import (
 )
 from motia_django.ledger.batches import (
     advance_batch,
+    are_batches_waiting,
     leave_batch,
     open_batch,
     prune_batches,
@@ -131,6 +132,7 @@ __all__ = [
     "advance_batch",
     "all_with",
     "answered_with",
+    "are_batches_waiting",
     "are_overdue",
     "call_up",
     "cancel",

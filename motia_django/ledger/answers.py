@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.ledger.rows import database, inserted
 
 MOST = 10_000
@@ -78,10 +78,11 @@ def scopes_of_answers() -> dict[tuple[str, str | None], datetime]:
 
 def prune_answers(limit: int) -> int:
     """Delete up to `limit` answers whose time is over; return how many."""
-    expired = _rows().filter(expires_at__lte=timezone.now())
-    keys = list(expired.order_by("expires_at").values_list("key", flat=True)[:limit])
-    if not keys:
+    now = timezone.now()
+    if not by_hand.exists(models.Answer, database(), "expires_at <= %s", now):
         return 0
+    expired = _rows().filter(expires_at__lte=now)
+    keys = list(expired.order_by("expires_at").values_list("key", flat=True)[:limit])
     deleted, _by_model = expired.filter(key__in=keys).delete()
     return deleted
 

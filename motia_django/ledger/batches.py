@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.ledger.rows import database
 from motia_django.ledger.selections import Selection
 
@@ -20,6 +20,7 @@ KEPT_FOR = timedelta(days=90)
 _AT_ONCE = 20
 _MOST_REASONS = 20
 OTHER = "(other reasons)"
+_WAITING = "finished_at IS NULL AND (held_until IS NULL OR held_until < %s)"
 
 
 def open_batch(
@@ -41,6 +42,11 @@ def open_batch(
         per_second=per_second,
         total=total,
     )
+
+
+def are_batches_waiting() -> bool:
+    """Return whether any batch waits that nobody works on just now: usually there is none."""
+    return by_hand.exists(models.Batch, database(), _WAITING, timezone.now())
 
 
 def waiting_batches() -> list[models.Batch]:
@@ -98,9 +104,10 @@ def stop_batch(batch_id: int, by: str) -> bool:
 
 def prune_batches(limit: int) -> None:
     """Delete batches that ended long ago, up to `limit` of them."""
-    old = batches().filter(finished_at__lt=timezone.now() - KEPT_FOR)
-    ids = list(old.values_list("id", flat=True)[:limit])
-    if ids:
+    before = timezone.now() - KEPT_FOR
+    if by_hand.exists(models.Batch, database(), "finished_at < %s", before):
+        old = batches().filter(finished_at__lt=before)
+        ids = list(old.values_list("id", flat=True)[:limit])
         batches().filter(id__in=ids).delete()
 
 

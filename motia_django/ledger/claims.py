@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.conf import settings
 from motia_django.delivery import Delivery
 from motia_django.exceptions import MotiaError, WorkerLost
@@ -102,7 +102,7 @@ def finish(run: Run, outcome: Outcome, delivery: Delivery) -> Settlement | None:
 
 def are_overdue() -> bool:
     """Return whether upkeep has to look at any run: usually there is none."""
-    return all_runs().filter(wake_at__lte=timezone.now()).exists()
+    return by_hand.exists(models.Run, database(), "wake_at <= %s", timezone.now())
 
 
 def take_lost(limit: int) -> list[Run]:

@@ -13,7 +13,7 @@ from django.db.models import CharField, QuerySet
 from django.db.models.functions import Left
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.ledger import keys
 from motia_django.ledger.rows import LONGEST_SOURCE, all_runs, database, run_of
 from motia_django.runs import UNFINISHED, Run, Status, lowest_id_at
@@ -22,6 +22,8 @@ _ANSWER = re.compile(r'\{"status":\s?(\d{3})[,}]')
 _LONGEST_BEGINNING = 16
 _FINAL = tuple(each for each in Status if each.final)
 _AT_ONCE = 500
+_OLD = "status = %s AND id < %s AND finished_at < %s ORDER BY id"
+"""What finds those that may be pruned, in the order in which the index has them."""
 
 
 def find(run_id: UUID) -> Run | None:
@@ -66,6 +68,9 @@ def has_ticked(step: str, index: int, source: str, *, before: datetime) -> bool:
 
 def prune(status: Status, days: float, *, limit: int) -> int:
     """Delete up to `limit` runs that finished so long ago with this status; return how many."""
+    before = timezone.now() - timedelta(days=days)
+    if not by_hand.exists(models.Run, database(), _OLD, status, lowest_id_at(before), before):
+        return 0
     ids = list(prunable(status, days).order_by("id").values_list("id", flat=True)[:limit])
     # By id, and still of that status: a dead run may have been redriven meanwhile.
     gone = all_runs().filter(id__in=ids, status=status)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from motia_django import keys, models
+from motia_django import by_hand, keys, models
 from motia_django.exceptions import MotiaError
 from motia_django.ledger.rows import all_runs, database
 from motia_django.registry import registry
@@ -22,6 +22,7 @@ MOST_LOOKED_AT = 10_000
 """Among so many with the key, the newest, it looks for what else was asked for."""
 _AT_ONCE = 1000
 _LATELY = 1000
+_ANY = "1 = 1 ORDER BY run_id"
 
 
 class KeySweep:
@@ -37,6 +38,8 @@ class KeySweep:
 
     def piece(self, limit: int) -> None:
         """Look at the next keys, up to `limit`; begin anew after the last ones."""
+        if not (self._after or by_hand.exists(models.RunKey, database(), _ANY)):
+            return
         rows = _keys().filter(run_id__gt=self._after) if self._after else _keys()
         ids = list(rows.order_by("run_id").values_list("run_id", flat=True)[:limit])
         _forget_gone(set(ids))

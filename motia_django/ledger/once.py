@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.exceptions import CannotIntervene
 from motia_django.ledger.rows import database, inserted
 from motia_django.runs import lowest_id_at
@@ -51,7 +51,8 @@ def give_back(form: UUID) -> None:
 
 def prune_starts() -> None:
     """Forget the forms that are too old to be sent."""
-    _starts().filter(form__lt=lowest_id_at(datetime.now(UTC) - 2 * GOOD_FOR)).delete()
+    oldest = lowest_id_at(datetime.now(UTC) - 2 * GOOD_FOR)
+    by_hand.delete(models.Start, database(), "form < %s", oldest)
 
 
 def _starts() -> QuerySet[models.Start]:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet, Sum, Value
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.ledger.rows import database, inserted
 
 KEPT = timedelta(days=30)
@@ -107,8 +107,8 @@ def tallied(length: timedelta, among: Sequence[str] | None = None) -> Tallies:
 
 def prune_tallies() -> None:
     """Forget those of hours that are long over."""
-    for kind in _TABLES:
-        _rows(kind).filter(hour__lt=timezone.now() - KEPT).delete()
+    for table, _, _ in _TABLES.values():
+        by_hand.delete(table, database(), "hour < %s", timezone.now() - KEPT)
 
 
 def _summed(kind: Kind, since: datetime, among: Sequence[str] | None) -> QuerySet[Any]:

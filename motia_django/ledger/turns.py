@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.delivery import Delivery, Turn
 from motia_django.ledger.rows import all_runs, database, united
 from motia_django.runs import UNFINISHED, Run, Status
@@ -30,6 +30,11 @@ called up at once, so many are.
 """
 _Question = tuple[str, list[Any]]
 """A statement that reads turns, and its values."""
+_UNFINISHED = ", ".join(f"'{each}'" for each in UNFINISHED)
+_LEFT_BEHIND = (
+    f"NOT EXISTS (SELECT 1 FROM {models.Run._meta.db_table} AS run"
+    f" WHERE run.id = run_id AND run.status IN ({_UNFINISHED}))"
+)
 _NAME = "?"
 """Stands for the lane or the pool in a question that is asked of many."""
 
@@ -119,6 +124,8 @@ def is_called() -> Case:
 
 def sweep() -> int:
     """Delete turns whose runs are finished or gone, which would hold others up; return how many."""
+    if not by_hand.exists(models.Turn, database(), _LEFT_BEHIND):
+        return 0
     unfinished = all_runs().filter(id=OuterRef("run_id"), status__in=UNFINISHED)
     deleted, _ = _turns().filter(~Exists(unfinished)).delete()
     return deleted

@@ -13,7 +13,7 @@ from django.db import connections, router
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.live import wake
 from motia_django.payloads import Json
 from motia_django.portions import portions
@@ -129,7 +129,7 @@ def write_many(
 
 def end_expired(limit: int, announce: Announce) -> int:
     """Delete items that have expired, up to `limit`, as `write` does; return how many."""
-    if not _items().filter(expires_at__lte=timezone.now()).exists():
+    if not by_hand.exists(models.StreamItem, database(), "expires_at <= %s", timezone.now()):
         return 0
     return transacted(database(), lambda: _ended(limit, announce))
 

@@ -11,7 +11,7 @@ from django.db import router
 from django.db.models import ExpressionWrapper, F, Q, QuerySet, TextField
 from django.utils import timezone
 
-from motia_django import models
+from motia_django import by_hand, models
 from motia_django.live.holes import Holes
 from motia_django.live.positions import MOST_WRITTEN, Position
 
@@ -25,6 +25,13 @@ _WINDOW = 1000
 _BRAND_NEW = 10
 """An oldest id up to which the log is taken for new, its very first events still to come."""
 _COLUMNS = ("id", "stream", "group", "item", "kind", "raw", "created_at")
+
+_TABLE = models.StreamEvent._meta.db_table
+_OLDEST_IS_OLD = (
+    f"id = (SELECT MIN(id) FROM {_TABLE}) AND id < (SELECT MAX(id) FROM {_TABLE})"
+    " AND created_at < %s"
+)
+"""And there are newer ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +111,9 @@ def prune(seconds: float, *, limit: int) -> int:
     event stays, however old: it says how far the log has got, and its id is not given out again.
     """
     before = timezone.now() - timedelta(seconds=seconds)
-    rows = events().order_by("id").values_list("id", "created_at")
-    if not list(_while_older(rows[:1], before)):
+    if not by_hand.exists(models.StreamEvent, database(), _OLDEST_IS_OLD, before):
         return 0
+    rows = events().order_by("id").values_list("id", "created_at")
     old = list(_while_older(rows[:limit], before))
     if old and old[-1] == newest():
         old.pop()

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connections, router, transaction
 from django.db.models import ExpressionWrapper, F, Q, QuerySet, TextField, Value
 from django.utils import timezone
 
-from motia_django import payloads, prepared
+from motia_django import by_hand, payloads, prepared
 from motia_django.models import StateItem
 from motia_django.stores.base import (
     MISSING,
@@ -99,7 +99,7 @@ class OrmState(StateStore):
         return sorted(_there().order_by().values_list("group", flat=True).distinct())
 
     def look_after(self, limit: int, audience: Audience) -> int:
-        if not _expired().exists():
+        if not by_hand.exists(StateItem, _database(), "expires_at <= %s", timezone.now()):
             return 0
         with transaction.atomic(using=_database()):
             rows = _expired_and_mine(limit)
