@@ -10,8 +10,11 @@ PYTEST ?= $(BIN)/python -m pytest
 # Of the mutants of each module, how many are tried, and how many at once.
 SHARE ?= 0.4
 AT_ONCE ?= 2
-# Where Python may not keep what it compiles, each of the many processes would compile everything.
-COMPILE = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q --collect-only >/dev/null || true
+# Where Python may not keep what it compiles, each of the many processes would compile everything: those
+# of pytest what it has rewritten, all others what is there.
+COMPILED = motia_django sample_project tests benchmarks scripts
+COMPILE = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q $(COMPILED) >/dev/null; \
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q --collect-only >/dev/null || true
 
 BIN := $(VENV)/bin
 DEV := $(VENV)/.installed-dev

@@ -18,6 +18,7 @@ from motia_django import broker as carrier
 from motia_django import publish
 from motia_django.celery_app import project_app
 from tests.emptying import empty
+from tests.order import long_ones_first
 from tests.projects import Project, temporary_project
 
 pytest_plugins = ["tests.servers", "motia_django.testing.plugin"]
@@ -37,13 +38,15 @@ TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, on another database than SQLite, what does not ask the project's database.
 
-    It has run on SQLite: journeys, and tests that bring databases of their own, among them.
+    It has run on SQLite: journeys, and tests that bring databases of their own, among them. Where
+    several processes share the tests, each begins with long ones.
     """
-    if not os.environ.get("MOTIA_TEST_DATABASE"):
-        return
-    left_out = [item for item in items if not _asks_the_database(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if _asks_the_database(item)]
+    if os.environ.get("MOTIA_TEST_DATABASE"):
+        left_out = [item for item in items if not _asks_the_database(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _asks_the_database(item)]
+    if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+        items[:] = long_ones_first(items, processes)
 
 
 def pytest_collection_finish() -> None:

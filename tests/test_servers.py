@@ -31,7 +31,7 @@ from tests.servers import (
 )
 from tests.servers.base import Server
 from tests.servers.keeper import SERVERS
-from tests.servers.run_directory import VARIABLE
+from tests.servers.run_directory import VARIABLE, leave
 
 ROOT = Path(__file__).parents[1]
 
@@ -148,6 +148,14 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert answers(orphan)
     run_script("run_directory()", environment_of_another_run(tmp_path))
     wait_until_gone(orphan)
+
+
+def test_of_two_keepers_that_leave_last_neither_misses_the_directory(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    (directory / "redis").mkdir(parents=True)
+    for _ in range(2):
+        leave(directory, directory / "redis")
+        assert not directory.exists()
 
 
 class Absent(Server):

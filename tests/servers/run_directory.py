@@ -65,7 +65,10 @@ def leave(directory: Path, home: Path) -> None:
 
 
 def _homes(directory: Path) -> list[Path]:
-    return [path for path in directory.glob("*") if path.is_dir()]
+    try:
+        return [path for path in directory.iterdir() if path.is_dir()]
+    except FileNotFoundError:  # the keeper of the last server has removed it meanwhile
+        return []
 
 
 def _make_and_own() -> Path:
