@@ -26,11 +26,13 @@ STARTS_PROCESSES = {
 COMPOSES_STATEMENTS = {
     "admin/groups.py",
     "admin/parts.py",
+    "by_hand.py",
     "checks/database_facts.py",
     "ledger/errors.py",
     "ledger/figures.py",
     "ledger/meters.py",
     "ledger/statements.py",
+    "ledger/workers.py",
     "live/postgresql_waker.py",
     "models/online.py",
     "prepared.py",
