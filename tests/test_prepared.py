@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from motia_django import ledger, models, state
 from motia_django.delivery import ONCE
+from motia_django.ledger.rows import LONGEST_SOURCE
 from motia_django.runs import Outcome, Status
 from tests.factories import kept_run, row
 
@@ -72,7 +73,7 @@ def test_nothing_is_prepared_unless_it_is_asked_for(settings: Any) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "ALTER TABLE motia_run ALTER source TYPE varchar(400)",
+        "ALTER TABLE motia_run ALTER source TYPE varchar(800)",
         "ALTER TABLE motia_state ALTER value TYPE varchar",
         "DISCARD ALL",
     ],
@@ -89,7 +90,7 @@ def test_what_is_prepared_outlives_a_migration(settings: Any, statement: str) ->
         assert len(prepared()) == len({*prepared()}) + 1
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE motia_run ALTER source TYPE varchar(255)")
+            cursor.execute(f"ALTER TABLE motia_run ALTER source TYPE varchar({LONGEST_SOURCE})")
             cursor.execute("ALTER TABLE motia_state ALTER value TYPE text")
 
 
