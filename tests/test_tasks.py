@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -260,18 +260,7 @@ def test_a_worker_whose_connection_was_cut_goes_on() -> None:
         with pytest.raises(OperationalError), connection.cursor() as cursor:
             cursor.execute(ways[connection.vendor])
 
-    ran: list[int] = []
-
-    def handler(input: int) -> None:
-        ran.append(input)
-        cut_off()
-
-    with installed(make_step(handler)):
-        ids = enqueue([{"topic": "work", "data": 1}, {"topic": "work", "data": 2}])
-        cut_off()
-        deliver_without_looking(ids)
-    assert ran == [1, 2]
-    assert {run.status for run in rows()} == {"succeeded"}
+    assert_it_goes_on_after(cut_off)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -281,15 +270,20 @@ def test_a_worker_whose_connection_leads_to_what_is_a_replica_now_makes_another(
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
 
+    assert_it_goes_on_after(fail_over)
+
+
+def assert_it_goes_on_after(failure: Callable[[], None]) -> None:
+    """Let two runs be delivered while the connection fails before them, and within each."""
     ran: list[int] = []
 
     def handler(input: int) -> None:
         ran.append(input)
-        fail_over()
+        failure()
 
     with installed(make_step(handler)):
         ids = enqueue([{"topic": "work", "data": 1}, {"topic": "work", "data": 2}])
-        fail_over()
+        failure()
         deliver_without_looking(ids)
     assert ran == [1, 2]
     assert {run.status for run in rows()} == {"succeeded"}

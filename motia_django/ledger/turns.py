@@ -124,11 +124,7 @@ def is_called() -> Case:
 
 def sweep() -> int:
     """Delete turns whose runs are finished or gone, which would hold others up; return how many."""
-    if not by_hand.exists(models.Turn, database(), _LEFT_BEHIND):
-        return 0
-    unfinished = all_runs().filter(id=OuterRef("run_id"), status__in=UNFINISHED)
-    deleted, _ = _turns().filter(~Exists(unfinished)).delete()
-    return deleted
+    return by_hand.delete(models.Turn, database(), _LEFT_BEHIND)
 
 
 def _late(run: Run, delivery: Delivery) -> models.Turn | None:

@@ -134,11 +134,11 @@ def test_the_list_of_runs_has_room_beside_its_filters(
     console.open(page, "motia_run_changelist ?status=dead")
     listed = page.locator("#result_list")
     assert listed.evaluate("e => e.scrollWidth - e.parentElement.clientWidth") <= 0
-    status, step = (listed.locator(f".field-{each}").first for each in ("standing", "name"))
-    below = "e => [e.getBoundingClientRect().left, e.getBoundingClientRect().top]"
-    left, top = status.evaluate(below)
-    box = step.evaluate("e => { const b = e.getBoundingClientRect(); return [b.right, b.bottom]; }")
-    assert left >= box[0] or top >= box[1]
+    step, status = (listed.locator(f".field-{each}").first for each in ("name", "standing"))
+    name, standing = step.bounding_box(), status.bounding_box()
+    assert name and standing
+    is_beside = standing["x"] >= name["x"] + name["width"]
+    assert is_beside or standing["y"] >= name["y"] + name["height"]
 
 
 def test_a_run_that_goes_on_is_followed_to_its_end(console: Console, page: Page) -> None:

@@ -158,7 +158,7 @@ def test_what_is_no_event_is_refused(
     ],
 )
 def test_what_is_no_item_is_refused(value: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match="g/1|1: "):
+    with pytest.raises(error, match="g/1"):
         Stream("orders").set("g", "1", value)
     assert events() == []
 

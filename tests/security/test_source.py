@@ -110,6 +110,24 @@ def test_sql_is_written_in_few_places_and_never_by_the_orms_back_doors() -> None
     assert found(lambda node: called(node) in ("execute", "executemany")) == COMPOSES_STATEMENTS
 
 
+def test_what_is_composed_by_hand_is_composed_of_constants() -> None:
+    which_is_sql = {"exists": 2, "delete": 2, "execute": 1}
+    seen = []
+
+    def is_made_of_more(node: ast.AST) -> bool:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            return False
+        if not isinstance(node.func.value, ast.Name) or node.func.value.id != "by_hand":
+            return False
+        seen.append(node)
+        sql = node.args[which_is_sql[node.func.attr]]
+        is_named = isinstance(sql, ast.Name) and sql.id.isupper()
+        return not (is_named or isinstance(sql, ast.Constant))
+
+    assert found(is_made_of_more) == set()
+    assert len(seen) > 10
+
+
 def test_text_is_called_safe_in_few_places_and_in_no_template() -> None:
     assert found(lambda node: called(node) in ("mark_safe", "SafeString")) <= MAKES_HTML
     templates = list((PACKAGE / "templates").rglob("*.*"))
