@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, _state
 from celery.contrib.testing.worker import start_worker
 from celery.signals import task_received, worker_before_create_process
 
@@ -26,10 +26,18 @@ pytestmark = [pytest.mark.one_database, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def app(rabbitmq_server: str) -> Iterator[Celery]:
-    """An app whose workers hold four messages of RabbitMQ's at once, as Celery's usually do."""
+    """An app whose workers hold four messages of RabbitMQ's at once, as Celery's usually do.
+
+    A worker makes its app the current one, and the default of all threads: after it they are again
+    what they were, whose tasks other tests find.
+    """
+    celerys: Any = _state
+    current, default = celerys._tls.current_app, celerys.default_app
     with Celery("solo", broker=fresh_rabbitmq(), set_as_current=False) as app:
         pools.join_worker(SimpleNamespace(app=app))
         yield app
+    celerys._set_current_app(current)
+    celerys.set_default_app(default)
 
 
 @pytest.mark.parametrize("late", [True, False])
